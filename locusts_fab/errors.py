@@ -1,0 +1,94 @@
+"""What can go wrong, as exceptions that carry data, and the exit code each comes to.
+
+Every error that a person may meet is a `LocustsError`: its text names the cause, `hint` the next step.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExitStatus(IntEnum):
+    """The exit codes of every command; scripts rely on them."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    CONNECTION = 3
+    SCHEDULER = 4
+    INTERRUPTED = 130
+
+
+class LocustsError(Exception):
+    """The base of all errors of this package.
+
+    :param message: what failed and why, for a person.
+    :param hint: what to do next, if there is something to do.
+    """
+
+    exit_status: ClassVar[ExitStatus] = ExitStatus.USAGE
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
+
+class ConfigError(LocustsError):
+    """The config file cannot be used; `problems` holds one line for each thing that is wrong in it.
+
+    :param path: the file, as the user named it.
+    :param problems: lines such as `targets.cluster.prot: unknown key; did you mean port?`.
+    """
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{path}: {problem}" for problem in self.problems))
+
+
+class PlanError(LocustsError):
+    """The config is sound, but no plan can be made of it: inputs are missing, names collide.
+
+    :param message: what is wrong.
+    :param task_ids: the tasks that it is about, if any.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, task_ids: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.task_ids = tuple(task_ids)
+
+
+class StateError(LocustsError):
+    """The command does not fit the state of the swarm (nothing submitted, still running, another command at work)."""
+
+
+class HostError(LocustsError):
+    """A machine could not be reached, or a script or a transfer failed on it.
+
+    :param message: what failed.
+    :param stderr: the last lines that the other side printed, if any.
+    """
+
+    exit_status = ExitStatus.CONNECTION
+
+    def __init__(self, message: str, *, hint: str | None = None, stderr: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.stderr = stderr
+
+
+class TransferError(HostError):
+    """Files did not arrive: rsync failed, the disk is full, the link broke."""
+
+
+class SchedulerError(LocustsError):
+    """The scheduler refused a job or answered something that cannot be understood."""
+
+    exit_status = ExitStatus.SCHEDULER

@@ -1,0 +1,150 @@
+"""Where scripts run: one small interface, and the machine we sit at as its simplest maker.
+
+The other maker, a host behind a Fabric connection, is in `remote.py`. Nothing above these rooms knows which one it holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from .errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+#: Lines around a script's own output. Start-up files of a login shell may print anything before and after.
+BEGIN_MARK = b"--locusts-begin--\n"
+END_MARK = b"--locusts-end--"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a script came to.
+
+    :param exit_status: its exit status.
+    :param stdout: what it printed between the marks, byte by byte.
+    :param stderr: what it, and the shell around it, complained of.
+    """
+
+    exit_status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """`stdout` as text; bytes that are not UTF-8 survive as surrogates, as in file names."""
+        return os.fsdecode(self.stdout)
+
+
+class Host(Protocol):
+    """A machine that runs bash scripts."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: `this machine`, or the host as the config names it."""
+
+    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        """Run a bash script, `args` as its `$1`, `$2`, …; a status other than 0 is a result, not an error.
+
+        :raises HostError: the machine could not be reached, bash did not start, or `timeout_s` passed.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection, if there is one."""
+
+
+class Carrier(Host, Protocol):
+    """A machine that files have to be carried to and from."""
+
+    def push(self, source: Path, destination: str, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Make the folder `destination` hold what the local folder `source` holds, symlinks in it followed.
+
+        Files that are there already with the same size and time do not move.
+
+        :param progress: called with (files done, bytes moved) now and then.
+        :returns: the bytes that moved.
+        :raises TransferError: something did not arrive.
+        """
+
+    def pull(
+        self,
+        source: str,
+        names: Iterable[bytes],
+        destination: Path,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[bytes]:
+        """Bring `names`, files or folders relative to the folder `source`, into the local folder `destination`.
+
+        :returns: the names that did not arrive, which is not an error.
+        :raises TransferError: the transfer as a whole failed; what did arrive stays.
+        """
+
+
+def frame(script: str, args: tuple[str, ...]) -> bytes:
+    """Wrap a script for `bash -s` on stdin: marks around its output, `args` as its positional parameters.
+
+    :returns: bash source; the script runs in a subshell, so that an `exit` in it still lets the end mark out.
+    """
+    words = " ".join(shlex.quote(arg) for arg in args)
+    text = (
+        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())}\n"
+        f"(\nset -- {words}\n{script}\n) </dev/null\n"
+        f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $?\n"
+    )
+    return os.fsencode(text)
+
+
+def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
+    """Take out of a framed script's output what the script itself printed, and its status.
+
+    :raises HostError: the marks are not there, so bash did not start or the link broke on the way.
+    """
+    _, begun, rest = stdout.partition(BEGIN_MARK)
+    body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
+    complaint = os.fsdecode(stderr)
+    if not begun or not ended:
+        last = "\n".join(complaint.strip().splitlines()[-5:])
+        raise HostError(
+            f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
+            hint="log in by hand and see that `bash -s` works and that nothing in the start-up files ends the shell",
+            stderr=complaint,
+        )
+    return Result(int(tail.split(b"\n", 1)[0]), body, complaint)
+
+
+class Here:
+    """The machine that we sit at; files need no carrying here, those who stage and collect link them."""
+
+    name = "this machine"
+
+    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        """See `Host.run`."""
+        try:
+            process = subprocess.Popen(
+                ["bash", "--noprofile", "--norc", "-s"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a Ctrl-C in the terminal is for us, not for a script half-way
+            )
+        except OSError as error:
+            raise HostError(f"bash could not be started: {error}", hint="install bash 4.2 or newer") from error
+        with process:
+            try:
+                stdout, stderr = process.communicate(frame(script, args), timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error
+        return unframe(stdout, stderr, self.name)
+
+    def close(self) -> None:
+        """See `Host.close`."""
