@@ -1,1 +1,81 @@
-"""Run a huge number of small shell tasks here or on a SLURM cluster, and get back exactly the outputs you named."""
+"""Run a huge number of small shell tasks here or on a SLURM cluster, and get back exactly the outputs you named.
+
+    import locusts_fab
+
+    swarm = locusts_fab.load("locusts.toml", "pairs")
+    locusts_fab.submit(swarm)
+    locusts_fab.watch(swarm)
+    print(locusts_fab.collect(swarm).status.tasks)
+
+`locusts_fab.collection` holds the same as Invoke tasks, for a tasks.py of your own.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    ConfigError,
+    ExitStatus,
+    HostError,
+    LocustsError,
+    PlanError,
+    SchedulerError,
+    StateError,
+    TransferError,
+)
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+    from .config import Swarm, load
+    from .operations import attach, clean, collect, logs, status, watch
+    from .submit import cancel, retry, submit
+
+    collection: Collection
+
+__all__ = [
+    "ConfigError",
+    "ExitStatus",
+    "HostError",
+    "LocustsError",
+    "PlanError",
+    "SchedulerError",
+    "StateError",
+    "Swarm",
+    "TransferError",
+    "attach",
+    "cancel",
+    "clean",
+    "collect",
+    "collection",
+    "load",
+    "logs",
+    "retry",
+    "status",
+    "submit",
+    "watch",
+]
+
+_HOMES = {
+    "Swarm": "config",
+    "load": "config",
+    "attach": "operations",
+    "clean": "operations",
+    "collect": "operations",
+    "logs": "operations",
+    "status": "operations",
+    "watch": "operations",
+    "cancel": "submit",
+    "retry": "submit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first asked for: `invoke --list` needs none of the rooms behind them."""
+    if name == "collection":
+        return import_module(".commands", __name__).make_collection()
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Where scripts run: one small interface, and the machine we sit at as its simplest maker.
 
-The other maker, a host behind a Fabric connection, is in `remote.py`. Nothing above these rooms knows which one it holds.
+The other maker, a host behind a Fabric connection, is in `remote.py`.
+Nothing above these rooms knows which one it holds.
 """
 
 from __future__ import annotations

@@ -1,0 +1,264 @@
+"""Bring back what is done: outputs and logs into the folder of results, and the two tables that list everything.
+
+A file appears there whole or not at all: it is linked or renamed into place, and copied under another name first where
+neither is possible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import TransferError
+from .layout import Environment, Results
+from .records import escape
+from .stage import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .ledger import Ledger
+    from .model import Outcome
+
+    Progress = Callable[[int], None]
+
+#: Tasks that are collected between two entries in the ledger.
+BATCH = 500
+_REASON_LENGTH = 200
+_TAIL_BYTES = 4096
+
+
+@dataclass
+class Batch:
+    """What collecting some tasks came to: their places, and the outputs that did not come."""
+
+    places: list[tuple[int, str]] = field(default_factory=list)
+    troubles: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
+    """Find collected tasks of which something is not under outdir any more, so that it has to be brought again."""
+    root = f"{results.outdir}/"
+    for outcome in outcomes:
+        if outcome.has_ended and outcome.place:
+            present = zip(outcome.outputs, outcome.found, strict=False)
+            names = [f"{outcome.place}/{name}" for name, found in present if found == "1"]
+            if outcome.printed:
+                names.append(results.log(outcome.id))
+            if not all(os.path.lexists(root + name) for name in names):
+                yield outcome.number
+
+
+def collect_here(
+    ledger: Ledger,
+    environment: Environment,
+    results: Results,
+    progress: Progress = lambda _count: None,
+) -> int:
+    """Collect from an environment on this machine whatever has ended since the last time.
+
+    :param progress: called with the number of tasks collected so far.
+    :returns: the number of tasks whose outcome came.
+    :raises TransferError: the folder of results cannot be written.
+    """
+    outcomes = ledger.uncollected()
+    total = ledger.counts().total
+    try:
+        (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
+        for start in range(0, len(outcomes), BATCH):
+            batch = Batch()
+            for outcome in outcomes[start : start + BATCH]:
+                place = outcome.place or results.place(outcome.id, outcome.number, total)
+                batch.troubles += _collect_task(outcome, environment, results, place)
+                batch.places.append((outcome.number, place))
+            ledger.set_collected(batch.places, batch.troubles)
+            progress(start + len(batch.places))
+    except OSError as error:
+        raise TransferError(
+            f"results cannot be written: {error}", hint="mend the cause and collect again; nothing is lost"
+        ) from error
+    return len(outcomes)
+
+
+def _collect_task(
+    outcome: Outcome, environment: Environment, results: Results, place: str
+) -> Iterator[tuple[int, str, str]]:
+    """Bring one task's outputs and log.
+
+    :returns: the outputs that did not come: task, output and why.
+    """
+    sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+    folder = f"{results.outdir}/{place}"
+    for name, found in zip(outcome.outputs, outcome.found, strict=False):
+        if found == "1":
+            try:
+                bring(f"{sandbox}/{name}", f"{folder}/{name}")
+            except FileNotFoundError:
+                yield outcome.number, name, "it was there, and is not any more"
+            except (PermissionError, shutil.SpecialFileError) as error:
+                yield outcome.number, name, str(error)
+        elif outcome.place:
+            remove(Path(f"{folder}/{name}"))  # from an earlier attempt
+    log = results.outdir / results.log(outcome.id)
+    if outcome.printed:
+        with contextlib.suppress(FileNotFoundError):
+            bring(f"{sandbox}.log", str(log))
+    elif outcome.place:
+        remove(log)
+
+
+def bring(source: str, destination: str) -> None:
+    """Bring a file or folder of this machine to its place: by a hard link where that is possible, else by a copy.
+
+    :raises OSError: it cannot be read, or not be written there.
+    """
+    real = os.path.realpath(source)  # an output may be a symlink; what it means is what the user named
+    mode = os.stat(real).st_mode  # noqa: PTH116 - strings: this runs for every file of a million tasks
+    if stat.S_ISDIR(mode):
+        _bring_folder(real, destination)
+    elif stat.S_ISREG(mode):
+        _bring_file(real, destination)
+    else:
+        raise shutil.SpecialFileError("it is neither a file nor a folder")
+
+
+def _bring_file(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination)  # noqa: PTH200 - strings: this runs for every file of a million tasks
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(destination), exist_ok=True)  # noqa: PTH103, PTH120 - the same
+        os.link(source, destination)  # noqa: PTH200 - the same
+    except OSError:  # there is an older one, or it is another file system
+        _replace_file(source, destination)
+
+
+def _replace_file(source: str, destination: str) -> None:
+    """Put a file in the place of an older one, or onto another file system."""
+    with contextlib.suppress(OSError):
+        if os.path.samefile(source, destination):  # noqa: PTH121 - strings, as above
+            return
+    temporary = tempfile.mkdtemp(dir=os.path.dirname(destination), prefix=".locusts-")  # noqa: PTH120 - the same
+    try:
+        copy = os.path.join(temporary, "new")  # noqa: PTH118 - the same
+        try:
+            os.link(source, copy)  # noqa: PTH200 - the same
+        except OSError:
+            shutil.copy2(source, copy)
+        if os.path.isdir(destination) and not os.path.islink(destination):  # noqa: PTH112, PTH114 - the same
+            shutil.rmtree(destination)
+        os.replace(copy, destination)  # noqa: PTH105 - the same
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _bring_folder(source: str, destination: str) -> None:
+    """Bring a folder: built beside its place, then renamed, so that it too is there whole or not at all."""
+    parent = os.path.dirname(destination)  # noqa: PTH120 - strings, as above
+    os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - the same
+    temporary = tempfile.mkdtemp(dir=parent, prefix=".locusts-")
+    try:
+        copy = os.path.join(temporary, "new")  # noqa: PTH118 - the same
+        shutil.copytree(source, copy, symlinks=True, copy_function=_link_or_copy)
+        remove(Path(destination))
+        os.rename(copy, destination)  # noqa: PTH104 - the same
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _link_or_copy(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, destination, follow_symlinks=False)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The tables
+
+
+def write_tables(ledger: Ledger, results: Results) -> None:
+    """Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+
+    Fields hold no tab and no newline: backslash, tab and newline are written as `\\\\`, `\\t`, `\\n`.
+
+    :raises TransferError: they cannot be written.
+    """
+    troubles = ledger.troubles()
+    tasks = ["task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"]
+    outputs = ["task\toutput\tstatus\tpath\n"]
+    for outcome in ledger.outcomes():
+        tasks.append(_task_row(outcome, results))
+        outputs.extend(_output_rows(outcome, troubles))
+    try:
+        results.outdir.mkdir(parents=True, exist_ok=True)
+        for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
+            write_whole(path, os.fsencode("".join(rows)))
+            path.chmod(0o644)
+    except OSError as error:
+        raise TransferError(f"the tables cannot be written: {error}", hint="mend the cause and collect again") from error
+
+
+def _task_row(outcome: Outcome, results: Results) -> str:
+    state = outcome.state.value if outcome.has_ended else "pending"
+    reason = describe(outcome)
+    if outcome.has_ended and outcome.exit_code and outcome.printed and outcome.reason.startswith("exit"):
+        reason += last_line(results.outdir / results.log(outcome.id))
+    fields = [
+        escape(outcome.id),
+        state,
+        "" if outcome.exit_code is None or not outcome.has_ended else str(outcome.exit_code),
+        str(outcome.attempts),
+        escape(outcome.node),
+        "" if outcome.start_s is None else f"{outcome.start_s:.6f}",
+        "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
+        escape(reason),
+    ]
+    return "\t".join(fields) + "\n"
+
+
+def describe(outcome: Outcome) -> str:
+    """Say in words why a task is what it is; nothing of one that is done."""
+    if not outcome.has_ended:
+        return outcome.reason or "not started"
+    absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if found == "0"]
+    if outcome.reason == "missing output":
+        return f"missing output: {', '.join(absent)}"
+    return outcome.reason
+
+
+def last_line(log: Path) -> str:
+    """Tell the last line of what a task printed, as `: line`, shortened; nothing if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
+
+
+def _output_rows(outcome: Outcome, troubles: dict[tuple[int, str], str]) -> Iterator[str]:
+    found = outcome.found if outcome.has_ended and outcome.place else ""
+    for name, there in zip(outcome.outputs, found.ljust(len(outcome.outputs), "0"), strict=True):
+        status, path = "missing", ""
+        if (outcome.number, name) in troubles:
+            status = "error"
+        elif there == "1":
+            status, path = "present", name if outcome.place == "." else f"{outcome.place}/{name}"
+        yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"

@@ -1,0 +1,224 @@
+"""Which host keys are known: OpenSSH's `known_hosts` files, read as OpenSSH reads them.
+
+paramiko's own reader gives up at a `@revoked` or `@cert-authority` line, knows no patterns, and keeps one key of a kind
+for each host; login nodes behind one name have several.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from paramiko import MissingHostKeyPolicy
+
+from .errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from fabric import Connection  # type: ignore[import-untyped]
+    from paramiko import PKey, SSHClient, Transport
+
+KnownHostsMode = Literal["strict", "accept-new"]
+Verdict = Literal["known", "unknown", "changed", "revoked"]
+
+#: Where a host answers unless its config says otherwise.
+SSH_PORT = 22
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """One line of a `known_hosts` file that speaks of the host we ask about.
+
+    :param marker: `@revoked`, `@cert-authority`, or nothing.
+    :param kind: the kind of key, such as `ssh-ed25519`.
+    :param blob: the public key.
+    :param where: file and line, for messages.
+    """
+
+    marker: str
+    kind: str
+    blob: bytes
+    where: str
+
+
+def host_pattern(host: str, port: int) -> str:
+    """Return the name under which `known_hosts` files keep a host: `name`, or `[name]:port`."""
+    return host.lower() if port == SSH_PORT else f"[{host.lower()}]:{port}"
+
+
+def matches(patterns: str, name: str) -> bool:
+    """Tell whether the first field of a line, a hash or a list of patterns, speaks of the host `name`."""
+    if patterns.startswith("|1|"):
+        return _matches_hash(patterns, name)
+    found = False
+    for pattern in patterns.lower().split(","):
+        # Not fnmatch: to it the brackets of `[host]:2222` would be a set of characters.
+        wanted = re.escape(pattern.removeprefix("!")).replace(r"\*", ".*").replace(r"\?", ".")
+        if re.fullmatch(wanted, name, re.DOTALL):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _matches_hash(hashed: str, name: str) -> bool:
+    """Compare with a `|1|salt|hash` field."""
+    try:
+        _, _, salt, digest = hashed.split("|")
+        made = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(made, base64.b64decode(digest))
+    except (ValueError, binascii.Error):
+        return False
+
+
+def hash_name(name: str) -> str:
+    """Return the hashed form of a name, for those who set `HashKnownHosts`."""
+    salt = os.urandom(hashlib.sha1().digest_size)  # noqa: S324 - OpenSSH's format, not our choice
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def read_known_keys(files: Iterable[Path], name: str) -> list[KnownKey]:
+    """Collect what `known_hosts` files say of the host `name`; files that are not there say nothing."""
+    return [key for path in files for key in _read_file(path, name)]
+
+
+def _read_file(path: Path, name: str) -> Iterator[KnownKey]:
+    """Yield the lines of one file that speak of `name`."""
+    try:
+        lines = path.read_bytes().decode(errors="replace").splitlines()
+    except OSError:
+        return
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#") or not matches(fields[0], name):  # noqa: PLR2004 - name, kind, key
+            continue
+        try:
+            blob = base64.b64decode(fields[2], validate=True)
+        except binascii.Error:
+            continue
+        yield KnownKey(marker, fields[1], blob, f"{path}:{number}")
+
+
+def judge(blob: bytes, known: Sequence[KnownKey]) -> Verdict:
+    """Tell what the known keys of a host make of the key that it showed.
+
+    A key of a kind that we do not have is `changed` too, if we have others: anyone in the middle can make one.
+    """
+    if any(key.marker == "@revoked" and key.blob == blob for key in known):
+        return "revoked"
+    plain = [key for key in known if not key.marker]
+    if any(key.blob == blob for key in plain):
+        return "known"
+    return "changed" if plain else "unknown"
+
+
+def remember(path: Path, name: str, kind: str, blob: bytes) -> None:
+    """Append a key to a `known_hosts` file; the file, and its folder, are made for their owner's eyes only.
+
+    :raises OSError: the file cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    line = f"{name} {kind} {base64.b64encode(blob).decode()}\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        torn = file.seek(0, os.SEEK_END) > 0 and os.pread(descriptor, 1, file.tell() - 1) != b"\n"
+        file.write((b"\n" if torn else b"") + line.encode())
+
+
+class LoginRefusedError(HostError):
+    """The host, or we, said no: trying again changes nothing, and may get the user banned."""
+
+
+class HostKeyCheck(MissingHostKeyPolicy):
+    """Compares the key that a host shows with the user's `known_hosts` files.
+
+    The client of the connection holds no keys of its own, so paramiko asks this policy about every key.
+    """
+
+    def __init__(self, connection: Connection, name: str, mode: KnownHostsMode) -> None:
+        config = connection.ssh_config
+        alias = config.get("hostkeyalias")
+        self.name = name
+        self.mode = mode
+        self.pattern = str(alias).lower() if alias else host_pattern(connection.host, connection.port)
+        self.hashed = config.get("hashknownhosts", "no").lower() == "yes"
+        self.user_files = _files(config.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2"))
+        system = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
+        self.system_files = _files(config.get("globalknownhostsfile", system))
+
+    def known_keys(self) -> list[KnownKey]:
+        """Return what the files say of this host now."""
+        return read_known_keys([*self.user_files, *self.system_files], self.pattern)
+
+    def prefer_known_kinds(self, transport: Transport) -> None:
+        """Ask the host first for a kind of key that we know of it; it has several and shows only one."""
+        kinds = {key.kind for key in self.known_keys() if not key.marker}
+        options = transport.get_security_options()
+        options.key_types = sorted(options.key_types, key=lambda kind: _key_kind(kind) not in kinds)
+
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:  # noqa: ARG002 - paramiko's signature
+        """Accept the key or raise.
+
+        :raises LoginRefusedError: it is unknown, changed or revoked.
+        """
+        known = self.known_keys()
+        verdict = judge(key.asbytes(), known)
+        shown = f"{key.get_name()} {key.fingerprint}"
+        where = ", ".join(line.where for line in known)
+        if verdict == "changed":
+            raise LoginRefusedError(
+                f"{self.name}: the host shows another key ({shown}) than the one known from {where}",
+                hint="someone may be listening in. Ask the host's administrators; if the key did change, "
+                f"remove the old one with `ssh-keygen -R {shlex.quote(self.pattern)}`",
+            )
+        if verdict == "revoked":
+            raise LoginRefusedError(
+                f"{self.name}: the host's key ({shown}) is revoked in {where}", hint="ask the host's administrators"
+            )
+        if verdict == "unknown" and self.mode == "accept-new":
+            self._remember(key)
+        elif verdict == "unknown":
+            by_authority = " (only a certificate authority for it, which we cannot use)" if known else ""
+            raise LoginRefusedError(
+                f"{self.name}: the host's key ({shown}) is not known{by_authority}",
+                hint=f"log in once with `ssh {shlex.quote(self.name)}` and check the key, "
+                'or set known_hosts = "accept-new" for this target',
+            )
+
+    def _remember(self, key: PKey) -> None:
+        """Write a new key into the user's file."""
+        if not self.user_files:
+            raise LoginRefusedError(
+                f"{self.name}: ssh_config names no UserKnownHostsFile in which to keep the host's key",
+                hint='name one, or add the key to GlobalKnownHostsFile and keep known_hosts = "strict"',
+            )
+        name = hash_name(self.pattern) if self.hashed else self.pattern
+        try:
+            remember(self.user_files[0], name, key.get_name(), key.asbytes())
+        except OSError as error:
+            raise LoginRefusedError(
+                f"{self.name}: the host's new key cannot be kept in {self.user_files[0]}: {error.strerror}",
+                hint="make the file writable, or name another one with UserKnownHostsFile in ssh_config",
+            ) from error
+
+
+def _files(value: str) -> list[Path]:
+    """Split a list of files as ssh_config writes it."""
+    home = os.fspath(Path.home())
+    return [Path(word.replace("%d", home)).expanduser() for word in shlex.split(value) if word.lower() != "none"]
+
+
+def _key_kind(algorithm: str) -> str:
+    """Return the kind of key that an algorithm signs with: RSA keys sign in several ways."""
+    return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm

@@ -1,0 +1,121 @@
+"""Where everything lies: every file and folder name, on the target and in what comes back, is made here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+#: With more tasks than this, what comes back is spread over batch_000, batch_001, …
+BATCH_ABOVE = 10_000
+#: Tasks of a batch.
+BATCH_SIZE = 1_000
+#: Tasks of a folder of staged inputs; `templates/lib/sandbox.sh` says the same.
+INPUTS_SIZE = 1_000
+
+_RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
+#: `<id>.log` must be a file name, which has at most 255 bytes.
+LONGEST_ID_BYTES = 251
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The generic environment of one swarm on its target.
+
+    :param root: its folder, an absolute path there.
+    """
+
+    root: str
+
+    #: Its folders.
+    FOLDERS = (
+        "exec",
+        "exec/plan",
+        "exec/claims",
+        "exec/beats",
+        "exec/cache",
+        "exec/logs",
+        "inputs",
+        "work",
+        "shared",
+    )
+
+    @property
+    def manager_script(self) -> str:
+        """The manager."""
+        return "exec/manager.sh"
+
+    @property
+    def start_script(self) -> str:
+        """What starts it on a machine without a scheduler."""
+        return "exec/start.sh"
+
+    def chunk(self, number: int) -> str:
+        """Tell the plan of a chunk, a line a task."""
+        return f"exec/plan/{number:06d}"
+
+    def inputs(self, task: int) -> str:
+        """Tell where the staged inputs of a task lie."""
+        return f"inputs/{task // INPUTS_SIZE}/{task}"
+
+    def sandbox(self, claim: str, task: int, attempt: int) -> str:
+        """Tell the folder in which an attempt ran."""
+        return f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else "")
+
+    def log(self, claim: str, task: int, attempt: int) -> str:
+        """Tell the file with what an attempt printed."""
+        return self.sandbox(claim, task, attempt) + ".log"
+
+    def shared(self, key: str, name: str) -> str:
+        """Tell where a shared file or folder lies."""
+        return f"shared/{key}/{name}"
+
+    def absolute(self, path: str) -> str:
+        """Make one of these names a path on the target."""
+        return f"{self.root}/{path}"
+
+
+def manager_id(submission: int, element: int = 0) -> str:
+    """Name a manager after its submission and the element of the job array that it is."""
+    return f"{submission}-{element}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What comes back, under `outdir`."""
+
+    outdir: Path
+    is_flat: bool
+
+    @property
+    def tasks_table(self) -> Path:
+        """The list of what became of every task."""
+        return self.outdir / "tasks.tsv"
+
+    @property
+    def outputs_table(self) -> Path:
+        """The list of every designated output."""
+        return self.outdir / "outputs.tsv"
+
+    def place(self, task_id: str, number: int, total: int) -> str:
+        """Tell the folder of a task, relative to outdir; with many tasks they are spread over batches."""
+        if self.is_flat:
+            return "."
+        if total > BATCH_ABOVE:
+            return f"batch_{(number - 1) // BATCH_SIZE:03d}/{task_id}"
+        return task_id
+
+    def log(self, task_id: str) -> str:
+        """Tell the file with what a task printed, relative to outdir."""
+        return f"logs/{task_id}.log"
+
+
+def why_id_is_unusable(task_id: str) -> str | None:
+    """Tell why a task cannot have this id, which is to be the name of its folder; None if it can."""
+    if _RESERVED.fullmatch(task_id):
+        return "that name is taken under outdir"
+    if len(task_id.encode("utf-8", "surrogateescape")) > LONGEST_ID_BYTES:
+        return f"it has more than {LONGEST_ID_BYTES} bytes"
+    if "/" in task_id or "\0" in task_id:
+        return "it cannot be a file name"
+    return None

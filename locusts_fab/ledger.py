@@ -1,0 +1,488 @@
+"""The local state of one swarm: an SQLite file that holds the plan, what the managers reported, and what was collected.
+
+It is a cache of what the target knows (`attach` rebuilds it from there), so it is written for speed, and every change
+that belongs together is one transaction: whenever we are killed, it holds a state that was true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import StateError
+from .model import Counts, ManagerState, ManagerStatus, Outcome, TaskState
+from .records import Began, Ended, Left, Manager, join_fields, split_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from .model import Task
+    from .records import Record
+
+#: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE tasks (                 -- what has become of each task
+    number INTEGER PRIMARY KEY,      -- its name on the target
+    id BLOB NOT NULL UNIQUE,         -- bytes, for file names need not be UTF-8
+    state TEXT NOT NULL DEFAULT 'pending',
+    submission INTEGER NOT NULL DEFAULT 0,   -- the submit that planned it last
+    manager TEXT, claim TEXT, attempt INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', printed INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
+    place BLOB                               -- where under outdir; set once something of it came back
+);
+CREATE INDEX tasks_by_state ON tasks (state, collected);
+CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
+    number INTEGER PRIMARY KEY, command BLOB NOT NULL, inputs BLOB NOT NULL, outputs BLOB NOT NULL,
+    fingerprint BLOB NOT NULL
+);
+CREATE TABLE submissions (           -- each submit that started managers
+    number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+    state TEXT NOT NULL, created REAL NOT NULL, job TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE managers (
+    id TEXT PRIMARY KEY, submission INTEGER NOT NULL, host TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0,
+    slots INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'unknown', reason TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    offset INTEGER NOT NULL DEFAULT 0,       -- bytes of its cache file that were read
+    beat TEXT NOT NULL DEFAULT '', beat_seen REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs that could not be brought back
+"""
+
+_OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
+    t.reason, t.found, t.printed, t.claim, t.attempt, t.place
+    FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What comparing the config with the ledger came to.
+
+    :param total: tasks that the config means now.
+    :param new: those that were not known before.
+    :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
+    """
+
+    total: int
+    new: int
+    changed: list[str]
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task as the staging needs it."""
+
+    number: int
+    id: str
+    command: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
+
+    number: int
+    first_chunk: int
+    last_chunk: int
+    state: str
+    created_s: float
+    job: str
+
+
+def fingerprint(task: Task, environment_dir: str) -> bytes:
+    """Hash what a task is, wherever its environment lies."""
+    text = "\n".join(
+        (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
+    )
+    return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
+
+
+class Ledger:
+    """The state file of a swarm.
+
+    :param path: the file; made if it is not there.
+    :raises StateError: it is no ledger of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise StateError(
+                f"the state file {path} cannot be used: {error}",
+                hint="move it away, then rebuild it from the target with `locusts attach`",
+            ) from error
+        if version not in {0, VERSION}:
+            raise StateError(
+                f"the state file {path} was made by another version of locusts_fab",
+                hint="move it away, then rebuild it from the target with `locusts attach`",
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes within one: all of them are kept, or none."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # ------------------------------------------------------------------------------------------------------- facts
+
+    def fact(self, name: str) -> str | None:
+        """Read a fact about the swarm as a whole, such as `target`."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Write a fact; None forgets it."""
+        if value is None:
+            self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # -------------------------------------------------------------------------------------------------------- plan
+
+    def take_plan(self, tasks: Iterable[Task], environment_dir: str, live: int | None = None) -> Planned:
+        """Compare the tasks that the config means now with the known ones, and learn the new ones.
+
+        Pending and failed tasks take over what the config says now; done tasks keep what was run. Tasks that the
+        config does not mean any more are forgotten if they wait.
+
+        :param live: the submission whose managers may still be at work, so that its tasks are not forgotten.
+        """
+        with self.transaction():
+            self._db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS config (id BLOB PRIMARY KEY, command, inputs, outputs, mark)"
+            )
+            self._db.execute("DELETE FROM config")
+            self._db.executemany(
+                "INSERT INTO config VALUES (?, ?, ?, ?, ?)",
+                (
+                    (
+                        os.fsencode(task.id),
+                        os.fsencode(task.command),
+                        os.fsencode(join_fields(task.inputs)),
+                        os.fsencode(join_fields(task.outputs)),
+                        fingerprint(task, environment_dir),
+                    )
+                    for task in tasks
+                ),
+            )
+            (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
+            forgotten = "state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)"
+            self._db.execute(
+                f"DELETE FROM commands WHERE number IN (SELECT number FROM tasks WHERE {forgotten})",  # noqa: S608 - a constant
+                (live,),
+            )
+            self._db.execute(f"DELETE FROM tasks WHERE {forgotten}", (live,))  # noqa: S608 - a constant
+            new = self._db.execute(
+                "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks) ORDER BY config.rowid"
+            ).rowcount
+            changed = [
+                os.fsdecode(row[0])
+                for row in self._db.execute(
+                    "SELECT t.id FROM tasks t JOIN commands c USING (number) JOIN config n ON n.id = t.id"
+                    " WHERE t.state = 'done' AND c.fingerprint != n.mark AND c.fingerprint != x''"
+                )
+            ]
+            self._db.execute(
+                "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark"
+                " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
+                " WHERE c.number IS NULL OR c.fingerprint = x'' OR (t.state IN ('pending', 'failed') AND c.fingerprint != n.mark)"
+            )
+        return Planned(total, new, changed)
+
+    def learn(self, tasks: Iterable[PlannedTask]) -> None:
+        """Learn tasks from the plan on the target; what of them is in the config shows at the next submit."""
+        with self.transaction():
+            for task in tasks:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", (task.number, os.fsencode(task.id))
+                )
+                self._db.execute(
+                    "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, x'')",
+                    (
+                        task.number,
+                        os.fsencode(task.command),
+                        os.fsencode(join_fields(task.inputs)),
+                        os.fsencode(join_fields(task.outputs)),
+                    ),
+                )
+
+    # -------------------------------------------------------------------------------------------------- submissions
+
+    def latest_submission(self) -> Submission | None:
+        """Find the latest submit."""
+        row = self._db.execute("SELECT * FROM submissions ORDER BY number DESC LIMIT 1").fetchone()
+        return None if row is None else Submission(*row)
+
+    def begin_submission(self, first_chunk: int, last_chunk: int, *, number: int | None = None) -> int:
+        """Note that a submit begins: all pending tasks that no manager is running are its tasks.
+
+        :returns: its number.
+        """
+        with self.transaction():
+            cursor = self._db.execute(
+                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created) VALUES (?, ?, ?, 'staging', ?)",
+                (number, first_chunk, last_chunk, time.time()),
+            )
+            made = number or int(cursor.lastrowid or 0)
+            self._db.execute("UPDATE tasks SET submission = ? WHERE state = 'pending'", (made,))
+            self.set_fact("cancelled", None)
+        return made
+
+    def set_submission(self, number: int, *, state: str, job: str = "") -> None:
+        """Note how far a submit has come."""
+        self._db.execute("UPDATE submissions SET state = ?, job = ? WHERE number = ?", (state, job, number))
+
+    def count_pending(self, *, beyond: int | None = None) -> int:
+        """Count tasks that wait.
+
+        :param beyond: only those that this submission does not hold already.
+        """
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission IS NOT ?", (beyond,)
+        ).fetchone()
+        return int(count)
+
+    def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
+        """Give the tasks of a submission, in order."""
+        for number, task_id, command, inputs, outputs in self._db.execute(
+            "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
+            " WHERE submission = ? AND state = 'pending' ORDER BY number",
+            (submission,),
+        ):
+            yield PlannedTask(
+                number,
+                os.fsdecode(task_id),
+                os.fsdecode(command),
+                tuple(split_fields(os.fsdecode(inputs))),
+                tuple(split_fields(os.fsdecode(outputs))),
+            )
+
+    def reset_failed(self) -> int:
+        """Make failed tasks pending again.
+
+        :returns: how many.
+        """
+        return self._db.execute(
+            "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0 WHERE state = 'failed'"
+        ).rowcount
+
+    def forget_results(self) -> None:
+        """Make every task pending, as if nothing had been run; `place` stays, for what lies there is replaced."""
+        with self.transaction():
+            self._db.execute(
+                "UPDATE tasks SET state = 'pending', submission = 0, manager = NULL, claim = NULL, attempt = NULL,"
+                " attempts = 0, exit = NULL, start = NULL, seconds = NULL, found = '', printed = 0, reason = '',"
+                " collected = 0"
+            )
+            self._db.execute("DELETE FROM managers")
+            self._db.execute("DELETE FROM troubles")
+
+    # ------------------------------------------------------------------------------------------------------- news
+
+    def offsets(self) -> dict[str, int]:
+        """Tell how far the cache file of each manager was read; -1 where nothing more will come."""
+        return {
+            name: -1 if state == ManagerState.LEFT.value else offset
+            for name, offset, state in self._db.execute("SELECT id, offset, state FROM managers")
+        }
+
+    def apply(self, manager: str, records: Iterable[Record], read: int) -> None:
+        """Enter what a manager reported, and that so many more bytes of its file were read; within a transaction."""
+        submission = int(manager.split("-", 1)[0])
+        self._db.execute("INSERT OR IGNORE INTO managers (id, submission) VALUES (?, ?)", (manager, submission))
+        done = failed = 0
+        for record in records:
+            if isinstance(record, Began):
+                self._begin(manager, record)
+            elif isinstance(record, Ended):
+                changed = self._end(manager, record)
+                done += changed and record.state == "done"
+                failed += changed and record.state == "failed"
+            elif isinstance(record, Manager):
+                self._db.execute(
+                    "UPDATE managers SET host = ?, pid = ?, slots = ? WHERE id = ?",
+                    (record.host, record.pid, record.slots, manager),
+                )
+            elif isinstance(record, Left):
+                self.set_manager(manager, ManagerState.LEFT, record.reason)
+        self._db.execute(
+            "UPDATE managers SET offset = offset + ?, done = done + ?, failed = failed + ? WHERE id = ?",
+            (read, done, failed, manager),
+        )
+
+    def _begin(self, manager: str, record: Began) -> None:
+        self._db.execute("UPDATE tasks SET attempts = attempts + 1 WHERE number = ?", (record.task,))
+        self._db.execute(
+            "UPDATE tasks SET state = 'running', manager = ?, claim = ?, attempt = ?, start = ?, reason = 'running'"
+            " WHERE number = ? AND state IN ('pending', 'running')",
+            (manager, record.claim, record.attempt, record.start_s, record.task),
+        )
+
+    def _end(self, manager: str, record: Ended) -> bool:
+        """Enter the end of an attempt. The first done record of a task wins, and a done one wins over a failed one."""
+        if record.state == "retry":
+            return False
+        state = "pending" if record.state == "interrupted" else record.state
+        unless = "('done')" if state == "done" else "('done', 'failed')"
+        return bool(
+            self._db.execute(
+                "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
+                f" found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN {unless}",  # noqa: S608 - a constant
+                (
+                    state,
+                    manager,
+                    record.claim,
+                    record.attempt,
+                    record.exit_code,
+                    record.start_s,
+                    record.seconds,
+                    record.found,
+                    record.printed,
+                    record.reason,
+                    record.task,
+                ),
+            ).rowcount
+        )
+
+    def set_manager(self, manager: str, state: ManagerState, reason: str = "") -> None:
+        """Note what is known of a manager. What one that is no more was running is pending again."""
+        self._db.execute("UPDATE managers SET state = ?, reason = ? WHERE id = ?", (state.value, reason, manager))
+        if state in {ManagerState.LEFT, ManagerState.GONE}:
+            self._db.execute(
+                "UPDATE tasks SET state = 'pending', reason = 'lost with its manager', collected = 0"
+                " WHERE state = 'running' AND manager = ?",
+                (manager,),
+            )
+
+    def note_beat(self, manager: str, beat: str, now_s: float) -> float:
+        """Note a heartbeat as it stands now.
+
+        :returns: for how many seconds, by our own clock, it has stood still.
+        """
+        self._db.execute(
+            "UPDATE managers SET beat = ?, beat_seen = ? WHERE id = ? AND beat != ?", (beat, now_s, manager, beat)
+        )
+        row = self._db.execute("SELECT beat_seen FROM managers WHERE id = ?", (manager,)).fetchone()
+        return now_s - float(row[0]) if row else 0.0
+
+    # ------------------------------------------------------------------------------------------------------- looks
+
+    def counts(self) -> Counts:
+        """Count tasks by state."""
+        found = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())
+        by_state = [found.get(state.value, 0) for state in TaskState]
+        return Counts(sum(by_state), *by_state)
+
+    def count_collected(self) -> int:
+        """Count tasks whose latest outcome is here."""
+        query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected"
+        return int(self._db.execute(query).fetchone()[0])
+
+    def count_ended_in(self, submission: int) -> int:
+        """Count tasks that a submission's managers brought to an end."""
+        query = "SELECT coalesce(sum(done + failed), 0) FROM managers WHERE submission = ?"
+        return int(self._db.execute(query, (submission,)).fetchone()[0])
+
+    def managers(self, submission: int | None = None) -> list[ManagerStatus]:
+        """List the managers, of one submission or all."""
+        rows = self._db.execute(
+            "SELECT id, host, state, slots, done, failed FROM managers WHERE ?1 IS NULL OR submission = ?1 ORDER BY id",
+            (submission,),
+        )
+        return [ManagerStatus(id_, host, ManagerState(state), *numbers) for id_, host, state, *numbers in rows]
+
+    def manager_reason(self, manager: str) -> str:
+        """Tell why a manager left."""
+        row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Give every task, in order."""
+        for row in self._db.execute(f"{_OUTCOME} ORDER BY t.number"):
+            yield _outcome(row)
+
+    def find(self, task_id: str) -> Outcome | None:
+        """Find a task by its id."""
+        row = self._db.execute(f"{_OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
+        return None if row is None else _outcome(row)
+
+    def uncollected(self) -> list[Outcome]:
+        """List the tasks that have ended and whose outcome is not here."""
+        rows = self._db.execute(f"{_OUTCOME} WHERE t.state IN ('done', 'failed') AND NOT t.collected ORDER BY t.number")
+        return [_outcome(row) for row in rows]
+
+    def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:
+        """Note that the outcomes of tasks, given by number and place, are here; and which outputs did not come."""
+        tasks = list(tasks)
+        with self.transaction():
+            self._db.executemany("DELETE FROM troubles WHERE number = ?", [(number,) for number, _ in tasks])
+            self._db.executemany(
+                "UPDATE tasks SET collected = 1, place = ? WHERE number = ?",
+                [(os.fsencode(place), number) for number, place in tasks],
+            )
+            self._db.executemany(
+                "INSERT INTO troubles VALUES (?, ?, ?)",
+                [(number, os.fsencode(output), message) for number, output, message in troubles],
+            )
+
+    def set_uncollected(self, numbers: Iterable[int]) -> None:
+        """Note that the outcomes of tasks have to be brought again."""
+        with self.transaction():
+            self._db.executemany("UPDATE tasks SET collected = 0 WHERE number = ?", [(number,) for number in numbers])
+
+    def troubles(self) -> dict[tuple[int, str], str]:
+        """List the outputs that could not be brought back: task number and output, and why."""
+        rows = self._db.execute("SELECT number, output, message FROM troubles")
+        return {(number, os.fsdecode(output)): message for number, output, message in rows}
+
+
+def _outcome(row: tuple[Any, ...]) -> Outcome:
+    number, task_id, command, outputs, state, *middle, found, printed, claim, attempt, place = row
+    exit_code, attempts, host, start_s, seconds, reason = middle
+    return Outcome(
+        number=number,
+        id=os.fsdecode(task_id),
+        command=os.fsdecode(command),
+        outputs=tuple(split_fields(os.fsdecode(outputs))),
+        state=TaskState(state),
+        exit_code=exit_code,
+        attempts=attempts,
+        node=host or "",
+        start_s=start_s,
+        seconds=seconds,
+        reason=reason,
+        found=found,
+        printed=bool(printed),
+        claim=claim or "",
+        attempt=attempt or 0,
+        place=os.fsdecode(place or b""),
+    )

@@ -1,0 +1,42 @@
+"""One command at a time changes a swarm: a lock on a file beside its state, let go by the kernel whatever becomes of us."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING
+
+from .errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait_s: float = 10.0) -> Iterator[None]:
+    """Hold the lock within; wait a little for another command that holds it.
+
+    :param path: the lock file; it stays, empty but for the holder's process id.
+    :raises StateError: another command kept it.
+    """
+    deadline = time.monotonic() + wait_s
+    with path.open("a+", encoding="ascii") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    file.seek(0)
+                    raise StateError(
+                        f"another locusts command is at work on this swarm (process {file.read().strip() or 'unknown'})",
+                        hint="wait for it to end, or end it, then repeat this one",
+                    ) from None
+                time.sleep(0.1)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

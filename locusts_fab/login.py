@@ -1,0 +1,318 @@
+"""Logging in: which host keys are accepted, how we say who we are, and what a person is asked.
+
+Fabric accepts any host key, a changed one too, and cannot answer a second factor. So a Connection is prepared here
+before it opens; everything else about it (ssh_config, aliases, ProxyJump, ProxyCommand) stays Fabric's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import getpass
+import os
+import queue
+import shlex
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from paramiko import (
+    Agent,
+    BadAuthenticationType,
+    PasswordRequiredException,
+    PKey,
+    SSHException,
+    Transport,
+)
+from paramiko.pkey import UnknownKeyType
+
+from .known_hosts import HostKeyCheck, KnownHostsMode, LoginRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from fabric import Connection  # type: ignore[import-untyped]
+#: How long a person may take to answer; sshd itself hangs up after two minutes, unless told otherwise.
+_ANSWER_S = 120
+#: How long bytes may stay unacknowledged before the link counts as broken.
+_BROKEN_S = 120
+
+
+def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prompt: Callable[[str], str]) -> Login:
+    """Make a Connection that is not open yet check host keys and log in our way.
+
+    :param name: what messages call the host.
+    :param prompt: shows its argument to a person and returns what they type.
+    :returns: the login to come; it knows afterwards whether a person was asked.
+    """
+    check = HostKeyCheck(connection, name, known_hosts)
+    login = Login(connection, name, prompt)
+    given = dict(connection.connect_kwargs)
+    make = given.pop("transport_factory", Transport)
+
+    def make_transport(sock: Any, **options: Any) -> Transport:
+        tune(sock)
+        transport: Transport = make(sock, **options)
+        transport.auth_timeout = _ANSWER_S
+        check.prefer_known_kinds(transport)
+        return transport
+
+    rest = {key: value for key, value in given.items() if key not in Login.CONNECT_KWARGS}
+    connection.connect_kwargs = {**rest, "auth_strategy": login, "transport_factory": make_transport}
+    connection.client.set_missing_host_key_policy(check)
+    return login
+
+
+def tune(sock: Any) -> None:
+    """Send small packets at once, and notice a dead link; a channel of a gateway has no such options."""
+    if not isinstance(sock, socket.socket):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _BROKEN_S * 1000)
+
+
+def ask_on_terminal(question: str) -> str:
+    """Ask the person at the terminal; what they type is not shown.
+
+    :raises NoAnswerError: there is no terminal, or they pressed Ctrl-D.
+    """
+    try:
+        with Path("/dev/tty").open("rb"):
+            pass
+        return getpass.getpass(question)
+    except (OSError, EOFError) as error:
+        raise NoAnswerError(question) from error
+
+
+class NoAnswerError(Exception):
+    """Nobody is there to answer a question; its argument is the question."""
+
+
+class Login:
+    """How we say who we are: keys first, then whatever the host asks; every question at most once.
+
+    paramiko takes it for an authentication strategy.
+    """
+
+    #: What a script may have given Fabric for this; paramiko wants it either so or through us.
+    CONNECT_KWARGS = frozenset({"allow_agent", "key_filename", "look_for_keys", "passphrase", "password", "pkey"})
+
+    def __init__(self, connection: Connection, name: str, prompt: Callable[[str], str]) -> None:
+        self.name = name
+        self.user: str = connection.user
+        self.ssh_config = connection.ssh_config
+        self.given = {key: connection.connect_kwargs[key] for key in self.CONNECT_KWARGS & {*connection.connect_kwargs}}
+        self.prompt = prompt
+        #: Whether a person was asked anything.
+        self.asked = False
+        #: What was tried or left out, for the message when nothing helped.
+        self.tried: list[str] = []
+
+    def authenticate(self, transport: Transport) -> None:
+        """Log in; paramiko calls this.
+
+        :raises LoginRefusedError: the host accepted nothing of what we have.
+        """
+        self.tried = []
+        accepts = self._accepted_ways(transport)
+        ways = {
+            "publickey": self._ways_with_keys(transport),
+            "keyboard-interactive": self._ways_with_answers(transport),
+            "password": self._ways_with_password(transport),
+        }
+        try:
+            while accepts:
+                # Each way yields, once it was accepted, what the host wants besides it.
+                left = next((more for way in ways if way in accepts for more in ways[way]), None)
+                if left is None:
+                    raise self._refusal(transport, accepts)
+                accepts = left
+        finally:
+            for way in ways.values():
+                way.close()
+
+    def _accepted_ways(self, transport: Transport) -> Sequence[str]:
+        """Ask which ways the host accepts, by trying to log in without any; no ways: that was enough."""
+        try:
+            return transport.auth_none(self.user)
+        except BadAuthenticationType as error:
+            return error.allowed_types
+
+    def _refusal(self, transport: Transport, accepts: Sequence[str]) -> LoginRefusedError:
+        """Tell what was tried."""
+        tried = f"; tried: {', '.join(self.tried)}" if self.tried else "; there was nothing to try"
+        if not transport.is_active():
+            tried += "; then the host hung up"
+        return LoginRefusedError(
+            f"{self.name}: the login as {self.user} was refused (the host accepts {', '.join(accepts)}{tried})",
+            hint=f"see that `ssh {shlex.quote(self.name)}` works; `ssh-add` unlocks a key for us; with many keys in "
+            "the agent, name the right one with IdentityFile and IdentitiesOnly in ssh_config",
+        )
+
+    def _attempt(self, transport: Transport, label: str, act: Callable[[], Sequence[str]]) -> Sequence[str] | None:
+        """Try one way: what else is wanted if it was accepted, None if it was not."""
+        if not transport.is_active():
+            return None
+        self.tried.append(label)
+        try:
+            return act()
+        except (SSHException, EOFError):
+            return None
+
+    def _ways_with_keys(self, transport: Transport) -> Generator[Sequence[str], None, None]:
+        """Try keys one by one."""
+        for label, key in self._keys():
+            more = self._attempt(transport, label, partial(transport.auth_publickey, self.user, key))
+            if more is not None:
+                yield more
+
+    def _ways_with_password(self, transport: Transport) -> Generator[Sequence[str], None, None]:
+        """Try one password."""
+        password = self.given.get("password")
+        if password is None:
+            password = self._ask(f"{self.user}@{self.name}'s password: ")
+        more = self._attempt(
+            transport, "password", lambda: transport.auth_password(self.user, password, fallback=False)
+        )
+        if more is not None:
+            yield more
+
+    def _ways_with_answers(self, transport: Transport) -> Generator[Sequence[str], None, None]:
+        """Let a person answer the host's questions, such as one for a second factor."""
+        asked_before = self.asked
+        more = self._attempt(transport, "keyboard-interactive", lambda: self._interview(transport))
+        if more is not None:
+            yield more
+        elif self.asked and not asked_before:
+            raise self._refusal(transport, ["keyboard-interactive"])  # asking for a password now would ask twice
+
+    def _interview(self, transport: Transport) -> Sequence[str]:
+        """Relay the host's questions to a person.
+
+        paramiko asks in its own thread. We ask in the caller's, where a Ctrl-C arrives and restores the terminal.
+        """
+        questions: queue.Queue[tuple[str, str, list[tuple[str, bool]]] | None] = queue.Queue()
+        answers: queue.Queue[list[str]] = queue.Queue()
+
+        def handler(title: str, instructions: str, fields: list[tuple[str, bool]]) -> list[str]:
+            questions.put((title, instructions, fields))
+            return answers.get()
+
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(transport.auth_interactive, self.user, handler)
+            future.add_done_callback(lambda _: questions.put(None))
+            try:
+                while (question := questions.get()) is not None:
+                    answers.put(self._answer(*question))
+            except BaseException:
+                transport.close()
+                answers.put([])
+                raise
+        return future.result()
+
+    def _answer(self, title: str, instructions: str, fields: list[tuple[str, bool]]) -> list[str]:
+        """Answer one round of questions; a round without any only informs."""
+        heading = "".join(f"{text.strip()}\n" for text in (title, instructions) if text.strip())
+        if not fields:
+            sys.stderr.write(_printable(heading))
+            return []
+        if len(fields) == 1 and not fields[0][1] and (password := self.given.pop("password", None)) is not None:
+            return [password]
+        return [
+            self._ask(_printable((heading if number == 0 else "") + text)) for number, (text, _) in enumerate(fields)
+        ]
+
+    def _ask(self, question: str) -> str:
+        """Ask a person.
+
+        :raises LoginRefusedError: nobody is there.
+        """
+        try:
+            answer = self.prompt(question)
+        except NoAnswerError as error:
+            raise LoginRefusedError(
+                f"{self.name}: the host asks {question.strip()!r} and there is no terminal to answer it",
+                hint="run the command in a terminal, or set up a key (`ssh-copy-id`, `ssh-add`)",
+            ) from error
+        self.asked = True
+        return answer
+
+    def _keys(self) -> Iterator[tuple[str, PKey]]:
+        """Yield keys in the order of OpenSSH: the agent's (those we are told to use first), then files.
+
+        Keys that need a passphrase come last, so that it is asked for only if nothing else helped.
+        """
+        if (given := self.given.get("pkey")) is not None:
+            yield "the key given to Fabric", given
+        paths = self._key_files()
+        blobs = {path: _public_blob(path) for path in paths}
+        in_agent = {}
+        if self.given.get("allow_agent", True):
+            with contextlib.closing(Agent()) as agent:
+                in_agent = {key.asbytes(): key for key in agent.get_keys()}
+                wanted = [blob for blob in blobs.values() if blob in in_agent]
+                only = self.ssh_config.get("identitiesonly", "no").lower() == "yes"
+                for blob in dict.fromkeys([*wanted, *([] if only else in_agent)]):
+                    yield f"{in_agent[blob].get_name()} key of the agent", in_agent[blob]
+        locked = []
+        for path in paths:
+            if blobs[path] in in_agent:
+                continue
+            key = _load_key(path, self.given.get("passphrase"))
+            if key == "locked":
+                locked.append(path)
+            elif key is not None:
+                yield os.fspath(path), key
+        for path in locked:
+            yield from self._unlocked(path)
+
+    def _key_files(self) -> list[Path]:
+        """Return the key files that ssh_config or Fabric name, else those with the usual names."""
+        named = self.given.get("key_filename") or self.ssh_config.get("identityfile") or []
+        if not named and self.given.get("look_for_keys", True):
+            named = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"]
+        return [Path(name).expanduser() for name in ([named] if isinstance(named, str) else named)]
+
+    def _unlocked(self, path: Path) -> Iterator[tuple[str, PKey]]:
+        """Yield a key after asking for its passphrase, if someone knows it."""
+        try:
+            passphrase = self.prompt(f"passphrase for {path}: ")
+        except NoAnswerError:
+            self.tried.append(f"{path} (left out: it needs a passphrase)")
+            return
+        self.asked = True
+        key = _load_key(path, passphrase) if passphrase else None
+        if isinstance(key, PKey):
+            yield os.fspath(path), key
+        else:
+            self.tried.append(f"{path} (left out: wrong passphrase)")
+
+
+def _public_blob(path: Path) -> bytes | None:
+    """Return the public half of a key file from the `.pub` file beside it, if there is one."""
+    try:
+        return base64.b64decode(path.with_name(path.name + ".pub").read_bytes().split()[1])
+    except (OSError, IndexError, binascii.Error):
+        return None
+
+
+def _load_key(path: Path, passphrase: str | None) -> PKey | Literal["locked"] | None:
+    """Load a private key, with its certificate if there is one; None if there is no usable key."""
+    try:
+        return PKey.from_path(path, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]
+    except (TypeError, PasswordRequiredException):
+        return "locked"
+    except (OSError, ValueError, SSHException):
+        return "locked" if passphrase else None
+    except UnknownKeyType:
+        return None
+
+
+def _printable(text: str) -> str:
+    """Return text from a host without what could steer the terminal."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -1,0 +1,166 @@
+"""The nouns that the other rooms hand to each other; no logic beyond what a noun knows of itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class TaskState(str, Enum):
+    """What has become of a task. What was lost or interrupted is pending again."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SwarmState(str, Enum):
+    """What has become of a swarm as a whole."""
+
+    PLANNED = "planned"  # known, but nothing was started
+    SUBMITTED = "submitted"  # started, but no manager has said anything yet
+    RUNNING = "running"
+    FINISHED = "finished"  # every task is done or failed
+    STALLED = "stalled"  # tasks are left, but nobody is there to run them
+    CANCELLED = "cancelled"
+
+
+class ManagerState(str, Enum):
+    """What is known of a manager."""
+
+    ALIVE = "alive"
+    LEFT = "left"  # it took its leave in order
+    GONE = "gone"  # its process is known to be no more, or its heartbeat has stood still for long
+    UNKNOWN = "unknown"  # we could not find out
+
+
+@dataclass(frozen=True)
+class Task:
+    """One small unit of work, as the config has it now.
+
+    :param id: its name, unique in the swarm.
+    :param command: bash source, with all values put in and quoted.
+    :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
+    :param outputs: the files that it shall leave, relative to its sandbox.
+    """
+
+    id: str
+    command: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A short list of tasks that a slot claims at once: `size` tasks, known as `number` in plan/."""
+
+    number: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row of tasks.tsv: what became of a task.
+
+    :param number: its number on the target.
+    :param exit_code: of the last attempt; None if there was none. 128 + n stands for signal n.
+    :param start_s: when the last attempt began, seconds since the epoch.
+    :param seconds: how long it took.
+    :param found: a `1` or `0` for each designated output: it was there when the task ended.
+    :param printed: the task printed something, so there is a log.
+    :param claim: chunk and generation under which it ran, the name of a folder under work/.
+    """
+
+    number: int
+    id: str
+    command: str
+    outputs: tuple[str, ...]
+    state: TaskState
+    exit_code: int | None
+    attempts: int
+    node: str
+    start_s: float | None
+    seconds: float | None
+    reason: str
+    found: str
+    printed: bool
+    claim: str
+    attempt: int
+    place: str
+
+    @property
+    def has_ended(self) -> bool:
+        """It came to an end, good or bad."""
+        return self.state in {TaskState.DONE, TaskState.FAILED}
+
+
+@dataclass(frozen=True)
+class ManagerStatus:
+    """One manager, as `status` shows it."""
+
+    id: str
+    host: str
+    state: ManagerState
+    slots: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One SLURM job, as `status` shows it; an element of an array counts as one."""
+
+    id: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tasks by state."""
+
+    total: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+
+    @property
+    def ended(self) -> int:
+        """Tasks of which nothing more is to be expected."""
+        return self.done + self.failed
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status` says of a swarm; `to_dict` is what `status --json` prints.
+
+    :param collected: tasks whose outputs are here.
+    :param started: when the latest submit started, seconds since the epoch.
+    :param updated: when the target was last heard, seconds since the epoch.
+    :param eta_s: seconds until all is done at the present rate; None if nobody can tell.
+    :param notes: what a person should know besides, a line each.
+    """
+
+    swarm: str
+    target: str
+    state: SwarmState
+    tasks: Counts
+    collected: int
+    managers: list[ManagerStatus] = field(default_factory=list)
+    jobs: list[JobStatus] = field(default_factory=list)
+    started: float | None = None
+    updated: float | None = None
+    eta_s: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will happen by itself."""
+        return self.state not in {SwarmState.SUBMITTED, SwarmState.RUNNING}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Make it an object of plain values, for JSON."""
+        return asdict(self)

@@ -1,0 +1,235 @@
+"""What can be done with a swarm besides submitting it: look, watch, collect, read logs, clean up, find it again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .collect import describe, find_lost, write_tables
+from .errors import StateError
+from .layout import Environment, Results
+from .ledger import PlannedTask
+from .model import Counts, Status, SwarmState
+from .plan import make_plan
+from .progress import Silent
+from .records import unescape
+from .session import opened
+from .submit import stop_managers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import fabric
+
+    from .config import Swarm
+    from .model import Outcome
+    from .progress import Screen, Watcher
+    from .session import Session
+
+#: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
+POLL_HERE_S = (0.3, 1.0)
+_GROWTH = 1.5
+
+
+def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
+    """Look once.
+
+    :raises LocustsError: the target could not be asked.
+    """
+    if not (swarm.state_dir / "ledger.sqlite").exists():
+        count = make_plan(swarm, swarm.environment_dir).count
+        return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, Counts(count, count, 0, 0, 0), 0)
+    with opened(swarm, connection) as session:
+        session.poll()
+        return session.status()
+
+
+def watch(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+) -> Status:
+    """Look again and again until nothing more happens by itself.
+
+    The state is only held for the moment of each look, so that other commands may come in between.
+
+    :returns: the last status.
+    :raises LocustsError: the target could not be asked.
+    """
+    with (screen or Silent()).watching() as show:
+        return _watch(swarm, connection, show)
+
+
+def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher) -> Status:
+    shortest, longest = POLL_HERE_S
+    pause, last = shortest, None
+    while True:
+        now = status(swarm, connection)
+        show(now)
+        if now.is_over:
+            return now
+        pause = shortest if now.tasks != last else min(pause * _GROWTH, longest)
+        last = now.tasks
+        time.sleep(pause)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a collect came to: the tasks whose outcome came now, and the status after it."""
+
+    tasks: int
+    status: Status
+    troubles: int
+    results: Results
+
+
+def collect(
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    wait: bool = False,
+    screen: Screen | Silent | None = None,
+) -> Collected:
+    """Bring back what has ended so far; what is here already does not move again.
+
+    :param wait: first watch until nothing is left to run.
+    :raises LocustsError: something could not be brought; the same call again carries on.
+    """
+    screen = screen or Silent()
+    if wait:
+        watch(swarm, connection, screen=screen)
+    with opened(swarm, connection) as session:
+        session.poll()
+        ledger = session.ledger
+        results = Results(swarm.outdir, swarm.settings.layout == "flat")
+        ledger.set_uncollected(list(find_lost(ledger.outcomes(), results)))
+        counts = ledger.counts()
+        with screen.step("collecting", counts.ended - ledger.count_collected()) as progress:
+            tasks = session.site.files.collect(ledger, results, progress)
+        write_tables(ledger, results)
+        return Collected(tasks, session.status(), len(ledger.troubles()), results)
+
+
+@dataclass(frozen=True)
+class TaskLog:
+    """What `logs` tells of a task.
+
+    :param sandbox: where its sandbox is or was, on the target.
+    :param printed: what the task printed; None if it cannot be had any more.
+    """
+
+    outcome: Outcome
+    description: str
+    sandbox: str
+    printed: bytes | None
+
+
+def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None) -> TaskLog:
+    """Tell what became of a task, and what it printed.
+
+    :raises StateError: there is no such task.
+    """
+    with opened(swarm, connection) as session:
+        session.poll()
+        outcome = session.ledger.find(task_id)
+        if outcome is None:
+            raise StateError(
+                f"swarm {swarm.name} has no task {task_id!r}", hint=f"the tasks are listed in {swarm.outdir}/tasks.tsv"
+            )
+        environment = session.site.environment
+        if not outcome.claim:
+            return TaskLog(outcome, describe(outcome), "", b"")
+        sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+        return TaskLog(outcome, describe(outcome), sandbox, _read_log(session, outcome))
+
+
+def _read_log(session: Session, outcome: Outcome) -> bytes | None:
+    if outcome.has_ended and not outcome.printed:
+        return b""
+    here = session.swarm.outdir / Results(session.swarm.outdir, is_flat=False).log(outcome.id)
+    if outcome.place and outcome.has_ended and here.exists():
+        return here.read_bytes()
+    return session.site.files.read(session.site.environment.log(outcome.claim, outcome.number, outcome.attempt))
+
+
+def clean(
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    force: bool = False,
+    screen: Screen | Silent | None = None,
+) -> None:
+    """Remove the environment from the target; what was collected stays here.
+
+    :param force: also while tasks run (they are stopped) or results are not collected (they are lost).
+    :raises StateError: tasks run or results are uncollected.
+    """
+    with opened(swarm, connection) as session:
+        session.poll()
+        counts = session.ledger.counts()
+        uncollected = counts.ended - session.ledger.count_collected()
+        if not force and session.live_submission() is not None:
+            raise StateError(
+                f"swarm {swarm.name} is still at work", hint="`locusts cancel` stops it; --force stops and removes it"
+            )
+        if not force and uncollected:
+            raise StateError(
+                f"{uncollected} tasks have ended and are not collected",
+                hint="`locusts collect` first; --force gives them up",
+            )
+        stop_managers(session, screen or Silent())
+        session.site.files.remove()
+
+
+def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
+    """Rebuild the local state of a swarm from the target alone.
+
+    Nothing counts as collected afterwards; the next collect finds what is here already and moves only the rest.
+
+    :raises StateError: there is no environment of the swarm on the target.
+    """
+    with opened(swarm, connection, create=True) as session:
+        environment = session.site.environment
+        result = session.site.host.run(_READ_PLAN, environment.root)
+        if result.exit_status != 0:
+            raise StateError(
+                f"there is no environment of swarm {swarm.name} at {environment.root} ({session.site.host.name})",
+                hint="see that root and the swarm's name are those it was submitted with",
+            )
+        numbers, _, plan = result.stdout.partition(b"\n")
+        session.ledger.learn(_parse_plan(plan))
+        latest, last_chunk = (int(word) for word in numbers.split())
+        if latest and session.ledger.latest_submission() is None:
+            session.ledger.begin_submission(1, last_chunk, number=latest)
+            session.ledger.set_submission(latest, state="started")
+        session.poll()
+        return session.status()
+
+
+# $1 the environment. First the numbers of the latest submission and the latest chunk, then the plan.
+_READ_PLAN = r"""
+cd -- "$1/exec" 2>/dev/null || exit 3
+latest=0
+for token in started.*; do
+  [[ -e $token ]] && ((${token#started.} > latest)) && latest=${token#started.}
+done
+chunk=0
+for file in plan/*; do
+  [[ -e $file ]] && chunk=${file#plan/}
+done
+printf '%d %d\n' "$latest" "$((10#$chunk))"
+find plan -type f ! -name '.*' -print0 | sort -z | xargs -0 -r cat --
+"""
+
+
+def _parse_plan(plan: bytes) -> Iterator[PlannedTask]:
+    """Read the lines of all chunks. Inputs are not in them; the config tells them at the next submit."""
+    for line in plan.decode("utf-8", "surrogateescape").split("\n"):
+        number, *fields = line.split("\t")
+        if len(fields) >= 2 and number.isdigit():  # noqa: PLR2004 - an id and a command
+            task_id, command, *outputs = map(unescape, fields)
+            yield PlannedTask(int(number), task_id, command, (), tuple(outputs))
+
+
+def environment_of(swarm: Swarm) -> Environment:
+    """Tell where a swarm's environment is, as the config says it."""
+    return Environment(swarm.environment_dir)

@@ -1,0 +1,216 @@
+"""From a config to the tasks that it means, and from tasks to chunks. Reads the names of inputs, writes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .errors import PlanError
+from .handles import Template, is_direct
+from .layout import Environment, Results, why_id_is_unusable
+from .model import Chunk, Task
+from .sources import Source, read_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .config import Swarm
+
+#: The longest chunk; see docs/design.md for why these sizes.
+LONGEST_CHUNK = 64
+_SHOWN = 10
+_LONGEST_NAME_BYTES = 255
+
+
+@dataclass
+class Plan:
+    """All the tasks of a swarm, rendered one by one when they are asked for: a million of them need not fit in memory.
+
+    :param ids: their ids, in order.
+    :param warnings: what a person should know, a line each.
+    :param program: the program, if each command is one plain call of it; else empty.
+    """
+
+    swarm: Swarm
+    source: Source
+    command: Template | None
+    inputs: list[Template]
+    outputs: list[Template]
+    environment_dir: str
+    warnings: list[str] = field(default_factory=list)
+    program: str = ""
+
+    @property
+    def count(self) -> int:
+        """The number of tasks."""
+        return len(self.source.ids)
+
+    def tasks(self) -> Iterator[Task]:
+        """Make the tasks, in the order of their ids.
+
+        :raises PlanError: names of inputs or outputs cannot be used as they come out.
+        """
+        bad: list[str] = []
+        lacking: list[str] = []
+        for task_id, values in self.source.rows():
+            command = self.command.render(values) if self.command else self._own_command(task_id, values)
+            inputs = tuple([template.render(values) for template in self.inputs])
+            outputs = tuple([template.render(values) for template in self.outputs])
+            problem = _why_unusable(command, inputs, outputs)
+            if problem:
+                bad.append(f"task {task_id}: {problem}")
+            elif not self._lacks_inputs(task_id, inputs, lacking):
+                yield Task(task_id, command, inputs, outputs)
+        if bad:
+            raise PlanError(_listing("names that cannot be used", bad))
+        if lacking:
+            self._complain(lacking)
+
+    def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
+        """Note it if a file that a task of arguments needs is not there; ids from file names were looked at already."""
+        if self.source.is_from_files:
+            return False
+        absent = [name for name in inputs if not os.path.lexists(self.swarm.indir / name)]
+        if absent:
+            lacking.append(f"task {task_id}: {absent[0]}")
+        return bool(absent)
+
+    def _complain(self, lacking: list[str]) -> None:
+        """Refuse tasks without their inputs, or say that they are left out."""
+        message = _listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
+        if self.swarm.settings.missing_inputs == "error":
+            raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
+        self.warnings.append(f"left out, as missing_inputs says: {message}")
+
+    def _own_command(self, task_id: str, values: dict[str, str]) -> str:
+        """Render a line of a command file, which is a template of its own."""
+        shared = shared_paths(self.swarm, self.environment_dir)
+        return Template.command(self.source.commands[task_id], {"id"}, shared).render(values)
+
+
+def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
+    """Find out which tasks the config means.
+
+    :param environment_dir: the environment's folder on the target, absolute, for the paths of shared files.
+    :raises PlanError: the inputs do not give a set of tasks that can be run.
+    """
+    settings = swarm.settings
+    for key in settings.shared:
+        if not shared_source(swarm, key).exists():
+            raise PlanError(
+                f"shared.{key}: there is no {shared_source(swarm, key)}", hint="mend its path in the config"
+            )
+    source = read_source(swarm)
+    shared = shared_paths(swarm, environment_dir)
+    command = None
+    if settings.command is not None:
+        command = Template.command(settings.command, source.handles, shared)
+    plan = Plan(
+        swarm,
+        source,
+        command,
+        [Template.name(text, source.handles) for text in settings.inputs],
+        [Template.name(text, source.handles) for text in settings.outputs],
+        environment_dir,
+        warnings=[*source.warnings, *(command.suspects if command else [])],
+    )
+    if settings.command is not None and is_direct(settings.command):
+        plan.program = settings.command.split(None, 1)[0]
+    _check_ids(source.ids)
+    _check_outputs(plan)
+    return plan
+
+
+def shared_source(swarm: Swarm, key: str) -> Path:
+    """Find a shared file or folder on this machine."""
+    path = swarm.settings.shared[key]
+    return swarm.resolve(path) if path.startswith(("/", "~")) else swarm.indir / path
+
+
+def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
+    """Tell the path on the target of each shared file or folder, by its key."""
+    environment = Environment(environment_dir)
+    return {
+        key: environment.absolute(environment.shared(key, shared_source(swarm, key).name))
+        for key in swarm.settings.shared
+    }
+
+
+def chunk_sizes(tasks: int, slots: int) -> list[int]:
+    """Cut tasks into chunks of falling size, so that few claims are needed and yet no slot idles at the end.
+
+    Each chunk is a 1/(2 x slots) of what remains, at most 64 and at least 1 ("guided self-scheduling" with a cap:
+    Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1987).
+
+    :param slots: all slots of all managers together.
+    """
+    sizes = []
+    while tasks > 0:
+        sizes.append(max(1, min(LONGEST_CHUNK, tasks // (2 * slots))))
+        tasks -= sizes[-1]
+    return sizes
+
+
+def make_chunks(tasks: int, slots: int, first: int) -> list[Chunk]:
+    """Cut tasks into chunks, numbered from `first` on."""
+    return [Chunk(number, size) for number, size in enumerate(chunk_sizes(tasks, slots), first)]
+
+
+def _check_ids(ids: list[str]) -> None:
+    bad = [(task_id, why) for task_id in ids if (why := why_id_is_unusable(task_id))]
+    if bad:
+        raise PlanError(
+            _listing("ids that cannot be used", [f"{task_id}: {why}" for task_id, why in bad]),
+            hint="rename those inputs",
+            task_ids=[task_id for task_id, _ in bad],
+        )
+
+
+def _check_outputs(plan: Plan) -> None:
+    """See that no two outputs would end up in one place."""
+    settings = plan.swarm.settings
+    twice = [name for name, times in Counter(settings.outputs).items() if times > 1]
+    if twice:
+        raise PlanError(f"outputs: {twice[0]} is named twice")
+    if settings.layout != "flat":
+        return
+    results = Results(plan.swarm.outdir, is_flat=True)
+    owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
+    owners["logs"] = "the logs"
+    for task in plan.tasks():
+        for name in task.outputs:
+            other = owners.setdefault(name.split("/")[0] if name.startswith("logs/") else name, task.id)
+            if other != task.id:
+                raise PlanError(
+                    f'layout = "flat": {name} of task {task.id} would collide with that of {other}',
+                    hint='put <id> into the name, or choose layout = "tasks"',
+                    task_ids=[task.id],
+                )
+
+
+def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
+    """Tell what is wrong with a task's names, once the values are in."""
+    if "\0" in command:
+        return "its command holds a NUL"
+    for name in (*inputs, *outputs):
+        parts = name.split("/")
+        if not all(parts) or ".." in parts or "." in parts:
+            return f"{name!r} does not stay in the sandbox, or names a folder"
+        if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST_NAME_BYTES for part in parts):
+            return f"{name[:40]!r}… is longer than a file name may be"
+        if "\0" in name:
+            return f"{name!r} holds a NUL"
+    if len(set(outputs)) < len(outputs):
+        return "two of its outputs have the same name"
+    return None
+
+
+def _listing(title: str, lines: list[str]) -> str:
+    """Show the first few of many."""
+    shown = [f"  {re.sub(r'[^ -~]', lambda found: ascii(found[0])[1:-1], line)}" for line in lines[:_SHOWN]]
+    more = [f"  and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join([f"{title}:", *shown, *more])

@@ -1,0 +1,128 @@
+"""Ask the target what is new: one script a poll brings the new bytes of every cache file and what is known of managers.
+
+Its cost grows with what is new, not with the number of tasks.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import HostError
+from .model import ManagerState
+from .records import parse_records
+
+if TYPE_CHECKING:
+    from .hosts import Host
+    from .ledger import Ledger
+
+#: Bytes of one cache file that one poll brings at most; what is left comes with the next.
+MOST_BYTES = 32 * 1024 * 1024
+#: A heartbeat that stands still for so long, by our own clock, means a dead manager.
+STALE_S = 300
+#: Seconds between two heartbeats; one that is not older than four of them counts as fresh.
+BEAT_S = 10
+
+# $1 the environment, $2 the mark between parts, $3 the most bytes of a file; then, by twos, a manager and the offset
+# from which its cache file is wanted, or -1 if nothing more will come.
+# Files are opened and read, never judged by their size: on a network file system that may be old.
+_SCRIPT = r"""
+cd -- "$1/exec" 2>/dev/null || exit 3
+mark=$2 most=$3
+shift 3
+declare -A offset=()
+while (($# > 0)); do
+  offset[$1]=$2
+  shift 2
+done
+for file in cache/*.tsv; do
+  [[ -e $file ]] || continue
+  id=${file#cache/}
+  id=${id%.tsv}
+  from=${offset[$id]-0}
+  ((from < 0)) && continue
+  host= pid=0 beat= process=unknown
+  IFS=$'\t' read -r _ _ host pid _ <"$file"
+  [[ -e beats/$id ]] && read -r beat <"beats/$id"
+  if [[ -e beats/$id.end ]]; then
+    process=left
+  elif [[ $host == "${HOSTNAME:-localhost}" && -d /proc/self ]]; then
+    process=gone
+    if [[ -e /proc/$pid/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *manager.sh\ "$id"\ * ]]; then
+      process=alive
+    fi
+  fi
+  printf '%s\n%s %s %s\n' "$mark" "$id" "$process" "${beat:-0}"
+  tail -c "+$((from + 1))" -- "$file" | head -c "$most"
+  printf '\n'
+done
+printf '%s\n' "$mark"
+"""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a poll came to.
+
+    :param records: the number of new records.
+    :param reached: the environment is there.
+    :param is_all: nothing was left for the next poll for want of room.
+    """
+
+    records: int
+    reached: bool = True
+    is_all: bool = True
+
+
+def poll(host: Host, ledger: Ledger, environment_dir: str) -> News:
+    """Ask the target what is new, and enter it into the ledger; all of one poll or nothing.
+
+    :raises HostError: the target could not be asked; the ledger is as it was.
+    """
+    records, is_all = 0, False
+    while not is_all:
+        news = _poll_once(host, ledger, environment_dir)
+        records += news.records
+        is_all = news.is_all
+    return News(records, reached=news.reached)
+
+
+def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
+    mark = f"==locusts-{secrets.token_hex(8)}=="
+    offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
+    result = host.run(_SCRIPT, environment_dir, mark, str(MOST_BYTES), *offsets)
+    if result.exit_status == 3:  # noqa: PLR2004 - what the script says where there is no environment
+        return News(0, reached=False)
+    parts = result.stdout.split(mark.encode() + b"\n")
+    if result.exit_status != 0 or len(parts) < 2:  # noqa: PLR2004 - before the first mark, and after it
+        raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
+    count, is_all = 0, True
+    with ledger.transaction():
+        for part in parts[1:-1]:
+            head, _, body = part.partition(b"\n")
+            name, process, beat = head.decode("ascii", "replace").split(" ")
+            data = body[:-1]  # the newline that the script puts after a file
+            records, read = parse_records(data)
+            ledger.apply(name, records, read)
+            count += len(records)
+            if len(data) < MOST_BYTES:
+                _judge(ledger, name, process, beat)
+            else:
+                is_all = False
+        ledger.set_fact("updated", str(time.time()))
+    return News(count, is_all=is_all)
+
+
+def _judge(ledger: Ledger, manager: str, process: str, beat: str) -> None:
+    """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat."""
+    still_s = ledger.note_beat(manager, beat, time.time())
+    if process == "left":
+        ledger.set_manager(manager, ManagerState.LEFT, ledger.manager_reason(manager))
+    elif process == "gone" or still_s > STALE_S:
+        ledger.set_manager(manager, ManagerState.GONE, "its process is no more")
+    elif process == "alive" or still_s <= 4 * BEAT_S:
+        ledger.set_manager(manager, ManagerState.ALIVE)
+    else:
+        ledger.set_manager(manager, ManagerState.UNKNOWN, "not heard lately")

@@ -1,0 +1,147 @@
+"""The records that managers append to their cache files, and the escapes of every tab-separated file.
+
+The writing side is `templates/lib/records.sh`. A record is a line of fields between tabs; its last field is a dot,
+so that a line torn by a crash or a full disk is recognised and left aside.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+END = ["."]  # the last field of a record that is whole
+
+
+class Manager(NamedTuple):
+    """A manager is here."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    time_s: float
+
+
+class Began(NamedTuple):
+    """An attempt at a task starts."""
+
+    claim: str
+    task: int
+    attempt: int
+    start_s: float
+
+
+class Ended(NamedTuple):
+    """An attempt at a task came to an end; `state` is done, failed, retry or interrupted."""
+
+    claim: str
+    task: int
+    attempt: int
+    state: str
+    exit_code: int
+    start_s: float
+    seconds: float
+    found: str
+    printed: bool
+    reason: str
+
+
+class Left(NamedTuple):
+    """A manager takes no more tasks."""
+
+    reason: str
+    time_s: float
+
+
+Record: TypeAlias = Manager | Began | Ended | Left
+
+_CLAIM = re.compile(r"[0-9]+\.[0-9]+")
+_FOUND = re.compile(r"[01]*")
+_STATES = {"done", "failed", "retry", "interrupted"}
+
+
+def parse_records(data: bytes) -> tuple[list[Record], int]:
+    """Read records.
+
+    :param data: what a cache file holds from some offset on.
+    :returns: the records, and the number of bytes read: all up to the last newline. Lines that are no whole record
+        are passed over.
+    """
+    length = data.rfind(b"\n") + 1
+    records = []
+    for line in data[:length].decode("utf-8", "surrogateescape").split("\n"):
+        if line:
+            record = parse_record(line)
+            if record is not None:
+                records.append(record)
+    return records, length
+
+
+def parse_record(line: str) -> Record | None:
+    """Read one line; None if it is not a whole record."""
+    kind, *fields = line.split("\t")
+    if fields[-1:] != END:
+        return None
+    try:
+        if kind == "ended" and len(fields) == 11:  # noqa: PLR2004 - the number of fields that Ended's doc lists, and the dot
+            return _ended(fields)
+        if kind == "began" and len(fields) == 5:  # noqa: PLR2004 - the same, for Began
+            claim, task, attempt, start_s, _ = fields
+            return Began(claim, int(task), int(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
+        if kind == "manager" and len(fields) == 7:  # noqa: PLR2004 - the same, for Manager
+            id_, host, pid, slots, time_s, _bash, _ = fields
+            return Manager(id_, host, int(pid), int(slots), float(time_s))
+        if kind == "left" and len(fields) == 3:  # noqa: PLR2004 - the same, for Left
+            return Left(fields[0], float(fields[1]))
+    except ValueError:  # two torn lines may make one that looks whole, but not one whose numbers are numbers
+        return None
+    return None
+
+
+def _ended(fields: list[str]) -> Ended | None:
+    claim, task, attempt, state, exit_code, start_s, seconds, found, printed, reason, _ = fields
+    if state not in _STATES or not _CLAIM.fullmatch(claim) or not _FOUND.fullmatch(found) or printed not in {"0", "1"}:
+        return None
+    return Ended(
+        claim,
+        int(task),
+        int(attempt),
+        state,
+        int(exit_code),
+        float(start_s),
+        float(seconds),
+        found,
+        printed == "1",
+        reason,
+    )
+
+
+def escape(field: str) -> str:
+    r"""Write a field of a tab-separated line: backslash, tab and newline become `\\`, `\t`, `\n`; nothing else changes."""
+    if "\\" in field or "\t" in field or "\n" in field:
+        return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    return field
+
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def unescape(field: str) -> str:
+    """Read a field that `escape` wrote."""
+    if "\\" not in field:
+        return field
+    return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n"}.get(match[1], match[1]), field)
+
+
+def join_fields(fields: Iterable[str]) -> str:
+    """Put fields of any content into one line, without its newline."""
+    return "\t".join(map(escape, fields))
+
+
+def split_fields(line: str) -> list[str]:
+    """Take a line apart that `join_fields` made; an empty line has no fields."""
+    return [unescape(field) for field in line.split("\t")] if line else []

@@ -1,0 +1,376 @@
+"""A host behind a Fabric connection: scripts run there and files travel there, all through one login.
+
+The other machine, the one that we sit at, is in `hosts.py`. The rooms below this one: `login.py` logs in, `relay.py`
+talks to programs on the host, `rsync.py` knows what to say to rsync.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import shlex
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from fabric import Connection  # type: ignore[import-untyped]
+from paramiko import (
+    AuthenticationException,
+    BadHostKeyException,
+    ChannelException,
+    SSHException,
+)
+from paramiko.ssh_exception import NoValidConnectionsError
+
+from .errors import HostError, TransferError
+from .hosts import Result, frame, unframe
+from .known_hosts import KnownHostsMode, LoginRefusedError
+from .login import Login, ask_on_terminal, prepare, tune
+from .relay import Transfer, converse, open_channel, run_rsync
+from .rsync import explain, pull_arguments, push_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from paramiko import Channel, Transport
+
+#: How long a host may take to answer, unless ssh_config says otherwise.
+_CONNECT_S = 30
+#: How often a quiet connection shows that it is alive: firewalls forget quiet ones.
+_KEEPALIVE_S = 30
+#: The wait before each attempt to connect; no more attempts than these, for sites ban those who knock too often.
+ATTEMPT_DELAYS_S = (0, 5, 20, 60)
+#: The wait before rsync is started again after a hiccup of the link; what has arrived does not move again.
+TRANSFER_DELAYS_S = (2, 10)
+
+# What paramiko logs, tracebacks and all, reaches a person as one of our errors instead.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+#: How many names one rsync is asked for. It checks each file that comes against all of them, which takes their square.
+_BATCH = 2500
+#: Exit statuses of rsync when single files did not move.
+_PARTLY = (23, 24)
+#: What paramiko and sockets raise when the link is at fault.
+_LINK_ERRORS = (SSHException, OSError, EOFError)
+
+
+class Remote:
+    """A machine reached over SSH; see `hosts.Carrier`.
+
+    :param connection: a Fabric Connection to use instead of one of our own. If it is open already it is taken as it is;
+        if not, it is opened our way, host keys checked. It is never closed here: it belongs to whoever made it.
+    :param host: an alias of ssh_config, or user@host:port; messages call the host so.
+    :param known_hosts: `strict`: the host's key must be known; `accept-new`: an unknown one is kept. A changed one is
+        refused always.
+    :param prompt: shows its argument and returns what a person types; the default asks at the terminal.
+    """
+
+    def __init__(
+        self,
+        connection: Connection | None = None,
+        *,
+        host: str,
+        known_hosts: KnownHostsMode = "strict",
+        prompt: Callable[[str], str] | None = None,
+    ) -> None:
+        self.name = host
+        self._connection = connection
+        self._is_ours = connection is None
+        self._is_borrowed = connection is not None and connection.is_connected
+        self._known_hosts: KnownHostsMode = known_hosts
+        self._prompt = prompt or ask_on_terminal
+        self._logins: list[Login] = []
+        self._failures = 0
+        self._refusal: HostError | None = None
+        self._lock = threading.Lock()
+        if connection is not None and connection.is_connected:
+            tune(connection.transport.sock)
+
+    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        """See `hosts.Host.run`."""
+        channel = self._channel()
+        stdout = bytearray()
+        try:
+            source = io.BytesIO(frame(script, args))
+            status, stderr = converse(channel, "bash -s", source, stdout.extend, timeout_s=timeout_s)
+        except TimeoutError as error:
+            raise HostError(f"{self.name}: a script did not end within {timeout_s} s") from error
+        except _LINK_ERRORS as error:
+            raise explain_link(error, self.name) from error
+        if status is None:
+            raise HostError(
+                f"{self.name}: the link broke while a script ran, or the script was killed",
+                hint="run the command again; what runs on the host keeps running",
+                stderr=os.fsdecode(stderr),
+            )
+        return unframe(bytes(stdout), stderr, self.name)
+
+    def _channel(self) -> Channel:
+        """Open a channel; a link that is found to be broken before anything began is made anew, once."""
+        for is_last in (False, True):
+            transport = self._transport()
+            try:
+                return open_channel(transport)
+            except _LINK_ERRORS as error:
+                if is_last or transport.is_active():
+                    raise explain_link(error, self.name) from error
+        raise AssertionError  # the loop has returned or raised
+
+    def push(
+        self,
+        source: Path,
+        destination: str,
+        *,
+        delete: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """See `hosts.Carrier.push`. Folders come out 0700, files keep what their owner may do with them.
+
+        :param delete: remove at the destination what is not in `source`.
+        """
+        made = self.run('umask 077 && mkdir -p -- "$1"', destination)
+        if made.exit_status != 0:
+            raise TransferError(
+                f"{self.name}: the folder {destination} cannot be made:\n{made.stderr.strip()}",
+                hint="check the path, permissions and quota on the host",
+                stderr=made.stderr,
+            )
+        transfer = self._rsync(
+            lambda shell: push_arguments(source, destination, shell, delete=delete, progress=progress is not None),
+            self.name,
+            progress=progress,
+        )
+        if transfer.skipped:
+            raise TransferError(
+                f"{self.name}: neither files nor folders, so they did not move: {', '.join(transfer.skipped)}",
+                hint="remove them from what is to be sent",
+            )
+        return transfer.moved
+
+    def pull(
+        self,
+        source: str,
+        names: Iterable[bytes],
+        destination: Path,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[bytes]:
+        """See `hosts.Carrier.pull`.
+
+        :param destination: an empty folder that nobody else can write to.
+        """
+        wanted = {name: _inner_path(name) for name in names}
+        paths = list(wanted.values())
+        done, moved = 0, 0
+
+        def report(files: int, size: int) -> None:
+            if progress is not None:
+                progress(done + files, moved + size)
+
+        for first in range(0, len(paths), _BATCH):
+            batch = paths[first : first + _BATCH]
+            with tempfile.TemporaryFile() as listing:
+                # The ./ keeps a name that begins with # or ; from being a comment.
+                listing.write(b"".join(b"./" + path + b"\0" for path in batch))
+                transfer = self._rsync(
+                    lambda shell: pull_arguments(source, destination, shell, progress=progress is not None),
+                    "this machine",
+                    names=listing,
+                    progress=report if progress is not None else None,
+                    accept=_PARTLY,
+                )
+            done, moved = done + transfer.files, moved + transfer.moved
+        root = os.fsencode(destination)
+        _remove_irregular(root)
+        return [name for name, path in wanted.items() if not os.path.lexists(root + b"/" + path)]
+
+    def _rsync(
+        self,
+        arguments: Callable[[str], list[str]],
+        receiver: str,
+        *,
+        names: BinaryIO | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Transfer:
+        """Run rsync, again after a hiccup as long as the login holds.
+
+        :param receiver: the side that writes files, as messages call it.
+        :param accept: exit statuses that are no failure, besides 0.
+        :raises TransferError: it failed for good.
+        """
+        for delay_s in (*TRANSFER_DELAYS_S, None):
+            transport = self._transport()
+            if names is not None:
+                names.seek(0)
+            transfer = run_rsync(transport, arguments, names, progress)
+            failure = explain(transfer.status, transfer.host_status, transfer.complaint, receiver)
+            if transfer.status == 0 or (transfer.status in accept and not failure.fatal):
+                return transfer
+            if not failure.retry or delay_s is None or not transport.is_active():
+                break
+            time.sleep(delay_s)
+        raise TransferError(
+            f"{self.name}: rsync failed: {failure.cause}" + (f"\n{transfer.complaint}" if transfer.complaints else ""),
+            hint=failure.hint,
+            stderr=transfer.complaint,
+        )
+
+    def _transport(self) -> Transport:
+        """Return the transport, logged in: as it is, or opened now.
+
+        :raises HostError: it cannot be opened, or not without asking a person again.
+        """
+        with self._lock:
+            if self._connection is None:
+                self._connection = make_connection(self.name)
+            if not self._connection.is_connected:
+                self._open(self._connection)
+            return cast("Transport", self._connection.transport)
+
+    def _open(self, connection: Connection) -> None:
+        """Log in, or say why not."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._is_borrowed or any(login.asked for login in self._logins):
+            raise HostError(
+                f"{self.name}: the link broke, and a new login might ask you again",
+                hint="run the command again; what runs on the host keeps running",
+            )
+        time.sleep(ATTEMPT_DELAYS_S[self._failures])
+        try:
+            self._log_in(connection)
+        except HostError as error:
+            self._failures += 1
+            if isinstance(error, LoginRefusedError) or self._failures == len(ATTEMPT_DELAYS_S):
+                self._refusal = error
+            raise
+        self._failures = 0
+
+    def _log_in(self, connection: Connection) -> None:
+        """Open the gateways on the way, if any, and then the host."""
+        hops = _hops(connection)
+        fresh = not self._logins
+        try:
+            for hop in hops:
+                name = self.name if hop is connection else f"gateway {hop.original_host}"
+                if hop.is_connected:
+                    continue
+                try:
+                    if fresh:
+                        self._logins.append(prepare(hop, name, self._known_hosts, self._prompt))
+                        _limit_connecting(hop)
+                    hop.open()
+                    hop.transport.set_keepalive(_KEEPALIVE_S)
+                except _LINK_ERRORS as error:
+                    raise explain_link(error, name) from error
+        except BaseException:
+            for hop in hops:
+                hop.client.close()
+            raise
+
+    def close(self) -> None:
+        """See `hosts.Host.close`. A Connection that was handed in stays open."""
+        with self._lock:
+            if self._connection is not None and self._is_ours:
+                for hop in reversed(_hops(self._connection)):
+                    hop.close()
+
+
+def make_connection(host: str) -> Connection:
+    """Make a Fabric Connection, not open yet, to an alias of ssh_config or to user@host:port.
+
+    :raises HostError: ssh_config cannot be read, or `host` cannot be understood.
+    """
+    try:
+        connection = Connection(host)
+        _route(connection)
+    except (SSHException, OSError, TypeError, ValueError) as error:  # Fabric chokes on odd names in all these ways
+        raise HostError(
+            f"{host}: no way to connect can be made of this and ssh_config: {error}",
+            hint="host is an alias of ~/.ssh/config, or user@host:port",
+        ) from error
+    return connection
+
+
+def _route(connection: Connection) -> None:
+    """Make the gateways of a connection what ProxyJump says: Fabric visits several in reverse and jumps to `none`."""
+    hops = connection.ssh_config.get("proxyjump", "")
+    if hops.lower() == "none":
+        connection.gateway = None
+    elif "," in hops:
+        gateway = None
+        for hop in hops.split(","):
+            gateway = Connection(hop.strip(), config=connection.config.clone(), gateway=gateway)
+        connection.gateway = gateway
+
+
+def _hops(connection: Connection) -> list[Connection]:
+    """Return the gateways that lead to a connection, in the order of the way, and the connection."""
+    hops = [connection]
+    while isinstance(gateway := hops[0].gateway, Connection):
+        hops.insert(0, gateway)
+    return hops
+
+
+def _limit_connecting(connection: Connection) -> None:
+    """Do not wait for a host for ever."""
+    if connection.connect_timeout is None and "timeout" not in connection.connect_kwargs:
+        connection.connect_timeout = _CONNECT_S
+
+
+#: What an error of the link means, most special first: its type, our error, the text, the next step.
+_CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
+    (BadHostKeyException, LoginRefusedError, "the host's key has changed: {}", "ask the host's administrators"),
+    (AuthenticationException, LoginRefusedError, "the login was refused: {}", "see that `ssh {host}` works"),
+    (ChannelException, HostError, "the host, or a gateway to it, opened no channel: {}", "see that `ssh {host}` works"),
+    (
+        socket.gaierror,
+        HostError,
+        "there is no such host: {}",
+        "check the name in the config and in ~/.ssh/config, the network and the VPN",
+    ),
+    (ConnectionRefusedError, HostError, "the connection was refused", "check host and port; it may be down, or ban us"),
+    (TimeoutError, HostError, "the host does not answer", "check the network and the VPN; the host may be down"),
+    (
+        SSHException,
+        HostError,
+        "the host hung up or speaks no SSH: {}",
+        "it may be overloaded or count too many connections; wait a while, then see that `ssh {host}` works",
+    ),
+)
+
+
+def explain_link(error: Exception, name: str) -> HostError:
+    """Turn what paramiko or a socket raises into an error that a person can act on."""
+    if isinstance(error, NoValidConnectionsError):  # one error for each address of the host
+        error = next(iter(error.errors.values()))
+    detail = str(error) or type(error).__name__
+    for kind, ours, text, hint in _CAUSES:
+        if isinstance(error, kind):
+            return ours(f"{name}: {text.format(detail)}", hint=hint.format(host=shlex.quote(name)))
+    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `ssh {shlex.quote(name)}` works")
+
+
+def _inner_path(name: bytes) -> bytes:
+    """Return a name in its plain form.
+
+    :raises TransferError: it does not name something below the folder.
+    """
+    path = os.path.normpath(name)
+    if not name or path.startswith(b"/") or path.split(b"/")[0] == b".." or b"\0" in path:
+        raise TransferError(f"{os.fsdecode(name)!r} is no path below the folder to bring it from")
+    return path
+
+
+def _remove_irregular(folder: bytes) -> None:
+    """Remove what is neither a file nor a folder; rsync was told to bring none, but the host serves what it likes."""
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                _remove_irregular(entry.path)
+            elif not entry.is_file(follow_symlinks=False):
+                Path(os.fsdecode(entry.path)).unlink()

@@ -1,0 +1,163 @@
+"""What is said to rsync and what it answers: argument lists, progress, exit codes. Pure; `relay.py` runs it.
+
+The cluster is not trusted: a pull asks for plain files and folders only, so that nothing it serves can point elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How long neither side may stay silent.
+SILENCE_S = 60
+
+#: rsync wants a host before the colon; whatever it is called, it is the one we are logged in to.
+_HOST = "host"
+
+_COMMON = ("rsync", "-s", f"--timeout={SILENCE_S}", "--no-human-readable", "--stats")
+
+_PROGRESS = re.compile(r"\s*(\d+)\s+\d+%.*?(?:\(xfr#(\d+),.*\))?\s*$")
+_MOVED = re.compile(r"Total transferred file size: ([\d,]+)")
+_SKIPPED = "skipping non-regular file "
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+
+
+def push_arguments(source: Path, destination: str, shell: str, *, delete: bool, progress: bool) -> list[str]:
+    """Return the command that makes the remote folder `destination` like the local folder `source`.
+
+    Symlinks in `source` are followed. Folders come out 0700, files keep the owner's part of their mode.
+
+    :param shell: the command that rsync starts in place of ssh.
+    """
+    wishes = ["-rtLp", "--chmod=D0700,Fgo-rwx", *(["--delete"] if delete else [])]
+    # An absolute path, or one that begins with ./, is never taken for host:path or for host::module.
+    return [
+        *_command(shell, wishes, progress=progress),
+        f"{source.absolute()}/",
+        f"{_HOST}:{_anchored(destination)}/",
+    ]
+
+
+def pull_arguments(source: str, destination: Path, shell: str, *, progress: bool) -> list[str]:
+    """Return the command that brings the files named on its stdin from the remote folder `source` to `destination`.
+
+    Neither symlinks nor devices nor modes come along: what the cluster serves is only ever data.
+    """
+    wishes = ["-rt", "--no-inc-recursive", "--files-from=-", "--from0", "--chmod=Du+rwx,Fu+rw"]
+    return [
+        *_command(shell, wishes, progress=progress),
+        f"{_HOST}:{_anchored(source)}/",
+        f"{destination.absolute()}/",
+    ]
+
+
+def _command(shell: str, wishes: list[str], *, progress: bool) -> list[str]:
+    """Return what push and pull have in common, up to the paths."""
+    return [*_COMMON, *wishes, *(["--info=progress2"] if progress else []), "-e", shell, "--"]
+
+
+def _anchored(path: str) -> str:
+    """Return a remote path that begins with `/` or `./`; relative paths start in the home folder."""
+    return path if path.startswith("/") else f"./{path}"
+
+
+def shell_word(word: str) -> str:
+    """Quote a word for rsync's `-e`, which doubles quotes and knows no backslash."""
+    return "'" + word.replace("'", "''") + "'"
+
+
+def parse_progress(line: str) -> tuple[int | None, int] | None:
+    """Read a line of `--info=progress2`: (files done, bytes moved); the files are not in every line.
+
+    :returns: None if it is another line.
+    """
+    found = _PROGRESS.match(line)
+    if found is None:
+        return None
+    return (int(found[2]) if found[2] else None), int(found[1])
+
+
+def parse_moved(line: str) -> int | None:
+    """Read from a line of `--stats` how many bytes moved; None if it is another line."""
+    found = _MOVED.match(line)
+    return int(found[1].replace(",", "")) if found else None
+
+
+def parse_skipped(line: str) -> str | None:
+    """Read the name of something that is neither a file nor a folder and stayed behind; None if it is another line."""
+    return line.removeprefix(_SKIPPED).strip().strip('"') if line.startswith(_SKIPPED) else None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What an exit code of rsync means.
+
+    :param cause: why it failed, for a person; to be read after "rsync failed: ".
+    :param hint: what to do next.
+    :param retry: whether trying again at once makes sense.
+    :param fatal: whether no more can move, whatever the exit status promises.
+    """
+
+    cause: str
+    hint: str | None = None
+    retry: bool = False
+    fatal: bool = False
+
+
+_LINK = Failure(
+    "the link broke, or rsync was killed on the host",
+    "run the command again: what has arrived stays, only the rest moves",
+    retry=True,
+)
+_SILENT = Failure(
+    f"nothing moved for {SILENCE_S} s",
+    "the file system or the network there may be overloaded; run the command again, only the rest moves",
+    retry=True,
+)
+_BY_STATUS = {
+    1: Failure("it did not understand our options", "both sides need rsync 3.1 or newer; see `rsync --version`"),
+    2: Failure(
+        "the two sides do not understand each other",
+        "start-up files on the host may print something, or its rsync is too old; see `ssh HOST rsync --version`",
+    ),
+    3: Failure("a folder is not there or cannot be entered", "check the path and permissions; the lines above name it"),
+    10: _LINK,
+    11: Failure("a file could not be written", "look at free space, quota and permissions"),
+    12: _LINK,
+    14: Failure("the program that carries its data did not start", "is the Python that runs this still in place?"),
+    20: Failure("it was interrupted", "run the command again: only the rest moves", retry=True),
+    23: Failure("some files did not move", "the lines above name them"),
+    24: Failure("some files vanished while they moved", "do not change files while they move; run the command again"),
+    30: _SILENT,
+    35: _SILENT,
+    126: Failure("rsync on the host cannot be run", "see `ssh HOST rsync --version`"),
+    127: Failure(
+        "rsync is not installed on the host", "install it there, or put it on the PATH in the shell's start-up file"
+    ),
+    255: _LINK,
+}
+
+
+#: What rsync here says when its other half is gone, whatever that had to say.
+_OTHER_HALF_GONE = (10, 12, 255)
+
+
+def explain(status: int, host_status: int | None, complaint: str, receiver: str) -> Failure:
+    """Tell what the exit statuses of rsync's two halves together with what they complained of mean.
+
+    :param host_status: that of the half on the host; None if none came.
+    :param receiver: the side that writes files, as messages call it.
+    """
+    if status < 0:
+        return Failure(f"it was killed by signal {-status}", "run the command again: only the rest moves")
+    full = next((reason for reason in _DISK_FULL if reason in complaint), None)
+    if full:
+        hint = "make room there or use another folder, then run the command again"
+        return Failure(f"the disk is full on {receiver} ({full})", hint, fatal=True)
+    if status in _OTHER_HALF_GONE and host_status:
+        status = host_status
+    return _BY_STATUS.get(status, Failure(f"exit status {status}"))

@@ -1,0 +1,172 @@
+"""What every operation starts from: a swarm, its site, and its ledger, held while nobody else changes them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import StateError
+from .ledger import Ledger
+from .lock import locked
+from .model import Counts, ManagerState, Status, SwarmState
+from .poll import poll
+from .site import open_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import fabric
+
+    from .config import Swarm
+    from .ledger import Submission
+    from .model import ManagerStatus
+    from .site import Site
+
+_LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A swarm at hand."""
+
+    swarm: Swarm
+    site: Site
+    ledger: Ledger
+
+    def poll(self) -> bool:
+        """Learn what is new on the target.
+
+        :returns: whether there is an environment at all.
+        """
+        news = poll(self.site.host, self.ledger, self.site.environment.root)
+        self._bury_the_gone()
+        return news.reached
+
+    def _bury_the_gone(self) -> None:
+        """Mark managers that are no more as having left, and end what they left running."""
+        gone = [manager.id for manager in self.ledger.managers() if manager.state is ManagerState.GONE]
+        if gone:
+            self.site.starter.bury(gone)
+            for manager in gone:
+                self.ledger.set_manager(manager, ManagerState.LEFT, "its process was killed")
+
+    def lively_managers(self) -> list[ManagerStatus]:
+        """List the managers that may be at work."""
+        return [manager for manager in self.ledger.managers() if manager.state in _LIVELY]
+
+    def live_submission(self) -> Submission | None:
+        """Find the latest submission, if it may still be at work."""
+        latest = self.ledger.latest_submission()
+        if latest is None or latest.state not in {"starting", "started"}:
+            return None
+        managers = self.ledger.managers(latest.number)
+        if any(manager.state in _LIVELY for manager in managers):
+            return latest
+        if not managers and self.site.starter.is_alive(latest):
+            return latest
+        return None
+
+    def status(self) -> Status:
+        """Say what is known now; ask nobody, but for a submission of which nothing was heard yet."""
+        counts = self.ledger.counts()
+        latest = self.ledger.latest_submission()
+        state = self._state(counts, latest)
+        updated = self.ledger.fact("updated")
+        return Status(
+            swarm=self.swarm.name,
+            target=self.swarm.target_name,
+            state=state,
+            tasks=counts,
+            collected=self.ledger.count_collected(),
+            managers=self.ledger.managers(latest.number) if latest else [],
+            started=latest.created_s if latest else None,
+            updated=float(updated) if updated else None,
+            eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
+            notes=self._notes(state),
+        )
+
+    def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
+        if counts.total and counts.ended == counts.total:
+            return SwarmState.FINISHED
+        if self.lively_managers():
+            return SwarmState.RUNNING
+        if self.ledger.fact("cancelled"):
+            return SwarmState.CANCELLED
+        if latest is None or latest.state == "staging":
+            return SwarmState.PLANNED
+        if not self.ledger.managers(latest.number) and self.live_submission():
+            return SwarmState.SUBMITTED
+        return SwarmState.STALLED
+
+    def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
+        """Guess from the rate of the latest submission, once it has ended some tasks."""
+        updated = self.ledger.fact("updated")
+        ended = self.ledger.count_ended_in(latest.number) if latest else 0
+        if latest is None or not ended or updated is None:
+            return None
+        return (counts.pending + counts.running) * max(0.0, float(updated) - latest.created_s) / ended
+
+    def _notes(self, state: SwarmState) -> list[str]:
+        """Say what a person should do about a swarm that stands still."""
+        if state is not SwarmState.STALLED:
+            return []
+        latest = self.ledger.latest_submission()
+        managers = self.ledger.managers(latest.number) if latest else []
+        reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
+        if "breaker" in reasons:
+            tripped = f"the first {self.swarm.settings.breaker} tasks all failed at once, so the manager stopped"
+            return [f"{tripped}; see why with `locusts logs TASK`, mend the command, then `locusts retry`"]
+        why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"
+        return [f"tasks are left, but no manager is at work ({why}); `locusts submit` carries on"]
+
+
+@contextlib.contextmanager
+def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False) -> Iterator[Session]:
+    """Hold a swarm, its site and its ledger within; one command at a time.
+
+    :param create: make the local state if there is none.
+    :raises StateError: there is none, or it belongs to another target.
+    """
+    folder = swarm.state_dir
+    if create:
+        _make_state_dir(folder)
+    elif not (folder / "ledger.sqlite").exists():
+        raise StateError(
+            f"nothing is known of swarm {swarm.name} here: it was not submitted from {swarm.folder}",
+            hint="`locusts submit` starts it; `locusts attach` finds one that was submitted from elsewhere",
+        )
+    site = open_site(swarm, connection)
+    try:
+        with locked(folder / "lock"):
+            ledger = Ledger(folder / "ledger.sqlite")
+            try:
+                _check_target(ledger, swarm, site)
+                yield Session(swarm, site, ledger)
+            finally:
+                ledger.close()
+    finally:
+        site.host.close()
+
+
+def _make_state_dir(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"the local state {folder} cannot be made: {error.strerror}") from error
+
+
+def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
+    """See that the swarm is where it was; it may move once everything of it is here."""
+    known, root = ledger.fact("target"), ledger.fact("root")
+    if root is not None and root != site.environment.root:
+        counts = ledger.counts()
+        if counts.running or ledger.count_collected() < counts.ended:
+            raise StateError(
+                f"swarm {swarm.name} was submitted to target {known} ({root}), and is not wholly collected from there",
+                hint=f"`locusts collect --target {known}` first, or `locusts clean --force --target {known}` to give it up",
+            )
+    if root != site.environment.root or known != swarm.target_name:
+        ledger.set_fact("target", swarm.target_name)
+        ledger.set_fact("root", site.environment.root)

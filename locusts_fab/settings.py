@@ -1,0 +1,435 @@
+"""The keys of locusts.toml as typed models: what each one means, its default, and which values it takes.
+
+The descriptions here are the reference that users read: `reference.py` makes its tables of them.
+`config.py` turns what pydantic finds wrong into lines that a person can act on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Names of swarms, targets, shared files and sweep columns. They become folder names, so they stay plain.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME_RULE = "a name is a letter or digit, then letters, digits, dots, dashes or underscores (100 at most)"
+
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}d)?\s*(?:{_NUMBER}h)?\s*(?:{_NUMBER}m)?\s*(?:{_NUMBER}s)?")
+_DURATION_RULE = 'expected a time such as 90, "90s", "10m", "2h", "1d" or "1h30m", above 0 and at most 366 days'
+_LONGEST_S = 366 * 86400.0
+
+#: bash refuses to set these, whatever the value.
+_READONLY_VARIABLES = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
+
+
+def _clean(text: str) -> str:
+    """Refuse the NUL character: no command line, file name or variable can hold it."""
+    if "\0" in text:
+        raise ValueError("the character NUL cannot be used here")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return _clean(text)
+
+
+def _one_line(text: str) -> str:
+    """Refuse line ends: the value stands in one line of a job script, and a second line would be a line of its own."""
+    if "\n" in text or "\r" in text:
+        raise ValueError("must be one line; take the line break out")
+    return _filled(text)
+
+
+def _sbatch_option(text: str) -> str:
+    if not text.startswith("-"):
+        raise ValueError('expected an sbatch option such as "--hint=nomultithread"')
+    return _one_line(text)
+
+
+def _host(text: str) -> str:
+    if text.startswith("-") or re.search(r"\s", text):
+        raise ValueError('expected an ssh_config alias or "user@host:port", with no spaces and no leading dash')
+    return _filled(text)
+
+
+def _inner_path(text: str) -> str:
+    """Refuse a path that leads out of the folder it is relative to."""
+    if _filled(text).startswith("/"):
+        raise ValueError("must be a relative path; take the leading / off")
+    return _downward(text)
+
+
+def _shared_path(text: str) -> str:
+    """Refuse a path that names no file; an absolute one may lead anywhere."""
+    return _filled(text) if text.startswith(("/", "~")) else _downward(_filled(text))
+
+
+def _downward(text: str) -> str:
+    parts = [part for part in text.split("/") if part not in {"", "."}]
+    if ".." in parts:
+        raise ValueError("must not lead upward; take the .. out")
+    if not parts:
+        raise ValueError("names no file")
+    return text
+
+
+def _scalar(value: object) -> object:
+    """Turn a number or a boolean into the text that it was written as; anything else is left for pydantic to judge."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        try:
+            return str(value)
+        except ValueError:
+            raise ValueError("too long a number; put it in quotes") from None
+    return value
+
+
+def _whole_number(value: object) -> object:
+    return _scalar(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _switch(value: object) -> object:
+    if not isinstance(value, (bool, str)):
+        raise ValueError('expected true, false, "user" or "mcs"')  # noqa: TRY004 pydantic collects ValueErrors only
+    return value if isinstance(value, bool) else _one_line(value)
+
+
+def parse_duration(value: object) -> float:
+    """Read a time as people write it.
+
+    :param value: seconds as a number, or text such as `90`, `90s`, `10m`, `2h`, `1d`, `1h30m`.
+    :returns: seconds.
+    :raises ValueError: it is no such time, not above 0, or longer than a year.
+    """
+    seconds = math.nan
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(min(value, _LONGEST_S + 1))
+    elif isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(_NUMBER, text):
+            seconds = float(text)
+        elif text and (match := _DURATION.fullmatch(text)):
+            units_s = (86400, 3600, 60, 1)
+            seconds = sum(float(count) * unit for count, unit in zip(match.groups(), units_s, strict=True) if count)
+    if not 0 < seconds <= _LONGEST_S:  # false for nan too
+        raise ValueError(_DURATION_RULE)
+    return seconds
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError(NAME_RULE)
+    return text
+
+
+def _column(text: str) -> str:
+    if text in {"id", "shared"} or re.fullmatch(r"arg[0-9]+", text):
+        raise ValueError(f"<{text}> has a meaning of its own; choose another name")
+    return _name(text)
+
+
+def _variable(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError("expected the name of a shell variable: letters, digits and _, not beginning with a digit")
+    if text in _READONLY_VARIABLES:
+        raise ValueError("bash lets nobody set this variable")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_clean)]
+Filled = Annotated[str, AfterValidator(_filled)]
+Line = Annotated[str, AfterValidator(_one_line)]
+SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
+InnerPath = Annotated[str, AfterValidator(_inner_path)]
+Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+
+
+class Table(BaseModel):
+    """What all tables share: unknown keys are errors, `"4"` is not taken for `4`, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Slurm(Table):
+    """`[targets.NAME.slurm]`: what the managers' jobs ask of SLURM; each key becomes an #SBATCH line."""
+
+    partition: SlurmValue | None = Field(default=None, description="Partition, or several with commas between.")
+    time: SlurmValue | None = Field(
+        default=None,
+        description='Time limit of each job, as SLURM writes it: `"04:00:00"`, `"2-00:00:00"`, or minutes.',
+    )
+    mem: SlurmValue | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
+    mem_per_cpu: SlurmValue | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
+    constraint: SlurmValue | None = Field(default=None, description="Features that the nodes must have.")
+    exclusive: Annotated[bool | str, BeforeValidator(_switch)] = Field(
+        default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`.'
+    )
+    gres: SlurmValue | None = Field(default=None, description='Generic resources for each node, such as `"gpu:2"`.')
+    account: SlurmValue | None = Field(default=None, description="Account that is charged.")
+    qos: SlurmValue | None = Field(default=None, description="Quality of service.")
+    reservation: SlurmValue | None = Field(default=None, description="Reservation to run in.")
+    licenses: SlurmValue | None = Field(default=None, description="Licenses that the jobs need.")
+    mail_user: SlurmValue | None = Field(default=None, description="Address that SLURM writes to.")
+    mail_type: SlurmValue | None = Field(default=None, description='When SLURM writes: `"END,FAIL"`.')
+    nodelist: SlurmValue | None = Field(default=None, description="Nodes to ask for.")
+    exclude: SlurmValue | None = Field(default=None, description="Nodes to avoid.")
+    ntasks_per_core: int | None = Field(
+        default=None, ge=1, le=64, description="SLURM tasks for each core; `1` keeps hyperthreads free."
+    )
+    extra: list[Annotated[str, AfterValidator(_sbatch_option)]] = Field(
+        default=[], description='Any other sbatch options, passed on as they are: `["--hint=nomultithread"]`.'
+    )
+
+
+class Container(Table):
+    """`container = { … }` of a target: the container that each task runs in."""
+
+    runtime: Literal["apptainer", "singularity"] = Field(default="apptainer", description="The program that runs it.")
+    image: Line = Field(description="The image, as the target sees it.")
+    options: list[Text] = Field(
+        default=[], description='More options for `exec` of the runtime, one word each: `["--nv"]`.'
+    )
+
+
+class Target(Table):
+    """`[targets.NAME]`: where a swarm runs."""
+
+    mode: Literal["local", "remote", "remote-shared"] = Field(
+        description="`local`: this machine. `remote`: a host reached over SSH; files move by rsync. "
+        "`remote-shared`: a host reached over SSH that mounts a folder of this machine."
+    )
+    host: Annotated[str, AfterValidator(_host)] | None = Field(
+        default=None, description="Remote modes: an alias of ~/.ssh/config, or `user@host:port`."
+    )
+    root: Line | None = Field(
+        default=None,
+        description="Folder on the target that holds the environments, each in `<root>/<swarm>`. "
+        "Remote modes need it, and take it as the host sees it.",
+        json_schema_extra={"default_text": "mode `local`: `.locusts/<target>`"},
+    )
+    shared_root: Line | None = Field(
+        default=None,
+        description="Mode `remote-shared`: the folder `root`, as this machine sees it. Other remote modes ignore it.",
+    )
+    scheduler: Literal["none", "slurm"] = Field(
+        default="none",
+        description="Who starts the managers.",
+        json_schema_extra={"default_text": '`"none"` in mode `local`, else `"slurm"`'},
+    )
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        description="Managers to start: elements of one job array. Above 1 with SLURM only.",
+    )
+    slots: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
+        json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
+    )
+    setup: list[Text] = Field(
+        default=[],
+        description='Shell lines run once on each node, before its manager: `["module load openmpi"]`.',
+    )
+    container: Container | None = Field(default=None, description="Container that wraps each task.")
+    scratch: Line | None = Field(
+        default=None,
+        description='Node-local folder for the sandboxes, such as `"$TMPDIR"`.',
+        json_schema_extra={"default_text": "the environment's work folder"},
+    )
+    known_hosts: Literal["strict", "accept-new"] = Field(
+        default="strict",
+        description="Remote modes: `strict` refuses hosts that are not in known_hosts, `accept-new` adds new ones; "
+        "a changed key is refused always.",
+    )
+    slurm: Slurm = Field(
+        default_factory=Slurm,
+        description="What the jobs ask of SLURM.",
+        json_schema_extra={"default_text": "none"},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_scheduler(cls, table: Any) -> Any:
+        """Fill in the scheduler that goes with the mode."""
+        if isinstance(table, dict) and "scheduler" not in table and table.get("mode") in {"remote", "remote-shared"}:
+            return {**table, "scheduler": "slurm"}
+        return table
+
+
+class SwarmSettings(Table):
+    """`[swarms.NAME]`: a set of tasks with one command template."""
+
+    target: Filled | None = Field(
+        default=None,
+        description="Name of the target to run on; `--target` overrides it.",
+        json_schema_extra={"default_text": "the only target, or this machine if there is none"},
+    )
+    command: Filled | None = Field(
+        default=None,
+        description="Command template, a line of bash. Handles such as `<id>`, `<arg0>`, `<shared>key` are filled in, "
+        "quoted; `<arg0:raw>` goes in as it is.",
+    )
+    indir: Filled | None = Field(
+        default=None,
+        description="Folder of the inputs, relative to locusts.toml.",
+        json_schema_extra={"default_text": "the folder of locusts.toml"},
+    )
+    outdir: Filled | None = Field(
+        default=None,
+        description="Folder for what comes back, relative to locusts.toml.",
+        json_schema_extra={"default_text": "`results/<swarm>`; custom environment: `.locusts/<swarm>`"},
+    )
+    inputs: list[InnerPath] = Field(
+        default=[],
+        description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
+        "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
+    )
+    outputs: list[InnerPath] = Field(
+        default=[], description="Files that each task must leave in its sandbox, and that come back; templates."
+    )
+    shared: dict[Annotated[str, AfterValidator(_name)], Annotated[str, AfterValidator(_shared_path)]] = Field(
+        default={},
+        description="Files that all tasks read, `key = path`; `<shared>key` is the path on the target. "
+        "Relative to `indir`, or absolute.",
+    )
+    layout: Literal["tasks", "flat"] = Field(
+        default="tasks",
+        description="`tasks`: `<outdir>/<task>/<output>`. `flat`: `<outdir>/<output>`; no two may collide.",
+    )
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Extra attempts after a failure, on the same node, each in a clean sandbox.",
+    )
+    timeout_s: Duration | None = Field(
+        default=None,
+        alias="timeout",
+        description='Time for each attempt, in seconds or as `"10m"`, `"1h30m"`.',
+        json_schema_extra={"type_text": "time"},
+    )
+    cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
+    keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
+    env: dict[Annotated[str, AfterValidator(_variable)], Scalar] = Field(
+        default={}, description="Environment variables of each task."
+    )
+    args: list[list[Scalar]] | None = Field(
+        default=None, min_length=1, description="A task for each row; its values are `<arg0>`, `<arg1>`, …"
+    )
+    args_file: Filled | None = Field(
+        default=None, description="CSV or TSV file with a header, a task for each row: `<column>`, and `<arg0>`, … too."
+    )
+    sweep: dict[Annotated[str, AfterValidator(_column)], Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description="`name = [values]`: a task for every combination; `<name>` gives the value.",
+    )
+    command_file: Filled | None = Field(
+        default=None,
+        description="File with a command a line, a task each, in place of `command`; blank and # lines do nothing.",
+    )
+    missing_inputs: Literal["error", "skip"] = Field(
+        default="error", description="What to do about tasks that lack an input: stop and list them, or leave them out."
+    )
+    environment: Literal["default", "custom"] = Field(
+        default="default",
+        description="`default`: a clean sandbox for each task. `custom`: one replicated tree that all tasks share.",
+    )
+    root: Filled | None = Field(default=None, description="Custom environment: the local tree to replicate.")
+    tree: Filled | None = Field(
+        default=None, description="Custom environment: a tree file that says which part of `root`."
+    )
+    include: list[Filled] = Field(
+        default=[], description="Custom environment: rsync patterns of what to replicate, in place of `tree`."
+    )
+    exclude: list[Filled] = Field(
+        default=[], description="Custom environment: rsync patterns of what to leave out, in place of `tree`."
+    )
+    workdir: InnerPath | None = Field(
+        default=None,
+        description="Custom environment: where commands start, relative to `root`.",
+        json_schema_extra={"default_text": "`#WORKDIR` of the tree file, or `root`"},
+    )
+    in_place: bool = Field(
+        default=True,
+        description="Custom environment on this machine: `true` runs inside the tree itself, `false` in a replica.",
+    )
+    breaker: int = Field(
+        default=20,
+        ge=0,
+        le=1_000_000,
+        description="A manager whose first N tasks all fail within about a second stops itself; 0: never.",
+    )
+
+
+def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Say which keys of a target do not go together.
+
+    :param given: the keys that stand in the file, also those whose value was refused.
+    :returns: pairs of a key and what is wrong with it.
+    """
+    if target.mode == "local":
+        for key in sorted(given & {"host", "shared_root", "known_hosts"}):
+            yield key, 'not in mode = "local"; take it out, or choose mode = "remote"'
+    else:
+        for key in ("host", "root"):
+            if key not in given:
+                yield key, f'missing; mode = "{target.mode}" needs it'
+        if target.mode == "remote-shared" and "shared_root" not in given:
+            yield "shared_root", 'missing; mode = "remote-shared" needs it: the folder root as this machine sees it'
+    if target.scheduler != "slurm":
+        if "slurm" in given:
+            yield "slurm", 'only with scheduler = "slurm"'
+        if target.nodes > 1:
+            yield "nodes", 'more than one node needs scheduler = "slurm"'
+
+
+def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Say which keys of a swarm do not go together; see `conflicts_of_target`. The key `""` is the swarm itself."""
+    if "command" not in given and "command_file" not in given:
+        yield "command", "missing; say what each task runs, here or in command_file"
+    if {"command", "command_file"} <= given:
+        yield "command_file", "not together with command; keep one of them"
+    yield from _conflicts_of_sources(swarm, given)
+    custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
+    if swarm.environment == "default":
+        for key in custom_keys:
+            if key in given:
+                yield key, 'only with environment = "custom"'
+        return
+    if "root" not in given:
+        yield "root", 'missing; environment = "custom" needs the folder to replicate'
+    for key in ("layout", "inputs"):
+        if key in given:
+            yield key, 'not with environment = "custom"; all tasks share one tree'
+    if "tree" in given and given & {"include", "exclude"}:
+        yield "tree", "not together with include or exclude; keep one way to choose"
+
+
+def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """See that exactly one key says which tasks there are."""
+    sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
+    templated = any("<id>" in name or "<id:raw>" in name for name in swarm.inputs)
+    if len(sources) > 1:
+        yield "", f"several keys make tasks ({', '.join(sources)}); keep one of them"
+    elif not sources and swarm.environment == "custom":
+        yield "", "nothing makes tasks; give args, args_file, sweep or command_file"
+    elif not sources and "inputs" not in given:
+        yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
+    elif not sources and not templated:
+        yield "inputs", "none has <id>, so nothing makes tasks; put <id> where the names differ, or give args"
+    if "command_file" in given and "inputs" in given:
+        yield "inputs", "not with command_file; files that its commands read go into shared"

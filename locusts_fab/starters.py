@@ -1,0 +1,133 @@
+"""Who starts and stops managers where there is no scheduler: we do, detached, so that closing the terminal stops nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import HostError
+from .layout import Environment, manager_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .hosts import Host
+    from .ledger import Submission
+
+# $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,
+# after a reply that was lost, starts nothing twice.
+_START = r"""
+cd -- "$1" || exit 3
+mkdir "exec/started.$2" 2>/dev/null || exit 0
+detach=(nohup)
+command -v setsid >/dev/null && detach=(setsid nohup)
+"${detach[@]}" bash exec/start.sh "$3" </dev/null >>"exec/logs/$3.out" 2>&1 &
+pid=$!
+printf '%s\n' "$pid" >"exec/started.$2/pid"
+for ((i = 0; i < 50; i++)); do
+  [[ -e exec/beats/$3 ]] && exit 0
+  kill -0 "$pid" 2>/dev/null || break
+  sleep 0.1
+done
+kill -0 "$pid" 2>/dev/null && exit 0
+[[ -e exec/beats/$3 ]] && exit 0
+tail -n 5 "exec/logs/$3.out"
+exit 4
+"""
+
+# $1 the environment; then the submissions that shall take no more tasks.
+_FENCE = r"""
+cd -- "$1" 2>/dev/null || exit 0
+shift
+for submission in "$@"; do
+  : >"exec/stop.$submission" || exit 1
+done
+"""
+
+# $1 the environment; then managers. Their main process is asked to leave.
+_STOP = r"""
+cd -- "$1" 2>/dev/null || exit 0
+shift
+for id in "$@"; do
+  for process in /proc/[0-9]*; do
+    line=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")
+    if [[ $line == *"/exec/manager.sh $id " && $line == *"$PWD/exec/"* ]]; then
+      kill -TERM "${process#/proc/}" 2>/dev/null
+    fi
+  done
+done
+exit 0
+"""
+
+# $1 the environment; then managers whose main process is no more. What they left running is ended (it is all that still
+# is in their session and at home in this environment), and they are marked as having left, so that nobody waits for them.
+_BURY = r"""
+cd -- "$1" 2>/dev/null || exit 0
+real=$(pwd -P) script=$PWD/exec/manager.sh
+shift
+for id in "$@"; do
+  IFS=$'\t' read -r _ _ _ leader _ <"exec/cache/$id.tsv" || continue
+  for process in /proc/[0-9]*; do
+    read -r line 2>/dev/null <"$process/stat" || continue
+    read -r _ _ _ session _ <<<"${line##*) }"
+    [[ $session == "$leader" ]] || continue
+    if [[ $(readlink "$process/cwd") == "$real"/* || $(tr '\0' ' ' <"$process/cmdline") == *"$script $id "* ]]; then
+      kill -KILL "${process#/proc/}"
+    fi
+  done 2>/dev/null
+  : >"exec/beats/$id.end"
+done
+exit 0
+"""
+
+# $1 the environment, $2 the submission. Is the process that was started for it still there?
+_IS_ALIVE = r"""
+cd -- "$1" 2>/dev/null || exit 1
+read -r pid 2>/dev/null <"exec/started.$2/pid" || exit 1
+[[ $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == *"/"@(start|manager)".sh $2-0 "* ]]
+"""
+
+
+@dataclass(frozen=True)
+class Detached:
+    """Managers that run by themselves on a host, one for each submit."""
+
+    host: Host
+    environment: Environment
+
+    def start(self, submission: int) -> str:
+        """Start the manager of a submission; if it was started before, do nothing.
+
+        :returns: nothing that needs to be remembered.
+        :raises HostError: it ended at once.
+        """
+        name = manager_id(submission)
+        result = self.host.run(_START, self.environment.root, str(submission), name)
+        if result.exit_status != 0:
+            raise HostError(
+                f"{self.host.name}: the manager did not start:\n{result.text.strip() or result.stderr.strip()}",
+                hint="see that the lines of `setup` work there, then submit again",
+                stderr=result.stderr,
+            )
+        return ""
+
+    def fence(self, submissions: Iterable[int]) -> None:
+        """Let the managers of earlier submissions take no more tasks; what they run may end.
+
+        :raises HostError: the target cannot be written.
+        """
+        result = self.host.run(_FENCE, self.environment.root, *map(str, submissions))
+        if result.exit_status != 0:
+            raise HostError(f"{self.host.name}: {self.environment.root} cannot be written", stderr=result.stderr)
+
+    def stop(self, managers: Iterable[str]) -> None:
+        """Ask managers to leave; after a grace they end their tasks."""
+        self.host.run(_STOP, self.environment.root, *managers)
+
+    def bury(self, managers: Iterable[str]) -> None:
+        """End what managers left running that are no more, and mark them as having left."""
+        self.host.run(_BURY, self.environment.root, *managers)
+
+    def is_alive(self, submission: Submission) -> bool:
+        """Tell whether what was started for a submission is still there, though no manager has said anything yet."""
+        return self.host.run(_IS_ALIVE, self.environment.root, str(submission.number)).exit_status == 0

@@ -1,0 +1,257 @@
+"""Submit a swarm: plan, stage, render, start; and its relatives, retry and cancel.
+
+Whatever kills us on the way, the same command again carries on: what was not started is planned anew, what may have
+been started is fenced first, and what has ended stays as it ended.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .layout import Environment
+from .plan import chunk_sizes, make_chunks, make_plan
+from .poll import BEAT_S, STALE_S
+from .progress import Silent
+from .render import render
+from .session import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import fabric
+
+    from .config import Swarm
+    from .ledger import Planned, Submission
+    from .model import Chunk, Task
+    from .plan import Plan
+    from .progress import Screen
+    from .session import Session
+
+#: On TERM, running tasks have so many seconds to end by themselves before they are ended.
+GRACE_S = 5
+#: A slot looks for the fence before each task; after so long all of them have seen it, or begun a task that we will see.
+FENCE_S = 1.0
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submit came to.
+
+    :param tasks: the tasks that it started.
+    :param changed: ids of done tasks that the config would run differently now.
+    :param notes: what a person should know besides.
+    """
+
+    tasks: int
+    total: int
+    changed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def submit(
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    redo: bool = False,
+    retry: bool = False,
+    screen: Screen | Silent | None = None,
+) -> Submitted:
+    """Submit what has not ended yet: new, lost and interrupted tasks.
+
+    :param connection: an open Fabric connection to use.
+    :param redo: forget all earlier results first.
+    :param retry: submit failed tasks again too.
+    :param screen: where to show progress; nowhere if not given.
+    :raises LocustsError: it could not be done; the same call again carries on.
+    """
+    screen = screen or Silent()
+    with opened(swarm, connection, create=True) as session:
+        if redo:
+            _forget(session, screen)
+        session.poll()
+        live = session.live_submission()
+        plan, planned = _plan(session, screen, live)
+        retried = session.ledger.reset_failed() if retry else 0
+        notes = [*plan.warnings, *_note_changed(planned)]
+        ledger = session.ledger
+        if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
+            counts = ledger.counts()
+            left = f"{counts.pending + counts.running} tasks of an earlier submit are at work or wait their turn"
+            return Submitted(0, planned.total, planned.changed, [*notes, left] if counts.total > counts.ended else notes)
+        _fence(session, live)
+        pending = ledger.count_pending()
+        if pending:
+            _start(session, plan, pending, screen)
+        return Submitted(pending, planned.total, planned.changed, notes)
+
+
+def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
+    """Find out what the config means now, and enter it into the ledger."""
+    plan = make_plan(session.swarm, session.site.environment.root)
+    with screen.step("planning", plan.count) as progress:
+
+        def counted() -> Iterator[Task]:
+            for count, task in enumerate(plan.tasks(), 1):
+                if count % 1000 == 0:
+                    progress.update(count)
+                yield task
+
+        planned = session.ledger.take_plan(counted(), session.site.environment.root, live.number if live else None)
+    return plan, planned
+
+
+def _note_changed(planned: Planned) -> list[str]:
+    """Count and name done tasks that the config would run differently now."""
+    if not planned.changed:
+        return []
+    names = ", ".join(planned.changed[:_SHOWN])
+    more = f" and {len(planned.changed) - _SHOWN} more" if len(planned.changed) > _SHOWN else ""
+    return [
+        f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}{more});"
+        " they stay as they are; --redo runs everything again"
+    ]
+
+
+def _fence(session: Session, live: Submission | None) -> None:
+    """Let nothing of earlier submits take another task. What their managers run may end, and is not started again."""
+    latest = session.ledger.latest_submission()
+    if latest is None:
+        return
+    session.site.starter.fence(range(1, latest.number + 1))
+    session.ledger.set_submission(latest.number, state="stopped", job=latest.job)
+    if live is not None:
+        time.sleep(FENCE_S)
+        session.poll()
+
+
+def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent) -> None:
+    """Stage and start the pending tasks as a new submission."""
+    swarm, ledger, site = session.swarm, session.ledger, session.site
+    latest = ledger.latest_submission()
+    first = latest.last_chunk + 1 if latest else 1
+    slots = swarm.slots * swarm.target.nodes
+    chunks = make_chunks(pending, slots, first)
+    submission = ledger.begin_submission(first, chunks[-1].number)
+    with screen.step("staging", pending) as progress:
+        site.files.stage(swarm, ledger.planned_tasks(submission), chunks, progress)
+    site.files.write_scripts(render_scripts(plan, submission, chunks))
+    ledger.set_submission(submission, state="starting")
+    job = site.starter.start(submission)
+    ledger.set_submission(submission, state="started", job=job)
+
+
+def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:
+    """Render the scripts of a submission.
+
+    :returns: the scripts by their paths in the environment.
+    """
+    swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
+    container = swarm.target.container
+    values = {
+        "root": environment.root,
+        "submission": submission,
+        "first_chunk": chunks[0].number,
+        "last_chunk": chunks[-1].number,
+        "slots": swarm.slots,
+        "has_inputs": int(bool(settings.inputs)),
+        "program": plan.program,
+        "retries": settings.retries,
+        "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
+        "keep": settings.keep,
+        "breaker": settings.breaker,
+        "beat_s": BEAT_S,
+        "stale_s": STALE_S,
+        "grace_s": GRACE_S,
+        "scratch": swarm.target.scratch or "",
+        "container": [container.runtime, "exec", *container.options, container.image] if container else [],
+        "env": sorted(settings.env.items()),
+    }
+    start = {"setup": swarm.target.setup, "manager": environment.absolute(environment.manager_script)}
+    return {
+        environment.manager_script: render("manager.sh.j2", values),
+        environment.start_script: render("start.sh.j2", start),
+    }
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a submit would do.
+
+    :param samples: the first few tasks.
+    :param chunks: the sizes of the chunks, were all tasks to run.
+    :param scripts: the rendered scripts, by their paths in the environment.
+    """
+
+    plan: Plan
+    samples: list[Task]
+    chunks: list[int]
+    scripts: dict[str, str]
+
+
+def preview(swarm: Swarm) -> Preview:
+    """Show what a submit of all tasks would do; touch nothing.
+
+    :raises LocustsError: as `submit` would.
+    """
+    plan = make_plan(swarm, swarm.environment_dir)
+    samples = []
+    total = 0
+    for total, task in enumerate(plan.tasks(), 1):
+        if total <= _SHOWN:
+            samples.append(task)
+    slots = swarm.slots * swarm.target.nodes
+    scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
+    return Preview(plan, samples, chunk_sizes(total, slots), scripts)
+
+
+def retry(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+) -> Submitted:
+    """Submit again what failed or was lost, as the config has it now; see `submit`."""
+    return submit(swarm, connection, retry=True, screen=screen)
+
+
+def cancel(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+) -> int:
+    """Stop the managers; what is done stays.
+
+    :returns: the number of managers that could not be seen to leave.
+    :raises LocustsError: the target could not be asked.
+    """
+    screen = screen or Silent()
+    with opened(swarm, connection) as session:
+        return stop_managers(session, screen)
+
+
+def stop_managers(session: Session, screen: Screen | Silent) -> int:
+    """Stop all managers of a swarm, and wait until they have left.
+
+    :returns: the number of those that could not be seen to leave.
+    """
+    session.poll()
+    latest = session.ledger.latest_submission()
+    if latest is None:
+        return 0
+    starter = session.site.starter
+    starter.fence(range(1, latest.number + 1))
+    session.ledger.set_fact("cancelled", "yes")
+    waiting = session.lively_managers()
+    starter.stop([manager.id for manager in waiting])
+    with screen.step("waiting for running tasks to end", len(waiting)) as progress:
+        deadline = time.monotonic() + GRACE_S + 15
+        while session.lively_managers() and time.monotonic() < deadline:
+            time.sleep(0.3)
+            session.poll()
+            progress.update(len(waiting) - len(session.lively_managers()))
+    return len(session.lively_managers())
+
+
+def _forget(session: Session, screen: Screen | Silent) -> None:
+    """Stop what runs, remove the environment, and forget what is known of the tasks."""
+    stop_managers(session, screen)
+    session.site.files.remove()
+    session.ledger.forget_results()

@@ -1,0 +1,70 @@
+"""Tables and panels of rich for the terminal: the one room that knows how they look."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .model import SwarmState
+from .progress import duration, summary
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from .model import Status
+
+_STYLES = {
+    SwarmState.FINISHED: "green",
+    SwarmState.RUNNING: "cyan",
+    SwarmState.SUBMITTED: "cyan",
+    SwarmState.STALLED: "red",
+    SwarmState.CANCELLED: "yellow",
+    SwarmState.PLANNED: "white",
+}
+_MOST_MANAGERS = 8
+
+
+def status_panel(status: Status) -> RenderableType:
+    """Show a status: a headline, a bar, the managers and what should be known besides."""
+    tasks = status.tasks
+    head = Text(summary(status), style=_STYLES[status.state])
+    parts: list[RenderableType] = [head]
+    if tasks.total:
+        parts.append(ProgressBar(total=tasks.total, completed=tasks.ended, width=60))
+    if status.started is not None and not status.is_over:
+        parts.append(Text(f"since {duration(time.time() - status.started)}", style="dim"))
+    if status.managers:
+        parts.append(_manager_table(status))
+    if status.jobs:
+        parts.append(_job_table(status))
+    parts.extend(Text(note, style="yellow") for note in status.notes)
+    return Group(*parts)
+
+
+def _manager_table(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("manager", "host", "state", "slots", "done", "failed"):
+        table.add_column(column, justify="right" if column in {"slots", "done", "failed"} else "left")
+    for manager in status.managers[-_MOST_MANAGERS:]:
+        table.add_row(
+            manager.id, manager.host, manager.state.value, str(manager.slots), str(manager.done), str(manager.failed)
+        )
+    if len(status.managers) > _MOST_MANAGERS:
+        table.add_row("…", f"and {len(status.managers) - _MOST_MANAGERS} more", "", "", "", "")
+    return table
+
+
+def _job_table(status: Status) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("job", "state", "reason"):
+        table.add_column(column)
+    for job in status.jobs[:_MOST_MANAGERS]:
+        table.add_row(job.id, job.state, job.reason)
+    if len(status.jobs) > _MOST_MANAGERS:
+        table.add_row("…", f"and {len(status.jobs) - _MOST_MANAGERS} more", "")
+    return table

@@ -1,0 +1,82 @@
+# ==== claims ================================================================================================
+# A chunk belongs to whoever made the hard link claims/CHUNK.GENERATION first: link(2) decides atomically, on local
+# and network file systems alike. Tests for existence are hints that save forks, never decisions.
+# Generation 1 is the first owner; when an owner died or left, the next generation takes over, three at most.
+
+# claim CHUNK GENERATION: take the lease; fails if somebody else has it.
+claim() {
+  local link
+  printf -v link '%s/exec/claims/%06d.%d' "$ROOT" "$1" "$2"
+  if ln -T -- "$OWNER" "$link" 2>/dev/null; then
+    return 0
+  fi
+  # the reply of a server may be lost although the link was made: look whether it is ours all the same
+  [[ $link -ef $OWNER ]]
+}
+
+# is_claimed CHUNK: somebody has had it, as far as we can see.
+is_claimed() {
+  local link
+  printf -v link '%s/exec/claims/%06d.1' "$ROOT" "$1"
+  [[ -e $link ]]
+}
+
+# finish_chunk CHUNK: tell the others that nothing of it is left to do.
+finish_chunk() {
+  local mark
+  printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$1"
+  : >"$mark"
+}
+
+# find_lease CHUNK: set GENERATION and HOLDER (a manager's id) to the newest lease of an unfinished chunk;
+# fails if the chunk is finished.
+find_lease() {
+  local stem
+  HOLDER=
+  printf -v stem '%s/exec/claims/%06d' "$ROOT" "$1"
+  [[ -e $stem.end ]] && return 1
+  GENERATION=3
+  while ((GENERATION > 1)) && [[ ! -e $stem.$GENERATION ]]; do
+    ((GENERATION--))
+  done
+  read -r HOLDER _ 2>/dev/null <"$stem.$GENERATION"
+  HOLDER=${HOLDER:-unreadable}
+}
+
+# judge_holder MANAGER_ID: set VERDICT to `gone` (left, or its heartbeat stood still for STALE_S seconds by our own
+# clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a little longer).
+judge_holder() {
+  local beat=
+  VERDICT=alive
+  if [[ $1 == "$MANAGER" ]]; then
+    return
+  fi
+  if [[ -e $ROOT/exec/beats/$1.end ]]; then
+    VERDICT=gone
+    return
+  fi
+  read -r beat 2>/dev/null <"$ROOT/exec/beats/$1"
+  if [[ -z ${BEAT_SEEN[$1]+x} ]]; then
+    BEAT_SEEN[$1]=$beat
+    BEAT_SINCE[$1]=$SECONDS
+  fi
+  if [[ ${BEAT_SEEN[$1]} != "$beat" ]]; then
+    VERDICT=alive
+  elif ((SECONDS - BEAT_SINCE[$1] >= STALE_S)); then
+    VERDICT=gone
+  else
+    VERDICT=unsure
+  fi
+}
+
+# ended_tasks CHUNK: set ENDED to the tasks of the chunk that earlier owners brought to an end.
+ended_tasks() {
+  local chunk task state
+  printf -v chunk '%06d' "$1"
+  ENDED=" "
+  while IFS=$'\t' read -r _ _ task _ state _; do
+    if [[ $state == "done" || $state == "failed" ]]; then
+      ENDED+="$task "
+    fi
+  done < <(grep -h "^ended"$'\t'"$chunk\\..*"$'\t'"\\.\$" "$ROOT"/exec/cache/*.tsv)
+}

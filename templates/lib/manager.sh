@@ -1,0 +1,134 @@
+# ==== the main process ======================================================================================
+# The main process: it starts the slots, and then only looks after them.
+
+# beat: tell that we live; a counter, for the clocks of two machines never agree.
+beat() {
+  if ((SECONDS >= NEXT_BEAT)); then
+    NEXT_BEAT=$((SECONDS + BEAT_S))
+    ((++BEATS))
+    printf '%d\n' "$BEATS" >"$ROOT/exec/beats/.$MANAGER" && mv -f -- "$ROOT/exec/beats/.$MANAGER" "$ROOT/exec/beats/$MANAGER"
+  fi
+}
+
+# kill_task SLOT PID WHY: first ask the task's whole group to end, five seconds later make it.
+kill_task() {
+  if [[ ${KILLED[$1]-} == "$2" ]]; then
+    if ((SECONDS - KILLED_AT[$1] >= 5)); then
+      kill -KILL -- "-$2" 2>/dev/null
+    fi
+    return
+  fi
+  KILLED[$1]=$2
+  KILLED_AT[$1]=$SECONDS
+  printf '%s %s\n' "$3" "$2" >"$RUN/kill.$1"
+  kill -TERM -- "-$2" 2>/dev/null
+  kill -CONT -- "-$2" 2>/dev/null # a stopped task would never see the TERM
+}
+
+# look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
+look_after_tasks() {
+  local slot pid start
+  clock
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    read -r pid start 2>/dev/null <"$RUN/slot.$slot" || continue
+    if ((LEAVE_BY > 0 && SECONDS >= LEAVE_BY)); then
+      kill_task "$slot" "$pid" interrupted
+    elif ((TIMEOUT_US > 0 && NOW_US - start >= TIMEOUT_US)); then
+      kill_task "$slot" "$pid" timeout
+    fi
+  done
+}
+
+# on_signal NAME: take no more tasks; after GRACE_S seconds, end those that still run.
+on_signal() {
+  leave "signal $1"
+  if ((LEAVE_BY == 0)); then
+    LEAVE_BY=$((SECONDS + GRACE_S))
+  fi
+}
+
+# await_slots SECONDS: wait for a slot to say that it has come to its end, or for so long; then forget those that ended.
+# Fails when none is left.
+await_slots() {
+  local slot
+  if read -r -t "$1" -u "$TICK" slot; then
+    wait "${SLOT_PIDS[slot]}"
+  fi
+  for slot in "${!SLOT_PIDS[@]}"; do
+    kill -0 "${SLOT_PIDS[slot]}" 2>/dev/null || unset "SLOT_PIDS[slot]"
+  done
+  ((${#SLOT_PIDS[@]} > 0))
+}
+
+# find_scratch: set SCRATCH_DIR, where SCRATCH may be a path or start with a variable of the node, as in $TMPDIR/x.
+find_scratch() {
+  local base=$SCRATCH variable
+  SCRATCH_DIR=
+  [[ -z $SCRATCH ]] && return
+  if [[ $base =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
+    variable=${BASH_REMATCH[1]}
+    base=${!variable-}${BASH_REMATCH[2]}
+  fi
+  SCRATCH_DIR=$base/locusts.$SUBMISSION.$MANAGER
+  if [[ -z $base ]] || ! mkdir -p -- "$SCRATCH_DIR"; then
+    leave "the scratch folder cannot be made"
+  fi
+}
+
+# find_program: set IS_DIRECT to 1 if a task may replace the forked shell: PROGRAM is a program of this machine.
+find_program() {
+  IS_DIRECT=0
+  if [[ -n $PROGRAM && ${#CONTAINER[@]} -eq 0 && $(type -t -- "$PROGRAM") == file ]]; then
+    IS_DIRECT=1
+  fi
+}
+
+# announce: the first record.
+announce() {
+  local now
+  clock
+  format_us now "$NOW_US"
+  record manager "$MANAGER" "${SLURMD_NODENAME:-${HOSTNAME:-localhost}}" "$$" "$SLOTS" "$now" "$BASH_VERSION"
+}
+
+# say_goodbye: the last record, and the mark by which others know that our leases are free.
+say_goodbye() {
+  local reason=finished now
+  read -r reason 2>/dev/null <"$RUN/leave"
+  [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
+  clock
+  format_us now "$NOW_US"
+  record left "$reason" "$now"
+  : >"$ROOT/exec/beats/$MANAGER.end"
+}
+
+# main MANAGER_ID
+main() {
+  local slot SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 NOW_US TICK
+  readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
+  RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
+  readonly RUN
+  trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT
+  trap 'on_signal TERM' TERM
+  trap 'on_signal USR1' USR1
+  trap 'on_signal INT' INT
+  trap '' HUP
+  beat
+  announce
+  find_scratch
+  find_program
+  mkfifo -- "$RUN/tick"
+  exec {TICK}<>"$RUN/tick"
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    (
+      slot_main "$slot"
+      printf '%d\n' "$slot" >&"$TICK" # wakes the main process at once
+    ) &
+    SLOT_PIDS+=("$!")
+  done
+  while await_slots 1; do
+    beat
+    look_after_tasks
+  done
+  say_goodbye
+}
