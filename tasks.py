@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.collection import Collection
-from invoke.context import Context
 from invoke.tasks import task
 
 import locusts_fab
+
+if TYPE_CHECKING:
+    from invoke.context import Context
 
 
 @task

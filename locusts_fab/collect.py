@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import TransferError
-from .layout import Environment, Results
 from .records import escape
 from .stage import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .layout import Environment, Results
     from .ledger import Ledger
     from .model import Outcome
 
@@ -130,10 +130,10 @@ def bring(source: str, destination: str) -> None:
 
 def _bring_file(source: str, destination: str) -> None:
     try:
-        os.link(source, destination)  # noqa: PTH200 - strings: this runs for every file of a million tasks
+        os.link(source, destination)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(destination), exist_ok=True)  # noqa: PTH103, PTH120 - the same
-        os.link(source, destination)  # noqa: PTH200 - the same
+        os.link(source, destination)
     except OSError:  # there is an older one, or it is another file system
         _replace_file(source, destination)
 
@@ -147,7 +147,7 @@ def _replace_file(source: str, destination: str) -> None:
     try:
         copy = os.path.join(temporary, "new")  # noqa: PTH118 - the same
         try:
-            os.link(source, copy)  # noqa: PTH200 - the same
+            os.link(source, copy)
         except OSError:
             shutil.copy2(source, copy)
         if os.path.isdir(destination) and not os.path.islink(destination):  # noqa: PTH112, PTH114 - the same
@@ -191,9 +191,9 @@ def remove(path: Path) -> None:
 
 
 def write_tables(ledger: Ledger, results: Results) -> None:
-    """Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+    r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
 
-    Fields hold no tab and no newline: backslash, tab and newline are written as `\\\\`, `\\t`, `\\n`.
+    Fields hold no tab and no newline: backslash, tab and newline are written as `\\`, `\t`, `\n`.
 
     :raises TransferError: they cannot be written.
     """
@@ -209,7 +209,9 @@ def write_tables(ledger: Ledger, results: Results) -> None:
             write_whole(path, os.fsencode("".join(rows)))
             path.chmod(0o644)
     except OSError as error:
-        raise TransferError(f"the tables cannot be written: {error}", hint="mend the cause and collect again") from error
+        raise TransferError(
+            f"the tables cannot be written: {error}", hint="mend the cause and collect again"
+        ) from error
 
 
 def _task_row(outcome: Outcome, results: Results) -> str:
@@ -235,6 +237,8 @@ def describe(outcome: Outcome) -> str:
     if not outcome.has_ended:
         return outcome.reason or "not started"
     absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if found == "0"]
+    if outcome.reason == "timeout" and outcome.seconds is not None:
+        return f"timeout after {outcome.seconds:.0f} s"
     if outcome.reason == "missing output":
         return f"missing output: {', '.join(absent)}"
     return outcome.reason

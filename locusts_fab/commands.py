@@ -101,9 +101,7 @@ def _screen() -> Any:
 
 
 @command()
-def run(
-    c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
-) -> ExitStatus:
+def run(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -165,7 +163,9 @@ def _tell_submitted(submitted: Any) -> None:
 def _show_preview(swarm: Swarm, plan: Any) -> None:
     from .records import escape  # noqa: PLC0415 - see the module's docstring
 
-    sizes = f"{len(plan.chunks)} chunks of {min(plan.chunks)} to {max(plan.chunks)} tasks" if plan.chunks else "no chunks"
+    sizes = (
+        f"{len(plan.chunks)} chunks of {min(plan.chunks)} to {max(plan.chunks)} tasks" if plan.chunks else "no chunks"
+    )
     print(f"swarm {swarm.name} on target {swarm.target_name}: {plan.plan.count} tasks in {sizes}")  # noqa: T201 - the answer
     print(f"environment: {plan.plan.environment_dir}")  # noqa: T201 - the answer
     print(f"results:     {swarm.outdir}")  # noqa: T201 - the answer
@@ -205,9 +205,7 @@ def status(
 
 
 @command()
-def watch(
-    c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
-) -> ExitStatus:
+def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
     from .operations import watch as operation  # noqa: PLC0415 - see the module's docstring
 
@@ -250,14 +248,14 @@ def _tell_collected(collected: Any) -> ExitStatus:
     if collected.troubles:
         _say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
     if collected.status.tasks.failed:
-        _say(f"what failed and why: {collected.results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them")
+        _say(
+            f"what failed and why: {collected.results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"
+        )
     return ExitStatus.FAILED if collected.troubles else _exit_status(collected.status)
 
 
 @command()
-def retry(
-    c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
-) -> ExitStatus:
+def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
     from .submit import retry as operation  # noqa: PLC0415 - see the module's docstring
 
@@ -266,9 +264,7 @@ def retry(
 
 
 @command()
-def cancel(
-    c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
-) -> ExitStatus:
+def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
     from .submit import cancel as operation  # noqa: PLC0415 - see the module's docstring
 
@@ -329,9 +325,7 @@ def clean(
 
 
 @command()
-def attach(
-    c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
-) -> ExitStatus:
+def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
     from .operations import attach as operation  # noqa: PLC0415 - see the module's docstring
 

@@ -140,6 +140,17 @@ class LoginRefusedError(HostError):
     """The host, or we, said no: trying again changes nothing, and may get the user banned."""
 
 
+def by_hand(name: str) -> str:
+    """Return the command with which a person tries the same login.
+
+    :param name: what messages call the host: `alias`, `user@host:port` or `gateway alias`.
+    """
+    host, colon, port = name.rpartition(" ")[2].rpartition(":")
+    if colon and port.isdigit() and ":" not in host:
+        return f"ssh -p {port} {shlex.quote(host)}"
+    return f"ssh {shlex.quote(name.rpartition(' ')[2])}"
+
+
 class HostKeyCheck(MissingHostKeyPolicy):
     """Compares the key that a host shows with the user's `known_hosts` files.
 
@@ -192,7 +203,7 @@ class HostKeyCheck(MissingHostKeyPolicy):
             by_authority = " (only a certificate authority for it, which we cannot use)" if known else ""
             raise LoginRefusedError(
                 f"{self.name}: the host's key ({shown}) is not known{by_authority}",
-                hint=f"log in once with `ssh {shlex.quote(self.name)}` and check the key, "
+                hint=f"log in once with `{by_hand(self.name)}` and check the key, "
                 'or set known_hosts = "accept-new" for this target',
             )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: With more tasks than this, what comes back is spread over batch_000, batch_001, …
 BATCH_ABOVE = 10_000

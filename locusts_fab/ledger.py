@@ -202,7 +202,8 @@ class Ledger:
             )
             self._db.execute(f"DELETE FROM tasks WHERE {forgotten}", (live,))  # noqa: S608 - a constant
             new = self._db.execute(
-                "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks) ORDER BY config.rowid"
+                "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
+                " ORDER BY config.rowid"
             ).rowcount
             changed = [
                 os.fsdecode(row[0])
@@ -214,7 +215,8 @@ class Ledger:
             self._db.execute(
                 "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark"
                 " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
-                " WHERE c.number IS NULL OR c.fingerprint = x'' OR (t.state IN ('pending', 'failed') AND c.fingerprint != n.mark)"
+                " WHERE c.number IS NULL OR c.fingerprint = x''"
+                " OR (t.state IN ('pending', 'failed') AND c.fingerprint != n.mark)"
             )
         return Planned(total, new, changed)
 
@@ -249,7 +251,8 @@ class Ledger:
         """
         with self.transaction():
             cursor = self._db.execute(
-                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created) VALUES (?, ?, ?, 'staging', ?)",
+                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created)"
+                " VALUES (?, ?, ?, 'staging', ?)",
                 (number, first_chunk, last_chunk, time.time()),
             )
             made = number or int(cursor.lastrowid or 0)
@@ -356,7 +359,7 @@ class Ledger:
         return bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                f" found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN {unless}",  # noqa: S608 - a constant
+                f" found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN {unless}",
                 (
                     state,
                     manager,

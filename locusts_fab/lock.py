@@ -1,4 +1,4 @@
-"""One command at a time changes a swarm: a lock on a file beside its state, let go by the kernel whatever becomes of us."""
+"""One command at a time changes a swarm: a lock on a file, let go by the kernel whatever becomes of us."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def locked(path: Path, wait_s: float = 10.0) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     file.seek(0)
+                    holder = file.read().strip() or "unknown"
                     raise StateError(
-                        f"another locusts command is at work on this swarm (process {file.read().strip() or 'unknown'})",
+                        f"another locusts command is at work on this swarm (process {holder})",
                         hint="wait for it to end, or end it, then repeat this one",
                     ) from None
                 time.sleep(0.1)

@@ -12,7 +12,6 @@ import contextlib
 import getpass
 import os
 import queue
-import shlex
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from paramiko import (
 )
 from paramiko.pkey import UnknownKeyType
 
-from .known_hosts import HostKeyCheck, KnownHostsMode, LoginRefusedError
+from .known_hosts import HostKeyCheck, KnownHostsMode, LoginRefusedError, by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -150,7 +149,7 @@ class Login:
             tried += "; then the host hung up"
         return LoginRefusedError(
             f"{self.name}: the login as {self.user} was refused (the host accepts {', '.join(accepts)}{tried})",
-            hint=f"see that `ssh {shlex.quote(self.name)}` works; `ssh-add` unlocks a key for us; with many keys in "
+            hint=f"see that `{by_hand(self.name)}` works; `ssh-add` unlocks a key for us; with many keys in "
             "the agent, name the right one with IdentityFile and IdentitiesOnly in ssh_config",
         )
 

@@ -52,6 +52,8 @@ for file in cache/*.tsv; do
     process=gone
     if [[ -e /proc/$pid/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *manager.sh\ "$id"\ * ]]; then
       process=alive
+    elif [[ -e beats/$id.end ]]; then
+      process=left # just now
     fi
   fi
   printf '%s\n%s %s %s\n' "$mark" "$id" "$process" "${beat:-0}"

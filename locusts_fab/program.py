@@ -38,12 +38,12 @@ class _usage:  # noqa: N801 - reads as what it is, a context
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, ParseError):
-            sys.stderr.write(f"{error}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n")
+            sys.stderr.write(
+                f"{error}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n"
+            )
             raise SystemExit(int(ExitStatus.USAGE)) from None
 
 
 def main() -> None:
     """Run the program."""
-    LocustsProgram(
-        name="Locusts", binary="locusts", namespace=make_collection(), version=version("locusts-fab")
-    ).run()
+    LocustsProgram(name="Locusts", binary="locusts", namespace=make_collection(), version=version("locusts-fab")).run()

@@ -127,7 +127,7 @@ class _StatusLines:
 
     def __call__(self, status: Status, /) -> None:
         line = summary(status)
-        if line != self._last and (time.monotonic() >= self._next or status.is_over):
+        if line != self._last and time.monotonic() >= self._next and not status.is_over:
             self._last, self._next = line, time.monotonic() + LINE_EVERY_S
             self._screen.note(line)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -83,27 +82,36 @@ def parse_records(data: bytes) -> tuple[list[Record], int]:
 
 def parse_record(line: str) -> Record | None:
     """Read one line; None if it is not a whole record."""
-    kind, *fields = line.split("\t")
-    if fields[-1:] != END:
+    kind, *fields = line.split("	")
+    read = _READERS.get(kind)
+    if read is None or fields[-1:] != END:
         return None
     try:
-        if kind == "ended" and len(fields) == 11:  # noqa: PLR2004 - the number of fields that Ended's doc lists, and the dot
-            return _ended(fields)
-        if kind == "began" and len(fields) == 5:  # noqa: PLR2004 - the same, for Began
-            claim, task, attempt, start_s, _ = fields
-            return Began(claim, int(task), int(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
-        if kind == "manager" and len(fields) == 7:  # noqa: PLR2004 - the same, for Manager
-            id_, host, pid, slots, time_s, _bash, _ = fields
-            return Manager(id_, host, int(pid), int(slots), float(time_s))
-        if kind == "left" and len(fields) == 3:  # noqa: PLR2004 - the same, for Left
-            return Left(fields[0], float(fields[1]))
-    except ValueError:  # two torn lines may make one that looks whole, but not one whose numbers are numbers
+        return read(*fields[:-1])
+    except (TypeError, ValueError):  # two torn lines may make one with an end, but not with the right fields
         return None
-    return None
 
 
-def _ended(fields: list[str]) -> Ended | None:
-    claim, task, attempt, state, exit_code, start_s, seconds, found, printed, reason, _ = fields
+def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager:
+    return Manager(id_, host, int(pid), int(slots), float(time_s))
+
+
+def _began(claim: str, task: str, attempt: str, start_s: str) -> Began | None:
+    return Began(claim, int(task), int(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
+
+
+def _ended(
+    claim: str,
+    task: str,
+    attempt: str,
+    state: str,
+    exit_code: str,
+    start_s: str,
+    seconds: str,
+    found: str,
+    printed: str,
+    reason: str,
+) -> Ended | None:
     if state not in _STATES or not _CLAIM.fullmatch(claim) or not _FOUND.fullmatch(found) or printed not in {"0", "1"}:
         return None
     return Ended(
@@ -120,8 +128,20 @@ def _ended(fields: list[str]) -> Ended | None:
     )
 
 
+def _left(reason: str, time_s: str) -> Left:
+    return Left(reason, float(time_s))
+
+
+_READERS: dict[str, Callable[..., Record | None]] = {
+    "manager": _manager,
+    "began": _began,
+    "ended": _ended,
+    "left": _left,
+}
+
+
 def escape(field: str) -> str:
-    r"""Write a field of a tab-separated line: backslash, tab and newline become `\\`, `\t`, `\n`; nothing else changes."""
+    r"""Write a field of a tab-separated line: backslash, tab and newline become `\\`, `\t`, `\n`, nothing else."""
     if "\\" in field or "\t" in field or "\n" in field:
         return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
     return field

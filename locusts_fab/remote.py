@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import shlex
 import socket
 import tempfile
 import threading
@@ -28,7 +27,7 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from .errors import HostError, TransferError
 from .hosts import Result, frame, unframe
-from .known_hosts import KnownHostsMode, LoginRefusedError
+from .known_hosts import KnownHostsMode, LoginRefusedError, by_hand
 from .login import Login, ask_on_terminal, prepare, tune
 from .relay import Transfer, converse, open_channel, run_rsync
 from .rsync import explain, pull_arguments, push_arguments
@@ -110,14 +109,16 @@ class Remote:
 
     def _channel(self) -> Channel:
         """Open a channel; a link that is found to be broken before anything began is made anew, once."""
-        for is_last in (False, True):
-            transport = self._transport()
+        transport = self._transport()
+        try:
             try:
                 return open_channel(transport)
-            except _LINK_ERRORS as error:
-                if is_last or transport.is_active():
-                    raise explain_link(error, self.name) from error
-        raise AssertionError  # the loop has returned or raised
+            except _LINK_ERRORS:
+                if transport.is_active():
+                    raise
+                return open_channel(self._transport())
+        except _LINK_ERRORS as error:
+            raise explain_link(error, self.name) from error
 
     def push(
         self,
@@ -325,8 +326,8 @@ def _limit_connecting(connection: Connection) -> None:
 #: What an error of the link means, most special first: its type, our error, the text, the next step.
 _CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
     (BadHostKeyException, LoginRefusedError, "the host's key has changed: {}", "ask the host's administrators"),
-    (AuthenticationException, LoginRefusedError, "the login was refused: {}", "see that `ssh {host}` works"),
-    (ChannelException, HostError, "the host, or a gateway to it, opened no channel: {}", "see that `ssh {host}` works"),
+    (AuthenticationException, LoginRefusedError, "the login was refused: {}", "see that `{by_hand}` works"),
+    (ChannelException, HostError, "the host, or a gateway to it, opened no channel: {}", "see that `{by_hand}` works"),
     (
         socket.gaierror,
         HostError,
@@ -339,7 +340,7 @@ _CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
         SSHException,
         HostError,
         "the host hung up or speaks no SSH: {}",
-        "it may be overloaded or count too many connections; wait a while, then see that `ssh {host}` works",
+        "it may be overloaded or count too many connections; wait a while, then see that `{by_hand}` works",
     ),
 )
 
@@ -351,8 +352,8 @@ def explain_link(error: Exception, name: str) -> HostError:
     detail = str(error) or type(error).__name__
     for kind, ours, text, hint in _CAUSES:
         if isinstance(error, kind):
-            return ours(f"{name}: {text.format(detail)}", hint=hint.format(host=shlex.quote(name)))
-    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `ssh {shlex.quote(name)}` works")
+            return ours(f"{name}: {text.format(detail)}", hint=hint.format(by_hand=by_hand(name)))
+    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `{by_hand(name)}` works")
 
 
 def _inner_path(name: bytes) -> bytes:

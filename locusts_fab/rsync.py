@@ -23,7 +23,7 @@ _COMMON = ("rsync", "-s", f"--timeout={SILENCE_S}", "--no-human-readable", "--st
 _PROGRESS = re.compile(r"\s*(\d+)\s+\d+%.*?(?:\(xfr#(\d+),.*\))?\s*$")
 _MOVED = re.compile(r"Total transferred file size: ([\d,]+)")
 _SKIPPED = "skipping non-regular file "
-_DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+_DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
 def push_arguments(source: Path, destination: str, shell: str, *, delete: bool, progress: bool) -> list[str]:
@@ -125,6 +125,10 @@ _BY_STATUS = {
         "start-up files on the host may print something, or its rsync is too old; see `ssh HOST rsync --version`",
     ),
     3: Failure("a folder is not there or cannot be entered", "check the path and permissions; the lines above name it"),
+    4: Failure(
+        "one side refused what the other sent",
+        "the rsync on the host is too old, broken or hostile; nothing outside the destination was changed",
+    ),
     10: _LINK,
     11: Failure("a file could not be written", "look at free space, quota and permissions"),
     12: _LINK,

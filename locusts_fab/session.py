@@ -165,7 +165,7 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
         if counts.running or ledger.count_collected() < counts.ended:
             raise StateError(
                 f"swarm {swarm.name} was submitted to target {known} ({root}), and is not wholly collected from there",
-                hint=f"`locusts collect --target {known}` first, or `locusts clean --force --target {known}` to give it up",
+                hint=f"first `locusts collect --target {known}`, or `locusts clean --force --target {known}` to give it up",
             )
     if root != site.environment.root or known != swarm.target_name:
         ledger.set_fact("target", swarm.target_name)

@@ -1,4 +1,4 @@
-"""Where tasks come from: files whose names hold an id, rows of arguments, every combination of a sweep, lines of commands.
+"""Where tasks come from: file names that hold an id, rows of arguments, the combinations of a sweep, lines of commands.
 
 Each kind comes to the same: ids in order, and for each the values of the handles.
 """
@@ -128,7 +128,7 @@ def find_ids(indir: Path, template: Template) -> set[str]:
 
 
 def _list(folder: Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
 def sort_ids(ids: list[str]) -> list[str]:
@@ -139,7 +139,7 @@ def sort_ids(ids: list[str]) -> list[str]:
 
 
 def _nothing_matches(indir: Path, wanted: list[str]) -> str:
-    there = sorted(os.listdir(indir))[:3]
+    there = sorted(_list(indir))[:3]
     lies = f"; what lies there: {', '.join(map(repr, there))}, …" if there else "; the folder is empty"
     return f"inputs: no file in {indir} matches {' or '.join(map(repr, wanted))}{lies}"
 
@@ -222,7 +222,7 @@ def from_command_file(path: Path, where: str) -> Source:
 
 
 def _numbers(count: int) -> list[str]:
-    """Number tasks from 1, padded with zeros."""
+    """Give the numbers from 1 on as ids, padded with zeros."""
     width = max(ID_WIDTH, len(str(count)))
     return [f"{number:0{width}d}" for number in range(1, count + 1)]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import TransferError
-from .layout import Environment
 from .plan import shared_source
 from .records import escape
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .config import Swarm
+    from .layout import Environment
     from .ledger import PlannedTask
     from .model import Chunk
 

@@ -1,4 +1,4 @@
-"""Who starts and stops managers where there is no scheduler: we do, detached, so that closing the terminal stops nothing."""
+"""Who starts and stops managers where there is no scheduler: we do, detached, so that a closed terminal stops nothing."""
 
 from __future__ import annotations
 
@@ -59,22 +59,27 @@ done
 exit 0
 """
 
-# $1 the environment; then managers whose main process is no more. What they left running is ended (it is all that still
-# is in their session and at home in this environment), and they are marked as having left, so that nobody waits for them.
+# $1 the environment; then managers whose main process is no more. What they left running is ended, and they are marked
+# as having left, so that nobody waits for them. Slots go first, or they would take the end of their tasks for a failure;
+# tasks are what else is in the manager's session and at home in this environment.
 _BURY = r"""
 cd -- "$1" 2>/dev/null || exit 0
 real=$(pwd -P) script=$PWD/exec/manager.sh
 shift
 for id in "$@"; do
   IFS=$'\t' read -r _ _ _ leader _ <"exec/cache/$id.tsv" || continue
+  tasks=()
   for process in /proc/[0-9]*; do
-    read -r line 2>/dev/null <"$process/stat" || continue
+    read -r line <"$process/stat" || continue
     read -r _ _ _ session _ <<<"${line##*) }"
     [[ $session == "$leader" ]] || continue
-    if [[ $(readlink "$process/cwd") == "$real"/* || $(tr '\0' ' ' <"$process/cmdline") == *"$script $id "* ]]; then
+    if [[ $(tr '\0' ' ' <"$process/cmdline") == *"$script $id "* ]]; then
       kill -KILL "${process#/proc/}"
+    elif [[ $(readlink "$process/cwd") == "$real"/* ]]; then
+      tasks+=("${process#/proc/}")
     fi
   done 2>/dev/null
+  ((${#tasks[@]} > 0)) && kill -KILL "${tasks[@]}" 2>/dev/null
   : >"exec/beats/$id.end"
 done
 exit 0

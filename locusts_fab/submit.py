@@ -80,7 +80,9 @@ def submit(
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
             counts = ledger.counts()
             left = f"{counts.pending + counts.running} tasks of an earlier submit are at work or wait their turn"
-            return Submitted(0, planned.total, planned.changed, [*notes, left] if counts.total > counts.ended else notes)
+            return Submitted(
+                0, planned.total, planned.changed, [*notes, left] if counts.total > counts.ended else notes
+            )
         _fence(session, live)
         pending = ledger.count_pending()
         if pending:
@@ -214,9 +216,7 @@ def retry(
     return submit(swarm, connection, retry=True, screen=screen)
 
 
-def cancel(
-    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
-) -> int:
+def cancel(swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None) -> int:
     """Stop the managers; what is done stays.
 
     :returns: the number of managers that could not be seen to leave.

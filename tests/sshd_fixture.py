@@ -92,7 +92,7 @@ class Sshd:
         """Start it and wait until it listens."""
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        command = [SSHD or "sshd", "-D", "-f", self.folder / "sshd_config", "-E", self.log]
+        command: list[str | Path] = [SSHD or "sshd", "-D", "-f", self.folder / "sshd_config", "-E", self.log]
         self.process = subprocess.Popen(command)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -109,11 +109,24 @@ class Sshd:
             self.process.wait()
             self.process = None
 
-    def children(self) -> list[int]:
-        """Return the processes that serve one connection each."""
+    def children(self, parent: int | None = None) -> list[int]:
+        """Return the child processes of one process, by default those that serve one connection each."""
         assert self.process is not None
-        listing = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in listing.read_text().split()]
+        parent = parent or self.process.pid
+        try:
+            return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
+
+    def programs(self) -> set[str]:
+        """Return the names of the programs that run in all sessions."""
+        names, parents = set(), self.children()
+        while parents:
+            pid = parents.pop()
+            parents += self.children(pid)
+            with contextlib.suppress(FileNotFoundError):
+                names.add(Path(f"/proc/{pid}/comm").read_text().strip())
+        return names
 
     def cut(self) -> None:
         """Break every connection, as a network does."""

@@ -12,15 +12,17 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import paramiko
 import pytest
 from fabric import Connection  # type: ignore[import-untyped]
-from sshd_fixture import Sshd, make_key, needs_sshd, public, running_sshd
+from paramiko import PKey, ServerInterface, SSHException, Transport
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
+from paramiko.server import InteractiveQuery
 
 from locusts_fab.errors import HostError
-from locusts_fab.known_hosts import hash_name, host_pattern, judge, matches, read_known_keys, remember
+from locusts_fab.known_hosts import by_hand, hash_name, host_pattern, judge, matches, read_known_keys, remember
 from locusts_fab.login import Login, NoAnswerError
 from locusts_fab.remote import Remote
+from tests.sshd_fixture import Sshd, make_key, needs_sshd, public, running_sshd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +53,25 @@ pytestmark = needs_sshd
 )
 def test_lines_that_speak_of_a_host(patterns: str, name: str, *, expected: bool) -> None:
     assert matches(patterns, name) is expected
+
+
+def test_the_name_of_a_host_with_a_port_of_its_own() -> None:
+    assert host_pattern("Cluster", 22) == "cluster"
+    assert host_pattern("Cluster", 2222) == "[cluster]:2222"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("cluster", "ssh cluster"),
+        ("gateway gate", "ssh gate"),
+        ("me@host:2222", "ssh -p 2222 me@host"),
+        ("a;b", "ssh 'a;b'"),
+        ("::1", "ssh ::1"),
+    ],
+)
+def test_how_a_person_tries_the_same_login(name: str, command: str) -> None:
+    assert by_hand(name) == command
 
 
 def test_hashed_names_are_openssh_s(tmp_path: Path) -> None:
@@ -121,7 +142,8 @@ def assert_refused(sshd: Sshd, why: str, *modes: str, host: str = "cluster") -> 
             pytest.raises(HostError, match=why) as caught,
         ):
             remote.run("true")
-        assert not remote._connection.is_connected  # type: ignore[union-attr]
+        assert remote._connection is not None
+        assert not remote._connection.is_connected
     assert (sshd.known_hosts.read_text() if sshd.known_hosts.exists() else None) == before
     assert sshd.logins() == logins
     return caught.value
@@ -306,7 +328,7 @@ def test_keys_of_an_agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None:
     sshd.trust()
     sshd.ssh_config(key=tmp_path / "absent")
-    given = paramiko.PKey.from_path(sshd.key)
+    given = PKey.from_path(sshd.key)
     for kwargs in ({"pkey": given}, {"key_filename": str(sshd.key)}):
         config = sshd.connection().config
         with Connection("cluster", config=config, connect_kwargs=kwargs) as connection:
@@ -314,7 +336,13 @@ def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None
 
 
 def test_no_terminal_no_answer() -> None:
-    program = "from locusts_fab import login\ntry: login.ask_on_terminal('code: ')\nexcept login.NoAnswerError: print('nobody')"
+    program = """if True:
+        from locusts_fab import login
+        try:
+            login.ask_on_terminal("code: ")
+        except login.NoAnswerError:
+            print("nobody")
+    """
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[1],
@@ -329,7 +357,7 @@ def test_no_terminal_no_answer() -> None:
 # Questions, asked by a server of a few lines, for sshd asks them only through PAM.
 
 
-class Questioner(paramiko.ServerInterface):
+class Questioner(ServerInterface):
     """A server that wants a list of ways, one after the other.
 
     :param ways: such as `publickey`, `keyboard-interactive`, `password`.
@@ -342,55 +370,56 @@ class Questioner(paramiko.ServerInterface):
         self.password = password
         self.attempts: list[str] = []
 
+    # ruff: noqa: D102 - the methods are paramiko's
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's signature
         return ",".join(self.ways[:1])
 
     def _next(self, way: str) -> int:
         self.ways.remove(way)
-        return paramiko.AUTH_PARTIALLY_SUCCESSFUL if self.ways else paramiko.AUTH_SUCCESSFUL
+        return AUTH_PARTIALLY_SUCCESSFUL if self.ways else AUTH_SUCCESSFUL
 
     def check_auth_none(self, username: str) -> int:  # noqa: ARG002
-        return paramiko.AUTH_FAILED if self.ways else paramiko.AUTH_SUCCESSFUL
+        return AUTH_FAILED if self.ways else AUTH_SUCCESSFUL
 
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:  # noqa: ARG002
+    def check_auth_publickey(self, username: str, key: PKey) -> int:  # noqa: ARG002
         self.attempts.append("publickey")
-        return self._next("publickey") if "publickey" in self.ways[:1] else paramiko.AUTH_FAILED
+        return self._next("publickey") if "publickey" in self.ways[:1] else AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:  # noqa: ARG002
         self.attempts.append("password")
-        return self._next("password") if password == self.password else paramiko.AUTH_FAILED
+        return self._next("password") if password == self.password else AUTH_FAILED
 
-    def check_auth_interactive(self, username: str, submethods: str) -> int | paramiko.InteractiveQuery:  # noqa: ARG002
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:  # noqa: ARG002
         self.attempts.append("keyboard-interactive")
         return self._ask()
 
-    def _ask(self) -> paramiko.InteractiveQuery:
-        query = paramiko.InteractiveQuery("The \x1b[31mCluster", "Second factor")
+    def _ask(self) -> InteractiveQuery:
+        query = InteractiveQuery("The \x1b[31mCluster", "Second factor")
         for question, _ in self.rounds[0]:
             query.add_prompt(question, echo=False)
         return query
 
-    def check_auth_interactive_response(self, responses: list[str]) -> int | paramiko.InteractiveQuery:
+    def check_auth_interactive_response(self, responses: list[str]) -> int | InteractiveQuery:
         if [*responses] != [answer for _, answer in self.rounds.pop(0)]:
-            return paramiko.AUTH_FAILED
+            return AUTH_FAILED
         return self._ask() if self.rounds else self._next("keyboard-interactive")
 
 
 @contextlib.contextmanager
 def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[str], str]], Login]]:
     """Serve one login; gives a function that logs in with a prompt and returns the login."""
-    host_key = paramiko.PKey.from_path(sshd.host_key)
+    host_key = PKey.from_path(sshd.host_key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         sshd.trust(name=f"[127.0.0.1]:{port}")
-        transports: list[paramiko.Transport] = []
+        transports: list[Transport] = []
 
         def serve() -> None:
             client, _ = listener.accept()
-            transport = paramiko.Transport(client)
+            transport = Transport(client)
             transport.add_server_key(host_key)
             transports.append(transport)
-            with contextlib.suppress(paramiko.SSHException, EOFError):
+            with contextlib.suppress(SSHException, EOFError):
                 transport.start_server(server=server)
 
         thread = threading.Thread(target=serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -15,14 +16,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paramiko import MissingHostKeyPolicy
-from sshd_fixture import Sshd, free_port, module_sshd, needs_sshd, running_sshd
 
 from locusts_fab import remote as remote_module
 from locusts_fab.errors import HostError, TransferError
 from locusts_fab.remote import Remote
+from tests.sshd_fixture import Sshd, free_port, module_sshd, needs_sshd, running_sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from locusts_fab.hosts import Carrier
 
 pytestmark = needs_sshd
 __all__ = ["module_sshd"]
@@ -78,12 +81,7 @@ def fill(folder: Path, names: list[bytes]) -> Path:
 
 def content(folder: Path) -> dict[bytes, bytes]:
     """Return every file below a folder."""
-    root = os.fsencode(folder)
-    return {
-        os.path.relpath(os.path.join(parent, name), root): Path(os.fsdecode(os.path.join(parent, name))).read_bytes()
-        for parent, _, names in os.walk(root)
-        for name in names
-    }
+    return {os.fsencode(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def fresh(folder: Path) -> Path:
@@ -93,6 +91,11 @@ def fresh(folder: Path) -> Path:
 
 
 # Scripts.
+
+
+def test_a_remote_is_a_carrier(host: Remote) -> None:
+    carrier: Carrier = host
+    assert carrier.name == "cluster"
 
 
 def test_status_output_and_complaints(host: Remote) -> None:
@@ -120,17 +123,14 @@ def test_output_is_binary_safe(host: Remote) -> None:
 
 
 def test_a_script_that_takes_too_long(host: Remote) -> None:
-    with pytest.raises(HostError, match="did not end within 0.3 s"):
+    with pytest.raises(HostError, match=r"did not end within 0\.3 s"):
         host.run("sleep 60", timeout_s=0.3)
     assert host.run("echo still here").text == "still here\n"
 
 
 def test_several_threads_share_one_login(host: Remote) -> None:
     texts: list[str] = []
-    threads = [
-        threading.Thread(target=lambda n=n: texts.append(host.run("echo $1", str(n)).text))  # type: ignore[misc]
-        for n in range(4)
-    ]
+    threads = [threading.Thread(target=lambda n=n: texts.append(host.run("echo $1", str(n)).text)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -312,11 +312,8 @@ def test_a_host_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
     with running_sshd(tmp_path / "sshd", force) as sshd:
         sshd.trust()
         back = fresh(tmp_path / "back")
-        with sshd.remote() as remote:
-            try:
-                remote.pull(str(there), [b"file", b"link", b"link/precious"], back)
-            except TransferError:
-                pass
+        with sshd.remote() as remote, contextlib.suppress(TransferError):
+            remote.pull(str(there), [b"file", b"link", b"link/precious"], back)
     assert content(victim) == {b"precious": b"precious"}
     assert not any(path.is_symlink() for path in back.rglob("*"))
 
@@ -404,6 +401,31 @@ def test_a_link_that_breaks_in_a_push(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_size for path in there.iterdir() if path.name.isdigit()} == {
         str(number): 20_000_000 for number in range(8)
     }
+
+
+def test_ctrl_c_ends_both_halves_of_rsync(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "big").write_bytes(os.urandom(200_000_000))
+    there = tmp_path / "there"
+
+    with running_sshd(tmp_path / "sshd") as sshd:
+
+        def interrupt(_files: int, _moved: int) -> None:
+            assert "rsync" in sshd.programs()
+            raise KeyboardInterrupt
+
+        sshd.trust()
+        with sshd.remote() as remote:
+            with pytest.raises(KeyboardInterrupt):
+                remote.push(source, str(there), progress=interrupt)
+            assert [path for path in there.iterdir() if path.name == "big"] == []
+            deadline = time.monotonic() + 20
+            while "rsync" in sshd.programs():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert remote.run("echo still in").text == "still in\n"
+        assert sshd.logins() == 1
 
 
 def test_attempts_come_to_an_end(tmp_path: Path) -> None:

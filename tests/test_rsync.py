@@ -72,7 +72,7 @@ def test_hiccups_of_the_link_are_worth_another_try(status: int) -> None:
     assert explain(status, None, "", "the host").retry
 
 
-@pytest.mark.parametrize("status", [1, 2, 11, 14, 23, 24, 126, 127, -9, 99])
+@pytest.mark.parametrize("status", [1, 2, 3, 4, 11, 14, 23, 24, 126, 127, -9, 99])
 def test_other_failures_are_not(status: int) -> None:
     failure = explain(status, None, "", "the host")
     assert not failure.retry

@@ -52,7 +52,7 @@ on_signal() {
 await_slots() {
   local slot
   if read -r -t "$1" -u "$TICK" slot; then
-    wait "${SLOT_PIDS[slot]}"
+    [[ -n ${SLOT_PIDS[slot]-} ]] && wait "${SLOT_PIDS[slot]}" # unless we found out by ourselves already
   fi
   for slot in "${!SLOT_PIDS[@]}"; do
     kill -0 "${SLOT_PIDS[slot]}" 2>/dev/null || unset "SLOT_PIDS[slot]"
