@@ -28,7 +28,7 @@ def test(c: Context) -> None:
 
 
 dev = Collection("dev")
-dev.add_task(lint)
+dev.add_task(lint)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 dev.add_task(test)
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

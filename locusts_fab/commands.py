@@ -49,7 +49,7 @@ def command(**help_texts: str) -> Callable[[Body], Any]:
             except LocustsError as error:
                 raise Exit(_shown(error), code=int(error.exit_status)) from None
             except BrokenPipeError:  # somebody reads our output with head
-                sys.stdout = None  # type: ignore[assignment]  # so that Python does not complain once more on exit
+                sys.stdout = None  # so that Python does not complain once more on exit
                 code = ExitStatus.DONE
             if code != ExitStatus.DONE:
                 raise Exit(code=int(code))
@@ -249,7 +249,8 @@ def _tell_collected(collected: Any) -> ExitStatus:
         _say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
     if collected.status.tasks.failed:
         _say(
-            f"what failed and why: {collected.results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"
+            f"what failed and why: {collected.results.tasks_table};"
+            " `locusts logs TASK` shows one, `locusts retry` repeats them"
         )
     return ExitStatus.FAILED if collected.troubles else _exit_status(collected.status)
 

@@ -1,46 +1,26 @@
 """Which part of a local tree a custom environment replicates: the tree file, and rsync's patterns.
 
 `parse_tree` reads a tree file, `select` walks the root by it; `select_patterns` walks it by include and exclude
-patterns. What both mean stands in docs/tree-files.md. Symlinks are never followed, so no walk leaves its root or
-goes round in a loop.
+patterns. What both mean stands in docs/tree-files.md.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from .errors import ConfigError, PlanError
+from .errors import ConfigError
+from .selection import Selection, walk
+from .wildcards import ANY_DEPTH, RsyncPattern, wildcards_regex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import os
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-State = TypeVar("State")
-
-
-@dataclass
-class Selection:
-    """What a replica of a tree holds; names are relative to the root and sorted.
-
-    :param folders: the folders, those on the way to anything selected among them; never the root itself.
-    :param files: the regular files.
-    :param links: the symlinks, to be replicated as symlinks.
-    :param skipped: sockets, fifos and devices, which rules selected but nobody can replicate.
-    :param bytes: the size of all files together.
-    :param unmatched: a line for the user about each rule that matches nothing.
-    """
-
-    folders: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    bytes: int = 0
-    unmatched: list[str] = field(default_factory=list)
+__all__ = ["Kind", "Rule", "Selection", "Tree", "escape_name", "parse_tree", "select", "select_patterns"]
 
 
 class Kind(Enum):
@@ -89,131 +69,6 @@ class Tree:
     path: str
     rules: tuple[Rule, ...]
     workdir: str | None
-
-
-# ---- wildcards, of tree files and of rsync ----
-
-#: The part of a pattern that stands for any number of folders.
-ANY_DEPTH = "**"
-
-_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "blank": r" \t",
-    "cntrl": r"\x00-\x1f\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r" \t-\r",
-    "upper": "A-Z",
-    "xdigit": "0-9A-Fa-f",
-}
-
-
-def _wildcards_regex(pattern: str) -> str:
-    r"""Translate `*`, `**`, `?`, `[...]` and `\` into a regular expression; only `**` matches a slash.
-
-    :raises ValueError: a bracket has no end, or a backslash nothing after it.
-    """
-    pieces = []
-    at = 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "[":
-            piece, at = _bracket_regex(pattern, at)
-        elif char == "*":
-            piece = ".*" if pattern.startswith("*", at) else "[^/]*"
-            while pattern.startswith("*", at):
-                at += 1
-        elif char == "?":
-            piece = "[^/]"
-        elif char == "\\":
-            if at == len(pattern):
-                raise ValueError("nothing follows the last backslash")
-            piece = re.escape(pattern[at])
-            at += 1
-        else:
-            piece = re.escape(char)
-        pieces.append(piece)
-    return "".join(pieces)
-
-
-def _bracket_regex(pattern: str, at: int) -> tuple[str, int]:
-    """Translate one `[...]`, `at` being the place after its opening bracket.
-
-    :returns: the regular expression, and the place after the closing bracket.
-    :raises ValueError: there is no closing bracket, or no such class as `[:word:]`.
-    """
-    negated = pattern[at : at + 1] in {"!", "^"}
-    at += negated
-    items: list[str] = []
-    first = at
-    while pattern[at : at + 1] != "]" or at == first:
-        if named := re.compile(r"\[:([^]]*):\]").match(pattern, at):
-            if named[1] not in _CLASSES:
-                raise ValueError(f"there is no class [:{named[1]}:]")
-            items.append(_CLASSES[named[1]])
-            at = named.end()
-            continue
-        low, at = _bracket_char(pattern, at)
-        high = low
-        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in {"", "]"}:
-            high, at = _bracket_char(pattern, at + 1)
-            items.append(re.escape(low))  # rsync takes the first end even of a range that runs backwards
-        if low <= high:
-            items.append(f"{re.escape(low)}-{re.escape(high)}")
-    # Whatever is in it, a bracket matches no slash.
-    return f"(?!/)[{'^' if negated else ''}{''.join(items)}]", at + 1
-
-
-def _bracket_char(pattern: str, at: int) -> tuple[str, int]:
-    """Read one character of a bracket, with a backslash before it perhaps, and the place after it."""
-    if pattern[at : at + 1] == "\\":
-        at += 1
-    if at >= len(pattern):
-        raise ValueError("a `[` has no `]`")
-    return pattern[at], at + 1
-
-
-class _RsyncPattern:
-    """One of rsync's filter patterns; as in rsync, it matches bytes, so `é` takes two `?` in UTF-8.
-
-    :param role: `include` or `exclude`, for messages.
-    :param text: the pattern.
-    """
-
-    def __init__(self, role: str, text: str) -> None:
-        self.role = role
-        self.text = text
-        self.matched = False
-        self.folders_only = len(text) > 1 and text.endswith("/")
-        pattern = _byte_chars(text[:-1] if self.folders_only else text)
-        # `dir/***` is to match `dir` too: rsync lets it see a folder's name with a slash behind it.
-        self.sees_slash = pattern.endswith("***")
-        try:
-            # Without a wildcard, a backslash is a letter like any other.
-            regex = _wildcards_regex(pattern) if re.search(r"[*?[]", pattern) else re.escape(pattern)
-        except ValueError:
-            regex = "(?!)"  # rsync does not complain of a broken pattern, it never matches
-        # A name is seen with a slash before it. `/x` starts at the root, and so does `**x`; any other at any slash.
-        self.regex = re.compile(regex if pattern.startswith(("/", "**")) else f".*/{regex}", re.DOTALL)
-
-    def matches(self, name: str, *, is_folder: bool) -> bool:
-        """Tell whether it matches this relative name, and remember that it did."""
-        if self.folders_only and not is_folder:
-            return False
-        seen = f"/{_byte_chars(name)}/" if is_folder and self.sees_slash else f"/{_byte_chars(name)}"
-        matches = self.regex.fullmatch(seen) is not None
-        self.matched = self.matched or matches
-        return matches
-
-
-def _byte_chars(text: str) -> str:
-    """Give one character for each byte of a name."""
-    return os.fsencode(text).decode("latin-1")
 
 
 # ---- the tree file ----
@@ -320,7 +175,7 @@ class _Parser:
         if kind is Kind.FILES and pattern.endswith("/"):
             raise ValueError(f"`{pattern}` is a folder; write it with a colon: `{pattern.rstrip('/')} :`")
         for part in parts:
-            _wildcards_regex(part)
+            wildcards_regex(part)
         above = () if parent is None else self.rules[parent].parts
         self.rules.append(Rule(kind, above + parts, self.line, self.text, pattern.endswith("/"), parent))
         return len(self.rules) - 1
@@ -357,69 +212,6 @@ def _join(tokens: list[str]) -> str:
     return "".join(tokens[start:end])
 
 
-# ---- walking ----
-
-
-def _walk(
-    root: Path, start: State, judge: Callable[[State, str, os.DirEntry[str]], tuple[bool, State | None]]
-) -> Selection:
-    """Walk a tree, asking `judge` about each entry.
-
-    :param start: what `judge` is to know about the entries of the root.
-    :param judge: given what is known in this folder, the entry's relative name and the entry, it says whether to take
-        the entry, and what to know about the entries in it; None: do not enter it.
-    :raises PlanError: a folder or a file cannot be read.
-    """
-    found = Selection()
-    todo = [("", start)]
-    while todo:  # no recursion: a tree may be deeper than Python's stack
-        prefix, state = todo.pop()
-        try:
-            with os.scandir(root / prefix) as entries:
-                for entry in entries:
-                    take, inside = judge(state, prefix + entry.name, entry)
-                    if take:
-                        _take(found, prefix + entry.name, entry)
-                    if inside is not None:
-                        todo.append((f"{prefix}{entry.name}/", inside))
-        except OSError as error:
-            if prefix and isinstance(error, FileNotFoundError):
-                continue  # a program at work in the tree has removed the folder since we saw it
-            raise PlanError(
-                f"{root / prefix}: cannot be read: {error.strerror}",
-                hint="the root must be a folder, and what is selected in it readable; leave out what is not",
-            ) from error
-    found.folders = _with_parents(found)
-    for names in (found.files, found.links, found.skipped):
-        names.sort()
-    return found
-
-
-def _take(found: Selection, name: str, entry: os.DirEntry[str]) -> None:
-    """Add an entry to the list that it belongs to."""
-    if entry.is_symlink():
-        found.links.append(name)
-    elif entry.is_dir(follow_symlinks=False):
-        found.folders.append(name)
-    elif entry.is_file(follow_symlinks=False):
-        with contextlib.suppress(FileNotFoundError):  # removed since we saw it: then it is no part of the tree
-            found.bytes += entry.stat(follow_symlinks=False).st_size
-            found.files.append(name)
-    else:
-        found.skipped.append(name)
-
-
-def _with_parents(found: Selection) -> list[str]:
-    """Give the folders selected and those on the way to anything selected, sorted."""
-    folders = set(found.folders)
-    for name in (*found.folders, *found.files, *found.links):
-        parent = name.rpartition("/")[0]
-        while parent and parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition("/")[0]
-    return sorted(folders)
-
-
 # ---- selecting by a tree file ----
 
 
@@ -429,7 +221,7 @@ def select(root: Path, tree: Tree) -> Selection:
     :raises PlanError: a folder or a file cannot be read.
     """
     rules = _Rules(tree)
-    found = _walk(root, rules.start(), rules.judge)
+    found = walk(root, rules.start(), rules.judge)
     found.unmatched = rules.unmatched()
     return found
 
@@ -455,7 +247,7 @@ class _Rules:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.rules = tree.rules
-        self.patterns = [[re.compile(_wildcards_regex(part), re.DOTALL) for part in rule.parts] for rule in tree.rules]
+        self.patterns = [[re.compile(wildcards_regex(part), re.DOTALL) for part in rule.parts] for rule in tree.rules]
         self.matched = {index for index, rule in enumerate(tree.rules) if not rule.parts}  # `. :`, the root itself
         self.reasons: dict[int, str] = {}
 
@@ -464,7 +256,7 @@ class _Rules:
         return _Inside(tuple((index, 0) for index, rule in enumerate(self.rules) if rule.parts), bare=False)
 
     def judge(self, inside: _Inside, _name: str, entry: os.DirEntry[str]) -> tuple[bool, _Inside | None]:
-        """See `_walk`. What one rule leaves out, no other brings back."""
+        """See `walk`. What one rule leaves out, no other brings back."""
         is_folder = entry.is_dir(follow_symlinks=False)
         hits, live = self._advance(inside.live, entry.name)
         hits = {index for index in hits if self._applies(index, entry, is_folder=is_folder)}
@@ -543,8 +335,8 @@ def select_patterns(root: Path, include: Sequence[str], exclude: Sequence[str]) 
     :param exclude: never take what one of these matches, nor anything below it.
     :raises PlanError: a folder or a file cannot be read.
     """
-    takers = [_RsyncPattern("include", text) for text in include]
-    droppers = [_RsyncPattern("exclude", text) for text in exclude]
+    takers = [RsyncPattern("include", text) for text in include]
+    droppers = [RsyncPattern("exclude", text) for text in exclude]
 
     def judge(_state: int, name: str, entry: os.DirEntry[str]) -> tuple[bool, int | None]:
         is_folder = entry.is_dir(follow_symlinks=False)
@@ -553,13 +345,13 @@ def select_patterns(root: Path, include: Sequence[str], exclude: Sequence[str]) 
         taken = not takers or bool(_matching(takers, name, is_folder=is_folder))
         return taken, 0 if is_folder else None
 
-    found = _walk(root, 0, judge)
+    found = walk(root, 0, judge)
     found.unmatched = [
         f"{pattern.role}: `{pattern.text}` matches nothing" for pattern in (*takers, *droppers) if not pattern.matched
     ]
     return found
 
 
-def _matching(patterns: list[_RsyncPattern], name: str, *, is_folder: bool) -> list[_RsyncPattern]:
+def _matching(patterns: list[RsyncPattern], name: str, *, is_folder: bool) -> list[RsyncPattern]:
     """Ask every pattern, not only the first that matches, so that each knows whether it ever did."""
     return [pattern for pattern in patterns if pattern.matches(name, is_folder=is_folder)]

@@ -24,7 +24,7 @@ from .errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from fabric import Connection  # type: ignore[import-untyped]
+    from fabric import Connection
     from paramiko import PKey, SSHClient, Transport
 
 KnownHostsMode = Literal["strict", "accept-new"]

@@ -7,107 +7,22 @@ that belongs together is one transaction: whenever we are killed, it holds a sta
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import StateError
-from .model import Counts, ManagerState, ManagerStatus, Outcome, TaskState
-from .records import Began, Ended, Left, Manager, join_fields, split_fields
+from .model import Counts, ManagerState, ManagerStatus, TaskState
+from .records import Began, Ended, Left, Manager, join_fields
+from .rows import OUTCOME, SCHEMA, VERSION, Planned, PlannedTask, Submission, fingerprint, read_outcome, read_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from .model import Task
+    from .model import Outcome, Task
     from .records import Record
-
-#: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE tasks (                 -- what has become of each task
-    number INTEGER PRIMARY KEY,      -- its name on the target
-    id BLOB NOT NULL UNIQUE,         -- bytes, for file names need not be UTF-8
-    state TEXT NOT NULL DEFAULT 'pending',
-    submission INTEGER NOT NULL DEFAULT 0,   -- the submit that planned it last
-    manager TEXT, claim TEXT, attempt INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
-    exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', printed INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '',
-    collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
-    place BLOB                               -- where under outdir; set once something of it came back
-);
-CREATE INDEX tasks_by_state ON tasks (state, collected);
-CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
-    number INTEGER PRIMARY KEY, command BLOB NOT NULL, inputs BLOB NOT NULL, outputs BLOB NOT NULL,
-    fingerprint BLOB NOT NULL
-);
-CREATE TABLE submissions (           -- each submit that started managers
-    number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
-    state TEXT NOT NULL, created REAL NOT NULL, job TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE managers (
-    id TEXT PRIMARY KEY, submission INTEGER NOT NULL, host TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0,
-    slots INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'unknown', reason TEXT NOT NULL DEFAULT '',
-    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
-    offset INTEGER NOT NULL DEFAULT 0,       -- bytes of its cache file that were read
-    beat TEXT NOT NULL DEFAULT '', beat_seen REAL NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs that could not be brought back
-"""
-
-_OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
-    t.reason, t.found, t.printed, t.claim, t.attempt, t.place
-    FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What comparing the config with the ledger came to.
-
-    :param total: tasks that the config means now.
-    :param new: those that were not known before.
-    :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
-    """
-
-    total: int
-    new: int
-    changed: list[str]
-
-
-@dataclass(frozen=True)
-class PlannedTask:
-    """A task as the staging needs it."""
-
-    number: int
-    id: str
-    command: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
-
-    number: int
-    first_chunk: int
-    last_chunk: int
-    state: str
-    created_s: float
-    job: str
-
-
-def fingerprint(task: Task, environment_dir: str) -> bytes:
-    """Hash what a task is, wherever its environment lies."""
-    text = "\n".join(
-        (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
-    )
-    return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
 
 
 class Ledger:
@@ -125,7 +40,7 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
         except sqlite3.DatabaseError as error:
             raise StateError(
                 f"the state file {path} cannot be used: {error}",
@@ -261,7 +176,9 @@ class Ledger:
         return made
 
     def set_submission(self, number: int, *, state: str, job: str = "") -> None:
-        """Note how far a submit has come."""
+        """Note how far a submit has come; its time counts from when its managers are started."""
+        if state == "starting":
+            self._db.execute("UPDATE submissions SET created = ? WHERE number = ?", (time.time(), number))
         self._db.execute("UPDATE submissions SET state = ?, job = ? WHERE number = ?", (state, job, number))
 
     def count_pending(self, *, beyond: int | None = None) -> int:
@@ -281,13 +198,7 @@ class Ledger:
             " WHERE submission = ? AND state = 'pending' ORDER BY number",
             (submission,),
         ):
-            yield PlannedTask(
-                number,
-                os.fsdecode(task_id),
-                os.fsdecode(command),
-                tuple(split_fields(os.fsdecode(inputs))),
-                tuple(split_fields(os.fsdecode(outputs))),
-            )
+            yield read_task(number, task_id, command, inputs, outputs)
 
     def reset_failed(self) -> int:
         """Make failed tasks pending again.
@@ -355,11 +266,11 @@ class Ledger:
         if record.state == "retry":
             return False
         state = "pending" if record.state == "interrupted" else record.state
-        unless = "('done')" if state == "done" else "('done', 'failed')"
+        final = "done" if state == "done" else "failed"
         return bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                f" found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN {unless}",
+                " found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
                 (
                     state,
                     manager,
@@ -372,6 +283,7 @@ class Ledger:
                     record.printed,
                     record.reason,
                     record.task,
+                    final,
                 ),
             ).rowcount
         )
@@ -430,18 +342,18 @@ class Ledger:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Give every task, in order."""
-        for row in self._db.execute(f"{_OUTCOME} ORDER BY t.number"):
-            yield _outcome(row)
+        for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
+            yield read_outcome(row)
 
     def find(self, task_id: str) -> Outcome | None:
         """Find a task by its id."""
-        row = self._db.execute(f"{_OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
-        return None if row is None else _outcome(row)
+        row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
+        return None if row is None else read_outcome(row)
 
     def uncollected(self) -> list[Outcome]:
         """List the tasks that have ended and whose outcome is not here."""
-        rows = self._db.execute(f"{_OUTCOME} WHERE t.state IN ('done', 'failed') AND NOT t.collected ORDER BY t.number")
-        return [_outcome(row) for row in rows]
+        rows = self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND NOT t.collected ORDER BY t.number")
+        return [read_outcome(row) for row in rows]
 
     def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:
         """Note that the outcomes of tasks, given by number and place, are here; and which outputs did not come."""
@@ -466,26 +378,3 @@ class Ledger:
         """List the outputs that could not be brought back: task number and output, and why."""
         rows = self._db.execute("SELECT number, output, message FROM troubles")
         return {(number, os.fsdecode(output)): message for number, output, message in rows}
-
-
-def _outcome(row: tuple[Any, ...]) -> Outcome:
-    number, task_id, command, outputs, state, *middle, found, printed, claim, attempt, place = row
-    exit_code, attempts, host, start_s, seconds, reason = middle
-    return Outcome(
-        number=number,
-        id=os.fsdecode(task_id),
-        command=os.fsdecode(command),
-        outputs=tuple(split_fields(os.fsdecode(outputs))),
-        state=TaskState(state),
-        exit_code=exit_code,
-        attempts=attempts,
-        node=host or "",
-        start_s=start_s,
-        seconds=seconds,
-        reason=reason,
-        found=found,
-        printed=bool(printed),
-        claim=claim or "",
-        attempt=attempt or 0,
-        place=os.fsdecode(place or b""),
-    )

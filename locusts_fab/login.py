@@ -34,7 +34,8 @@ from .known_hosts import HostKeyCheck, KnownHostsMode, LoginRefusedError, by_han
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-    from fabric import Connection  # type: ignore[import-untyped]
+    from fabric import Connection
+
 #: How long a person may take to answer; sshd itself hangs up after two minutes, unless told otherwise.
 _ANSWER_S = 120
 #: How long bytes may stay unacknowledged before the link counts as broken.

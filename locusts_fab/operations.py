@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from .collect import describe, find_lost, write_tables
 from .errors import StateError
 from .layout import Environment, Results
-from .ledger import PlannedTask
 from .model import Counts, Status, SwarmState
 from .plan import make_plan
 from .progress import Silent
 from .records import unescape
+from .rows import PlannedTask
 from .session import opened
 from .submit import stop_managers
 

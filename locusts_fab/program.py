@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from invoke.exceptions import ParseError
 from invoke.program import Program
@@ -12,14 +11,11 @@ from invoke.program import Program
 from .commands import make_collection
 from .errors import ExitStatus
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 class LocustsProgram(Program):
     """Invoke's program, with our exit code for a command line that cannot be understood."""
 
-    def parse_core(self, argv: Sequence[str] | None) -> None:
+    def parse_core(self, argv: list[str] | None) -> None:
         """Read the arguments before the command."""
         with _usage():
             super().parse_core(argv)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 END = ["."]  # the last field of a record that is whole
 

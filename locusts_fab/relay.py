@@ -264,7 +264,8 @@ def _serve(transport: Transport, door: socket.socket, transfer: Transfer) -> Non
             wants.close()
             transfer.complaints.append(str(error) or type(error).__name__)
         with contextlib.suppress(OSError):
-            leash.sendall(bytes([LINK_BROKE if transfer.host_status is None else transfer.host_status]))
+            status = LINK_BROKE if transfer.host_status is None else transfer.host_status
+            leash.sendall(bytes([min(status, LINK_BROKE)]))
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from fabric import Connection  # type: ignore[import-untyped]
+from fabric import Connection
 from paramiko import (
     AuthenticationException,
     BadHostKeyException,
@@ -46,14 +46,15 @@ ATTEMPT_DELAYS_S = (0, 5, 20, 60)
 #: The wait before rsync is started again after a hiccup of the link; what has arrived does not move again.
 TRANSFER_DELAYS_S = (2, 10)
 
-# What paramiko logs, tracebacks and all, reaches a person as one of our errors instead.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
 #: How many names one rsync is asked for. It checks each file that comes against all of them, which takes their square.
-_BATCH = 2500
+_BATCH = 5000
 #: Exit statuses of rsync when single files did not move.
 _PARTLY = (23, 24)
 #: What paramiko and sockets raise when the link is at fault.
 _LINK_ERRORS = (SSHException, OSError, EOFError)
+
+# What paramiko logs, tracebacks and all, reaches a person as one of our errors instead.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Remote:
@@ -81,7 +82,7 @@ class Remote:
         self._is_borrowed = connection is not None and connection.is_connected
         self._known_hosts: KnownHostsMode = known_hosts
         self._prompt = prompt or ask_on_terminal
-        self._logins: list[Login] = []
+        self._logins: dict[int, Login] = {}  # of each hop, by its id(): Fabric takes hops to one host for equal
         self._failures = 0
         self._refusal: HostError | None = None
         self._lock = threading.Lock()
@@ -96,13 +97,13 @@ class Remote:
             source = io.BytesIO(frame(script, args))
             status, stderr = converse(channel, "bash -s", source, stdout.extend, timeout_s=timeout_s)
         except TimeoutError as error:
-            raise HostError(f"{self.name}: a script did not end within {timeout_s} s") from error
+            raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error
         except _LINK_ERRORS as error:
             raise explain_link(error, self.name) from error
         if status is None:
             raise HostError(
                 f"{self.name}: the link broke while a script ran, or the script was killed",
-                hint="run the command again; what runs on the host keeps running",
+                hint="run the command again; managers on the host keep running without us",
                 stderr=os.fsdecode(stderr),
             )
         return unframe(bytes(stdout), stderr, self.name)
@@ -236,10 +237,10 @@ class Remote:
         """Log in, or say why not."""
         if self._refusal is not None:
             raise self._refusal
-        if self._is_borrowed or any(login.asked for login in self._logins):
+        if self._is_borrowed or any(login.asked for login in self._logins.values()):
             raise HostError(
                 f"{self.name}: the link broke, and a new login might ask you again",
-                hint="run the command again; what runs on the host keeps running",
+                hint="run the command again; managers on the host keep running without us",
             )
         time.sleep(ATTEMPT_DELAYS_S[self._failures])
         try:
@@ -254,16 +255,15 @@ class Remote:
     def _log_in(self, connection: Connection) -> None:
         """Open the gateways on the way, if any, and then the host."""
         hops = _hops(connection)
-        fresh = not self._logins
         try:
             for hop in hops:
                 name = self.name if hop is connection else f"gateway {hop.original_host}"
                 if hop.is_connected:
                     continue
+                if id(hop) not in self._logins:
+                    self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._prompt)
+                    _limit_connecting(hop)
                 try:
-                    if fresh:
-                        self._logins.append(prepare(hop, name, self._known_hosts, self._prompt))
-                        _limit_connecting(hop)
                     hop.open()
                     hop.transport.set_keepalive(_KEEPALIVE_S)
                 except _LINK_ERRORS as error:

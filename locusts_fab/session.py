@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import fabric
 
     from .config import Swarm
-    from .ledger import Submission
     from .model import ManagerStatus
+    from .rows import Submission
     from .site import Site
 
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
@@ -41,16 +41,14 @@ class Session:
         :returns: whether there is an environment at all.
         """
         news = poll(self.site.host, self.ledger, self.site.environment.root)
-        self._bury_the_gone()
-        return news.reached
-
-    def _bury_the_gone(self) -> None:
-        """Mark managers that are no more as having left, and end what they left running."""
         gone = [manager.id for manager in self.ledger.managers() if manager.state is ManagerState.GONE]
         if gone:
             self.site.starter.bury(gone)
+            # slots that outlived their main process may have written more in the meantime
+            news = poll(self.site.host, self.ledger, self.site.environment.root)
             for manager in gone:
                 self.ledger.set_manager(manager, ManagerState.LEFT, "its process was killed")
+        return news.reached
 
     def lively_managers(self) -> list[ManagerStatus]:
         """List the managers that may be at work."""
@@ -165,7 +163,7 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
         if counts.running or ledger.count_collected() < counts.ended:
             raise StateError(
                 f"swarm {swarm.name} was submitted to target {known} ({root}), and is not wholly collected from there",
-                hint=f"first `locusts collect --target {known}`, or `locusts clean --force --target {known}` to give it up",
+                hint=f"`locusts collect --target {known}` first; `locusts clean --force --target {known}` gives it up",
             )
     if root != site.environment.root or known != swarm.target_name:
         ledger.set_fact("target", swarm.target_name)

@@ -6,152 +6,45 @@ The descriptions here are the reference that users read: `reference.py` makes it
 
 from __future__ import annotations
 
-import math
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .values import (
+    NAME,
+    NAME_RULE,
+    Column,
+    Duration,
+    Filled,
+    Host,
+    InnerPath,
+    Line,
+    Name,
+    SbatchOption,
+    Scalar,
+    SharedPath,
+    SlurmValue,
+    Switch,
+    Text,
+    Variable,
+    parse_duration,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Names of swarms, targets, shared files and sweep columns. They become folder names, so they stay plain.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NAME_RULE = "a name is a letter or digit, then letters, digits, dots, dashes or underscores (100 at most)"
-
-_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
-_DURATION = re.compile(rf"(?:{_NUMBER}d)?\s*(?:{_NUMBER}h)?\s*(?:{_NUMBER}m)?\s*(?:{_NUMBER}s)?")
-_DURATION_RULE = 'expected a time such as 90, "90s", "10m", "2h", "1d" or "1h30m", above 0 and at most 366 days'
-_LONGEST_S = 366 * 86400.0
-
-#: bash refuses to set these, whatever the value.
-_READONLY_VARIABLES = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
-
-
-def _clean(text: str) -> str:
-    """Refuse the NUL character: no command line, file name or variable can hold it."""
-    if "\0" in text:
-        raise ValueError("the character NUL cannot be used here")
-    return text
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return _clean(text)
-
-
-def _one_line(text: str) -> str:
-    """Refuse line ends: the value stands in one line of a job script, and a second line would be a line of its own."""
-    if "\n" in text or "\r" in text:
-        raise ValueError("must be one line; take the line break out")
-    return _filled(text)
-
-
-def _sbatch_option(text: str) -> str:
-    if not text.startswith("-"):
-        raise ValueError('expected an sbatch option such as "--hint=nomultithread"')
-    return _one_line(text)
-
-
-def _host(text: str) -> str:
-    if text.startswith("-") or re.search(r"\s", text):
-        raise ValueError('expected an ssh_config alias or "user@host:port", with no spaces and no leading dash')
-    return _filled(text)
-
-
-def _inner_path(text: str) -> str:
-    """Refuse a path that leads out of the folder it is relative to."""
-    if _filled(text).startswith("/"):
-        raise ValueError("must be a relative path; take the leading / off")
-    return _downward(text)
-
-
-def _shared_path(text: str) -> str:
-    """Refuse a path that names no file; an absolute one may lead anywhere."""
-    return _filled(text) if text.startswith(("/", "~")) else _downward(_filled(text))
-
-
-def _downward(text: str) -> str:
-    parts = [part for part in text.split("/") if part not in {"", "."}]
-    if ".." in parts:
-        raise ValueError("must not lead upward; take the .. out")
-    if not parts:
-        raise ValueError("names no file")
-    return text
-
-
-def _scalar(value: object) -> object:
-    """Turn a number or a boolean into the text that it was written as; anything else is left for pydantic to judge."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        try:
-            return str(value)
-        except ValueError:
-            raise ValueError("too long a number; put it in quotes") from None
-    return value
-
-
-def _whole_number(value: object) -> object:
-    return _scalar(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _switch(value: object) -> object:
-    if not isinstance(value, (bool, str)):
-        raise ValueError('expected true, false, "user" or "mcs"')  # noqa: TRY004 pydantic collects ValueErrors only
-    return value if isinstance(value, bool) else _one_line(value)
-
-
-def parse_duration(value: object) -> float:
-    """Read a time as people write it.
-
-    :param value: seconds as a number, or text such as `90`, `90s`, `10m`, `2h`, `1d`, `1h30m`.
-    :returns: seconds.
-    :raises ValueError: it is no such time, not above 0, or longer than a year.
-    """
-    seconds = math.nan
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(min(value, _LONGEST_S + 1))
-    elif isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(_NUMBER, text):
-            seconds = float(text)
-        elif text and (match := _DURATION.fullmatch(text)):
-            units_s = (86400, 3600, 60, 1)
-            seconds = sum(float(count) * unit for count, unit in zip(match.groups(), units_s, strict=True) if count)
-    if not 0 < seconds <= _LONGEST_S:  # false for nan too
-        raise ValueError(_DURATION_RULE)
-    return seconds
-
-
-def _name(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError(NAME_RULE)
-    return text
-
-
-def _column(text: str) -> str:
-    if text in {"id", "shared"} or re.fullmatch(r"arg[0-9]+", text):
-        raise ValueError(f"<{text}> has a meaning of its own; choose another name")
-    return _name(text)
-
-
-def _variable(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        raise ValueError("expected the name of a shell variable: letters, digits and _, not beginning with a digit")
-    if text in _READONLY_VARIABLES:
-        raise ValueError("bash lets nobody set this variable")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_clean)]
-Filled = Annotated[str, AfterValidator(_filled)]
-Line = Annotated[str, AfterValidator(_one_line)]
-SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
-InnerPath = Annotated[str, AfterValidator(_inner_path)]
-Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+__all__ = [
+    "NAME",
+    "NAME_RULE",
+    "Container",
+    "Slurm",
+    "SwarmSettings",
+    "Table",
+    "Target",
+    "conflicts_of_swarm",
+    "conflicts_of_target",
+    "parse_duration",
+]
 
 
 class Table(BaseModel):
@@ -171,7 +64,7 @@ class Slurm(Table):
     mem: SlurmValue | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
     mem_per_cpu: SlurmValue | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
     constraint: SlurmValue | None = Field(default=None, description="Features that the nodes must have.")
-    exclusive: Annotated[bool | str, BeforeValidator(_switch)] = Field(
+    exclusive: Switch = Field(
         default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`.'
     )
     gres: SlurmValue | None = Field(default=None, description='Generic resources for each node, such as `"gpu:2"`.')
@@ -186,7 +79,7 @@ class Slurm(Table):
     ntasks_per_core: int | None = Field(
         default=None, ge=1, le=64, description="SLURM tasks for each core; `1` keeps hyperthreads free."
     )
-    extra: list[Annotated[str, AfterValidator(_sbatch_option)]] = Field(
+    extra: list[SbatchOption] = Field(
         default=[], description='Any other sbatch options, passed on as they are: `["--hint=nomultithread"]`.'
     )
 
@@ -208,9 +101,7 @@ class Target(Table):
         description="`local`: this machine. `remote`: a host reached over SSH; files move by rsync. "
         "`remote-shared`: a host reached over SSH that mounts a folder of this machine."
     )
-    host: Annotated[str, AfterValidator(_host)] | None = Field(
-        default=None, description="Remote modes: an alias of ~/.ssh/config, or `user@host:port`."
-    )
+    host: Host | None = Field(default=None, description="Remote modes: an alias of ~/.ssh/config, or `user@host:port`.")
     root: Line | None = Field(
         default=None,
         description="Folder on the target that holds the environments, each in `<root>/<swarm>`. "
@@ -300,7 +191,7 @@ class SwarmSettings(Table):
     outputs: list[InnerPath] = Field(
         default=[], description="Files that each task must leave in its sandbox, and that come back; templates."
     )
-    shared: dict[Annotated[str, AfterValidator(_name)], Annotated[str, AfterValidator(_shared_path)]] = Field(
+    shared: dict[Name, SharedPath] = Field(
         default={},
         description="Files that all tasks read, `key = path`; `<shared>key` is the path on the target. "
         "Relative to `indir`, or absolute.",
@@ -323,16 +214,14 @@ class SwarmSettings(Table):
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
-    env: dict[Annotated[str, AfterValidator(_variable)], Scalar] = Field(
-        default={}, description="Environment variables of each task."
-    )
+    env: dict[Variable, Scalar] = Field(default={}, description="Environment variables of each task.")
     args: list[list[Scalar]] | None = Field(
         default=None, min_length=1, description="A task for each row; its values are `<arg0>`, `<arg1>`, …"
     )
     args_file: Filled | None = Field(
         default=None, description="CSV or TSV file with a header, a task for each row: `<column>`, and `<arg0>`, … too."
     )
-    sweep: dict[Annotated[str, AfterValidator(_column)], Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
+    sweep: dict[Column, Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
         default=None,
         min_length=1,
         description="`name = [values]`: a task for every combination; `<name>` gives the value.",

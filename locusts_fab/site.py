@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from .config import Swarm
     from .hosts import Host
     from .layout import Results
-    from .ledger import Ledger, PlannedTask, Submission
+    from .ledger import Ledger
     from .model import Chunk
     from .progress import Progress
+    from .rows import PlannedTask, Submission
 
 
 class Files(Protocol):

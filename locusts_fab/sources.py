@@ -112,6 +112,8 @@ def find_ids(indir: Path, template: Template) -> set[str]:
 
     A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into.
     """
+    if "/" not in template.text:
+        return {task_id for name in _list(indir) if (task_id := template.match(name)) is not None}
     parts = template.text.split("/")
     names = [""]
     for depth, part in enumerate(parts):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .config import Swarm
     from .layout import Environment
-    from .ledger import PlannedTask
     from .model import Chunk
+    from .rows import PlannedTask
 
     Progress = Callable[[int], None]
 

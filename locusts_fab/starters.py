@@ -1,4 +1,4 @@
-"""Who starts and stops managers where there is no scheduler: we do, detached, so that a closed terminal stops nothing."""
+"""Who starts and stops managers where there is no scheduler: we do, detached from the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .hosts import Host
-    from .ledger import Submission
+    from .rows import Submission
 
 # $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,
 # after a reply that was lost, starts nothing twice.
@@ -60,8 +60,8 @@ exit 0
 """
 
 # $1 the environment; then managers whose main process is no more. What they left running is ended, and they are marked
-# as having left, so that nobody waits for them. Slots go first, or they would take the end of their tasks for a failure;
-# tasks are what else is in the manager's session and at home in this environment.
+# as having left, so that nobody waits for them. Slots go first, or they would take the end of their tasks for a
+# failure; tasks are what else is in the manager's session and at home in this environment.
 _BURY = r"""
 cd -- "$1" 2>/dev/null || exit 0
 real=$(pwd -P) script=$PWD/exec/manager.sh

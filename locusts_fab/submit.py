@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     import fabric
 
     from .config import Swarm
-    from .ledger import Planned, Submission
     from .model import Chunk, Task
     from .plan import Plan
     from .progress import Screen
+    from .rows import Planned, Submission
     from .session import Session
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
 GRACE_S = 5
-#: A slot looks for the fence before each task; after so long all of them have seen it, or begun a task that we will see.
+#: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
 FENCE_S = 1.0
 _SHOWN = 5
 
@@ -111,10 +111,8 @@ def _note_changed(planned: Planned) -> list[str]:
         return []
     names = ", ".join(planned.changed[:_SHOWN])
     more = f" and {len(planned.changed) - _SHOWN} more" if len(planned.changed) > _SHOWN else ""
-    return [
-        f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}{more});"
-        " they stay as they are; --redo runs everything again"
-    ]
+    stand = "they stay as they are; --redo runs everything again"
+    return [f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}{more}); {stand}"]
 
 
 def _fence(session: Session, live: Submission | None) -> None:

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +26,7 @@ _STYLES = {
     SwarmState.PLANNED: "white",
 }
 _MOST_MANAGERS = 8
+_BAR_WIDTH = 60
 
 
 def status_panel(status: Status) -> RenderableType:
@@ -35,7 +35,7 @@ def status_panel(status: Status) -> RenderableType:
     head = Text(summary(status), style=_STYLES[status.state])
     parts: list[RenderableType] = [head]
     if tasks.total:
-        parts.append(ProgressBar(total=tasks.total, completed=tasks.ended, width=60))
+        parts.append(_bar(status))
     if status.started is not None and not status.is_over:
         parts.append(Text(f"since {duration(time.time() - status.started)}", style="dim"))
     if status.managers:
@@ -44,6 +44,14 @@ def status_panel(status: Status) -> RenderableType:
         parts.append(_job_table(status))
     parts.extend(Text(note, style="yellow") for note in status.notes)
     return Group(*parts)
+
+
+def _bar(status: Status) -> Text:
+    """Show done, failed and the rest as parts of a line."""
+    tasks = status.tasks
+    done, failed = (round(_BAR_WIDTH * count / tasks.total) for count in (tasks.done, tasks.failed))
+    rest = max(0, _BAR_WIDTH - done - failed)
+    return Text.assemble(("━" * done, "green"), ("━" * failed, "red"), ("╌" * rest, "dim"))
 
 
 def _manager_table(status: Status) -> Table:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fabric import Config, Connection  # type: ignore[import-untyped]
+from fabric import Config, Connection
 
 from locusts_fab.remote import Remote
 

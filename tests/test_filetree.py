@@ -1,12 +1,9 @@
-"""What a tree file and rsync's patterns select: the set replicated is the set that the rules mean."""
+"""What a tree file selects: the set replicated is the set that the rules mean."""
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -14,63 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.errors import ConfigError, PlanError
-from locusts_fab.filetree import Selection, escape_name, parse_tree, select, select_patterns
+from locusts_fab.errors import ConfigError
+from locusts_fab.filetree import escape_name, parse_tree, select, select_patterns
+from tests.trees import ALL_FOLDERS, FILES, HOSTILE, TOP, below, chosen, like, made, world
+
+__all__ = ["world"]
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "world"
-
-
-def made(root: Path, *names: str) -> Path:
-    """Make files that each hold their own name; a name that ends in `/` is an empty folder."""
-    for name in names:
-        path = root / name
-        if name.endswith("/"):
-            path.mkdir(parents=True, exist_ok=True)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(os.fsencode(name))
-    return root
-
-
-def chosen(root: Path, text: str) -> Selection:
-    return select(root, parse_tree(text, "fs_tree.fst"))
-
-
-# ---- the rules, over one tree of 300 files ----
-
-LOOSE = (
-    "README.md", ".hidden", "setup.cfg",
-    "scripts/important.sh", "scripts/useless.sh", "scripts/.profile", "scripts/helpers/polite.sh",
-    "scripts/helpers/deep/er.sh", "scripts/__pycache__/a.pyc", "scripts/helpers/__pycache__/b.pyc",
-    "results/A/big.bin", "results/A/logs/1.log", "results/A/logs/old/0.log", "results/A/sum.txt", "results/B/sum.txt",
-    ".git/config", ".git/objects/aa",
-    "runs/run_1/out.txt", "runs/run_2/out.txt", "runs/notes.txt", "runs/run_3.txt",
-    "a b/c d.txt", "x:y/1:2.txt", "#hash/#1.txt", "!bang/!1.txt", "my #1.txt",
-)  # fmt: skip
-DATA = tuple(f"data/m_{number:03d}.{'txt' if number % 2 else 'dat'}" for number in range(274))
-EMPTY = ("results/C/", "results/A/logs/empty/", "empty/")
-FILES = frozenset(LOOSE + DATA)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert len(FILES) == 300
-    return made(tmp_path_factory.mktemp("world"), *FILES, *EMPTY)
-
-
-def below(*prefixes: str) -> set[str]:
-    return {name for name in FILES if name.startswith(prefixes)}
-
-
-def like(pattern: str) -> set[str]:
-    """Find the files whose whole name matches, as the standard library understands it (its `*` crosses slashes)."""
-    return set(fnmatch.filter(FILES, pattern))
-
-
-TOP = {name for name in FILES if "/" not in name}
-ALL_FOLDERS = {str(parent) for name in (*FILES, *(f"{name}x" for name in EMPTY)) for parent in Path(name).parents} - {
-    "."
-}
 
 # rules, the files they mean, the folders they mean besides those that lead to a file
 RULES: dict[str, tuple[str, set[str], set[str]]] = {
@@ -202,41 +149,6 @@ def test_rules_select_what_they_mean(world: Path, case: str) -> None:
     assert found.unmatched == absent.get(case, [])
 
 
-def test_sockets_and_fifos_are_skipped_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(tmp_path, "a/file")
-    os.mkfifo(tmp_path / "a" / "fifo")
-    monkeypatch.chdir(tmp_path / "a")  # the path of a socket may not be long
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("socket")
-        for found in (chosen(tmp_path, "**"), select_patterns(tmp_path, [], [])):
-            assert found.skipped == ["a/fifo", "a/socket"]
-            assert found.files == ["a/file"]
-            assert found.folders == ["a"]
-
-
-def test_a_root_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    made(tmp_path, "file")
-    for root in (tmp_path / "absent", tmp_path / "file"):
-        with pytest.raises(PlanError, match="cannot be read: No"):
-            chosen(root, "**")
-        with pytest.raises(PlanError, match="cannot be read: No"):
-            select_patterns(root, [], [])
-
-
-def test_folders_that_no_rule_needs_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(tmp_path, "a/1", "b/2", "b/c/3", "b/d/4")
-    read: list[str] = []
-    scandir = os.scandir
-
-    def noted(path: str) -> object:
-        read.append(os.path.relpath(path, tmp_path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", noted)
-    assert chosen(tmp_path, "b : **\n\t! c").files == ["b/2", "b/d/4"]
-    assert sorted(read) == [".", "b", "b/d"]
-
-
 # ---- rules that match nothing ----
 
 UNMATCHED = [
@@ -327,12 +239,6 @@ def test_the_workdir(text: str, workdir: str | None) -> None:
 
 # ---- hostile names ----
 
-HOSTILE = (
-    "-rf", "--delete", "a\nb", "a\tb", "a\rb", " lead", "trail ", "'q'", '"q"', "$(touch x)", "`x`", "a;b", "~", "{}",
-    "#c", "!n", "!!n", "*", "**", "?", "[a]", "[", "\\", "\\n", "a:b", "a #b", "...", "é", "日本", "\u2028",
-    os.fsdecode(b"\xff\xfe"),
-)  # fmt: skip
-
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_escaped_name_selects_that_file_and_no_other(tmp_path: Path, name: str) -> None:
@@ -340,14 +246,6 @@ def test_an_escaped_name_selects_that_file_and_no_other(tmp_path: Path, name: st
     assert chosen(tmp_path, escape_name(name)).files == [name]
     left = chosen(tmp_path, f"**\n! {escape_name(name)}")
     assert left.files == sorted(set(HOSTILE) - {name})
-
-
-def test_everything_holds_hostile_names(tmp_path: Path) -> None:
-    names = [f"{folder}/{name}" for folder in HOSTILE for name in HOSTILE[::7]]
-    made(tmp_path, *names)
-    for found in (chosen(tmp_path, "**"), select_patterns(tmp_path, [], [])):
-        assert found.files == sorted(names)
-        assert found.folders == sorted(HOSTILE)
 
 
 file_name = st.text(min_size=1, max_size=12).filter(
@@ -365,160 +263,6 @@ file_name = st.text(min_size=1, max_size=12).filter(
 def test_any_name_can_be_written(tmp_path_factory: pytest.TempPathFactory, folder: str, name: str) -> None:
     root = made(tmp_path_factory.mktemp("any"), f"{folder}/{name}", "x/x", "y")
     assert chosen(root, f"{escape_name(folder)} :\n\t{escape_name(name)}").files == [f"{folder}/{name}"]
-
-
-# ---- symlinks ----
-
-
-def test_symlinks_are_replicated_and_never_followed(tmp_path: Path) -> None:
-    made(tmp_path, "outside/secret", "root/in/file", "root/data/a.txt")
-    root = tmp_path / "root"
-    links = {
-        "loop": ".",
-        "in/up": "..",
-        "in/self": "self",
-        "out": "../outside",
-        "in/abs": str(tmp_path / "outside"),
-        "in/secret": "../../outside/secret",
-        "in/dangling": "nowhere",
-        "data/same.txt": "a.txt",
-    }
-    for name, target in links.items():
-        (root / name).symlink_to(target)
-    for found in (chosen(root, "**"), select_patterns(root, [], [])):
-        assert found.links == sorted(links)
-        assert found.files == ["data/a.txt", "in/file"]
-        assert found.folders == ["data", "in"]
-    assert chosen(root, "out : **\nloop :\n\tin : **").links == ["loop", "out"]
-    assert chosen(root, "out/secret").links == []
-    assert chosen(root, "data : *.txt").links == ["data/same.txt"]
-    assert chosen(root, "in : *\n\t! s*").links == ["in/abs", "in/dangling", "in/up"]
-    assert chosen(root, "** :").links == sorted(links)
-
-
-def test_a_root_may_itself_be_a_symlink(tmp_path: Path) -> None:
-    made(tmp_path, "real/a")
-    (tmp_path / "root").symlink_to("real")
-    assert chosen(tmp_path / "root", "*").files == ["a"]
-
-
-def test_a_tree_deeper_than_the_stack_of_python(tmp_path: Path) -> None:
-    deepest = str(tmp_path)
-    for _ in range(1500):
-        deepest += "/d"
-        os.mkdir(deepest)  # noqa: PTH102 - pathlib and makedirs recurse, which is just what fails here
-    try:
-        assert len(chosen(tmp_path, "**").folders) == 1500
-        assert len(select_patterns(tmp_path, [], []).folders) == 1500
-    finally:
-        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
-
-
-# ---- rsync's patterns ----
-
-PATTERNS = [
-    ([], [], FILES),
-    ([], ["*.dat"], FILES - like("*.dat")),
-    ([], ["/scripts"], FILES - below("scripts/")),
-    ([], ["run_*/"], FILES - below("runs/run_1/", "runs/run_2/")),
-    ([], ["__pycache__", ".git/"], FILES - like("*.pyc") - below(".git/")),
-    ([], ["A/logs"], FILES - below("results/A/logs/")),
-    ([], ["results/**/*.log"], FILES - below("results/A/logs/")),
-    (["*.sh"], [], like("*.sh")),
-    (["/*"], [], TOP),
-    (["/scripts/*.sh"], [], {"scripts/important.sh", "scripts/useless.sh"}),
-    (["scripts/***"], [], below("scripts/")),
-    (
-        ["scripts/**"],
-        ["helpers"],
-        {"scripts/important.sh", "scripts/useless.sh", "scripts/.profile", "scripts/__pycache__/a.pyc"},
-    ),
-    (["m_00?.txt", "m_27[12].*"], [], like("data/m_00?.txt") | {"data/m_271.txt", "data/m_272.dat"}),
-    (["m_0[[:digit:]]0.*"], ["m_0[!1-8]0.*"], {f"data/m_0{tens}0.dat" for tens in range(1, 9)}),
-    (["scripts/"], [], set()),
-    (["*.txt"], ["*.txt"], set()),
-]
-
-
-@pytest.mark.parametrize(("include", "exclude", "files"), PATTERNS)
-def test_patterns(world: Path, include: list[str], exclude: list[str], files: set[str]) -> None:
-    found = select_patterns(world, include, exclude)
-    assert set(found.files) == files
-    on_the_way = {str(parent) for name in files for parent in Path(name).parents} - {"."}
-    assert on_the_way <= set(found.folders)
-    if include not in ([], ["/*"], ["scripts/"], ["scripts/***"], ["scripts/**"]):
-        assert on_the_way == set(found.folders)
-
-
-def test_a_folder_that_an_include_names_is_kept_alone(world: Path) -> None:
-    assert select_patterns(world, ["scripts/"], []).folders == ["scripts"]
-
-
-def test_patterns_that_match_nothing_are_reported(world: Path) -> None:
-    assert select_patterns(world, ["*.sh", "*.rs"], ["*.log", ""]).unmatched == [
-        "include: `*.rs` matches nothing",
-        "exclude: `` matches nothing",
-    ]
-
-
-PIECES = (
-    "a", "b", "x", "é", ".", "-", "]", " ", "*", "**", "***", "?", "/", "/", "a/", "/a", "\\", "\\*",
-    "[ab]", "[!a]", "[^a-b]", "[b-a]", "[]a]", "[a-]", "[[:alpha:]]", "[[:nonsense:]]",
-)  # fmt: skip
-pattern_lists = st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join), max_size=3)
-
-
-@pytest.fixture(scope="module")
-def maze(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a tree of few names, so that patterns made at random match something."""
-    root = tmp_path_factory.mktemp("maze")
-    names = ("a", "b", "ab", "a.b", "a*b", "a\\b", "é", "[a]", "-a", " a", "a\nb", "x")
-    for number, name in enumerate(names):
-        others = (names[number - 1], names[number - 5], names[number - 7])
-        made(root, f"{name}/{others[0]}/{others[1]}/{others[2]}", f"{name}/{others[1]}", f"{name}/{others[2]}/{name}/")
-        (root / name / "é.x").symlink_to(others[1])
-    return made(root, "ab.x", "b.a", "ba")
-
-
-def rsynced(root: Path, include: list[str], exclude: list[str]) -> dict[str, set[str]]:
-    """Let the real rsync tell what it would copy."""
-    rules = [f"--filter=- {pattern}" for pattern in exclude]
-    if include:
-        rules += [*(f"--filter=+ {pattern}" for pattern in include), "--filter=+ */", "--filter=- *"]
-    # A dry run into a folder that is not there lists everything: `cd+++++++++ a/`, `cL+++++++++ l`, `>f+++++++++ a/b`.
-    command = ["rsync", "-rl", "--dry-run", "--out-format=%i %n", *rules, f"{root}/", f"{root}-copy/"]
-    answer = subprocess.run(command, check=True, capture_output=True).stdout
-    found: dict[str, set[str]] = {"d": set(), "L": set(), "f": set()}
-    for line in answer.splitlines():
-        items, _, name = line.partition(b" ")
-        # What is not printable comes as `\#ooo`, the byte in octal.
-        name = re.sub(rb"\\#(\d{3})", lambda octal: bytes([int(octal[1], 8)]), name.removesuffix(b"/"))
-        if items[2:].startswith(b"+") and name != b".":
-            found[chr(items[1])].add(os.fsdecode(name))
-    return found
-
-
-needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync to compare with")
-
-
-@needs_rsync
-@given(include=pattern_lists, exclude=pattern_lists)
-@settings(max_examples=60, deadline=None)
-def test_patterns_mean_what_they_mean_to_rsync(maze: Path, include: list[str], exclude: list[str]) -> None:
-    theirs = rsynced(maze, include, exclude)
-    ours = select_patterns(maze, include, exclude)
-    assert set(ours.files) == theirs["f"]
-    assert set(ours.links) == theirs["L"]
-    if include:  # there rsync makes every folder that is not excluded, needed or not
-        assert set(ours.folders) <= theirs["d"]
-    else:
-        assert set(ours.folders) == theirs["d"]
-
-
-@needs_rsync
-@pytest.mark.parametrize(("include", "exclude", "files"), PATTERNS)
-def test_rsync_agrees_with_the_table(world: Path, include: list[str], exclude: list[str], files: set[str]) -> None:
-    assert rsynced(world, include, exclude)["f"] == files
 
 
 # ---- the example ----

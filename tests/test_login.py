@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fabric import Connection  # type: ignore[import-untyped]
+from fabric import Connection
 from paramiko import PKey, ServerInterface, SSHException, Transport
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
 from paramiko.server import InteractiveQuery
 
+from locusts_fab import remote as remote_module
 from locusts_fab.errors import HostError
 from locusts_fab.known_hosts import by_hand, hash_name, host_pattern, judge, matches, read_known_keys, remember
 from locusts_fab.login import Login, NoAnswerError
@@ -247,6 +248,22 @@ def test_the_key_of_a_gateway_is_checked_too(sshd: Sshd, tmp_path: Path) -> None
     assert sshd.logins() == logins + 2, "only the gateway was logged in to"
 
 
+def test_keys_are_checked_after_a_failed_attempt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    sshd = Sshd(tmp_path / "sshd")
+    sshd.ssh_config(more="Host cluster\n  ProxyJump gate\n  HostKeyAlias far\nHost gate\n  HostKeyAlias near\n")
+    sshd.trust(name="near")
+    with sshd.remote() as remote:
+        with pytest.raises(HostError, match="gateway gate: the connection was refused"):
+            remote.run("true")
+        sshd.start()
+        try:
+            with pytest.raises(HostError, match=r"cluster: the host's key .* is not known"):
+                remote.run("true")
+        finally:
+            sshd.stop()
+
+
 # Who we are, told to a real sshd.
 
 
@@ -430,7 +447,7 @@ def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[s
             with Connection(f"127.0.0.1:{port}", config=config) as connection:
                 remote = Remote(connection, host="cluster", prompt=prompt)
                 remote._transport()
-                return remote._logins[0]
+                return next(iter(remote._logins.values()))
 
         try:
             yield log_in

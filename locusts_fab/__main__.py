@@ -1,0 +1,5 @@
+"""`python -m locusts_fab` is the same as `locusts`."""
+
+from .program import main
+
+main()

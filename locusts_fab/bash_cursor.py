@@ -1,0 +1,94 @@
+"""The small steps of reading a command template: take text, take a handle, or refuse it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from .errors import PlanError
+from .quoting import Hole, as_it_is, excerpt, find_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+_BAD_NAME = re.compile(r"""['"`\\$\n]""")
+_NAMED_BADLY = ("in a command with a name that means something to bash", "rename the column")
+
+
+class Cursor:
+    """A place in a template, the next one to be read, and the parts read so far."""
+
+    def __init__(self, text: str, handles: Collection[str], shared: Mapping[str, str]) -> None:
+        self.text = text
+        self.shared = shared
+        self.at = 0
+        self.parts: list[str | Hole] = []
+        self.banned: tuple[str, str] | None = None  # within a place where handles are refused
+        names = sorted({*handles, "shared"}, key=len, reverse=True)
+        self.handle = re.compile(f"<({'|'.join(map(re.escape, names))})(:raw)?>")
+
+    def take(self, count: int) -> None:
+        """Take the next characters as they are."""
+        self.parts.append(self.text[self.at : self.at + count])
+        self.at += count
+
+    def take_hole(self, quote: Callable[[str], str]) -> Hole | None:
+        """Take the handle that stands here, if one does."""
+        found = self.handle.match(self.text, self.at)
+        if found is None:
+            return None
+        hole = Hole(found[1], as_it_is if found[2] else quote, self.at, found.end())
+        if _BAD_NAME.search(hole.handle):
+            self.refuse(hole, _NAMED_BADLY)
+        if self.banned and not found[2]:
+            self.refuse(hole, self.banned)
+        if hole.handle == "shared":
+            key = find_key(self.text, self.at, hole.end, self.shared)
+            hole.constant = self.shared[key]
+            hole.end += len(key)
+        self.parts.append(hole)
+        self.at = hole.end
+        return hole
+
+    def take_escape(self, quote: Callable[[str], str]) -> None:
+        """Take a backslash and what it escapes; a handle loses the backslash and stays as text."""
+        found = self.handle.match(self.text, self.at + 1)
+        if found:
+            self.parts.append(quote(found[0]))
+            self.at = found.end()
+        else:
+            self.take(2)
+
+    def refuse(self, hole: Hole, reason: tuple[str, str]) -> NoReturn:
+        """Say that a handle cannot stand where it does."""
+        place, instead = reason
+        handle = f"<{hole.handle}>"
+        self.fail(
+            hole.start,
+            hole.start + len(handle),
+            f"{handle} stands {place}: no quoting makes its value safe there",
+            f"{instead.replace('HANDLE', handle)}; <{hole.handle}:raw> puts values in as they are, if you trust them",
+        )
+
+    def unclosed(self, start: int, opener: str) -> NoReturn:
+        """Say that what opens at `start` does not end."""
+        self.fail(
+            start, start + len(opener), f"no end is found for the {opener} here", "close it, or write \\ before it"
+        )
+
+    def fail(self, start: int, end: int, problem: str, hint: str) -> NoReturn:
+        """Give up, and show the text[start:end] that is to blame."""
+        raise PlanError(f"{problem}:\n{excerpt(self.text, start, end)}", hint=hint)
+
+    def quoted_holes(self, since: int) -> list[Hole]:
+        """List the handles among the parts from number `since` on, other than raw ones."""
+        return [part for part in self.parts[since:] if isinstance(part, Hole) and part.quote is not as_it_is]
+
+    @contextmanager
+    def ban(self, reason: tuple[str, str]) -> Iterator[None]:
+        """Refuse handles, other than raw ones, while this lasts."""
+        outer = self.banned
+        self.banned = outer or reason
+        yield
+        self.banned = outer

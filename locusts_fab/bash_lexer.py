@@ -1,0 +1,373 @@
+"""Reading a command template as bash would: where each handle stands decides how its values are quoted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .bash_cursor import Cursor
+from .quoting import Hole, as_it_is, quote_always, quote_in_ansi, quote_in_double, quote_in_single, quote_word
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+#: Where values cannot be made safe: the place in words, and what to write instead.
+_BACKTICKS = ("in backticks", "write $(…) instead of `…`")
+_ARITHMETIC = ("in arithmetic", "write $(expr HANDLE + 1), or ( ( … ) with a blank if subshells are meant")
+_BRACES = ("in ${…}", "give it to a variable first: x=HANDLE; … ${x}")
+_HEREDOC = ("in a here-document", "write printf '%s\\n' HANDLE | … instead, or a here-string <<< HANDLE")
+_DELIMITER = ("after <<", "write < HANDLE to read from a file, <<< HANDLE for a here-string, each with the blank")
+_SUBSCRIPT = ("in an array subscript, which is arithmetic", "number the elements of the array yourself")
+_NUMBER_TEST = ("in a [[ … ]] that compares numbers or asks for a variable", "write [ … ] instead of [[ … ]]")
+_DOLLAR = ("right after a dollar sign", "write \\$HANDLE for the sign and the value, or HANDLE for the value alone")
+_DUPLICATE = ("after >& or <&, where a number is a descriptor", "write > HANDLE 2>&1 to send both outputs to a file")
+_SPLIT = ("a line may not end right after this sign", "put a blank before the backslash")
+
+#: A bare word, each handle in it as \0, in which plain values need no quotes: nothing in it is special to bash.
+_PLAIN_WORD = re.compile(r"[\w@%+:,./=-]*(\0[\w@%+:,./-]*)*", re.ASCII)
+_MAYBE_KEYWORD = re.compile(r"[a-z\0]+")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_END_OF_SUBSCRIPT = re.compile(r"\]\+?=")
+#: After these the next word is again the first of a command.
+_LEADING = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", "do", "time", "coproc"])
+_NUMBER_TESTS = frozenset(["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"])
+_REDIRECTION = re.compile(r"<<<|<<-?|<>|<&|>&|>>|>\||[<>]")
+_DELIMITER_WORD = re.compile(r"""[ \t]*((?:\\.|'[^']*'|"[^"]*"|[^\s;&|()<>'"\\])*)""", re.DOTALL)
+_BACKTICKED = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
+#: A $name right before a handle would swallow the letters of the value.
+_NAME_BEFORE = re.compile(r"\$(?:\w|\\\n)+\Z")
+#: An escape of $'…' that may not have ended yet.
+_ESCAPE_BEFORE = re.compile(r"\\(?:[xuUc]|[0-7])[0-9A-Fa-f]{0,7}\Z")
+_MAX_DEPTH = 50
+
+
+@dataclass
+class _Level:
+    """How far a list of commands has been read: the outermost, or one in ( … )."""
+
+    array: bool = False  # the words of name=( … )
+    test: bool = False  # within [[ … ]]
+    first: bool = True  # the next word is the first of a command
+    cases: int = 0  # `case`s that wait for their `esac`; there ) ends a pattern
+    duplicate: bool = False  # the word follows >& or <&
+    word: str = ""  # the word so far, each handle in it as \0
+    holes: list[Hole] = field(default_factory=list)  # the bare handles of the word
+
+
+class Lexer(Cursor):
+    """Reads a command template as bash does, and finds out how each handle has to be quoted.
+
+    Every method reads one construct that begins at `at`, and appends what it read to `parts`.
+    """
+
+    def __init__(self, text: str, handles: Collection[str], shared: Mapping[str, str]) -> None:
+        super().__init__(text, handles, shared)
+        self.depth = 0
+        self.heredocs: list[tuple[str, bool, bool]] = []  # those whose bodies begin after this line
+        self.test_parts: list[int] = []  # where in `parts` the open [[ began
+        self.test_of_numbers = False
+
+    def read(self) -> None:
+        """Read the whole template.
+
+        :raises PlanError: see `Template.command`.
+        """
+        self.commands(_Level())
+
+    # -- quotes and expansions --
+
+    def quoted(self, *, double: bool = False) -> None:
+        """Read what begins with a quote, a backtick or a dollar sign; `double`: it stands in "…"."""
+        char = self.text[self.at]
+        if char == "'":
+            self.single()
+        elif char == '"':
+            self.double()
+        elif char == "`":
+            self.backticks()
+        else:
+            self.dollar(double=double)
+
+    def single(self) -> None:
+        """Read '…'."""
+        start = self.at
+        self.take(1)
+        while not self.text.startswith("'", self.at):
+            if self.at >= len(self.text):
+                self.unclosed(start, "'")
+            if self.text.startswith("\\\\", self.at):
+                self.take(2)
+            elif self.text.startswith("\\<", self.at) and self.handle.match(self.text, self.at + 1):
+                self.take_escape(quote_in_single)
+            elif not self.take_hole(quote_in_single):
+                self.take(1)
+        self.take(1)
+
+    def ansi(self) -> None:
+        """Read the '…' of $'…'."""
+        start = self.at
+        self.take(1)
+        while not self.text.startswith("'", self.at):
+            if self.at >= len(self.text):
+                self.unclosed(start, "'")
+            if self.text.startswith("\\", self.at):
+                self.take_escape(quote_in_ansi)
+                continue
+            if self.handle.match(self.text, self.at) and _ESCAPE_BEFORE.search(self.text, start, self.at):
+                self.parts.append("'$'")  # end the escape before the value begins
+            if not self.take_hole(quote_in_ansi):
+                self.take(1)
+        self.take(1)
+
+    def double(self) -> None:
+        """Read "…"."""
+        start = self.at
+        self.take(1)
+        while not self.text.startswith('"', self.at):
+            if self.at >= len(self.text):
+                self.unclosed(start, '"')
+            char = self.text[self.at]
+            if char == "\\":
+                self.take_escape(quote_in_double)
+            elif char in "$`":
+                self.quoted(double=True)
+            else:
+                if self.handle.match(self.text, self.at) and _NAME_BEFORE.search(self.text, start, self.at):
+                    self.parts.append('""')  # end the name before the value begins
+                if not self.take_hole(quote_in_double):
+                    self.take(1)
+        self.take(1)
+
+    def backticks(self) -> None:
+        """Read `…`, where the rules of quoting change with every backslash."""
+        found = _BACKTICKED.match(self.text, self.at)
+        if not found:
+            self.unclosed(self.at, "`")
+        self.opaque(found.end(), _BACKTICKS)
+
+    def opaque(self, end: int, reason: tuple[str, str]) -> None:
+        """Take the text up to `end` as it is; only raw handles may stand in it."""
+        with self.ban(reason):
+            while self.at < end:
+                if self.text.startswith("\\<", self.at):
+                    self.take_escape(as_it_is)
+                elif not self.take_hole(as_it_is):
+                    self.take(1)
+
+    def dollar(self, *, double: bool) -> None:
+        """Read what begins with a dollar sign; `double`: it stands in "…"."""
+        if self.text.startswith("$((", self.at):
+            self.span("$((", "(", ")", _ARITHMETIC)
+        elif self.text.startswith("$[", self.at):
+            self.span("$[", "[", "]", _ARITHMETIC)
+        elif self.text.startswith("${", self.at):
+            self.span("${", "", "}", _BRACES, double=double)
+        elif self.text.startswith("$(", self.at):
+            self.take(1)
+            self.parenthesis(_Level())
+        elif self.text.startswith("$'", self.at) and not double:
+            self.take(1)
+            self.ansi()
+        elif self.text.startswith("$\\\n", self.at):
+            self.fail(self.at, self.at + 1, *_SPLIT)
+        else:
+            special = self.text[self.at + 1 : self.at + 2] in {"$", "#", "?", "!", "@", "*", "-"}
+            self.take(2 if special else 1)
+            if not special:
+                with self.ban(_DOLLAR):
+                    self.take_hole(as_it_is)
+
+    def span(self, opener: str, nested: str, closer: str, reason: tuple[str, str], *, double: bool = False) -> None:
+        """Read ${…} or arithmetic, up to the `closer` that fits.
+
+        :param nested: what opens another pair within; ${…} ends at the first brace.
+        :param double: it stands in "…".
+        """
+        start = self.at
+        if self.text.startswith(("${ ", "${\t", "${\n", "${|"), self.at):
+            self.fail(start, start + 2, "${ and a blank: only the newest bash knows what it means", "write $(…)")
+        self.take(len(opener))
+        depth = max(1, opener.count("("))
+        with self.ban(reason):
+            while depth:
+                char = self.text[self.at : self.at + 1]
+                if not char:
+                    self.unclosed(start, opener)
+                if char == "\\":
+                    self.take_escape(as_it_is)
+                elif char in "'\"`$":  # single quotes come in pairs here, even within "…"
+                    self.nest(start, opener)
+                    self.quoted(double=double)
+                    self.depth -= 1
+                elif not self.take_hole(as_it_is):
+                    depth += (char == nested) - (char == closer)
+                    self.take(1)
+
+    # -- commands --
+
+    def nest(self, start: int, opener: str) -> None:
+        """Go one level deeper."""
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            problem = f"more than {_MAX_DEPTH} levels of brackets and quotes"
+            self.fail(start, start + len(opener), problem, "put the command into a script of its own")
+
+    def parenthesis(self, level: _Level) -> None:
+        """Read the ( … ) of a subshell, a substitution, a list of words or a pattern."""
+        start = self.at
+        self.nest(start, "(")
+        self.take(1)
+        if not self.commands(level):
+            self.unclosed(start, "(")
+        self.depth -= 1
+
+    def commands(self, level: _Level) -> bool:
+        """Read commands up to the end or, within ( … ), up to its parenthesis.
+
+        :returns: whether it was a parenthesis.
+        """
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if hole := self.take_hole(quote_word):
+                if hole.quote is quote_word:
+                    level.holes.append(hole)
+                level.word += "\0" if hole.quote is quote_word else "$"
+            elif char == "\\":
+                self.backslash(level)
+            elif char in "'\"`$":
+                before = len(self.parts)
+                self.quoted()
+                level.word += char + "\0" * len(self.quoted_holes(before))
+            elif char == "[" and self.is_subscript(level):
+                self.span("[", "[", "]", _SUBSCRIPT)
+                level.word += "[]"
+            elif char == "#" and not level.word:
+                end = self.text.find("\n", self.at)
+                self.take((end if end >= 0 else len(self.text)) - self.at)
+            elif char in " \t\n;&|()<>":
+                words = self.end_word(level, char)
+                if char == ")" and not level.cases and self.depth:
+                    self.take(1)
+                    return True
+                self.operator(level, char, words)
+            else:
+                self.take(1)
+                level.word += char
+        self.end_word(level, "")
+        return False
+
+    def is_subscript(self, level: _Level) -> bool:
+        """Tell whether the bracket here may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
+        named = _VARIABLE_NAME.fullmatch(level.word) or (level.array and not level.word)
+        return bool(named and _END_OF_SUBSCRIPT.search(self.text, self.at))
+
+    def backslash(self, level: _Level) -> None:
+        """Read a backslash outside quotes; one at the end of a line joins it with the next."""
+        if not self.text.startswith("\\\n", self.at):
+            level.word += "\\"
+            self.take_escape(quote_always)
+        elif self.text[self.at - 1 : self.at] in {"<", "("}:
+            self.fail(self.at - 1, self.at, *_SPLIT)
+        else:
+            self.take(2)
+
+    def end_word(self, level: _Level, terminator: str) -> str:
+        """Settle how the handles of a bare word are quoted, now that all of it is known.
+
+        `2>out` and `f(` show why what follows matters, `{<arg0>}` and `~<arg0>` what comes before.
+
+        :returns: the word.
+        """
+        word, holes = level.word, level.holes
+        if not word:
+            return word
+        quiet = _PLAIN_WORD.fullmatch(word) and (word == "\0" or not _MAYBE_KEYWORD.fullmatch(word))
+        if not quiet or terminator in {"<", ">", "("} or level.test:
+            for hole in holes:
+                hole.quote = quote_always
+        if "\0" in word and level.duplicate:
+            self.refuse(self.quoted_holes(0)[-1], _DUPLICATE)
+        self.note_test(level, word)
+        if level.first and word == "case" and terminator != ")":
+            level.cases += 1
+        elif level.first and word == "esac":
+            level.cases = max(0, level.cases - 1)
+        level.first = (level.first and word in _LEADING) or (word == "in" and level.cases > 0)
+        level.word, level.holes = "", []
+        level.duplicate = level.duplicate and terminator in {"<", ">"}
+        return word
+
+    def note_test(self, level: _Level, word: str) -> None:
+        """Follow [[ … ]]: where it compares numbers, it evaluates its words as arithmetic."""
+        if level.first and word == "[[":
+            level.test = True
+            self.test_parts.append(len(self.parts))
+            self.test_of_numbers = False
+        elif level.test and word in _NUMBER_TESTS:
+            self.test_of_numbers = True
+        elif level.test and word == "]]" and self.test_parts:
+            level.test = False
+            tested = self.quoted_holes(self.test_parts.pop())
+            if tested and self.test_of_numbers:
+                self.refuse(tested[0], _NUMBER_TEST)
+
+    def operator(self, level: _Level, char: str, word: str) -> None:
+        """Read what stands between words; `word` is what came right before."""
+        if char in "<>":
+            self.redirection(level)
+        elif char != "(":
+            self.take(1)
+            if char not in " \t":
+                level.first = not level.array
+            if char == "\n":
+                self.heredoc_bodies()
+        elif self.text.startswith("((", self.at) and not word:
+            self.span("((", "(", ")", _ARITHMETIC)
+        else:
+            array = word.endswith("=")
+            substitution = self.text[self.at - 1 : self.at] in {"<", ">"}
+            self.parenthesis(_Level(array=array, test=level.test, first=not array))
+            level.first = not (array or substitution)
+
+    def redirection(self, level: _Level) -> None:
+        """Read a redirection's operator; `<` and a handle after it (`<<id>`) stay what they are."""
+        arrows = len(self.text[self.at :]) - len(self.text[self.at :].lstrip("<"))
+        found = self.handle.match(self.text, self.at + arrows - 1) if arrows else None
+        operator = "<" * (arrows - 1) if found else ""
+        if not found:
+            matched = _REDIRECTION.match(self.text, self.at)
+            operator = matched[0] if matched else ""
+        self.take(len(operator))
+        level.first = False
+        # in `>&2>(…)x` bash takes all of `2>(…)x` for the word after >&
+        level.duplicate = operator in {"<&", ">&"} or (level.duplicate and self.text.startswith("(", self.at))
+        if operator.startswith("<<") and operator != "<<<":
+            self.heredoc()
+
+    def heredoc(self) -> None:
+        """Read the end mark of a here-document, whose body begins after this line."""
+        found = _DELIMITER_WORD.match(self.text, self.at)
+        mark = found[1] if found else ""
+        strip_tabs = self.text[self.at - 1] == "-"
+        self.take(found.end() - self.at if found else 0)
+        with self.ban(_DELIMITER):
+            self.take_hole(as_it_is)
+        plain = re.sub(r"\\(.)|['\"]", r"\1", mark)
+        self.heredocs.append((plain, strip_tabs, plain != mark))
+
+    def heredoc_bodies(self) -> None:
+        """Read the bodies of the here-documents whose line has just ended."""
+        for mark, strip_tabs, literal in self.heredocs:
+            # without quotes around the mark, a backslash joins two lines
+            line_pattern = re.compile(r"([^\n]*)\n?" if literal else r"((?:[^\\\n]|\\.|\\\Z)*)\n?", re.DOTALL)
+            end = self.at
+            while end < len(self.text):
+                line = line_pattern.match(self.text, end)
+                if line is None:
+                    break
+                end = line.end()
+                if (line[1].lstrip("\t") if strip_tabs else line[1]) == mark:
+                    break
+            self.opaque(end, _HEREDOC)
+        self.heredocs.clear()

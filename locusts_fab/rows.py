@@ -1,0 +1,133 @@
+"""What the ledger's tables hold, and how their rows become nouns."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .model import Outcome, TaskState
+from .records import join_fields, split_fields
+
+if TYPE_CHECKING:
+    from .model import Task
+
+#: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE tasks (                 -- what has become of each task
+    number INTEGER PRIMARY KEY,      -- its name on the target
+    id BLOB NOT NULL UNIQUE,         -- bytes, for file names need not be UTF-8
+    state TEXT NOT NULL DEFAULT 'pending',
+    submission INTEGER NOT NULL DEFAULT 0,   -- the submit that planned it last
+    manager TEXT, claim TEXT, attempt INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+    exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', printed INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
+    place BLOB                               -- where under outdir; set once something of it came back
+);
+CREATE INDEX tasks_by_state ON tasks (state, collected);
+CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
+    number INTEGER PRIMARY KEY, command BLOB NOT NULL, inputs BLOB NOT NULL, outputs BLOB NOT NULL,
+    fingerprint BLOB NOT NULL
+);
+CREATE TABLE submissions (           -- each submit that started managers
+    number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+    state TEXT NOT NULL, created REAL NOT NULL, job TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE managers (
+    id TEXT PRIMARY KEY, submission INTEGER NOT NULL, host TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0,
+    slots INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'unknown', reason TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+    offset INTEGER NOT NULL DEFAULT 0,       -- bytes of its cache file that were read
+    beat TEXT NOT NULL DEFAULT '', beat_seen REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs that could not be brought back
+"""
+
+OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
+    t.reason, t.found, t.printed, t.claim, t.attempt, t.place
+    FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What comparing the config with the ledger came to.
+
+    :param total: tasks that the config means now.
+    :param new: those that were not known before.
+    :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
+    """
+
+    total: int
+    new: int
+    changed: list[str]
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task as the staging needs it."""
+
+    number: int
+    id: str
+    command: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
+
+    number: int
+    first_chunk: int
+    last_chunk: int
+    state: str
+    created_s: float
+    job: str
+
+
+def fingerprint(task: Task, environment_dir: str) -> bytes:
+    """Hash what a task is, wherever its environment lies."""
+    text = "\n".join(
+        (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
+    )
+    return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
+
+
+def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes) -> PlannedTask:
+    """Make a noun of a row of tasks and commands."""
+    return PlannedTask(
+        number,
+        os.fsdecode(task_id),
+        os.fsdecode(command),
+        tuple(split_fields(os.fsdecode(inputs))),
+        tuple(split_fields(os.fsdecode(outputs))),
+    )
+
+
+def read_outcome(row: tuple[Any, ...]) -> Outcome:
+    """Make a noun of a row of `OUTCOME`."""
+    number, task_id, command, outputs, state, *middle, found, printed, claim, attempt, place = row
+    exit_code, attempts, host, start_s, seconds, reason = middle
+    return Outcome(
+        number=number,
+        id=os.fsdecode(task_id),
+        command=os.fsdecode(command),
+        outputs=tuple(split_fields(os.fsdecode(outputs))),
+        state=TaskState(state),
+        exit_code=exit_code,
+        attempts=attempts,
+        node=host or "",
+        start_s=start_s,
+        seconds=seconds,
+        reason=reason,
+        found=found,
+        printed=bool(printed),
+        claim=claim or "",
+        attempt=attempt or 0,
+        place=os.fsdecode(place or b""),
+    )

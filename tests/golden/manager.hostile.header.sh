@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+#
+# The manager of one swarm: runs its tasks on this machine, each in a sandbox of its own.
+# Made by locusts_fab; read it, but do not edit it: the next submit writes it anew.
+#
+#   usage: bash manager.sh MANAGER_ID
+#
+# How it works: SLOTS loops run side by side. Each takes a chunk of the plan by creating a hard link under claims/
+# (only one process can), makes the sandboxes of the chunk, runs its tasks one after another, and appends a line to
+# cache/MANAGER_ID.tsv when a task begins and when it ended. That line, complete, is what makes a task count.
+# The main process only looks after them: heartbeat, time-outs, leaving in order.
+#
+# Needs bash 4.2, coreutils, nothing else. To stop it: kill -TERM its process, or `locusts cancel`.
+
+set -u       # a misspelt variable is a fault, not an empty word
+set +o posix # even where the start-up files of the site say otherwise
+umask 077    # what tasks make is for their owner alone
+
+# the environment of the swarm
+readonly ROOT='/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'
+# which submit this manager belongs to, and its part of the plan
+readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
+# tasks at a time
+readonly SLOTS=1
+# 1: sandboxes start with what is in inputs/
+readonly HAS_INPUTS=0
+# the program, if each command is one plain call of it, which needs no shell of its own
+readonly PROGRAM='/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'
+# further attempts after a failure
+readonly RETRIES=0
+# time for one attempt, in microseconds; 0: no limit
+readonly TIMEOUT_US=0
+# whose sandboxes stay: none, failed, all
+readonly KEEP=failed
+# stop if the first so many tasks all fail at once; 0: never
+readonly BREAKER=0
+# seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
+readonly BEAT_S=10 STALE_S=300
+# on TERM, running tasks have so many seconds to end by themselves
+readonly GRACE_S=0
+# node-local folder for sandboxes; empty: in the environment
+readonly SCRATCH='/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'
+# what each task is wrapped in
+readonly CONTAINER=('/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*' '' --)
+# what the config gives the tasks as `env`
+export A='/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'
+export B=''
+export C=-n
+

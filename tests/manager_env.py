@@ -1,0 +1,265 @@
+"""An environment made by hand, and managers that run in it: the bash side without the Python side around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from locusts_fab.layout import Environment
+from locusts_fab.records import Began, Ended, Left, Manager, Record, escape, parse_records
+from locusts_fab.render import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Self  # type: ignore[attr-defined, unused-ignore] # only type checkers read this
+
+#: What a manager is told; a test overrides what it is about.
+VALUES: dict[str, Any] = {
+    "submission": 1,
+    "first_chunk": 1,
+    "last_chunk": 1,
+    "slots": 1,
+    "has_inputs": 0,
+    "program": "",
+    "retries": 0,
+    "timeout_us": 0,
+    "keep": "failed",
+    "breaker": 0,
+    "beat_s": 10,
+    "stale_s": 300,
+    "grace_s": 0,
+    "scratch": "",
+    "container": [],
+    "env": [],
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A task as a test writes it down.
+
+    :param command: bash source.
+    :param outputs: the files that it shall leave.
+    :param inputs: what its sandbox starts with: contents by name.
+    """
+
+    command: str
+    outputs: Sequence[str] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    id: str = "t"
+
+
+def wait_until(is_so: Callable[[], object], what: str, timeout_s: float = 20) -> None:
+    """Wait for something that is sure to come; the time limit is only there to end a test that would hang."""
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came: {what}")
+        time.sleep(0.01)
+
+
+def session_of(pid: int) -> int | None:
+    """Tell the session of a process that is not a zombie; None if there is no such process."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, _parent, _group, session = status.rpartition(")")[2].split()[:4]
+    return None if state in "ZX" else int(session)
+
+
+def in_session(session: int) -> list[int]:
+    """List the processes of a session: a manager, its slots and their tasks."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names are all we want
+    return [pid for pid in pids if session_of(pid) == session]
+
+
+@dataclass
+class Running:
+    """A manager that was started; it leads a session, in which all its tasks are too."""
+
+    env: ManualEnvironment
+    id: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Its main process."""
+        return self.process.pid
+
+    def wait(self, timeout_s: float = 30) -> int:
+        """Wait for it to leave; then nothing of it may be left."""
+        status = self.process.wait(timeout_s)
+        wait_until(lambda: not in_session(self.pid), f"the end of everything that manager {self.id} started")
+        return status
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its main process."""
+        self.process.send_signal(number)
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to its main process, its slots and their tasks, as SLURM does."""
+        for pid in in_session(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self) -> None:
+        """End it and all that it runs at once, as a node does that loses its power."""
+        while in_session(self.pid):
+            self.signal_all(signal.SIGKILL)
+        self.process.wait()
+
+    def bury(self) -> None:
+        """Mark it as having left, as the client does with a manager that is known to be no more."""
+        (self.env.root / "exec/beats" / f"{self.id}.end").touch()
+
+    def records(self) -> list[Record]:
+        """Read what it has recorded so far."""
+        return self.env.records(self.id)
+
+    def wait_for(self, count: int, kind: type[Began | Ended]) -> None:
+        """Wait until it has made so many records of a kind."""
+        wait_until(
+            lambda: sum(isinstance(record, kind) for record in self.records()) >= count or self.process.poll() is not None,
+            f"{count} records",
+        )
+
+
+class ManualEnvironment:
+    """An environment made by hand.
+
+    :param folder: a folder of the test; the environment and the managers' TMPDIR are made in it.
+    :param name: the environment's own name.
+    :param values: what the managers are told, where it differs from VALUES.
+    """
+
+    def __init__(self, folder: Path, name: str = "env", **values: Any) -> None:
+        self.layout = Environment(str(folder / name))
+        self.root = Path(self.layout.root)
+        self.temp = folder / "tmp"
+        self.temp.mkdir(exist_ok=True)
+        self.values: dict[str, Any] = {**VALUES, "root": self.layout.root, **values}
+        self.managers: list[Running] = []
+        self.tasks = 0
+        for place in self.layout.FOLDERS:
+            (self.root / place).mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for manager in self.managers:
+            manager.kill()
+
+    def plan(self, *chunks: Sequence[Spec | str]) -> Self:
+        """Write the plan, a chunk after another, and the inputs; tasks are numbered from 1 on."""
+        for number, chunk in enumerate(chunks, 1):
+            lines = []
+            for entry in chunk:
+                spec = Spec(entry) if isinstance(entry, str) else entry
+                self.tasks += 1
+                fields = [escape(spec.id), escape(spec.command), *map(escape, spec.outputs)]
+                lines.append("\t".join([str(self.tasks), *fields]) + "\n")
+                for name, content in spec.inputs.items():
+                    path = self.root / self.layout.inputs(self.tasks) / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(content)
+            (self.root / self.layout.chunk(number)).write_bytes(os.fsencode("".join(lines)))
+        self.values["last_chunk"] = len(chunks)
+        return self
+
+    def start(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Running:
+        """Start a manager.
+
+        :param env: further variables of its environment.
+        :param values: what only this one is told.
+        """
+        script = self.root / f"exec/manager.{manager}.sh"
+        script.write_bytes(os.fsencode(render("manager.sh.j2", {**self.values, **values})))
+        element = manager.partition("-")[2]
+        with (self.root / "exec/logs" / f"{manager}.out").open("ab") as log:
+            process = subprocess.Popen(
+                ["bash", script, manager],
+                cwd=self.root,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "TMPDIR": str(self.temp),
+                    "SLURM_ARRAY_TASK_ID": element,
+                    **(env or {}),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        running = Running(self, manager, process)
+        self.managers.append(running)
+        return running
+
+    def run(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Self:
+        """Run a manager until it leaves."""
+        self.start(manager, env, **values).wait()
+        return self
+
+    def records(self, manager: str | None = None) -> list[Record]:
+        """Read the records of one manager, or of all."""
+        files = sorted((self.root / "exec/cache").glob(f"{manager or '*'}.tsv"))
+        return [record for file in files for record in parse_records(file.read_bytes())[0]]
+
+    def ended(self) -> list[Ended]:
+        """Read the records of attempts that ended."""
+        return [record for record in self.records() if isinstance(record, Ended)]
+
+    def end_of(self, task: int = 1) -> Ended:
+        """Read the last record of a task."""
+        return [record for record in self.ended() if record.task == task][-1]
+
+    def states(self) -> dict[int, list[str]]:
+        """Tell the states of each task's attempts, in order."""
+        states: dict[int, list[str]] = defaultdict(list)
+        for record in self.ended():
+            states[record.task].append(record.state)
+        return dict(states)
+
+    def left(self, manager: str = "1-0") -> str | None:
+        """Tell why a manager left; None if it did not say."""
+        for record in self.records(manager):
+            if isinstance(record, Left):
+                return record.reason
+        return None
+
+    def announced(self, manager: str = "1-0") -> Manager:
+        """Read a manager's first record."""
+        (record,) = [record for record in self.records(manager) if isinstance(record, Manager)]
+        return record
+
+    def has_left_in_order(self, manager: str = "1-0") -> bool:
+        """Tell whether a manager has set the mark that frees its leases."""
+        return (self.root / "exec/beats" / f"{manager}.end").exists()
+
+    def complaints(self, manager: str = "1-0") -> str:
+        """Read what a manager printed, which is nothing if all is well."""
+        return (self.root / "exec/logs" / f"{manager}.out").read_text(errors="surrogateescape")
+
+    def log(self, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
+        """Read what a task printed."""
+        return (self.root / self.layout.log(claim, task, attempt)).read_text(errors="surrogateescape")
+
+    def output(self, name: str, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
+        """Read an output of a task."""
+        return (self.root / self.layout.sandbox(claim, task, attempt) / name).read_text(errors="surrogateescape")
+
+    def kept(self) -> list[str]:
+        """List what is in work/, below the folders of the chunks; a folder ends in `/`."""
+        return _listing(self.root.glob("work/*/**/*"), self.root / "work")
+
+
+def _listing(paths: Iterable[Path], base: Path) -> list[str]:
+    return sorted(str(path.relative_to(base)) + "/" * path.is_dir() for path in paths)

@@ -1,0 +1,405 @@
+"""One manager and its tasks: what becomes of a task, what it finds around it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.manager_env import ManualEnvironment, Spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE_NAMES = [
+    "a b", "it's", 'say "hi"', "$(touch x)", "`touch x`", "a;touch x", "a&b", "*", "-rf", "--", "a\nb", "a\tb", "a\\nb",
+    "\\", "\\x41\\c", "%s%n", "~", "#", "{a,b}", "[a]", "!", "é", "\udcff\udcfe", " ", ".hidden", "…",
+]  # fmt: skip
+
+
+# ---- what becomes of a task ----
+
+
+@pytest.mark.parametrize(
+    ("command", "outputs", "state", "exit_code", "reason"),
+    [
+        (":", [], "done", 0, ""),
+        ("echo 1 > o", ["o"], "done", 0, ""),
+        ("mkdir o", ["o"], "done", 0, ""),
+        (": > .o", [".o"], "done", 0, ""),
+        ("mkdir -p a/b; : > a/b/o; : > o", ["a/b/o", "o"], "done", 0, ""),
+        ("exit 3", [], "failed", 3, "exit 3"),
+        ("false", [], "failed", 1, "exit 1"),
+        ("exit 255", [], "failed", 255, "exit 255"),
+        (": > o; exit 4", ["o"], "failed", 4, "exit 4"),
+        (":", ["o"], "failed", 0, "missing output"),
+        (": > o", ["o", "p"], "failed", 0, "missing output"),
+        ("ln -s nowhere o", ["o"], "failed", 0, "missing output"),
+        ('cd /; rm -rf "$OLDPWD"', ["o"], "failed", 0, "missing output"),
+        ("no-such-program", [], "failed", 127, "exit 127"),
+        ("/etc/passwd", [], "failed", 126, "exit 126"),
+        ("if then", [], "failed", 2, "exit 2"),
+        ("kill -SEGV $$", [], "failed", 139, "signal 11"),
+        ("kill -KILL $$", [], "failed", 137, "signal 9"),
+        ("kill -TERM $$", [], "failed", 143, "signal 15"),
+        ("kill -HUP 0", [], "failed", 129, "signal 1"),
+        ("exit 200", [], "failed", 200, "exit 200"),
+    ],
+)
+def test_what_becomes_of_a_task(
+    tmp_path: Path, command: str, outputs: list[str], state: str, exit_code: int, reason: str
+) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        end = env.plan([Spec(command, outputs)]).run().end_of()
+        assert (end.state, end.exit_code, end.reason) == (state, exit_code, reason)
+        assert len(end.found) == len(outputs)
+        assert env.left() == "finished"
+        assert env.has_left_in_order()
+
+
+def test_outputs_are_told_one_by_one(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        end = env.plan([Spec(": > b; : > d", ["a", "b", "c", "d"])]).run().end_of()
+        assert (end.state, end.found) == ("failed", "0101")
+
+
+def test_time_outs(tmp_path: Path) -> None:
+    """Whatever a task does with its TERM, it timed out; five seconds later it is made to end."""
+    commands = [
+        "sleep 60",
+        "trap 'exit 0' TERM; while :; do sleep 0.05; done",
+        "trap 'exit 3' TERM; while :; do sleep 0.05; done",
+        "trap '' TERM; while :; do sleep 0.05; done",
+        "kill -STOP $$",
+        "sleep 0.1",
+    ]
+    with ManualEnvironment(tmp_path, slots=len(commands), timeout_us=500_000) as env:
+        env.plan(*([command] for command in commands)).run()
+        ends = [env.end_of(task) for task in range(1, len(commands) + 1)]
+        assert [end.exit_code for end in ends] == [143, 0, 3, 137, 143, 0]
+        assert [end.reason for end in ends] == ["timeout"] * 5 + [""]
+        assert [end.state for end in ends] == ["failed"] * 5 + ["done"]
+
+
+def test_a_task_that_was_stopped_for_a_while(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["(sleep 0.5; kill -CONT $$) & kill -STOP $$; exit 7"]).run()
+        assert env.end_of().reason == "exit 7"
+
+
+def test_attempts_get_clean_sandboxes(tmp_path: Path) -> None:
+    """Each attempt fails, has what the inputs were at first, and nothing of the one before."""
+    command = "ls -A; cat in; echo changed > in; : > trace; exit 5"
+    with ManualEnvironment(tmp_path, has_inputs=1, retries=2, keep="all") as env:
+        env.plan([Spec(command, ["trace"], {"in": "first\n"})]).run()
+        assert env.states() == {1: ["retry", "retry", "failed"]}
+        assert [end.attempt for end in env.ended()] == [1, 2, 3]
+        assert {env.log(attempt=attempt) for attempt in (1, 2, 3)} == {"in\nfirst\n"}
+        assert env.end_of().found == "1"
+
+
+def test_no_attempt_follows_a_success(tmp_path: Path) -> None:
+    command = f"[[ -e {tmp_path}/once ]] || {{ : > {tmp_path}/once; exit 1; }}"
+    with ManualEnvironment(tmp_path, retries=5) as env:
+        env.plan([command, "true"]).run()
+        assert env.states() == {1: ["retry", "done"], 2: ["done"]}
+
+
+# ---- what stays ----
+
+DONE = "000001.1/1"
+FAILED = "000001.1/2"
+WITHOUT = "000001.1/3"
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        ("none", [f"{DONE}/", f"{DONE}.log", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/o", f"{FAILED}/"]),
+        (
+            "failed",
+            [f"{DONE}/", f"{DONE}.log", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/o"]
+            + [f"{FAILED}/", f"{FAILED}/.h", f"{FAILED}/in"],
+        ),
+        (
+            "all",
+            [f"{DONE}/", f"{DONE}.log", f"{DONE}/.h", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/in"]
+            + [f"{DONE}/o", f"{FAILED}/", f"{FAILED}/.h", f"{FAILED}/in", f"{WITHOUT}/", f"{WITHOUT}/in"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("scratch", [False, True])
+def test_what_stays(tmp_path: Path, keep: str, kept: list[str], *, scratch: bool) -> None:
+    """Outputs and what was printed stay, the sandbox if `keep` says so; wherever the task ran."""
+    inputs = {"in": "x"}
+    place = str(tmp_path / "scratch") if scratch else ""
+    with ManualEnvironment(tmp_path, keep=keep, has_inputs=1, scratch=place) as env:
+        env.plan(
+            [
+                Spec("mkdir a; : > a/o; : > a/x; : > o; : > .h; echo printed", ["a/o", "o"], inputs),
+                Spec(": > .h; exit 1", ["o"], inputs),
+                Spec("true", [], inputs),
+            ]
+        ).run()
+        assert env.kept() == sorted(kept)
+        assert env.complaints() == ""
+
+
+def test_many_files_to_remove(tmp_path: Path) -> None:
+    """More names than fit on one command line."""
+    folder = "f" * 200
+    with ManualEnvironment(tmp_path) as env:
+        env.plan([Spec(f": > o; seq 15000 | sed s/^/{folder}/ | xargs touch", ["o"])]).run()
+        assert env.kept() == ["000001.1/1/", "000001.1/1/o"]
+        assert env.complaints() == ""
+
+
+def test_retried_attempts_stay_with_keep_failed_only(tmp_path: Path) -> None:
+    for keep, kept in (
+        ("none", ["000001.1/1.2.log", "000001.1/1.log"]),
+        ("failed", ["000001.1/1.2.log", "000001.1/1.2/", "000001.1/1.log", "000001.1/1/"]),
+    ):
+        with ManualEnvironment(tmp_path, keep, retries=1, keep=keep) as env:
+            assert env.plan(["echo printed; exit 1"]).run().kept() == kept
+
+
+# ---- what a task finds around it ----
+
+#: The same command may replace the forked shell itself, or get a bash of its own.
+BOTH_WAYS = pytest.mark.parametrize("is_direct", [False, True])
+
+
+def printed_by(folder: Path, command: str, *, is_direct: bool, env: dict[str, str] | None = None, **values: object) -> str:
+    """Run one task and tell what it printed."""
+    program = command.split()[0] if is_direct else ""
+    with ManualEnvironment(folder, program=program, **values) as made:
+        made.plan([command]).run(env=env)
+        assert made.end_of().reason == ""
+        return made.log()
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("readlink /proc/self/fd/0", "/dev/null\n"),
+        ("cat", ""),
+        ("ls /proc/self/fd", "0\n1\n2\n3\n"),  # 3 is the folder that it lists
+        ("bash -c umask", "0077\n"),
+        ("printf %s/ * .h*", "*/.h*/"),
+        ("printf %s {a,b}", "ab"),
+        ("printf %s ~root", "/root"),
+    ],
+)
+def test_surroundings(tmp_path: Path, command: str, printed: str, *, is_direct: bool) -> None:
+    assert printed_by(tmp_path, command, is_direct=is_direct) == printed
+
+
+@BOTH_WAYS
+def test_a_task_is_in_a_process_group_of_its_own(tmp_path: Path, *, is_direct: bool) -> None:
+    pid, group = printed_by(tmp_path, "cut -d' ' -f1,5 /proc/self/stat", is_direct=is_direct).split()
+    assert pid == group
+
+
+@BOTH_WAYS
+def test_signals_are_as_usual(tmp_path: Path, *, is_direct: bool) -> None:
+    (line,) = printed_by(tmp_path, "grep SigIgn /proc/self/status", is_direct=is_direct).splitlines()
+    assert int(line.split()[1], 16) & ~0b1 == 0  # all but HUP, which nohup and the manager ignore
+
+
+def test_tasks_differ_in_their_process(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["echo $$ $PPID", "echo $$ $PPID"]).run()
+        (first, slot), (second, same_slot) = env.log(1).split(), env.log(2).split()
+        assert len({first, second, slot, str(env.announced().pid)}) == 4
+        assert slot == same_slot
+
+
+def test_direct_and_in_a_shell_come_to_the_same(tmp_path: Path) -> None:
+    """One program with plain words needs no shell; nobody shall be able to tell."""
+    commands = [
+        "cat in", "cat *", "cat in > out", "cat < in", "cat < missing", "cat missing 2>&1", "cat -- 'i'n \"in\" i\\n",
+        "cat in >> in2", "cat in > /nowhere/out", "cat in in in", "cat [a-z]n", "cat \t in  ", "cat /proc/self/comm",
+    ]  # fmt: skip
+    seen = []
+    for program in ("", "cat"):
+        with ManualEnvironment(tmp_path, f"env{program}", program=program, has_inputs=1, keep="all") as env:
+            env.plan([Spec(command, ["out"], {"in": "text\n"}) for command in commands]).run()
+            seen.append(
+                [
+                    (end.state, end.exit_code, end.found, env.log(end.task).splitlines()[:1] if end.printed and end.exit_code == 0 else "")
+                    for end in env.ended()
+                ]
+            )
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "cd", "if", "./mine", "-rf", "a b"])
+def test_what_is_no_program_gets_a_shell(tmp_path: Path, program: str) -> None:
+    with ManualEnvironment(tmp_path, program=program) as env:
+        assert env.plan(["no-such-program", "true && true"]).run().states() == {1: ["failed"], 2: ["done"]}
+        assert env.end_of(1).exit_code == 127
+
+
+# ---- variables ----
+
+#: Names that sites and users give to variables of theirs, and that this script might use too.
+COMMON_NAMES = [
+    "ROOT", "SCRATCH", "WORK", "PROGRAM", "CACHE", "RUN", "STATE", "PID", "TASKS", "SLOT", "OWNER", "CONTAINER", "KEEP",
+    "MANAGER", "STATUS", "REASON", "name", "task", "command", "start", "index", "log", "line", "output", "OUTPUTS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_from_config", [False, True])
+def test_variables_arrive_as_they_are(tmp_path: Path, *, is_from_config: bool) -> None:
+    values = dict(zip(COMMON_NAMES, HOSTILE_NAMES * 2))
+    with ManualEnvironment(tmp_path, env=list(values.items()) if is_from_config else []) as env:
+        env.plan(["env -0"]).run(env={} if is_from_config else values)
+        seen = dict(entry.split("=", 1) for entry in env.log().split("\0")[:-1])
+        assert {name: seen.get(name) for name in values} == values
+        assert env.complaints() == ""
+
+
+def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
+    shown = printed_by(tmp_path, "compgen -e; compgen -A function", is_direct=False)
+    assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "OLDPWD", "SHLVL", "_"}
+
+
+# ---- odd names ----
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_odd_roots(tmp_path: Path, name: str) -> None:
+    with ManualEnvironment(tmp_path, f"r{name}", has_inputs=1, scratch=f"{tmp_path}/s{name}") as env:
+        env.plan([Spec("cat in > out", ["out"], {"in": "x"}), Spec("cat in", [], {"in": "y"})]).run()
+        assert env.states() == {1: ["done"], 2: ["done"]}
+        assert (env.output("out"), env.log(2)) == ("x", "y")
+        assert env.complaints() == ""
+
+
+@pytest.mark.parametrize("has_inputs", [0, 1])
+def test_a_root_with_an_ampersand(tmp_path: Path, has_inputs: int) -> None:
+    """`&` has a meaning of its own in some replacements of bash 5.2."""
+    with ManualEnvironment(tmp_path, "R&D", has_inputs=has_inputs) as env:
+        assert env.plan([Spec("true", [], {"in": "x"})]).run().states() == {1: ["done"]}
+
+
+def test_odd_ids_inputs_and_outputs(tmp_path: Path) -> None:
+    names = [name for name in HOSTILE_NAMES if name != "."]
+    with ManualEnvironment(tmp_path, has_inputs=1) as env:
+        env.plan([Spec(f"cat -- {quote(name)} > {quote('o' + name)}", ["o" + name], {name: name}, name) for name in names])
+        env.run()
+        assert env.states() == {task: ["done"] for task in range(1, len(names) + 1)}
+        assert [env.output("o" + name, task) for task, name in enumerate(names, 1)] == names
+
+
+def test_odd_commands(tmp_path: Path) -> None:
+    """What a command prints is what bash itself makes of it."""
+    commands = [f"printf '%s|' {quote(name)} $((1+1))" for name in HOSTILE_NAMES]
+    commands += ["printf '%s' '\n\t\\'\t\n# comment", "cat <<'E'\n\ttext \\t $x\nE", "printf %s \"${x-\\\\n}\"", "-c", ""]
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(commands).run()
+        for task, command in enumerate(commands, 1):
+            there = subprocess.run(["bash", "-c", "--", command], capture_output=True, check=False)
+            assert env.end_of(task).exit_code == there.returncode
+            assert (env.log(task) if env.end_of(task).printed else "").startswith(os.fsdecode(there.stdout))
+
+
+# ---- wrapped, and elsewhere ----
+
+
+def test_container(tmp_path: Path) -> None:
+    """Each task is wrapped in the words of CONTAINER, whatever they hold."""
+    wrapper = tmp_path / "run it"
+    wrapper.write_text('#!/bin/bash\nprintf "<%s>" "${@:1:3}"\nshift 3\nexec "$@"\n')
+    wrapper.chmod(0o700)
+    with ManualEnvironment(tmp_path, container=[str(wrapper), "exec", "", "$(touch x)"], program="echo") as env:
+        env.plan(["echo 'a b'", "echo $((6*7)); exit 3"]).run()
+        assert (env.log(1), env.log(2)) == ("<exec><><$(touch x)>a b\n", "<exec><><$(touch x)>42\n")
+        assert env.states() == {1: ["done"], 2: ["failed"]}
+
+
+@pytest.mark.parametrize("scratch", ["{tmp}/scratch", "$NODE_DISK", "${NODE_DISK}", "$NODE_DISK/below/it"])
+def test_scratch(tmp_path: Path, scratch: str) -> None:
+    """Tasks run there; afterwards nothing is left there, and all is where it would be without scratch."""
+    disk = tmp_path / "scratch"
+    disk.mkdir()
+    command = "pwd; cat in > out; exit $1"
+    with ManualEnvironment(tmp_path, scratch=scratch.format(tmp=tmp_path), has_inputs=1, retries=1) as env:
+        env.plan([Spec(f"set -- {status}; {command}", ["out"], {"in": "x"}) for status in (0, 1)])
+        env.run(env={"NODE_DISK": str(disk)})
+        assert env.states() == {1: ["done"], 2: ["retry", "failed"]}
+        assert all(env.log(*where).startswith(f"{disk}/") for where in ((1,), (2,), (2, "000001.1", 2)))
+        assert env.output("out") == "x"
+        assert not [path for path in disk.rglob("*") if path.name != "below" and path.name != "it"]
+        assert env.complaints() == ""
+
+
+def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
+    """They have the same task numbers, and managers of the same name."""
+    envs = [ManualEnvironment(tmp_path, name, scratch=str(tmp_path / "scratch")) for name in ("one", "two")]
+    with envs[0], envs[1]:
+        for env in envs:
+            env.plan([Spec(f"echo {env.root.name} >> out; sleep 0.5; cat out", ["out"])])
+        for manager in [env.start() for env in envs]:
+            manager.wait()
+        assert [env.log() for env in envs] == ["one\n", "two\n"]
+
+
+@pytest.mark.parametrize("scratch", ["$NO_SUCH_VARIABLE", "$NO_SUCH_VARIABLE/x", "/dev/null/x"])
+def test_scratch_that_cannot_be(tmp_path: Path, scratch: str) -> None:
+    with ManualEnvironment(tmp_path, scratch=scratch) as env:
+        env.plan(["true"]).run()
+        assert (env.ended(), env.left()) == ([], "the scratch folder cannot be made")
+        assert not list(env.root.glob("exec/claims/*.1"))
+
+
+# ---- what is left of a manager ----
+
+
+@BOTH_WAYS
+def test_what_a_task_left_running_is_ended(tmp_path: Path, *, is_direct: bool) -> None:
+    """`run` waits for everything that the manager started, and would not come back in time."""
+    command = "bash -c 'sleep 1000 & (trap \"\" TERM HUP; sleep 1000) & echo started'"
+    assert printed_by(tmp_path, command, is_direct=is_direct) == "started\n"
+
+
+def test_no_folder_is_left(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path, slots=3) as env:
+        env.plan(["true"], ["false"], ["true"]).run()
+        assert list(env.temp.iterdir()) == []
+
+
+def test_without_tmpdir_there_is_another_place(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["true"]).run(env={"TMPDIR": f"{tmp_path}/nowhere"})
+        assert env.states() == {1: ["done"]}
+        assert not list(env.root.glob("exec/run.*"))
+
+
+# ---- what cannot be ----
+
+
+def test_inputs_that_are_not_there(tmp_path: Path) -> None:
+    """The task that lacks them fails, the others of its chunk run."""
+    with ManualEnvironment(tmp_path, has_inputs=1) as env:
+        env.plan([Spec("cat in", [], {"in": "1"}), Spec("cat in", [], {}), Spec("cat in", [], {"in": "3"})]).run()
+        assert env.states() == {1: ["done"], 2: ["failed"], 3: ["done"]}
+        assert (env.end_of(2).exit_code, env.end_of(2).reason) == (126, "the sandbox could not be made")
+        assert (env.log(1), env.log(3)) == ("1", "3")
+
+
+def test_a_plan_that_cannot_be_read(tmp_path: Path) -> None:
+    """Its chunk is not taken for finished: somebody who can read it may still run it."""
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["true"], ["true"])
+        (env.root / "exec/plan/000001").rename(tmp_path / "away")
+        env.run()
+        assert env.left() == "the plan cannot be read"
+        (tmp_path / "away").rename(env.root / "exec/plan/000001")
+        assert env.run("1-1").states() == {1: ["done"], 2: ["done"]}
+
+

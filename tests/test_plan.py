@@ -1,0 +1,265 @@
+"""The plan: tasks as the config means them, what is refused, and how tasks are cut into chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locusts_fab.config import Swarm
+from locusts_fab.errors import PlanError
+from locusts_fab.model import Chunk, Task
+from locusts_fab.plan import LONGEST_CHUNK, chunk_sizes, make_chunks, make_plan, shared_paths
+from locusts_fab.settings import SwarmSettings, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locusts_fab.plan import Plan
+
+ROOT = "/scratch/s"
+
+
+def swarm_of(folder: Path, **settings: Any) -> Swarm:
+    if "command_file" not in settings:
+        settings = {"command": "true", **settings}
+    return Swarm("s", SwarmSettings.model_validate(settings), "here", Target(mode="local"), folder)
+
+
+def plan_of(folder: Path, **settings: Any) -> Plan:
+    return make_plan(swarm_of(folder, **settings), ROOT)
+
+
+def refused(folder: Path, **settings: Any) -> PlanError:
+    """Plan what cannot be planned."""
+    with pytest.raises(PlanError) as caught:
+        list(plan_of(folder, **settings).tasks())
+    return caught.value
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tasks
+
+
+def test_tasks_of_files(tmp_path: Path) -> None:
+    for name in ("in_1.txt", "in_2 b.txt", "in_10.txt", "ref"):
+        (tmp_path / name).touch()
+    plan = plan_of(
+        tmp_path,
+        command="cat in_<id>.txt <shared>sf > out_<id>.txt",
+        inputs=["in_<id>.txt", "ref"],
+        outputs=["out_<id>.txt", "sub/<id>"],
+        shared={"sf": "ref"},
+    )
+    assert plan.count == 3
+    assert list(plan.tasks()) == [
+        Task(task_id, command, (f"in_{task_id}.txt", "ref"), (f"out_{task_id}.txt", f"sub/{task_id}"))
+        for task_id, command in [
+            ("1", "cat in_1.txt /scratch/s/shared/sf/ref > out_1.txt"),
+            ("10", "cat in_10.txt /scratch/s/shared/sf/ref > out_10.txt"),
+            ("2 b", "cat in_'2 b'.txt /scratch/s/shared/sf/ref > out_'2 b'.txt"),
+        ]
+    ]
+
+
+def test_tasks_of_arguments(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    plan = plan_of(
+        tmp_path, command="run <arg1:raw> <id>", args=[["a", "-x -y"]], inputs=["<arg0>"], outputs=["<id>.<arg0>"]
+    )
+    assert list(plan.tasks()) == [Task("000001", "run -x -y 000001", ("a",), ("000001.a",))]
+
+
+def test_tasks_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("echo <id> > out\ncat <shared>sf", encoding="utf-8")
+    plan = plan_of(tmp_path, command_file="c.txt", outputs=["out"], shared={"sf": "c.txt"})
+    assert [task.command for task in plan.tasks()] == ["echo 000001 > out", "cat /scratch/s/shared/sf/c.txt"]
+
+
+def test_tasks_can_be_asked_for_twice(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, args=[["a"], ["b"]])
+    assert list(plan.tasks()) == list(plan.tasks())
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [("cat <id> > x", "cat"), ("./run <id>", "./run"), ("a | b", ""), ("cd x", ""), ("<arg0> x", ""), ("$x y", "")],
+)
+def test_a_plain_call_of_a_program_is_noticed(tmp_path: Path, command: str, program: str) -> None:
+    assert plan_of(tmp_path, command=command, args=[["a"]]).program == program
+
+
+def test_a_handle_that_looks_misspelt_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = plan_of(tmp_path, command="run <temprature>", sweep={"temperature": ["1"]}).warnings
+    assert "<temperature>" in warning
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Shared files
+
+
+def test_shared_files_lie_in_indir_or_where_they_are_said_to(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a b").touch()
+    (tmp_path / "far").mkdir()
+    shared = {"one": "a b", "two": f"{tmp_path}/far/"}
+    swarm = swarm_of(tmp_path, indir="in", args=[["x"]], shared=shared)
+    assert make_plan(swarm, ROOT).count == 1
+    assert shared_paths(swarm, ROOT) == {"one": "/scratch/s/shared/one/a b", "two": "/scratch/s/shared/two/far"}
+
+
+def test_a_shared_file_that_is_not_there(tmp_path: Path) -> None:
+    error = refused(tmp_path, args=[["x"]], shared={"sf": "nowhere"})
+    assert str(tmp_path / "nowhere") in error.message
+    assert error.message.startswith("shared.sf: ")
+    assert error.hint
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("logs", "taken"),
+        ("..", "taken"),
+        ("tasks.tsv", "taken"),
+        ("outputs.tsv", "taken"),
+        ("batch_007", "taken"),
+        ("x" * 252, "251 bytes"),
+    ],
+)
+def test_ids_that_mean_something_else(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"1{name}").touch()
+    (tmp_path / "in" / "1fine").touch()
+    error = refused(tmp_path, indir="in", inputs=["1<id>"])
+    assert why in error.message
+    assert error.task_ids == (name,)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("../x", "sandbox"),
+        ("a/../../x", "sandbox"),
+        ("/etc/x", "sandbox"),
+        ("", "sandbox"),
+        (".", "sandbox"),
+        ("..", "sandbox"),
+        ("a/", "sandbox"),
+        ("a//b", "sandbox"),
+        ("./a", "sandbox"),
+        ("x" * 256, "longer"),
+        ("a/" + "é" * 128, "longer"),
+    ],
+)
+@pytest.mark.parametrize("where", ["inputs", "outputs"])
+def test_names_that_cannot_be(tmp_path: Path, value: str, why: str, where: str) -> None:
+    error = refused(tmp_path, args=[["fine"], [value]], **{where: ["<arg0>"]}, missing_inputs="skip")
+    assert why in error.message
+    assert "task 000002" in error.message
+    assert "task 000001" not in error.message
+
+
+def test_a_nul_is_refused_wherever_it_comes_from(tmp_path: Path) -> None:
+    swarm = swarm_of(tmp_path, command="run <arg0>", args=[["x"]], outputs=["<arg0>"])
+    plan = make_plan(swarm, ROOT)
+    plan.source.values = lambda _index: {"id": "000001", "arg0": "a\0b"}
+    with pytest.raises(PlanError, match="holds a NUL"):
+        list(plan.tasks())
+
+
+def test_of_many_bad_names_some_are_shown_and_can_be_printed(tmp_path: Path) -> None:
+    error = refused(tmp_path, args=[[f"/\x1b[31m\udcff{number}"] for number in range(30)], outputs=["<arg0>"])
+    assert "and 20 more" in error.message
+    assert error.message.isascii()
+    assert all(line.isprintable() for line in error.message.splitlines())
+
+
+def test_outputs_of_one_task_with_one_name(tmp_path: Path) -> None:
+    assert "twice" in refused(tmp_path, args=[["x"]], outputs=["out", "out"]).message
+    assert "same name" in refused(tmp_path, args=[["a", "b"], ["x", "x"]], outputs=["<arg0>", "<arg1>"]).message
+
+
+def test_inputs_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    settings: dict[str, Any] = {"args": [["a"], ["b"], ["c"]], "inputs": ["<arg0>"]}
+    error = refused(tmp_path, **settings)
+    assert "2 of 3 tasks lack an input" in error.message
+    assert "task 000002: b" in error.message
+    assert "missing_inputs" in str(error.hint)
+    plan = plan_of(tmp_path, **settings, missing_inputs="skip")
+    assert [task.id for task in plan.tasks()] == ["000001"]
+    assert "left out" in plan.warnings[-1]
+
+
+FLAT_CLASHES = [
+    ([["1"], ["2"]], ["out"], "would collide"),
+    ([["a"], ["a"]], ["<arg0>"], "would collide"),
+    ([["tasks.tsv"]], ["<arg0>"], "the tables"),
+    ([["outputs.tsv"]], ["<arg0>"], "the tables"),
+    ([["logs"]], ["<arg0>"], "the logs"),
+    ([["logs/x"]], ["<arg0>"], "the logs"),
+    ([["a"], ["a/b"]], ["<arg0>"], "would collide"),  # a file and a folder of one name
+    ([["a/b/c"], ["a"]], ["<arg0>"], "would collide"),
+    ([["tasks.tsv/x"]], ["<arg0>"], "the tables"),
+]
+
+
+@pytest.mark.parametrize(("args", "outputs", "message"), FLAT_CLASHES)
+def test_outputs_that_would_collide_in_one_folder(
+    tmp_path: Path, args: list[list[str]], outputs: list[str], message: str
+) -> None:
+    assert message in refused(tmp_path, args=args, outputs=outputs, layout="flat").message
+
+
+@pytest.mark.parametrize(
+    ("args", "outputs"),
+    [
+        ([["1"], ["2"]], ["out_<arg0>", "sub/<arg0>"]),
+        ([["a/b"], ["a/c"]], ["<arg0>"]),
+        ([["a"]], ["<arg0>", "<arg0>/b"]),  # of one task: a folder, and something in it
+        ([["logs.x"], ["x/logs"], ["x/tasks.tsv"]], ["<arg0>"]),
+    ],
+)
+def test_outputs_that_fit_into_one_folder(tmp_path: Path, args: list[list[str]], outputs: list[str]) -> None:
+    assert plan_of(tmp_path, args=args, outputs=outputs, layout="flat").count == len(args)
+
+
+def test_in_folders_of_their_own_outputs_may_have_any_name(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, args=[["logs"], ["logs"], ["tasks.tsv"]], outputs=["<arg0>"])
+    assert len(list(plan.tasks())) == 3
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Chunks
+
+
+@given(st.integers(0, 100_000), st.integers(1, 10_000))
+def test_chunks_hold_every_task_and_fall_to_one(tasks: int, slots: int) -> None:
+    sizes = chunk_sizes(tasks, slots)
+    assert sum(sizes) == tasks
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(1 <= size <= LONGEST_CHUNK == 64 for size in sizes)
+    assert sizes[-1:] == ([1] if tasks else [])
+
+
+def test_no_slot_idles_at_the_end() -> None:
+    """Whatever is left when a chunk is taken, it is at most half of what a slot would have to do of it."""
+    left = 5_000
+    for size in chunk_sizes(left, 16):
+        assert size <= max(1, left / 32)
+        left -= size
+
+
+def test_chunks_are_few_where_there_is_much_to_do() -> None:
+    assert len(chunk_sizes(1_000_000, 64)) < 1_000_000 / 50
+
+
+def test_chunks_are_numbered_on() -> None:
+    assert make_chunks(3, 2, 7) == [Chunk(7, 1), Chunk(8, 1), Chunk(9, 1)]
+    assert make_chunks(0, 2, 7) == []

@@ -1,0 +1,273 @@
+"""Staging: what the manager finds is what was planned, and nothing of the user's is ever touched."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locusts_fab.config import Swarm
+from locusts_fab.errors import TransferError
+from locusts_fab.layout import Environment
+from locusts_fab.model import Chunk
+from locusts_fab.render import environment as jinja_environment
+from locusts_fab.render import render, template_folder
+from locusts_fab.rows import PlannedTask
+from locusts_fab.settings import SwarmSettings, Target
+from locusts_fab.stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
+
+HOSTILE = ["a b", "it's", '"', "$(x)", "-rf", "new\nline", "tab\there", "back\\slash", "\udcff", "é", "*", "\\n"]
+
+
+def swarm_of(folder: Path, **settings: Any) -> Swarm:
+    (folder / "in").mkdir(exist_ok=True)
+    made = SwarmSettings.model_validate({"command": "true", "indir": "in", **settings})
+    return Swarm("s", made, "here", Target(mode="local"), folder)
+
+
+def planned(number: int, *inputs: str, task_id: str = "a", command: str = "true") -> PlannedTask:
+    return PlannedTask(number, task_id, command, inputs, ("out",))
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    made = Environment(str(tmp_path / "the root" / "s"))
+    make_environment(made)
+    return made
+
+
+def put(folder: Path, name: str, text: str = "x") -> Path:
+    path = folder / "in" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def staged(environment: Environment, number: int) -> dict[str, str]:
+    """Read all files that the sandbox of a task would start with, as `cp -rL` would copy them."""
+    folder = Path(environment.absolute(environment.inputs(number)))
+    paths = [Path(root) / name for root, _, names in os.walk(folder, followlinks=True) for name in names]
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in paths}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The environment
+
+
+def test_folders_are_for_their_owner_alone(environment: Environment) -> None:
+    root = Path(environment.root)
+    for folder in (root, *(root / name for name in Environment.FOLDERS)):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+    make_environment(environment)  # again is no error
+
+
+def test_an_environment_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TransferError, match="cannot be made") as caught:
+        make_environment(Environment(str(tmp_path / "file" / "s")))
+    assert "root" in str(caught.value.hint)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The plan
+
+READ_PLAN = r"""
+readonly ROOT=$1 LIBRARY=$2
+. "$LIBRARY/records.sh"
+. "$LIBRARY/slot.sh"
+read_chunk "$3"
+for index in "${!TASKS[@]}"; do
+  command=${COMMANDS[index]} rest=${OUTPUTS[index]}
+  unescape command
+  printf '%s\0%s\0' "${TASKS[index]}" "$command"
+  while [[ -n $rest ]]; do
+    output=${rest%%$'\t'*} rest=${rest#*$'\t'}
+    unescape output
+    printf '%s\0' "$output"
+  done
+done
+"""
+
+
+def test_the_manager_reads_the_plan_as_it_was_meant(tmp_path: Path, environment: Environment) -> None:
+    tasks = [
+        PlannedTask(number, task_id, f"run {task_id}", (), (f"out {task_id}", "second"))
+        for number, task_id in enumerate(HOSTILE, 1)
+    ]
+    stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(7, 5), Chunk(8, len(HOSTILE) - 5)])
+    library = template_folder() / "lib"
+    shown = b""
+    for chunk in ("7", "8"):
+        words = ["bash", "-c", READ_PLAN, "bash", environment.root, str(library), chunk]
+        shown += subprocess.run(words, check=True, timeout=30, stdout=subprocess.PIPE).stdout
+    meant = [text for task in tasks for text in (str(task.number), task.command, *task.outputs)]
+    assert shown.split(b"\0")[:-1] == [os.fsencode(text) for text in meant]
+
+
+def test_chunks_hold_their_share_of_the_tasks(tmp_path: Path, environment: Environment) -> None:
+    steps: list[int] = []
+    tasks = (planned(number, task_id=f"t{number}") for number in range(1, 7))
+    stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(3, 3), Chunk(4, 2), Chunk(5, 1)], steps.append)
+    root = Path(environment.root)
+    assert (root / environment.chunk(3)).read_text() == "".join(f"{n}\tt{n}\ttrue\tout\n" for n in (1, 2, 3))
+    assert (root / environment.chunk(5)).read_text() == "6\tt6\ttrue\tout\n"
+    assert steps == [3, 5, 6]
+    assert sorted(path.name for path in (root / "exec/plan").iterdir()) == ["000003", "000004", "000005"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Inputs
+
+
+def test_inputs_lie_ready_under_their_names(tmp_path: Path, environment: Environment) -> None:
+    names = [*HOSTILE, *(f"sub/{name}" for name in HOSTILE)]
+    for name in names:
+        put(tmp_path, name, f"of {ascii(name)}")
+    tasks = [planned(number, name, "sub/a b") for number, name in enumerate(names, 999)]
+    stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(1, len(tasks))])
+    for number, name in enumerate(names, 999):
+        assert staged(environment, number) == {name: f"of {ascii(name)}", "sub/a b": "of 'sub/a b'"}
+        link = Path(environment.absolute(environment.inputs(number))) / name
+        assert link.is_symlink()  # nothing is copied
+
+
+def test_a_folder_is_an_input_too(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "data/x", "1")
+    put(tmp_path, "data/y/z", "2")
+    stage_tasks(swarm_of(tmp_path), environment, [planned(1, "data")], [Chunk(1, 1)])
+    assert staged(environment, 1) == {"data/x": "1", "data/y/z": "2"}
+
+
+def test_staging_again_carries_on(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "x", "1")
+    for chunk in (1, 2):
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(chunk, 1)])
+    assert staged(environment, 1) == {"x": "1"}
+
+
+def test_inputs_may_come_from_another_folder_later(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "x", "old")
+    stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(1, 1)])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x").write_text("new", encoding="utf-8")
+    stage_tasks(
+        swarm_of(tmp_path, indir="../" + tmp_path.name + "/other"), environment, [planned(1, "x")], [Chunk(2, 1)]
+    )
+    assert staged(environment, 1) == {"x": "new"}
+    assert (tmp_path / "in" / "x").read_text(encoding="utf-8") == "old"
+
+
+def test_inputs_that_are_not_meant_any_more_are_gone(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "x", "1")
+    put(tmp_path, "y", "2")
+    stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x", "y")], [Chunk(1, 1)])
+    stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(2, 1)])
+    assert staged(environment, 1) == {"x": "1"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["data"], ["data/x"]),  # a folder at first, a file of it in a later submit
+        (["data/x"], ["data"]),
+        (["data", "data/x"], ["data", "data/x"]),  # both at once
+        (["data/x", "data"], ["data/x", "data"]),
+    ],
+)
+def test_the_users_own_files_are_never_touched(
+    tmp_path: Path, environment: Environment, first: list[str], second: list[str]
+) -> None:
+    path = put(tmp_path, "data/x", "precious")
+    for chunk, names in enumerate((first, second), 1):
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, *names)], [Chunk(chunk, 1)])
+        assert path.is_file()
+        assert not path.is_symlink()
+        assert path.read_text(encoding="utf-8") == "precious"
+        assert staged(environment, 1) == {"data/x": "precious"}
+
+
+def test_what_cannot_be_staged(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "x")
+    folder = Path(environment.absolute(environment.inputs(1))).parent
+    folder.write_text("in the way", encoding="utf-8")
+    with pytest.raises(TransferError, match="staging failed") as caught:
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(1, 1)])
+    assert "submit again" in str(caught.value.hint)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Shared files, single files
+
+
+def test_shared_files_lie_ready_under_their_names(tmp_path: Path, environment: Environment) -> None:
+    put(tmp_path, "a b", "1")
+    put(tmp_path, "folder/x", "2")
+    swarm = swarm_of(tmp_path, shared={"one": "a b", "two": f"{tmp_path}/in/folder"})
+    for _ in range(2):
+        stage_shared(swarm, environment)
+        assert Path(environment.absolute("shared/one/a b")).read_text(encoding="utf-8") == "1"
+        assert Path(environment.absolute("shared/two/folder/x")).read_text(encoding="utf-8") == "2"
+
+
+def test_a_link_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    link = str(tmp_path / "link")
+    for source in ("one", "two", "two"):
+        put_link(source, link)
+        assert Path(link).readlink() == Path(source)
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a\nfile"
+    write_whole(path, b"old, and longer")
+    with path.open("rb") as reader:
+        write_whole(path, b"new\0")
+        assert reader.read() == b"old, and longer"  # who reads the older one reads all of it
+    assert path.read_bytes() == b"new\0"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scripts: what Jinja makes of a template
+
+
+def rendered(folder: Path, template: str, **values: object) -> str:
+    (folder / "own.j2").write_text(template, encoding="utf-8")
+    return render("own.j2", values, folder)
+
+
+def test_our_templates_are_found() -> None:
+    assert (template_folder() / "manager.sh.j2").is_file()
+    assert "manager.sh.j2" in jinja_environment().list_templates()
+
+
+def test_the_users_own_template_wins(tmp_path: Path) -> None:
+    (tmp_path / "start.sh.j2").write_text("mine", encoding="utf-8")
+    assert render("start.sh.j2", {}, tmp_path) == "mine"
+    assert render("start.sh.j2", {"setup": [], "manager": "m"}).startswith("#!")
+
+
+@pytest.mark.parametrize("value", ["", *(name for name in HOSTILE if name != "\udcff"), "<b>", "{{ x }}", "a\n\nb\n"])
+def test_a_value_reaches_bash_as_it_is(tmp_path: Path, value: str) -> None:
+    script = rendered(tmp_path, "x={{ x | q }}; printf '%s' \"$x\"", x=value)
+    shown = subprocess.run(["bash", "-c", script], check=True, timeout=30, stdout=subprocess.PIPE)
+    assert shown.stdout == value.encode()
+
+
+def test_a_value_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="'x' is undefined"):
+        rendered(tmp_path, "{{ x | q }}")
+
+
+def test_bash_is_not_taken_for_jinja(tmp_path: Path) -> None:
+    bash = 'a=(1 2); echo "${#a[@]}" "${#a}" # comment\n'
+    assert rendered(tmp_path, bash) == bash
+
+
+def test_lines_of_jinja_leave_no_trace(tmp_path: Path) -> None:
+    template = "a\n  {% if x %}\nb\n  {% endif %}\n<# a remark #>\nc\n"
+    assert rendered(tmp_path, template, x=1) == "a\nb\nc\n"
+    assert rendered(tmp_path, template, x=0) == "a\nc\n"

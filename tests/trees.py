@@ -1,0 +1,75 @@
+"""Trees of files to select from."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.filetree import parse_tree, select
+
+if TYPE_CHECKING:
+    from locusts_fab.selection import Selection
+
+#: Names that some program or other takes for something else.
+HOSTILE = (
+    "-rf", "--delete", "a\nb", "a\tb", "a\rb", " lead", "trail ", "'q'", '"q"', "$(touch x)", "`x`", "a;b", "~", "{}",
+    "#c", "!n", "!!n", "*", "**", "?", "[a]", "[", "\\", "\\n", "a:b", "a #b", "...", "é", "日本", "\u2028",
+    os.fsdecode(b"\xff\xfe"),
+)  # fmt: skip
+
+
+def made(root: Path, *names: str) -> Path:
+    """Make files that each hold their own name; a name that ends in `/` is an empty folder."""
+    for name in names:
+        path = root / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.fsencode(name))
+    return root
+
+
+def chosen(root: Path, text: str) -> Selection:
+    return select(root, parse_tree(text, "fs_tree.fst"))
+
+
+# ---- a tree of 300 files ----
+
+LOOSE = (
+    "README.md", ".hidden", "setup.cfg",
+    "scripts/important.sh", "scripts/useless.sh", "scripts/.profile", "scripts/helpers/polite.sh",
+    "scripts/helpers/deep/er.sh", "scripts/__pycache__/a.pyc", "scripts/helpers/__pycache__/b.pyc",
+    "results/A/big.bin", "results/A/logs/1.log", "results/A/logs/old/0.log", "results/A/sum.txt", "results/B/sum.txt",
+    ".git/config", ".git/objects/aa",
+    "runs/run_1/out.txt", "runs/run_2/out.txt", "runs/notes.txt", "runs/run_3.txt",
+    "a b/c d.txt", "x:y/1:2.txt", "#hash/#1.txt", "!bang/!1.txt", "my #1.txt",
+)  # fmt: skip
+DATA = tuple(f"data/m_{number:03d}.{'txt' if number % 2 else 'dat'}" for number in range(274))
+EMPTY = ("results/C/", "results/A/logs/empty/", "empty/")
+FILES = frozenset(LOOSE + DATA)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert len(FILES) == 300
+    return made(tmp_path_factory.mktemp("world"), *FILES, *EMPTY)
+
+
+def below(*prefixes: str) -> set[str]:
+    return {name for name in FILES if name.startswith(prefixes)}
+
+
+def like(pattern: str) -> set[str]:
+    """Find the files whose whole name matches, as the standard library understands it (its `*` crosses slashes)."""
+    return set(fnmatch.filter(FILES, pattern))
+
+
+TOP = {name for name in FILES if "/" not in name}
+ALL_FOLDERS = {str(parent) for name in (*FILES, *(f"{name}x" for name in EMPTY)) for parent in Path(name).parents} - {
+    "."
+}
