@@ -170,7 +170,7 @@ class ManualEnvironment:
                 for name, content in spec.inputs.items():
                     path = self.root / self.layout.inputs(self.tasks) / name
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(content)
+                    path.write_bytes(os.fsencode(content))
             (self.root / self.layout.chunk(number)).write_bytes(os.fsencode("".join(lines)))
         self.values["last_chunk"] = len(chunks)
         return self

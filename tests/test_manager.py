@@ -152,7 +152,7 @@ def test_many_files_to_remove(tmp_path: Path) -> None:
     """More names than fit on one command line."""
     folder = "f" * 200
     with ManualEnvironment(tmp_path) as env:
-        env.plan([Spec(f": > o; seq 15000 | sed s/^/{folder}/ | xargs touch", ["o"])]).run()
+        env.plan([Spec(f": > o; seq 8500 | sed s/^/{folder}/ | xargs touch", ["o"])]).run()
         assert env.kept() == ["000001.1/1/", "000001.1/1/o"]
         assert env.complaints() == ""
 
@@ -186,7 +186,7 @@ def printed_by(folder: Path, command: str, *, is_direct: bool, env: dict[str, st
     ("command", "printed"),
     [
         ("readlink /proc/self/fd/0", "/dev/null\n"),
-        ("cat", ""),
+        ("wc -c", "0\n"),
         ("ls /proc/self/fd", "0\n1\n2\n3\n"),  # 3 is the folder that it lists
         ("bash -c umask", "0077\n"),
         ("printf %s/ * .h*", "*/.h*/"),
@@ -264,7 +264,7 @@ def test_variables_arrive_as_they_are(tmp_path: Path, *, is_from_config: bool) -
 
 
 def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
-    shown = printed_by(tmp_path, "compgen -e; compgen -A function", is_direct=False)
+    shown = printed_by(tmp_path, "compgen -e; compgen -A function; true", is_direct=False)
     assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
@@ -288,7 +288,7 @@ def test_a_root_with_an_ampersand(tmp_path: Path, has_inputs: int) -> None:
 
 
 def test_odd_ids_inputs_and_outputs(tmp_path: Path) -> None:
-    names = [name for name in HOSTILE_NAMES if name != "."]
+    names = HOSTILE_NAMES
     with ManualEnvironment(tmp_path, has_inputs=1) as env:
         env.plan([Spec(f"cat -- {quote(name)} > {quote('o' + name)}", ["o" + name], {name: name}, name) for name in names])
         env.run()
@@ -322,15 +322,15 @@ def test_container(tmp_path: Path) -> None:
         assert env.states() == {1: ["done"], 2: ["failed"]}
 
 
-@pytest.mark.parametrize("scratch", ["{tmp}/scratch", "$NODE_DISK", "${NODE_DISK}", "$NODE_DISK/below/it"])
+@pytest.mark.parametrize("scratch", ["TMP/scratch", "$NODE_DISK", "${NODE_DISK}", "$NODE_DISK/below/it", "$SCRATCH"])
 def test_scratch(tmp_path: Path, scratch: str) -> None:
     """Tasks run there; afterwards nothing is left there, and all is where it would be without scratch."""
     disk = tmp_path / "scratch"
     disk.mkdir()
     command = "pwd; cat in > out; exit $1"
-    with ManualEnvironment(tmp_path, scratch=scratch.format(tmp=tmp_path), has_inputs=1, retries=1) as env:
+    with ManualEnvironment(tmp_path, scratch=scratch.replace("TMP", str(tmp_path)), has_inputs=1, retries=1) as env:
         env.plan([Spec(f"set -- {status}; {command}", ["out"], {"in": "x"}) for status in (0, 1)])
-        env.run(env={"NODE_DISK": str(disk)})
+        env.run(env={"NODE_DISK": str(disk), "SCRATCH": str(disk)})
         assert env.states() == {1: ["done"], 2: ["retry", "failed"]}
         assert all(env.log(*where).startswith(f"{disk}/") for where in ((1,), (2,), (2, "000001.1", 2)))
         assert env.output("out") == "x"

@@ -126,11 +126,11 @@ def test_chunks_hold_their_share_of_the_tasks(tmp_path: Path, environment: Envir
 def test_inputs_lie_ready_under_their_names(tmp_path: Path, environment: Environment) -> None:
     names = [*HOSTILE, *(f"sub/{name}" for name in HOSTILE)]
     for name in names:
-        put(tmp_path, name, f"of {ascii(name)}")
+        put(tmp_path, name, f"of {name!a}")
     tasks = [planned(number, name, "sub/a b") for number, name in enumerate(names, 999)]
     stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(1, len(tasks))])
     for number, name in enumerate(names, 999):
-        assert staged(environment, number) == {name: f"of {ascii(name)}", "sub/a b": "of 'sub/a b'"}
+        assert staged(environment, number) == {name: f"of {name!a}", "sub/a b": "of 'sub/a b'"}
         link = Path(environment.absolute(environment.inputs(number))) / name
         assert link.is_symlink()  # nothing is copied
 

@@ -30,11 +30,14 @@ def unescape(field: str) -> str:
     return re.sub(r"\\(.)", lambda found: {"t": "\t", "n": "\n"}.get(found[1], found[1]), field)
 
 
-def read_runs(folder: Path) -> dict[float, list[dict[str, float]]]:
-    """Gather the runs of each temperature; outputs.tsv tells where they are."""
+def read_runs(folder: Path, done: set[str]) -> dict[float, list[dict[str, float]]]:
+    """Gather the runs of each temperature; outputs.tsv tells where they are.
+
+    :param done: the tasks to trust. One that failed may have left half an output.
+    """
     runs: dict[float, list[dict[str, float]]] = defaultdict(list)
     for output in read_table(folder / "outputs.tsv"):
-        if output["status"] == "present":
+        if output["task"] in done and output["status"] == "present":
             for row in read_table(folder / output["path"]):
                 run = {name: float(value) for name, value in row.items()}
                 runs[run["temperature"]].append(run)
@@ -82,8 +85,9 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "results"
     if not (folder / "tasks.tsv").exists():
         sys.exit(f"there is no {folder / 'tasks.tsv'}; `locusts run` makes it")
-    print_tasks(read_table(folder / "tasks.tsv"))
-    runs = read_runs(folder)
+    tasks = read_table(folder / "tasks.tsv")
+    print_tasks(tasks)
+    runs = read_runs(folder, {task["task"] for task in tasks if task["state"] == "done"})
     if runs:
         print_curve(runs)
 

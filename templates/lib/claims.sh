@@ -71,12 +71,12 @@ judge_holder() {
 
 # ended_tasks CHUNK: set ENDED to the tasks of the chunk that earlier owners brought to an end.
 ended_tasks() {
-  local chunk task state
+  local chunk task state tab=$'\t'
   printf -v chunk '%06d' "$1"
   ENDED=" "
   while IFS=$'\t' read -r _ _ task _ state _; do
     if [[ $state == "done" || $state == "failed" ]]; then
       ENDED+="$task "
     fi
-  done < <(grep -h "^ended"$'\t'"$chunk\\..*"$'\t'"\\.\$" "$ROOT"/exec/cache/*.tsv)
+  done < <(grep -hE "^ended$tab$chunk\.[0-9]($tab[^$tab]*){9}$tab\.\$" "$ROOT"/exec/cache/*.tsv) # whole records only
 }

@@ -67,10 +67,10 @@ find_scratch() {
   [[ -z $SCRATCH ]] && return
   if [[ $base =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
     variable=${BASH_REMATCH[1]}
-    base=${!variable-}${BASH_REMATCH[2]}
+    base=${GIVEN[$variable]:+${GIVEN[$variable]}${BASH_REMATCH[2]}}
   fi
-  SCRATCH_DIR=$base/locusts.$SUBMISSION.$MANAGER
-  if [[ -z $base ]] || ! mkdir -p -- "$SCRATCH_DIR"; then
+  # a new folder: other swarms may use the same disk
+  if [[ -z $base ]] || ! mkdir -p -- "$base" || ! SCRATCH_DIR=$(mktemp -d -- "$base/locusts.XXXXXX"); then
     leave "the scratch folder cannot be made"
   fi
 }
@@ -78,7 +78,7 @@ find_scratch() {
 # find_program: set IS_DIRECT to 1 if a task may replace the forked shell: PROGRAM is a program of this machine.
 find_program() {
   IS_DIRECT=0
-  if [[ -n $PROGRAM && ${#CONTAINER[@]} -eq 0 && $(type -t -- "$PROGRAM") == file ]]; then
+  if [[ -n $PROGRAM && $(type -t -- "$PROGRAM") == file ]] && ((${#CONTAINER[@]} + ${#HIDDEN[@]} == 0)); then
     IS_DIRECT=1
   fi
 }
@@ -116,6 +116,7 @@ main() {
   beat
   announce
   find_scratch
+  find_hidden
   find_program
   mkfifo -- "$RUN/tick"
   exec {TICK}<>"$RUN/tick"

@@ -8,7 +8,7 @@
 make_sandboxes() {
   local task
   if ((! HAS_INPUTS)); then
-    mkdir -- "${@/#/$SANDBOXES/}"
+    (cd -- "$SANDBOXES" && exec mkdir -- "$@")
   elif ! copy_inputs "$SANDBOXES" "$@"; then
     for task in "$@"; do
       rm -rf -- "${SANDBOXES:?}/$task"
@@ -69,12 +69,13 @@ tidy() {
   esac
 }
 
-# sweep: remove what was put on the list, with one fork for all of it.
+# sweep: remove what was put on the list, hundreds with one fork; a command line does not hold any number.
 sweep() {
-  if ((${#RUBBISH[@]} > 0)); then
-    rm -rf -- "${RUBBISH[@]}"
-    RUBBISH=()
-  fi
+  local at
+  for ((at = 0; at < ${#RUBBISH[@]}; at += 400)); do
+    rm -rf -- "${RUBBISH[@]:at:400}"
+  done
+  RUBBISH=()
 }
 
 # bring_home NAME: with SCRATCH, move a sandbox and its log to their place in the environment.

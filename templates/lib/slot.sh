@@ -35,6 +35,7 @@ trip_breaker() {
 }
 
 # read_chunk CHUNK: set TASKS, COMMANDS and OUTPUTS (tab-separated) from the plan; a line is TASK ID COMMAND OUTPUT...
+# Fails if the plan cannot be read.
 read_chunk() {
   local line rest file
   printf -v file '%s/exec/plan/%06d' "$ROOT" "$1"
@@ -65,7 +66,10 @@ work_chunk() {
   printf -v CLAIM '%06d.%d' "$1" "$2"
   WORK=$ROOT/work/$CLAIM
   SANDBOXES=$WORK
-  read_chunk "$1"
+  if ! read_chunk "$1"; then
+    leave "the plan cannot be read"
+    return
+  fi
   if (($2 > 1)); then
     drop_ended "$1"
   fi
@@ -152,8 +156,11 @@ slot_main() {
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
-  set -m                        # every command in a process group of its own, which is what job control means here
-  trap : TERM HUP INT USR1 USR2 # the main process decides; a caught signal is not passed on to tasks as ignored
+  shopt -s dotglob nullglob # in a sandbox, `*` is all that is in it
+  set -m                    # every command in a process group of its own, which is what job control means here
+  # the main process decides; a caught signal is not passed on to tasks as ignored
+  trap : HUP INT USR1 USR2
+  trap 'leave "signal TERM"' TERM # SLURM sends it to us too, and our task may be the first to end of it
   walk
   take_over
   while ((WATCHING)) && ! is_leaving; do

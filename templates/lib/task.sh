@@ -9,19 +9,25 @@ launch() {
       shopt -u dotglob nullglob # as a fresh bash has it
       eval "exec $2"
     fi
-    exec ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$2"
-  ) </dev/null >"$1.log" 2>&1 &
+    exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$2"
+  ) </dev/null >"$1.log" 2>&1 {TICK}>&- &
   PID=$!
 }
 
-# await: wait for PID to end, whatever signals come in between; set STATUS. What it left running is killed.
+# await: wait for PID to end; set STATUS. What it left running is killed.
+# `wait` also returns, with a status over 128, when we get a signal and while the task is stopped.
 await() {
   wait "$PID"
   STATUS=$?
   while ((STATUS > 128)) && kill -0 "$PID" 2>/dev/null; do
+    sleep 0.1
     wait "$PID"
     STATUS=$?
   done
+  if ((STATUS > 128)); then
+    wait "$PID" # it ended in the meantime: bash remembers how
+    STATUS=$?
+  fi
   kill -KILL -- "-$PID" 2>/dev/null
 }
 
@@ -46,6 +52,9 @@ judge() {
   local what='' pid=''
   if [[ -e $RUN/kill.$SLOT ]]; then
     read -r what pid <"$RUN/kill.$SLOT"
+  fi
+  if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
+    sleep 1 # SLURM sends TERM to all of us at once: let the news arrive
   fi
   STATE=failed
   if [[ $pid == "$PID" && $what == timeout ]]; then

@@ -16,30 +16,52 @@ set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 umask 077    # what tasks make is for their owner alone
 
+# what the config gives the tasks as `env`
+export GREETING='it'"'"'s me'
+export OMP_NUM_THREADS=1
+
+# …the whole of templates/lib/environment.sh…
+
+# ==== what this manager is told =============================================================================
 # the environment of the swarm
-readonly ROOT=/scratch/me/locusts/pairs
+readonly ROOT=/scratch/me/locusts/grid
 # which submit this manager belongs to, and its part of the plan
-readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=812
+readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 # tasks at a time
-readonly SLOTS=16
+readonly SLOTS=4
 # 1: sandboxes start with what is in inputs/
-readonly HAS_INPUTS=1
+readonly HAS_INPUTS=0
 # the program, if each command is one plain call of it, which needs no shell of its own
-readonly PROGRAM=''
+readonly PROGRAM=python3
 # further attempts after a failure
-readonly RETRIES=0
+readonly RETRIES=2
 # time for one attempt, in microseconds; 0: no limit
-readonly TIMEOUT_US=0
+readonly TIMEOUT_US=600000000
 # whose sandboxes stay: none, failed, all
-readonly KEEP=failed
+readonly KEEP=all
 # stop if the first so many tasks all fail at once; 0: never
-readonly BREAKER=0
+readonly BREAKER=20
 # seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
 readonly BEAT_S=10 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
-readonly GRACE_S=0
+readonly GRACE_S=5
 # node-local folder for sandboxes; empty: in the environment
-readonly SCRATCH=''
+readonly SCRATCH='$TMPDIR'
 # what each task is wrapped in
-readonly CONTAINER=()
+readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
+# …the whole of templates/lib/clock.sh…
+
+# …the whole of templates/lib/records.sh…
+
+# …the whole of templates/lib/claims.sh…
+
+# …the whole of templates/lib/sandbox.sh…
+
+# …the whole of templates/lib/task.sh…
+
+# …the whole of templates/lib/slot.sh…
+
+# …the whole of templates/lib/manager.sh…
+
+main "$@"

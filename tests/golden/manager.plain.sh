@@ -16,33 +16,48 @@ set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 umask 077    # what tasks make is for their owner alone
 
+# …the whole of templates/lib/environment.sh…
+
+# ==== what this manager is told =============================================================================
 # the environment of the swarm
-readonly ROOT=/scratch/me/locusts/grid
+readonly ROOT=/scratch/me/locusts/pairs
 # which submit this manager belongs to, and its part of the plan
-readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
+readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=812
 # tasks at a time
-readonly SLOTS=4
+readonly SLOTS=16
 # 1: sandboxes start with what is in inputs/
-readonly HAS_INPUTS=0
+readonly HAS_INPUTS=1
 # the program, if each command is one plain call of it, which needs no shell of its own
-readonly PROGRAM=python3
+readonly PROGRAM=''
 # further attempts after a failure
-readonly RETRIES=2
+readonly RETRIES=0
 # time for one attempt, in microseconds; 0: no limit
-readonly TIMEOUT_US=600000000
+readonly TIMEOUT_US=0
 # whose sandboxes stay: none, failed, all
-readonly KEEP=all
+readonly KEEP=failed
 # stop if the first so many tasks all fail at once; 0: never
-readonly BREAKER=20
+readonly BREAKER=0
 # seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
 readonly BEAT_S=10 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
-readonly GRACE_S=5
+readonly GRACE_S=0
 # node-local folder for sandboxes; empty: in the environment
-readonly SCRATCH='$TMPDIR'
+readonly SCRATCH=''
 # what each task is wrapped in
-readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
-# what the config gives the tasks as `env`
-export GREETING='it'"'"'s me'
-export OMP_NUM_THREADS=1
+readonly CONTAINER=()
 
+# …the whole of templates/lib/clock.sh…
+
+# …the whole of templates/lib/records.sh…
+
+# …the whole of templates/lib/claims.sh…
+
+# …the whole of templates/lib/sandbox.sh…
+
+# …the whole of templates/lib/task.sh…
+
+# …the whole of templates/lib/slot.sh…
+
+# …the whole of templates/lib/manager.sh…
+
+main "$@"

@@ -16,6 +16,15 @@ set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 umask 077    # what tasks make is for their owner alone
 
+# what the config gives the tasks as `env`
+export A='/tmp/a b'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'
+export B=''
+export C=-n
+
+# …the whole of templates/lib/environment.sh…
+
+# ==== what this manager is told =============================================================================
 # the environment of the swarm
 readonly ROOT='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
@@ -46,9 +55,19 @@ $(touch x)`touch y`;touch z&\ -é	*'
 # what each task is wrapped in
 readonly CONTAINER=('/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*' '' --)
-# what the config gives the tasks as `env`
-export A='/tmp/a b'"'"'c"d
-$(touch x)`touch y`;touch z&\ -é	*'
-export B=''
-export C=-n
 
+# …the whole of templates/lib/clock.sh…
+
+# …the whole of templates/lib/records.sh…
+
+# …the whole of templates/lib/claims.sh…
+
+# …the whole of templates/lib/sandbox.sh…
+
+# …the whole of templates/lib/task.sh…
+
+# …the whole of templates/lib/slot.sh…
+
+# …the whole of templates/lib/manager.sh…
+
+main "$@"

@@ -1,0 +1,279 @@
+"""The poll: what is new on the target, all of it or nothing, whatever state the managers left things in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab import poll as room
+from locusts_fab.errors import HostError
+from locusts_fab.hosts import Here, Result
+from locusts_fab.layout import Environment
+from locusts_fab.ledger import Ledger
+from locusts_fab.model import ManagerState, Task
+from locusts_fab.poll import News, poll
+from locusts_fab.stage import make_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = Here().run('printf %s "${HOSTNAME:-localhost}"').text
+ELSEWHERE = "another-node"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as made:
+        made.take_plan([Task(f"t{number}", "true", (), ("out",)) for number in range(1, 10)], "/e")
+        made.begin_submission(1, 9)
+        yield made
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "it's $(an) environment"
+    make_environment(Environment(str(folder)))
+    return folder
+
+
+def manager(host: str = ELSEWHERE, pid: int = 1, name: str = "1-0") -> str:
+    return f"manager\t{name}\t{host}\t{pid}\t2\t9.000000\t5.2.15(1)-release\t.\n"
+
+
+def began(task: int) -> str:
+    return f"began\t000001.1\t{task}\t1\t10.000000\t.\n"
+
+
+def ended(task: int, state: str = "done") -> str:
+    return f"ended\t000001.1\t{task}\t1\t{state}\t0\t10.000000\t2.500000\t1\t0\t\t.\n"
+
+
+def write(root: Path, *lines: str, name: str = "1-0", beat: str | None = "1") -> None:
+    """Append to a manager's cache file, and set its heartbeat."""
+    with (root / "exec/cache" / f"{name}.tsv").open("a", encoding="utf-8") as file:
+        file.write("".join(lines))
+    if beat is not None:
+        (root / "exec/beats" / name).write_text(f"{beat}\n", encoding="utf-8")
+
+
+def look(ledger: Ledger, root: Path) -> News:
+    return poll(Here(), ledger, str(root))
+
+
+def states(ledger: Ledger) -> str:
+    return "".join(outcome.state.value[0] for outcome in ledger.outcomes())
+
+
+def state_of(ledger: Ledger, name: str = "1-0") -> ManagerState:
+    return next(status.state for status in ledger.managers() if status.id == name)
+
+
+def dead_pid() -> int:
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
+    """Let the poll believe that it is another time."""
+    monkeypatch.setattr(room, "time", SimpleNamespace(time=lambda: now_s))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Records
+
+
+def test_no_environment(tmp_path: Path, ledger: Ledger) -> None:
+    news = look(ledger, tmp_path / "nowhere")
+    assert (news.reached, news.records) == (False, 0)
+    assert ledger.fact("updated") is None
+
+
+def test_no_manager_yet(root: Path, ledger: Ledger) -> None:
+    news = look(ledger, root)
+    assert (news.reached, news.records) == (True, 0)
+    assert ledger.managers() == []
+    assert ledger.fact("updated") is not None
+
+
+def test_each_poll_brings_what_is_new(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), began(1))
+    assert look(ledger, root).records == 2
+    assert states(ledger) == "rpppppppp"
+    assert look(ledger, root).records == 0
+    write(root, ended(1), began(2), ended(2, "failed"))
+    write(root, manager(name="1-1"), began(3), name="1-1")
+    assert look(ledger, root).records == 5
+    assert states(ledger) == "dfrpppppp"
+    (first, second) = ledger.managers()
+    assert (first.host, first.slots, first.done, first.failed) == (ELSEWHERE, 2, 1, 1)
+    assert (second.id, second.done) == ("1-1", 0)
+
+
+@pytest.mark.parametrize("cut", range(0, len(ended(1)), 7))
+def test_a_record_that_is_half_written_comes_with_the_next_poll(root: Path, ledger: Ledger, cut: int) -> None:
+    write(root, manager(), began(1), ended(1)[:cut])
+    assert look(ledger, root).records == 2
+    assert states(ledger)[0] == "r"
+    write(root, ended(1)[cut:])
+    assert look(ledger, root).records == 1
+    assert states(ledger)[0] == "d"
+
+
+def test_any_bytes_may_stand_in_a_cache_file(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), began(1))
+    with (root / "exec/cache/1-0.tsv").open("ab") as file:
+        file.write(b"\0\xff\n--locusts-end-- 0\n\n\n==locusts-0000==\n\r\n" + bytes(range(256)) + b"\n")
+    write(root, ended(1))
+    look(ledger, root)
+    assert states(ledger)[0] == "d"
+    assert look(ledger, root).records == 0
+
+
+def test_what_is_too_much_for_one_look_comes_in_several(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST_BYTES", 150)
+    write(root, manager(), *[line for task in range(1, 10) for line in (began(task), ended(task))])
+    (root / "exec/beats/1-0.end").touch()
+    assert look(ledger, root).records == 19
+    assert states(ledger) == "d" * 9
+    assert state_of(ledger) is ManagerState.LEFT
+
+
+def test_a_file_without_a_line_end_is_no_endless_work(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash of a file system may leave a hole of zeros, longer than what one look brings."""
+    monkeypatch.setattr(room, "MOST_BYTES", 64)
+    write(root, manager(), "\0" * 500)
+
+    class Counting(Here):
+        looks = 0
+
+        def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+            self.looks += 1
+            assert self.looks < 50, "the poll goes on for ever"
+            return super().run(script, *args, timeout_s=timeout_s)
+
+    poll(Counting(), ledger, str(root))
+
+
+def test_files_that_are_not_ours_are_passed_over(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), ended(1))
+    for name in ("copy of 1-0.tsv", "notes.tsv", "$(touch x).tsv", "1-0.tsv.bak", "-rf.tsv"):
+        (root / "exec/cache" / name).write_text(ended(2), encoding="utf-8")
+    look(ledger, root)
+    assert states(ledger)[:2] == "dp"
+    assert [status.id for status in ledger.managers()] == ["1-0"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# All or nothing
+
+
+class Broken(Here):
+    """A machine whose answers are spoilt on the way."""
+
+    def __init__(self, status: int, most: int) -> None:
+        self.status, self.most = status, most
+
+    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        result = super().run(script, *args, timeout_s=timeout_s)
+        return Result(self.status, result.stdout[: self.most], "disk on fire")
+
+
+@pytest.mark.parametrize("host", [Broken(1, 10**9), Broken(0, 0), Broken(0, 10), Broken(127, 0)])
+def test_an_answer_that_is_no_answer_changes_nothing(root: Path, ledger: Ledger, host: Broken) -> None:
+    write(root, manager(), began(1), ended(1))
+    before = ledger.offsets(), list(ledger.outcomes())
+    with pytest.raises(HostError, match="could not be read") as caught:
+        poll(host, ledger, str(root))
+    assert caught.value.stderr == "disk on fire"
+    assert (ledger.offsets(), list(ledger.outcomes())) == before
+    assert look(ledger, root).records == 3
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Managers
+
+
+def test_one_that_took_its_leave(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
+    (root / "exec/beats/1-0.end").touch()
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.LEFT
+    assert ledger.manager_reason("1-0") == "breaker"
+    assert ledger.offsets() == {"1-0": -1}
+    write(root, ended(2))
+    assert look(ledger, root).records == 0  # nothing more is asked for
+    assert ledger.manager_reason("1-0") == "breaker"
+
+
+def test_one_on_this_machine_whose_process_is_no_more(root: Path, ledger: Ledger) -> None:
+    write(root, manager(HOST, dead_pid()), began(1))
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+    assert states(ledger)[0] == "p"
+
+
+def test_a_process_that_only_has_its_number_is_not_it(root: Path, ledger: Ledger) -> None:
+    write(root, manager(HOST, os.getpid()), began(1))
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+
+
+def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "exec/manager.sh").write_text("printf 'ready\\n'; read -r _\n", encoding="utf-8")
+    command = ["bash", str(root / "exec/manager.sh"), "1-0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        write(root, manager(HOST, process.pid), began(1))
+        look(ledger, root)
+        assert state_of(ledger) is ManagerState.ALIVE
+        set_clock(monkeypatch, time.time() + room.STALE_S / 2)
+        look(ledger, root)
+        assert state_of(ledger) is ManagerState.ALIVE  # its process is a better witness than its heartbeat
+        assert states(ledger)[0] == "r"
+        process.communicate(b"end\n")
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+
+
+def test_one_elsewhere_is_judged_by_its_heartbeat(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, manager(), began(1), beat="1")
+    start = time.time()
+    seen = []
+    for after_s, beat in [(0, "1"), (39, "1"), (41, "1"), (42, "2"), (81, "2"), (341, "2"), (343, "2"), (344, "3")]:
+        set_clock(monkeypatch, start + after_s)
+        write(root, beat=beat)
+        look(ledger, root)
+        seen.append((state_of(ledger).value, states(ledger)[0]))
+    assert seen == [
+        ("alive", "r"),
+        ("alive", "r"),
+        ("unknown", "r"),
+        ("alive", "r"),  # it moved
+        ("alive", "r"),
+        ("unknown", "r"),
+        ("gone", "p"),  # it stood still for more than 300 s
+        ("alive", "p"),  # it was only cut off; what it runs will tell by its record
+    ]
+    write(root, ended(1))
+    look(ledger, root)
+    assert states(ledger)[0] == "d"
+
+
+@pytest.mark.parametrize("beat", [None, "", "  ", "1 2", "x"])
+def test_a_heartbeat_that_is_missing_or_makes_no_sense(root: Path, ledger: Ledger, beat: str | None) -> None:
+    write(root, manager(), began(1), ended(1), beat=beat)
+    look(ledger, root)
+    assert states(ledger)[0] == "d"
+    assert state_of(ledger) in {ManagerState.ALIVE, ManagerState.UNKNOWN}
