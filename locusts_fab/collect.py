@@ -55,19 +55,29 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
                 yield outcome.number
 
 
-def collect_here(
-    ledger: Ledger,
+def wanted_files(outcome: Outcome, environment: Environment) -> Iterator[str]:
+    """Name what of a task is to be brought, relative to the environment."""
+    sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
+    for name, found in zip(outcome.outputs, outcome.found, strict=False):
+        if found == "1":
+            yield f"{sandbox}/{name}"
+    if outcome.printed:
+        yield environment.log(outcome.claim, outcome.number, outcome.attempt)
+
+
+def collect_from(
     environment: Environment,
+    ledger: Ledger,
+    outcomes: list[Outcome],
     results: Results,
     progress: Progress = lambda _count: None,
-) -> int:
-    """Collect from an environment on this machine whatever has ended since the last time.
+) -> None:
+    """Put what has ended in place, and enter it into the ledger.
 
+    :param environment: the environment, or a folder of this machine that holds what was brought from it.
     :param progress: called with the number of tasks collected so far.
-    :returns: the number of tasks whose outcome came.
     :raises TransferError: the folder of results cannot be written.
     """
-    outcomes = ledger.uncollected()
     total = ledger.counts().total
     try:
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
@@ -83,7 +93,6 @@ def collect_here(
         raise TransferError(
             f"results cannot be written: {error}", hint="mend the cause and collect again; nothing is lost"
         ) from error
-    return len(outcomes)
 
 
 def _collect_task(
@@ -100,7 +109,11 @@ def _collect_task(
             try:
                 bring(f"{sandbox}/{name}", f"{folder}/{name}")
             except FileNotFoundError:
-                yield outcome.number, name, "it was there, and is not any more"
+                yield (
+                    outcome.number,
+                    name,
+                    "it did not arrive: it is a link or a special file, or it is not there any more",
+                )
             except (PermissionError, shutil.SpecialFileError) as error:
                 yield outcome.number, name, str(error)
         elif outcome.place:

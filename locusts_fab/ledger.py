@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 from .errors import StateError
-from .model import Counts, ManagerState, ManagerStatus, TaskState
+from .model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
 from .records import Began, Ended, Left, Manager, join_fields
 from .rows import OUTCOME, SCHEMA, VERSION, Planned, PlannedTask, Submission, fingerprint, read_outcome, read_task
 
@@ -166,9 +167,9 @@ class Ledger:
         """
         with self.transaction():
             cursor = self._db.execute(
-                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created)"
-                " VALUES (?, ?, ?, 'staging', ?)",
-                (number, first_chunk, last_chunk, time.time()),
+                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created, token)"
+                " VALUES (?, ?, ?, 'staging', ?, ?)",
+                (number, first_chunk, last_chunk, time.time(), f"locusts-{secrets.token_hex(6)}"),
             )
             made = number or int(cursor.lastrowid or 0)
             self._db.execute("UPDATE tasks SET submission = ? WHERE state = 'pending'", (made,))
@@ -179,7 +180,25 @@ class Ledger:
         """Note how far a submit has come; its time counts from when its managers are started."""
         if state == "starting":
             self._db.execute("UPDATE submissions SET created = ? WHERE number = ?", (time.time(), number))
-        self._db.execute("UPDATE submissions SET state = ?, job = ? WHERE number = ?", (state, job, number))
+        self._db.execute(
+            "UPDATE submissions SET state = ?1, job = CASE ?2 WHEN '' THEN job ELSE ?2 END WHERE number = ?3",
+            (state, job, number),
+        )
+
+    def submissions(self) -> list[Submission]:
+        """List all submits, the latest last."""
+        return [Submission(*row) for row in self._db.execute("SELECT * FROM submissions ORDER BY number")]
+
+    def set_jobs(self, jobs: Iterable[JobStatus]) -> None:
+        """Note what the scheduler said of our jobs."""
+        self._db.execute("DELETE FROM jobs")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", [(job.id, job.state, job.reason) for job in jobs]
+        )
+
+    def jobs(self) -> list[JobStatus]:
+        """List our jobs, as the scheduler last told."""
+        return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
 
     def count_pending(self, *, beyond: int | None = None) -> int:
         """Count tasks that wait.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
 POLL_HERE_S = (0.3, 1.0)
+POLL_FAR_S = (2.0, 30.0)
 _GROWTH = 1.5
 
 
@@ -60,7 +61,7 @@ def watch(
 
 
 def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher) -> Status:
-    shortest, longest = POLL_HERE_S
+    shortest, longest = POLL_HERE_S if swarm.target.mode == "local" and swarm.target.scheduler == "none" else POLL_FAR_S
     pause, last = shortest, None
     while True:
         now = status(swarm, connection)
@@ -102,9 +103,7 @@ def collect(
         ledger = session.ledger
         results = Results(swarm.outdir, swarm.settings.layout == "flat")
         ledger.set_uncollected(list(find_lost(ledger.outcomes(), results)))
-        counts = ledger.counts()
-        with screen.step("collecting", counts.ended - ledger.count_collected()) as progress:
-            tasks = session.site.files.collect(ledger, results, progress)
+        tasks = session.site.files.collect(ledger, results, screen)
         write_tables(ledger, results)
         return Collected(tasks, session.status(), len(ledger.troubles()), results)
 

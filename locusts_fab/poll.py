@@ -5,6 +5,7 @@ Its cost grows with what is new, not with the number of tasks.
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -13,25 +14,31 @@ from typing import TYPE_CHECKING
 from .errors import HostError
 from .model import ManagerState
 from .records import parse_records
+from .slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
     from .hosts import Host
     from .ledger import Ledger
+    from .slurm import Queue
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
 MOST_BYTES = 32 * 1024 * 1024
 #: A heartbeat that stands still for so long, by our own clock, means a dead manager.
 STALE_S = 300
-#: Seconds between two heartbeats; one that is not older than four of them counts as fresh.
+#: Seconds between two heartbeats, and how old one may be to count as fresh.
 BEAT_S = 10
+FRESH_S = 4 * BEAT_S
+#: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
+_MOST_JOBS = 2
 
-# $1 the environment, $2 the mark between parts, $3 the most bytes of a file; then, by twos, a manager and the offset
-# from which its cache file is wanted, or -1 if nothing more will come.
+# $1 the environment, $2 the mark between parts, $3 the most bytes of a file, $4 the jobs to ask the scheduler for, with
+# commas between, or nothing; then, by twos, a manager and the offset from which its cache file is wanted, or -1 if
+# nothing more will come.
 # Files are opened and read, never judged by their size: on a network file system that may be old.
 _SCRIPT = r"""
 cd -- "$1/exec" 2>/dev/null || exit 3
-mark=$2 most=$3
-shift 3
+mark=$2 most=$3 jobs=$4
+shift 4
 declare -A offset=()
 while (($# > 0)); do
   offset[$1]=$2
@@ -60,8 +67,13 @@ for file in cache/*.tsv; do
   tail -c "+$((from + 1))" -- "$file" | head -c "$most"
   printf '\n'
 done
-printf '%s\n' "$mark"
-"""
+said= status=-
+if [[ -n $jobs ]]; then
+  said=$(timeout 30 squeue -h -r -t all -j "$jobs" -o '@FORMAT@' 2>&1)
+  status=$?
+fi
+printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
+""".replace("@FORMAT@", SQUEUE_FORMAT)
 
 
 @dataclass(frozen=True)
@@ -93,8 +105,9 @@ def poll(host: Host, ledger: Ledger, environment_dir: str) -> News:
 
 def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
     mark = f"==locusts-{secrets.token_hex(8)}=="
+    jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
     offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
-    result = host.run(_SCRIPT, environment_dir, mark, str(MOST_BYTES), *offsets)
+    result = host.run(_SCRIPT, environment_dir, mark, str(MOST_BYTES), jobs, *offsets)
     if result.exit_status == 3:  # noqa: PLR2004 - what the script says where there is no environment
         return News(0, reached=False)
     parts = result.stdout.split(mark.encode() + b"\n")
@@ -102,6 +115,7 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     count, is_all = 0, True
     with ledger.transaction():
+        queue = _enter_queue(ledger, os.fsdecode(parts[-1]))
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
             name, process, beat = head.decode("ascii", "replace").split(" ")
@@ -110,21 +124,42 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
             ledger.apply(name, records, read)
             count += len(records)
             if len(data) < MOST_BYTES:
-                _judge(ledger, name, process, beat)
+                _judge(ledger, name, process, beat, queue)
             else:
                 is_all = False
         ledger.set_fact("updated", str(time.time()))
     return News(count, is_all=is_all)
 
 
-def _judge(ledger: Ledger, manager: str, process: str, beat: str) -> None:
-    """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat."""
+def _enter_queue(ledger: Ledger, part: str) -> Queue | None:
+    """Enter what the scheduler said of our jobs. If it said nothing, what is known of them stays as it was.
+
+    :returns: None if there was nothing to ask.
+    """
+    status, _, said = part.partition("\n")
+    if status == "-":
+        return None
+    queue = parse_squeue(int(status), said, said)
+    if queue.answered:
+        ledger.set_jobs(queue.jobs)
+    ledger.set_fact("scheduler_silent", None if queue.answered else queue.complaint)
+    return queue
+
+
+def _judge(ledger: Ledger, manager: str, process: str, beat: str, queue: Queue | None) -> None:
+    """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
+
+    That its job is over does not mean that it is: seen with SLURM 22.05, a script may outlive a failed node's job.
+    It only lets us lose patience sooner.
+    """
     still_s = ledger.note_beat(manager, beat, time.time())
+    is_fresh = still_s <= FRESH_S
+    job_is_over = queue is not None and queue.answered and not queue.has_active
     if process == "left":
         ledger.set_manager(manager, ManagerState.LEFT, ledger.manager_reason(manager))
-    elif process == "gone" or still_s > STALE_S:
+    elif process == "gone" or still_s > STALE_S or (job_is_over and not is_fresh):
         ledger.set_manager(manager, ManagerState.GONE, "its process is no more")
-    elif process == "alive" or still_s <= 4 * BEAT_S:
+    elif process == "alive" or is_fresh:
         ledger.set_manager(manager, ManagerState.ALIVE)
     else:
         ledger.set_manager(manager, ManagerState.UNKNOWN, "not heard lately")

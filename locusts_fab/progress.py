@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     from .model import Status
 
@@ -25,12 +27,18 @@ class Progress(Protocol):
     def update(self, done: int) -> None:
         """Say how far it is."""
 
+    def update_bytes(self, files: int, moved: int) -> None:
+        """Say how many files and bytes have moved."""
+
 
 class Silent:
     """Shows nothing; what the Python interface uses unless it is given something else."""
 
     def update(self, done: int) -> None:
         """See `Progress.update`."""
+
+    def update_bytes(self, files: int, moved: int) -> None:
+        """See `Progress.update_bytes`."""
 
     @contextlib.contextmanager
     def step(self, _title: str, _total: int | None = None) -> Iterator[Progress]:
@@ -69,11 +77,12 @@ class Screen:
         if not self.console.is_terminal:
             yield _Lines(self, title, total)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import Progress as Bars  # noqa: PLC0415 - the same
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as bars:
-            yield _Bar(bars, bars.add_task(title, total=total))
+        with Bars(*columns, console=self.console, transient=True) as bars:
+            yield _Bar(bars, title, bars.add_task(title, total=total))
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Watcher]:
@@ -99,11 +108,14 @@ class Watcher(Protocol):
 class _Bar:
     """A bar on a terminal; it shows only once the step has taken a while."""
 
-    def __init__(self, bars: object, task: int) -> None:
-        self._bars, self._task = bars, task
+    def __init__(self, bars: Bars, title: str, task: TaskID) -> None:
+        self._bars, self._title, self._task = bars, title, task
 
     def update(self, done: int) -> None:
-        self._bars.update(self._task, completed=done)  # type: ignore[attr-defined]  # rich is not imported for its types
+        self._bars.update(self._task, completed=done)
+
+    def update_bytes(self, files: int, moved: int) -> None:
+        self._bars.update(self._task, completed=files, description=f"{self._title}, {size(moved)}")
 
 
 class _Lines:
@@ -117,6 +129,11 @@ class _Lines:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self._screen.note(f"{self._title}: {done}" + (f" of {self._total}" if self._total else ""))
+
+    def update_bytes(self, files: int, moved: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_EVERY_S
+            self._screen.note(f"{self._title}: {files} files, {size(moved)}")
 
 
 class _StatusLines:
@@ -155,6 +172,14 @@ def duration(seconds: float) -> str:
     if minutes < 120:  # noqa: PLR2004 - below two hours, minutes do
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: int) -> str:
+    """Say a number of bytes as a person would: 12 kB, 3.4 MB."""
+    amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - units of a thousand
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.3g} {units[0]}"
 
 
 def printable(text: str) -> str:

@@ -36,8 +36,11 @@ CREATE TABLE commands (              -- apart from the above, so that counting t
 );
 CREATE TABLE submissions (           -- each submit that started managers
     number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
-    state TEXT NOT NULL, created REAL NOT NULL, job TEXT NOT NULL DEFAULT ''
+    state TEXT NOT NULL, created REAL NOT NULL,
+    token TEXT NOT NULL,             -- the name of its job, known before there is one
+    job TEXT NOT NULL DEFAULT ''     -- what the scheduler calls it
 );
+CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;  -- at the last poll
 CREATE TABLE managers (
     id TEXT PRIMARY KEY, submission INTEGER NOT NULL, host TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0,
     slots INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'unknown', reason TEXT NOT NULL DEFAULT '',
@@ -87,6 +90,7 @@ class Submission:
     last_chunk: int
     state: str
     created_s: float
+    token: str
     job: str
 
 

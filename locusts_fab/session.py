@@ -12,6 +12,7 @@ from .lock import locked
 from .model import Counts, ManagerState, Status, SwarmState
 from .poll import poll
 from .site import open_site
+from .slurm import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,11 +61,19 @@ class Session:
         if latest is None or latest.state not in {"starting", "started"}:
             return None
         managers = self.ledger.managers(latest.number)
-        if any(manager.state in _LIVELY for manager in managers):
+        if any(manager.state in _LIVELY for manager in managers) or self.may_have_jobs(latest):
             return latest
         if not managers and self.site.starter.is_alive(latest):
             return latest
         return None
+
+    def may_have_jobs(self, submission: Submission) -> bool:
+        """Tell whether the scheduler has a job of this submission that is not over, or does not answer."""
+        if not submission.job:
+            return False
+        ids = {f"{submission.job}_", submission.job}
+        active = [job for job in self.ledger.jobs() if job.state in ACTIVE and job.id.startswith(tuple(ids))]
+        return bool(active) or self.ledger.fact("scheduler_silent") is not None
 
     def status(self) -> Status:
         """Say what is known now; ask nobody, but for a submission of which nothing was heard yet."""
@@ -79,6 +88,7 @@ class Session:
             tasks=counts,
             collected=self.ledger.count_collected(),
             managers=self.ledger.managers(latest.number) if latest else [],
+            jobs=self.ledger.jobs(),
             started=latest.created_s if latest else None,
             updated=float(updated) if updated else None,
             eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
@@ -94,8 +104,8 @@ class Session:
             return SwarmState.CANCELLED
         if latest is None or latest.state == "staging":
             return SwarmState.PLANNED
-        if not self.ledger.managers(latest.number) and self.live_submission():
-            return SwarmState.SUBMITTED
+        if self.live_submission():
+            return SwarmState.RUNNING if self.ledger.managers(latest.number) else SwarmState.SUBMITTED
         return SwarmState.STALLED
 
     def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
@@ -107,9 +117,11 @@ class Session:
         return (counts.pending + counts.running) * max(0.0, float(updated) - latest.created_s) / ended
 
     def _notes(self, state: SwarmState) -> list[str]:
-        """Say what a person should do about a swarm that stands still."""
+        """Say what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
+        silent = self.ledger.fact("scheduler_silent")
+        notes = [f"the scheduler did not answer ({silent}); what is said of jobs may be old"] if silent else []
         if state is not SwarmState.STALLED:
-            return []
+            return notes
         latest = self.ledger.latest_submission()
         managers = self.ledger.managers(latest.number) if latest else []
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
@@ -136,16 +148,13 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
             hint="`locusts submit` starts it; `locusts attach` finds one that was submitted from elsewhere",
         )
     site = open_site(swarm, connection)
-    try:
-        with locked(folder / "lock"):
-            ledger = Ledger(folder / "ledger.sqlite")
-            try:
-                _check_target(ledger, swarm, site)
-                yield Session(swarm, site, ledger)
-            finally:
-                ledger.close()
-    finally:
-        site.host.close()
+    with locked(folder / "lock"):
+        ledger = Ledger(folder / "ledger.sqlite")
+        try:
+            _check_target(ledger, swarm, site)
+            yield Session(swarm, site, ledger)
+        finally:
+            ledger.close()
 
 
 def _make_state_dir(folder: Path) -> None:

@@ -5,87 +5,56 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import atexit
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from .collect import collect_here
-from .errors import ConfigError
+from .errors import ConfigError, HostError
+from .files import Carried, Reachable
 from .hosts import Here
 from .layout import Environment
-from .stage import make_environment, stage_shared, stage_tasks, write_whole
+from .slurm_starter import SlurmArray
+from .stage import put_copy
 from .starters import Detached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     import fabric
 
     from .config import Swarm
-    from .hosts import Host
-    from .layout import Results
-    from .ledger import Ledger
-    from .model import Chunk
-    from .progress import Progress
-    from .rows import PlannedTask, Submission
-
-
-class Files(Protocol):
-    """How files travel between this machine and an environment."""
-
-    def stage(self, swarm: Swarm, tasks: Iterable[PlannedTask], chunks: Iterable[Chunk], progress: Progress) -> None:
-        """Put the plan, the inputs and the shared files in place.
-
-        :raises TransferError: something did not arrive; to stage again carries on.
-        """
-
-    def write_scripts(self, scripts: Mapping[str, str]) -> None:
-        """Put scripts in place, by their paths in the environment.
-
-        :raises TransferError: they cannot be written.
-        """
-
-    def collect(self, ledger: Ledger, results: Results, progress: Progress) -> int:
-        """Bring back what has ended since the last time.
-
-        :returns: the number of tasks.
-        :raises TransferError: something did not arrive; to collect again carries on.
-        """
-
-    def read(self, path: str) -> bytes | None:
-        """Read a file of the environment; None if it is not there."""
-
-    def remove(self) -> None:
-        """Remove the environment.
-
-        :raises TransferError: something of it is still there.
-        """
+    from .files import Files
+    from .hosts import Carrier, Host
+    from .rows import Submission
 
 
 class Starter(Protocol):
     """Who starts, stops and watches over managers."""
 
-    def start(self, submission: int) -> str:
-        """Start the managers of a submission, once; returns what identifies them to the scheduler, if there is one."""
+    def start(self, submission: int, token: str, chunks: int, /) -> str:
+        """Start the managers of a submission, once.
 
-    def fence(self, submissions: Iterable[int]) -> None:
+        :param token: a name that no other submission has.
+        :param chunks: more managers than chunks would find nothing to do.
+        :returns: what the scheduler calls the job; nothing if there is no scheduler.
+        """
+
+    def fence(self, submissions: Iterable[Submission], /) -> None:
         """Let the managers of earlier submissions take no more tasks."""
 
-    def stop(self, managers: Iterable[str]) -> None:
+    def stop(self, managers: Iterable[str], jobs: Iterable[str], /) -> None:
         """Ask managers to leave."""
 
-    def bury(self, managers: Iterable[str]) -> None:
+    def bury(self, managers: Iterable[str], /) -> None:
         """Mark managers that are no more as having left."""
 
-    def is_alive(self, submission: Submission) -> bool:
+    def is_alive(self, submission: Submission, /) -> bool:
         """Tell whether a submission may still come to life, though no manager has said anything yet."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """The three parts, and the environment that they serve."""
+    """The three parts, and the environment that they serve, as the target sees it."""
 
     environment: Environment
     host: Host
@@ -93,71 +62,83 @@ class Site:
     starter: Starter
 
 
-@dataclass(frozen=True)
-class Linked:
-    """Files of an environment on this machine: linked, not copied."""
-
-    environment: Environment
-
-    def stage(self, swarm: Swarm, tasks: Iterable[PlannedTask], chunks: Iterable[Chunk], progress: Progress) -> None:
-        """See `Files.stage`."""
-        make_environment(self.environment)
-        stage_shared(swarm, self.environment)
-        stage_tasks(swarm, self.environment, tasks, chunks, progress.update)
-
-    def write_scripts(self, scripts: Mapping[str, str]) -> None:
-        """See `Files.write_scripts`."""
-        for path, text in scripts.items():
-            write_whole(Path(self.environment.absolute(path)), os.fsencode(text))
-
-    def collect(self, ledger: Ledger, results: Results, progress: Progress) -> int:
-        """See `Files.collect`."""
-        return collect_here(ledger, self.environment, results, progress.update)
-
-    def read(self, path: str) -> bytes | None:
-        """See `Files.read`."""
-        try:
-            return Path(self.environment.absolute(path)).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def remove(self) -> None:
-        """See `Files.remove`."""
-        remove_tree(Path(self.environment.root))
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder, also where a task left folders in it that may not be written."""
-
-    def mend(function: object, path: str, _error: object) -> None:
-        parent = Path(path).parent
-        parent.chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            Path(path).chmod(0o700)
-            shutil.rmtree(path)
-        elif function is not None:
-            Path(path).unlink(missing_ok=True)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=mend)
-
-
 def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site:
     """Choose the three parts for a target.
 
     :param connection: an open Fabric connection to use instead of an own one.
-    :raises ConfigError: the target's mode cannot run yet.
+    :raises ConfigError: the swarm cannot run there yet.
+    :raises HostError: the host cannot be reached, or its root not be understood.
     """
     target = swarm.target
-    if target.mode != "local" or target.scheduler != "none" or connection is not None:
-        raise ConfigError(
-            str(swarm.folder / "locusts.toml"),
-            [f"targets.{swarm.target_name}: mode {target.mode} with scheduler {target.scheduler} cannot run yet"],
-        )
     if swarm.settings.environment == "custom":
-        raise ConfigError(
-            str(swarm.folder / "locusts.toml"), [f"swarms.{swarm.name}.environment: custom cannot run yet"]
+        problem = f"swarms.{swarm.name}.environment: custom cannot run yet"
+        raise ConfigError(str(swarm.folder / "locusts.toml"), [problem])
+    host: Host
+    files: Files
+    if target.mode == "local":
+        environment = Environment(swarm.environment_dir)
+        host, files = Here(), Reachable(environment)
+    else:
+        host = remote = _remote(swarm, connection)
+        environment = Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}")
+        if target.mode == "remote-shared":
+            mounted = Environment(f"{swarm.resolve(target.shared_root or '')}/{swarm.name}")
+            files = Reachable(mounted, put_copy)
+        else:
+            files = Carried(remote, environment, swarm.state_dir)
+    if target.scheduler == "slurm":
+        return Site(environment, host, files, SlurmArray(host, environment, target.nodes))
+    return Site(environment, host, files, Detached(host, environment))
+
+
+#: Hosts that this process is logged in to: whatever a command is made of, it logs in once.
+_LOGINS: dict[tuple[str, str], Carrier] = {}
+
+
+def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
+    """Find the login to a host, or prepare one; it opens when it is first used."""
+    from .remote import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
+
+    name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
+    if connection is not None:
+        return Remote(connection, host=name, known_hosts=known_hosts)
+    if (name, known_hosts) not in _LOGINS:
+        remote = Remote(host=name, known_hosts=known_hosts)
+        atexit.register(remote.close)
+        _LOGINS[name, known_hosts] = remote
+    return _LOGINS[name, known_hosts]
+
+
+def forget_logins() -> None:
+    """Close all logins; the next use logs in anew."""
+    while _LOGINS:
+        _LOGINS.popitem()[1].close()
+
+
+# $1 the root as the config has it: absolute, or beginning with ~ or a variable such as $SCRATCH, or relative to home.
+_RESOLVE = r"""
+root=$1
+if [[ $root == "~" || $root == "~/"* ]]; then
+  root=$HOME${root#"~"}
+elif [[ $root =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
+  base=${BASH_REMATCH[1]}
+  [[ -n ${!base-} ]] || { printf '%s is not set there' "$base"; exit 1; }
+  root=${!base}${BASH_REMATCH[2]}
+elif [[ $root != /* ]]; then
+  root=$HOME/$root
+fi
+printf '%s' "$root"
+"""
+
+
+def _resolve_root(host: Host, root: str) -> str:
+    """Make the root of a target absolute, as that host has it."""
+    if root.startswith("/"):
+        return root.rstrip("/")
+    result = host.run(_RESOLVE, root)
+    if result.exit_status != 0 or not result.text.startswith("/"):
+        raise HostError(
+            f"{host.name}: the root {root} means nothing there: {result.text or result.stderr.strip()}",
+            hint="give the target an absolute root in the config",
         )
-    environment = Environment(swarm.environment_dir)
-    host = Here()
-    return Site(environment, host, Linked(environment), Detached(host, environment))
+    return result.text.rstrip("/")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .rows import PlannedTask
 
     Progress = Callable[[int], None]
+    Put = Callable[[str, str], None]
 
 
 def make_environment(environment: Environment) -> None:
@@ -51,10 +53,12 @@ def stage_tasks(
     tasks: Iterable[PlannedTask],
     chunks: Iterable[Chunk],
     progress: Progress = lambda _count: None,
+    put: Put | None = None,
 ) -> None:
     """Write the plan of the chunks and lay out the inputs of their tasks.
 
     :param progress: called with the number of tasks staged so far.
+    :param put: how an input comes to its place, `put_link` if not given.
     :raises TransferError: something cannot be written.
     """
     tasks = iter(tasks)
@@ -65,7 +69,7 @@ def stage_tasks(
         for chunk in chunks:
             members = list(islice(tasks, chunk.size))
             for task in members:
-                _stage_inputs(swarm.indir, environment, task, made)
+                _stage_inputs(swarm.indir, environment, task, made, put or put_link)
             lines = [_plan_line(task) for task in members]
             write_whole(root / environment.chunk(chunk.number), os.fsencode("".join(lines)))
             staged += len(members)
@@ -79,8 +83,8 @@ def _plan_line(task: PlannedTask) -> str:
     return "\t".join(fields) + "\n"
 
 
-def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str]) -> None:
-    """Lay out what the sandboxes of a task start with, as links to where it lies.
+def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str], put: Put) -> None:
+    """Lay out what the sandboxes of a task start with.
 
     :param made: folders that are known to be there; most tasks share theirs, and asking costs.
     """
@@ -97,7 +101,7 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
         link = f"{folder}/{name}"
         if "/" in name:
             os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - the same
-        put_link(f"{indir}/{name}", link)
+        put(f"{indir}/{name}", link)
 
 
 def put_link(source: str, link: str) -> None:
@@ -110,8 +114,29 @@ def put_link(source: str, link: str) -> None:
             os.symlink(source, link)  # noqa: PTH211 - the same
 
 
-def stage_shared(swarm: Swarm, environment: Environment) -> None:
-    """Lay out the shared files and folders, as links to where they lie.
+def put_copy(source: str, destination: str) -> None:
+    """Copy a file or folder to where this machine's own paths mean nothing; what is there as it should be stays."""
+    if os.path.isdir(source):  # noqa: PTH112 - strings, as above
+        os.makedirs(destination, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
+        for entry in os.scandir(source):
+            put_copy(entry.path, f"{destination}/{entry.name}")
+        return
+    wanted = os.stat(source)  # noqa: PTH116 - the same
+    with contextlib.suppress(FileNotFoundError):
+        there = os.stat(destination)  # noqa: PTH116 - the same
+        if (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+            return
+    part = f"{destination}.locusts-part"
+    shutil.copyfile(source, part)
+    os.chmod(part, (wanted.st_mode & 0o700) | 0o400)  # noqa: PTH101 - the same
+    os.utime(part, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
+    os.replace(part, destination)  # noqa: PTH105 - the same
+
+
+def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None) -> None:
+    """Lay out the shared files and folders.
+
+    :param put: how they come to their places, `put_link` if not given.
 
     :raises TransferError: a link cannot be made.
     """
@@ -120,7 +145,7 @@ def stage_shared(swarm: Swarm, environment: Environment) -> None:
             source = shared_source(swarm, key)
             link = environment.absolute(environment.shared(key, source.name))
             Path(link).parent.mkdir(mode=0o700, exist_ok=True)
-            put_link(str(source), link)
+            (put or put_link)(str(source), link)
     except OSError as error:
         raise TransferError(f"shared files cannot be staged: {error}") from error
 

@@ -36,7 +36,7 @@ exit 4
 """
 
 # $1 the environment; then the submissions that shall take no more tasks.
-_FENCE = r"""
+FENCE = r"""
 cd -- "$1" 2>/dev/null || exit 0
 shift
 for submission in "$@"; do
@@ -85,6 +85,15 @@ done
 exit 0
 """
 
+# $1 the environment; then managers.
+MARK_AS_LEFT = r"""
+cd -- "$1" 2>/dev/null || exit 0
+shift
+for id in "$@"; do
+  : >"exec/beats/$id.end"
+done
+"""
+
 # $1 the environment, $2 the submission. Is the process that was started for it still there?
 _IS_ALIVE = r"""
 cd -- "$1" 2>/dev/null || exit 1
@@ -100,7 +109,7 @@ class Detached:
     host: Host
     environment: Environment
 
-    def start(self, submission: int) -> str:
+    def start(self, submission: int, _token: str, _chunks: int) -> str:
         """Start the manager of a submission; if it was started before, do nothing.
 
         :returns: nothing that needs to be remembered.
@@ -116,16 +125,16 @@ class Detached:
             )
         return ""
 
-    def fence(self, submissions: Iterable[int]) -> None:
+    def fence(self, submissions: Iterable[Submission]) -> None:
         """Let the managers of earlier submissions take no more tasks; what they run may end.
 
         :raises HostError: the target cannot be written.
         """
-        result = self.host.run(_FENCE, self.environment.root, *map(str, submissions))
+        result = self.host.run(FENCE, self.environment.root, *[str(each.number) for each in submissions])
         if result.exit_status != 0:
             raise HostError(f"{self.host.name}: {self.environment.root} cannot be written", stderr=result.stderr)
 
-    def stop(self, managers: Iterable[str]) -> None:
+    def stop(self, managers: Iterable[str], _jobs: Iterable[str]) -> None:
         """Ask managers to leave; after a grace they end their tasks."""
         self.host.run(_STOP, self.environment.root, *managers)
 

@@ -16,6 +16,7 @@ from .poll import BEAT_S, STALE_S
 from .progress import Silent
 from .render import render
 from .session import opened
+from .slurm import KILL_WAIT_S, directives, warning_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +121,8 @@ def _fence(session: Session, live: Submission | None) -> None:
     latest = session.ledger.latest_submission()
     if latest is None:
         return
-    session.site.starter.fence(range(1, latest.number + 1))
-    session.ledger.set_submission(latest.number, state="stopped", job=latest.job)
+    session.site.starter.fence(session.ledger.submissions())
+    session.ledger.set_submission(latest.number, state="stopped")
     if live is not None:
         time.sleep(FENCE_S)
         session.poll()
@@ -135,11 +136,11 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent) 
     slots = swarm.slots * swarm.target.nodes
     chunks = make_chunks(pending, slots, first)
     submission = ledger.begin_submission(first, chunks[-1].number)
-    with screen.step("staging", pending) as progress:
-        site.files.stage(swarm, ledger.planned_tasks(submission), chunks, progress)
-    site.files.write_scripts(render_scripts(plan, submission, chunks))
+    scripts = render_scripts(plan, submission, chunks)
+    site.files.stage(swarm, ledger.planned_tasks(submission), chunks, scripts, screen)
     ledger.set_submission(submission, state="starting")
-    job = site.starter.start(submission)
+    token = next(each.token for each in ledger.submissions() if each.number == submission)
+    job = site.starter.start(submission, token, len(chunks))
     ledger.set_submission(submission, state="started", job=job)
 
 
@@ -149,7 +150,8 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     :returns: the scripts by their paths in the environment.
     """
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
-    container = swarm.target.container
+    target, container = swarm.target, swarm.target.container
+    ahead_s = warning_s(target.slurm.time)
     values = {
         "root": environment.root,
         "submission": submission,
@@ -165,15 +167,23 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
         "beat_s": BEAT_S,
         "stale_s": STALE_S,
         "grace_s": GRACE_S,
-        "scratch": swarm.target.scratch or "",
+        "last_call_s": max(GRACE_S, ahead_s - KILL_WAIT_S),
+        "scratch": target.scratch or "",
         "container": [container.runtime, "exec", *container.options, container.image] if container else [],
         "env": sorted(settings.env.items()),
     }
-    start = {"setup": swarm.target.setup, "manager": environment.absolute(environment.manager_script)}
-    return {
-        environment.manager_script: render("manager.sh.j2", values),
-        environment.start_script: render("start.sh.j2", start),
+    start = {"setup": target.setup, "manager": environment.absolute(environment.manager_script)}
+    scripts = {environment.manager_script: render("manager.sh.j2", values)}
+    if target.scheduler == "none":
+        return {**scripts, environment.start_script: render("start.sh.j2", start)}
+    job = {
+        **start,
+        "directives": directives(target.slurm),
+        "cpus": swarm.slots * settings.cpus_per_task,
+        "warning_s": ahead_s,
+        "submission": submission,
     }
+    return {**scripts, environment.job_script: render("job.sbatch.j2", job)}
 
 
 @dataclass(frozen=True)
@@ -235,10 +245,11 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
     if latest is None:
         return 0
     starter = session.site.starter
-    starter.fence(range(1, latest.number + 1))
+    submissions = session.ledger.submissions()
+    starter.fence(submissions)
     session.ledger.set_fact("cancelled", "yes")
     waiting = session.lively_managers()
-    starter.stop([manager.id for manager in waiting])
+    starter.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
     with screen.step("waiting for running tasks to end", len(waiting)) as progress:
         deadline = time.monotonic() + GRACE_S + 15
         while session.lively_managers() and time.monotonic() < deadline:
@@ -251,5 +262,5 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
 def _forget(session: Session, screen: Screen | Silent) -> None:
     """Stop what runs, remove the environment, and forget what is known of the tasks."""
     stop_managers(session, screen)
-    session.site.files.remove()
+    session.site.files.forget()
     session.ledger.forget_results()

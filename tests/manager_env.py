@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "beat_s": 10,
     "stale_s": 300,
     "grace_s": 0,
+    "last_call_s": 60,
     "scratch": "",
     "container": [],
     "env": [],

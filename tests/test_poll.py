@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from locusts_fab.stage import make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOST = Here().run('printf %s "${HOSTNAME:-localhost}"').text
 ELSEWHERE = "another-node"
@@ -185,6 +185,7 @@ class Broken(Here):
         self.status, self.most = status, most
 
     def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        """See `Host.run`."""
         result = super().run(script, *args, timeout_s=timeout_s)
         return Result(self.status, result.stdout[: self.most], "disk on fire")
 

@@ -65,7 +65,20 @@ STARTS: dict[str, dict[str, Any]] = {
     "setup": {"setup": ["module load openmpi", "export TOOLS=~/tools"], "manager": "/scratch/me/it's/exec/manager.sh"},
     "hostile": {"setup": [": what a user writes here is code"], "manager": HOSTILE},
 }
-RENDERED = [("manager.sh.j2", name) for name in MANAGERS] + [("start.sh.j2", name) for name in STARTS]
+JOBS: dict[str, dict[str, Any]] = {
+    "plain": {**STARTS["plain"], "submission": 1, "cpus": 16, "warning_s": 120, "directives": []},
+    "setup": {
+        **STARTS["setup"],
+        "submission": 3,
+        "cpus": 64,
+        "warning_s": 300,
+        "directives": ["--partition=short", "--time=04:00:00", "--hint=nomultithread"],
+    },
+    "hostile": {**STARTS["hostile"], "submission": 3, "cpus": 1, "warning_s": 60, "directives": [f"--comment={HOSTILE}"]},
+}
+JOBS["hostile"]["directives"] = [JOBS["hostile"]["directives"][0].replace("\n", " ")]  # newlines are refused before
+CASES = {"manager.sh.j2": MANAGERS, "start.sh.j2": STARTS, "job.sbatch.j2": JOBS}
+RENDERED = [(template, name) for template, cases in CASES.items() for name in cases]
 
 #: What shellcheck says of values such as '$TMPDIR' or '$(…)': they do not expand in '…'. That is the point.
 DATA_LOOKS_LIKE_CODE = "SC2016"
@@ -78,7 +91,7 @@ EMPTY_VALUES = "SC1007"
 
 
 def rendered(template: str, name: str) -> str:
-    return render(template, (MANAGERS if template.startswith("manager") else STARTS)[name])
+    return render(template, CASES[template][name])
 
 
 def tool(name: str) -> str:
@@ -118,7 +131,7 @@ SOURCES.update(EMBEDDED)
 
 
 def test_nothing_is_overlooked() -> None:
-    assert {"manager.sh.j2", "start.sh.j2"} <= set(TEMPLATES)
+    assert set(CASES) == set(TEMPLATES)
     assert {"claims.sh", "clock.sh", "environment.sh", "manager.sh", "records.sh", "sandbox.sh", "slot.sh", "task.sh"} <= {
         path.name for path in LIBRARIES
     }
@@ -183,7 +196,9 @@ def test_a_value_that_is_missing_is_an_error() -> None:
 
 #: Outputs that are not quoted, each with the reason.
 UNQUOTED = {
-    ("start.sh.j2", "line"): "the lines of `setup` are shell code by contract: DESIGN 3.2, `targets.*.setup`",
+    ("start.sh.j2", "line"): "the lines of `setup` are shell code by contract",
+    ("job.sbatch.j2", "line"): "the same",
+    ("job.sbatch.j2", "directive"): "stands in a comment, which SLURM reads; it holds no newline",
 }
 
 
@@ -214,7 +229,7 @@ def test_outputs_are_found() -> None:
 def test_libraries_are_plain_bash(path: Path) -> None:
     """Nothing in them means anything to Jinja, so that what is read here is what runs there."""
     source = path.read_text()
-    assert re.findall(r"\{\{|\{%|%\}|\}\}(?=\s)|<#|#>", source) == []
+    assert re.findall(r"\{\{|\{%|<#", source) == []
     assert environment().from_string(source).render() == source
 
 
@@ -275,11 +290,12 @@ NEVER_EMPTY = {
 
 
 def test_arrays_that_may_be_empty_are_guarded() -> None:
-    pattern = re.compile(r"""(?<!\+)"\$\{(\w+)\[[@*]\](?!\+)[^}]*\}""")
+    guarded = re.compile(r'\$\{(\w+)\[@\]\+[^"}]*"\$\{\1\[@\]\}"\}')
+    bare_word = re.compile(r'"\$\{(\w+)\[[@*]\][^}]*\}')
     bare = {
         (source, name)
         for source, text in SOURCES.items()
-        for name in pattern.findall("\n".join(code_lines(text)))
+        for name in bare_word.findall(guarded.sub("", "\n".join(code_lines(text))))
         if f"((${{#{name}[@]}} > 0))" not in text
     }
     assert bare == set(NEVER_EMPTY)
@@ -301,7 +317,8 @@ def golden_texts() -> dict[str, str]:
         text = rendered(template, name)
         for path in LIBRARIES:
             text = text.replace(path.read_text(), f"# …the whole of templates/lib/{path.name}…\n")
-        texts[template.replace(".sh.j2", f".{name}.sh")] = text
+        kind, _, ending = template.removesuffix(".j2").partition(".")
+        texts[f"{kind}.{name}.{ending}"] = text
     return texts
 
 

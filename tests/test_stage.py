@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,10 @@ from locusts_fab.render import environment as jinja_environment
 from locusts_fab.render import render, template_folder
 from locusts_fab.rows import PlannedTask
 from locusts_fab.settings import SwarmSettings, Target
-from locusts_fab.stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
+from locusts_fab.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOSTILE = ["a b", "it's", '"', "$(x)", "-rf", "new\nline", "tab\there", "back\\slash", "\udcff", "é", "*", "\\n"]
 
@@ -40,7 +43,7 @@ def environment(tmp_path: Path) -> Environment:
     return made
 
 
-def put(folder: Path, name: str, text: str = "x") -> Path:
+def write(folder: Path, name: str, text: str = "x") -> Path:
     path = folder / "in" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -126,7 +129,7 @@ def test_chunks_hold_their_share_of_the_tasks(tmp_path: Path, environment: Envir
 def test_inputs_lie_ready_under_their_names(tmp_path: Path, environment: Environment) -> None:
     names = [*HOSTILE, *(f"sub/{name}" for name in HOSTILE)]
     for name in names:
-        put(tmp_path, name, f"of {name!a}")
+        write(tmp_path, name, f"of {name!a}")
     tasks = [planned(number, name, "sub/a b") for number, name in enumerate(names, 999)]
     stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(1, len(tasks))])
     for number, name in enumerate(names, 999):
@@ -136,21 +139,21 @@ def test_inputs_lie_ready_under_their_names(tmp_path: Path, environment: Environ
 
 
 def test_a_folder_is_an_input_too(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "data/x", "1")
-    put(tmp_path, "data/y/z", "2")
+    write(tmp_path, "data/x", "1")
+    write(tmp_path, "data/y/z", "2")
     stage_tasks(swarm_of(tmp_path), environment, [planned(1, "data")], [Chunk(1, 1)])
     assert staged(environment, 1) == {"data/x": "1", "data/y/z": "2"}
 
 
 def test_staging_again_carries_on(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "x", "1")
+    write(tmp_path, "x", "1")
     for chunk in (1, 2):
         stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(chunk, 1)])
     assert staged(environment, 1) == {"x": "1"}
 
 
 def test_inputs_may_come_from_another_folder_later(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "x", "old")
+    write(tmp_path, "x", "old")
     stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(1, 1)])
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").write_text("new", encoding="utf-8")
@@ -162,13 +165,14 @@ def test_inputs_may_come_from_another_folder_later(tmp_path: Path, environment: 
 
 
 def test_inputs_that_are_not_meant_any_more_are_gone(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "x", "1")
-    put(tmp_path, "y", "2")
+    write(tmp_path, "x", "1")
+    write(tmp_path, "y", "2")
     stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x", "y")], [Chunk(1, 1)])
     stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(2, 1)])
     assert staged(environment, 1) == {"x": "1"}
 
 
+@pytest.mark.parametrize("put", [put_link, put_copy])
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -179,11 +183,11 @@ def test_inputs_that_are_not_meant_any_more_are_gone(tmp_path: Path, environment
     ],
 )
 def test_the_users_own_files_are_never_touched(
-    tmp_path: Path, environment: Environment, first: list[str], second: list[str]
+    tmp_path: Path, environment: Environment, first: list[str], second: list[str], put: Callable[[str, str], None]
 ) -> None:
-    path = put(tmp_path, "data/x", "precious")
+    path = write(tmp_path, "data/x", "precious")
     for chunk, names in enumerate((first, second), 1):
-        stage_tasks(swarm_of(tmp_path), environment, [planned(1, *names)], [Chunk(chunk, 1)])
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, *names)], [Chunk(chunk, 1)], put=put)
         assert path.is_file()
         assert not path.is_symlink()
         assert path.read_text(encoding="utf-8") == "precious"
@@ -191,7 +195,7 @@ def test_the_users_own_files_are_never_touched(
 
 
 def test_what_cannot_be_staged(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "x")
+    write(tmp_path, "x")
     folder = Path(environment.absolute(environment.inputs(1))).parent
     folder.write_text("in the way", encoding="utf-8")
     with pytest.raises(TransferError, match="staging failed") as caught:
@@ -204,8 +208,8 @@ def test_what_cannot_be_staged(tmp_path: Path, environment: Environment) -> None
 
 
 def test_shared_files_lie_ready_under_their_names(tmp_path: Path, environment: Environment) -> None:
-    put(tmp_path, "a b", "1")
-    put(tmp_path, "folder/x", "2")
+    write(tmp_path, "a b", "1")
+    write(tmp_path, "folder/x", "2")
     swarm = swarm_of(tmp_path, shared={"one": "a b", "two": f"{tmp_path}/in/folder"})
     for _ in range(2):
         stage_shared(swarm, environment)
@@ -218,6 +222,25 @@ def test_a_link_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     for source in ("one", "two", "two"):
         put_link(source, link)
         assert Path(link).readlink() == Path(source)
+
+
+def test_a_copy_follows_its_source(tmp_path: Path) -> None:
+    """Where this machine's paths mean nothing, inputs are copied."""
+    source, copy = tmp_path / "a b", tmp_path / "copy"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "run").write_text("old", encoding="utf-8")
+    (source / "deep" / "run").chmod(0o755)
+    (source / "link").symlink_to("deep/run")
+    put_copy(str(source), str(copy))
+    assert (copy / "deep" / "run").stat().st_mode & 0o777 == 0o700  # it still can be run, by its owner
+    assert not (copy / "link").is_symlink()
+    before = (copy / "deep" / "run").stat().st_ino
+    put_copy(str(source), str(copy))
+    assert (copy / "deep" / "run").stat().st_ino == before  # it was there
+    (source / "deep" / "run").write_text("new, and longer", encoding="utf-8")
+    put_copy(str(source), str(copy))
+    assert (copy / "link").read_text(encoding="utf-8") == "new, and longer"
+    assert sorted(path.name for path in copy.rglob("*")) == ["deep", "link", "run"]
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -78,5 +78,5 @@ ended_tasks() {
     if [[ $state == "done" || $state == "failed" ]]; then
       ENDED+="$task "
     fi
-  done < <(grep -hE "^ended$tab$chunk\.[0-9]($tab[^$tab]*){9}$tab\.\$" "$ROOT"/exec/cache/*.tsv) # whole records only
+  done < <(grep -hE "^ended$tab$chunk\.[0-9](${tab}[^$tab]*){9}$tab\.\$" "$ROOT"/exec/cache/*.tsv) # whole records only
 }

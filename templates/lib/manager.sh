@@ -39,11 +39,12 @@ look_after_tasks() {
   done
 }
 
-# on_signal NAME: take no more tasks; after GRACE_S seconds, end those that still run.
+# on_signal NAME SECONDS: take no more tasks; after so many seconds, end those that still run.
 on_signal() {
   leave "signal $1"
-  if ((LEAVE_BY == 0)); then
-    LEAVE_BY=$((SECONDS + GRACE_S))
+  local by=$((SECONDS + $2 + 1)) # never 0, which means that there is no such time
+  if ((LEAVE_BY == 0 || LEAVE_BY > by)); then
+    LEAVE_BY=$by
   fi
 }
 
@@ -102,6 +103,23 @@ say_goodbye() {
   : >"$ROOT/exec/beats/$MANAGER.end"
 }
 
+# come_back: a job whose time was up while tasks were left asks SLURM to start it again, so that the swarm comes to its
+# end with nobody at the other end.
+come_back() {
+  local reason='' chunk mark
+  read -r reason 2>/dev/null <"$RUN/leave"
+  if [[ -z ${SLURM_JOB_ID-} || $reason != "signal USR1" || -e $ROOT/exec/stop.$SUBMISSION ]]; then
+    return
+  fi
+  for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
+    printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$chunk"
+    if [[ ! -e $mark ]]; then
+      scontrol requeue "$SLURM_JOB_ID"
+      return
+    fi
+  done
+}
+
 # main MANAGER_ID
 main() {
   local slot SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 NOW_US TICK
@@ -109,9 +127,9 @@ main() {
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
   readonly RUN
   trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT
-  trap 'on_signal TERM' TERM
-  trap 'on_signal USR1' USR1
-  trap 'on_signal INT' INT
+  trap 'on_signal TERM "$GRACE_S"' TERM
+  trap 'on_signal USR1 "$LAST_CALL_S"' USR1
+  trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP
   beat
   announce
@@ -132,4 +150,5 @@ main() {
     look_after_tasks
   done
   say_goodbye
+  come_back
 }

@@ -158,9 +158,7 @@ slot_main() {
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
   shopt -s dotglob nullglob # in a sandbox, `*` is all that is in it
   set -m                    # every command in a process group of its own, which is what job control means here
-  # the main process decides; a caught signal is not passed on to tasks as ignored
-  trap : HUP INT USR1 USR2
-  trap 'leave "signal TERM"' TERM # SLURM sends it to us too, and our task may be the first to end of it
+  trap '' TERM HUP INT USR1 USR2 # the main process decides, and nothing that we do is cut short
   walk
   take_over
   while ((WATCHING)) && ! is_leaving; do

@@ -4,6 +4,7 @@
 # script (variables, functions, $$) can be seen from it.
 launch() {
   (
+    trap - TERM HUP INT USR1 USR2
     cd -- "$1" || exit 126
     if ((IS_DIRECT)); then
       shopt -u dotglob nullglob # as a fresh bash has it
@@ -15,7 +16,7 @@ launch() {
 }
 
 # await: wait for PID to end; set STATUS. What it left running is killed.
-# `wait` also returns, with a status over 128, when we get a signal and while the task is stopped.
+# `wait` also returns, with a status over 128, while the task is stopped.
 await() {
   wait "$PID"
   STATUS=$?
@@ -54,7 +55,7 @@ judge() {
     read -r what pid <"$RUN/kill.$SLOT"
   fi
   if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
-    sleep 1 # SLURM sends TERM to all of us at once: let the news arrive
+    sleep 1.5 # SLURM sends TERM to all of us at once: let the main process tell
   fi
   STATE=failed
   if [[ $pid == "$PID" && $what == timeout ]]; then

@@ -45,6 +45,8 @@ readonly BREAKER=20
 readonly BEAT_S=10 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
 readonly GRACE_S=5
+# on USR1, the word ahead of a time limit, they have so many
+readonly LAST_CALL_S=60
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
 # what each task is wrapped in

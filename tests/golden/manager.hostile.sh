@@ -49,6 +49,8 @@ readonly BREAKER=0
 readonly BEAT_S=10 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
 readonly GRACE_S=0
+# on USR1, the word ahead of a time limit, they have so many
+readonly LAST_CALL_S=60
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'

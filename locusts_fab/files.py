@@ -1,0 +1,229 @@
+"""The three ways files travel between this machine and an environment: linked, through a shared folder, over SSH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .collect import collect_from, wanted_files
+from .errors import TransferError
+from .layout import Environment
+from .stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from .config import Swarm
+    from .hosts import Carrier
+    from .layout import Results
+    from .ledger import Ledger
+    from .model import Chunk
+    from .progress import Screen, Silent
+    from .rows import PlannedTask
+
+#: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
+PULL_TASKS = 5_000
+
+
+class Files(Protocol):
+    """How files travel between this machine and an environment."""
+
+    def stage(
+        self,
+        swarm: Swarm,
+        tasks: Iterable[PlannedTask],
+        chunks: Iterable[Chunk],
+        scripts: Mapping[str, str],
+        screen: Screen | Silent,
+    ) -> None:
+        """Put the plan, the inputs, the shared files and the scripts in place.
+
+        :param scripts: by their paths in the environment.
+        :raises TransferError: something did not arrive; to stage again carries on.
+        """
+
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+        """Bring back what has ended since the last time.
+
+        :returns: the number of tasks.
+        :raises TransferError: something did not arrive; to collect again carries on.
+        """
+
+    def read(self, path: str) -> bytes | None:
+        """Read a file of the environment; None if it is not there."""
+
+    def forget(self) -> None:
+        """Remove what was planned and run; inputs and shared files stay, so that they need not travel again.
+
+        :raises TransferError: something of it is still there.
+        """
+
+    def remove(self) -> None:
+        """Remove the whole environment.
+
+        :raises TransferError: something of it is still there.
+        """
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """Files of an environment that is a folder of this machine, or a folder that this machine mounts.
+
+    :param environment: the environment as this machine sees it.
+    :param put: how inputs and shared files come there: by `put_link` where tasks see this machine's files as we do, by
+        `put_copy` where they do not.
+    """
+
+    environment: Environment
+    put: Callable[[str, str], None] = put_link
+
+    def stage(
+        self,
+        swarm: Swarm,
+        tasks: Iterable[PlannedTask],
+        chunks: Iterable[Chunk],
+        scripts: Mapping[str, str],
+        screen: Screen | Silent,
+    ) -> None:
+        """See `Files.stage`."""
+        chunks = list(chunks)
+        make_environment(self.environment)
+        stage_shared(swarm, self.environment, self.put)
+        with screen.step("staging", sum(chunk.size for chunk in chunks)) as progress:
+            stage_tasks(swarm, self.environment, tasks, chunks, progress.update, self.put)
+        try:
+            for path, text in scripts.items():
+                write_whole(Path(self.environment.absolute(path)), os.fsencode(text))
+        except OSError as error:
+            raise TransferError(
+                f"scripts cannot be written: {error}", hint="mend the cause and submit again"
+            ) from error
+
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+        """See `Files.collect`."""
+        outcomes = ledger.uncollected()
+        with screen.step("collecting", len(outcomes)) as progress:
+            collect_from(self.environment, ledger, outcomes, results, progress.update)
+        return len(outcomes)
+
+    def read(self, path: str) -> bytes | None:
+        """See `Files.read`."""
+        try:
+            return Path(self.environment.absolute(path)).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def forget(self) -> None:
+        """See `Files.forget`."""
+        for folder in ("exec", "work"):
+            remove_tree(Path(self.environment.absolute(folder)))
+
+    def remove(self) -> None:
+        """See `Files.remove`."""
+        remove_tree(Path(self.environment.root))
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Files of an environment on a host that is reached over SSH only.
+
+    :param host: the host.
+    :param environment: the environment there.
+    :param state_dir: a folder of this machine for what is on its way.
+    """
+
+    host: Carrier
+    environment: Environment
+    state_dir: Path
+
+    def stage(
+        self,
+        swarm: Swarm,
+        tasks: Iterable[PlannedTask],
+        chunks: Iterable[Chunk],
+        scripts: Mapping[str, str],
+        screen: Screen | Silent,
+    ) -> None:
+        """See `Files.stage`. Nothing is copied here first: a tree of links is laid out, and rsync follows them."""
+        with fresh_folder(self.state_dir, "stage-") as folder:
+            Reachable(Environment(str(folder))).stage(swarm, tasks, chunks, scripts, screen)
+            with screen.step("sending") as progress:
+                self.host.push(folder, self.environment.root, progress=progress.update_bytes)
+
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+        """See `Files.collect`. Everything is first brought to a folder of its own, and put in place from there."""
+        outcomes = ledger.uncollected()
+        for start in range(0, len(outcomes), PULL_TASKS):
+            batch = outcomes[start : start + PULL_TASKS]
+            with fresh_folder(self.state_dir, "incoming-") as folder:
+                names = [os.fsencode(name) for outcome in batch for name in wanted_files(outcome, self.environment)]
+                if names:
+                    with screen.step("fetching") as progress:
+                        self.host.pull(self.environment.root, names, folder, progress=progress.update_bytes)
+                with screen.step("collecting", len(outcomes)) as progress:
+                    collect_from(Environment(str(folder)), ledger, batch, results, progress.update)
+        return len(outcomes)
+
+    def read(self, path: str) -> bytes | None:
+        """See `Files.read`."""
+        result = self.host.run('[[ -e $1 ]] || exit 3\ncat -- "$1"', self.environment.absolute(path))
+        return result.stdout if result.exit_status == 0 else None
+
+    def forget(self) -> None:
+        """See `Files.forget`."""
+        self._remove(self.environment.absolute("exec"), self.environment.absolute("work"))
+
+    def remove(self) -> None:
+        """See `Files.remove`."""
+        self._remove(self.environment.root)
+
+    def _remove(self, *folders: str) -> None:
+        script = 'rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@"; }'
+        result = self.host.run(script, *folders)
+        if result.exit_status != 0:
+            raise TransferError(
+                f"{self.host.name}: {folders[0]} cannot be removed:\n{result.stderr.strip()}",
+                hint="see what still uses it there, then repeat this",
+                stderr=result.stderr,
+            )
+
+
+@contextmanager
+def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a new folder for our eyes only, and remove it afterwards, with those that killed commands left behind."""
+    for old in parent.glob(f"{prefix}*"):
+        remove_tree(old)
+    try:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    except OSError as error:
+        raise TransferError(f"no folder can be made in {parent}: {error.strerror}") from error
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, also where a task left folders in it that may not be written.
+
+    :raises TransferError: something of it cannot be removed.
+    """
+
+    def mend(_function: object, path: str, _error: object) -> None:
+        Path(path).parent.chmod(0o700)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            Path(path).chmod(0o700)
+            shutil.rmtree(path)
+        else:
+            Path(path).unlink(missing_ok=True)
+
+    try:
+        if folder.exists():
+            shutil.rmtree(folder, onerror=mend)
+    except OSError as error:
+        raise TransferError(f"{folder} cannot be removed: {error}", hint="see what still uses it") from error

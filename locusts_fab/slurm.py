@@ -1,0 +1,138 @@
+"""What is said to SLURM and what it answers: options, command text, parsers. Pure; `starters.py` says it.
+
+States are spelled as SLURM spells them. Seen with SLURM 22.05; the formats are those of `man squeue` and `man sbatch`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .model import JobStatus
+
+if TYPE_CHECKING:
+    from .settings import Slurm
+
+#: States in which a job will run, runs, or is just ending.
+ACTIVE = frozenset(
+    {
+        "PENDING",
+        "CONFIGURING",
+        "RUNNING",
+        "COMPLETING",
+        "SUSPENDED",
+        "STOPPED",
+        "REQUEUED",
+        "REQUEUE_HOLD",
+        "REQUEUE_FED",
+        "RESIZING",
+        "SIGNALING",
+        "SPECIAL_EXIT",
+        "STAGE_OUT",
+        "RESV_DEL_HOLD",
+        "PREEMPTED",
+    }
+)
+#: The fields that squeue is asked for; the reason comes last, for it is free text.
+SQUEUE_FORMAT = "%i|%F|%K|%T|%N|%r"
+#: Before its time limit, a manager is told so many seconds ahead, or a quarter of the limit if that is less.
+WARNING_S = 120
+_LEAST_WARNING_S = 15
+#: The most that SLURM needs, after it was told to end a job, before it kills what is left (KillWait's default).
+KILL_WAIT_S = 30
+
+_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?")
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]*&|()!-]+")
+
+
+def directives(slurm: Slurm) -> list[str]:
+    """Write the keys of `[targets.X.slurm]` as options of sbatch, for `#SBATCH` lines.
+
+    :returns: such as `--partition=short`; values with blanks or quotes are quoted as sbatch reads them.
+    """
+    lines = []
+    for name in type(slurm).model_fields:
+        value = getattr(slurm, name)
+        if name == "extra" or value is None or value is False:
+            continue
+        option = "--" + name.replace("_", "-")
+        lines.append(option if value is True else f"{option}={_quoted(str(value))}")
+    return [*lines, *slurm.extra]
+
+
+def _quoted(value: str) -> str:
+    """Quote a value as sbatch reads a #SBATCH line: in double quotes, in which a backslash guards the next character."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def parse_time_s(text: str) -> int | None:
+    """Read a time limit as sbatch does: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; None if it is no such time."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        return None
+    parts = found.group("days", "first", "second", "third")
+    parts = found.group("days", "first", "second", "third")
+    days, first, second, third = (int(part) if part else None for part in parts)
+    if days is not None:
+        return ((days * 24 + (first or 0)) * 60 + (second or 0)) * 60 + (third or 0)
+    if third is not None:
+        return ((first or 0) * 60 + (second or 0)) * 60 + third
+    return (first or 0) * 60 + (second or 0)
+
+
+def warning_s(time: str | None) -> int:
+    """Tell how long before its time limit a manager shall be told.
+
+    :param time: the limit as the config has it; without one the partition's holds, which is hours.
+    """
+    limit_s = parse_time_s(time) if time else None
+    if not limit_s:
+        return WARNING_S
+    return max(_LEAST_WARNING_S, min(WARNING_S, limit_s // 4))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What squeue said of our jobs.
+
+    :param answered: it could be asked at all; if not, nothing is known, and nothing follows.
+    :param complaint: what it said instead.
+    """
+
+    jobs: list[JobStatus]
+    answered: bool
+    complaint: str = ""
+
+    @property
+    def has_active(self) -> bool:
+        """Some job waits, runs, or is just ending."""
+        return any(job.state in ACTIVE for job in self.jobs)
+
+
+def parse_squeue(status: int, stdout: str, stderr: str) -> Queue:
+    """Read what `squeue -h -r -t all -o FORMAT` answered.
+
+    A job that it does not know any more is an answer: it is over. Any other failure is none.
+    """
+    jobs = []
+    for line in stdout.splitlines():
+        fields = line.split("|", 5)
+        if len(fields) == 6:  # noqa: PLR2004 - the fields of SQUEUE_FORMAT
+            jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), fields[5].strip()))
+    known = status == 0 or "Invalid job id" in stderr
+    return Queue(jobs, known, "" if known else (stderr.strip().splitlines() or [f"exit code {status}"])[-1])
+
+
+def parse_job_id(stdout: str) -> str | None:
+    """Read the job id from `sbatch --parsable`: `123` or `123;cluster`; None if there is none.
+
+    Sites wrap sbatch and print more; the last line that is an id counts.
+    """
+    for line in reversed(stdout.splitlines()):
+        found = re.fullmatch(r"([0-9]+)(;\S*)?", line.strip())
+        if found:
+            return found[1]
+    return None

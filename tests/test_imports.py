@@ -1,0 +1,137 @@
+"""The house: which room may use which. Imports go downward only, and what is slow to load is loaded late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "locusts_fab"
+
+#: The rooms, the highest first. A room imports only from levels below its own, never from beside or above.
+LEVELS = (
+    # what a person starts
+    "__main__ __init__",
+    "program",
+    "commands",
+    # what can be done with a swarm
+    "operations",
+    "submit",
+    "session",
+    # where it runs: how commands travel, how files travel, who starts managers
+    "site",
+    "files",
+    "collect",
+    "stage",
+    # what the config means
+    "plan",
+    "sources",
+    "handles",
+    "bash_lexer",
+    "bash_cursor",
+    # the parts of a site, what is known of a swarm, and what people see of it
+    "remote slurm_starter filetree",
+    "relay login starters poll progress reference",
+    "ledger tables config",
+    "rows slurm settings known_hosts",
+    # nouns, names and rules; they do nothing by themselves
+    "quoting records layout hosts lock render rsync selection values wildcards handover",
+    "model errors",
+)
+LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}
+
+#: Who may import what is not in the standard library.
+VISITORS = {
+    "fabric": {"remote", "relay", "login", "known_hosts"},
+    "paramiko": {"remote", "relay", "login", "known_hosts"},
+    "jinja2": {"render"},
+    "pydantic": {"config", "settings", "values", "reference"},
+    "tomli": {"config"},
+    "rich": {"progress", "tables", "commands"},
+    "invoke": {"program", "commands"},
+}
+
+
+def room_names() -> list[str]:
+    return sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Give every statement below a node that runs at some time: not what stands under `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+        yield from statements(child)
+
+
+def imports(room: str) -> tuple[set[str], set[str]]:
+    """List what a room imports, at once or late: other rooms, and packages of others."""
+    rooms, packages = set(), set()
+    for statement in statements(ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.ImportFrom):
+            names = [alias.name for alias in statement.names]
+            if statement.level:
+                rooms.update([statement.module] if statement.module else names)
+            else:
+                packages.add(str(statement.module).split(".")[0])
+        elif isinstance(statement, ast.Import):
+            packages.update(alias.name.split(".")[0] for alias in statement.names)
+    return rooms, packages
+
+
+def test_every_room_has_its_level() -> None:
+    assert sorted(LEVEL) == room_names()
+    assert sum(len(line.split()) for line in LEVELS) == len(LEVEL)
+
+
+@pytest.mark.parametrize("room", room_names())
+def test_imports_go_downward_only(room: str) -> None:
+    rooms, packages = imports(room)
+    assert "locusts_fab" not in packages  # rooms are imported with a dot, so that the above can be checked
+    assert {other for other in rooms if LEVEL[other] >= LEVEL[room]} == set()
+
+
+@pytest.mark.parametrize("room", ["model", "errors", "handover"])
+def test_the_lowest_rooms_import_nothing_of_ours(room: str) -> None:
+    assert imports(room)[0] == set()
+
+
+@pytest.mark.parametrize("room", room_names())
+def test_each_package_of_others_has_few_users(room: str) -> None:
+    _, packages = imports(room)
+    foreign = packages - sys.stdlib_module_names
+    assert {package for package in foreign if room not in VISITORS.get(package, set())} == set()
+
+
+def test_the_package_itself_loads_only_errors() -> None:
+    """Every import of a room runs it first; the rest it loads when it is asked for."""
+    assert imports("__init__")[0] == {"errors"}
+
+
+@pytest.mark.parametrize("room", [room for room in room_names() if room != "__init__"])
+def test_no_room_is_imported_by_a_name_that_is_put_together(room: str) -> None:
+    assert "import_module" not in (PACKAGE / f"{room}.py").read_text(encoding="utf-8")
+
+
+LOADED = "; print(*sorted({name.split('.')[0] for name in sys.modules}), *sorted(sys.modules))"
+
+
+@pytest.mark.parametrize("code", ["import locusts_fab", "import locusts_fab; locusts_fab.collection"])
+def test_to_list_the_commands_loads_nothing_heavy(code: str) -> None:
+    command = [sys.executable, "-c", f"import sys; {code}{LOADED}"]
+    shown = subprocess.run(command, cwd=REPOSITORY, check=True, timeout=60, stdout=subprocess.PIPE).stdout
+    loaded = set(shown.decode().split())
+    assert "locusts_fab" in loaded
+    assert loaded & {"fabric", "paramiko", "jinja2", "rich", "pydantic", "tomli", "sqlite3"} == set()
+    ours = {name.partition(".")[2] for name in loaded if name.startswith("locusts_fab.")}
+    assert ours <= {"errors", "commands"}

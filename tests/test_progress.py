@@ -1,0 +1,236 @@
+"""What people see: lines where there is no terminal, bars where there is one, and no name that can spoil either."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from locusts_fab import progress as room
+from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
+from locusts_fab.progress import Screen, Silent, duration, printable, summary
+from locusts_fab.tables import status_panel
+
+
+def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
+    return Status("pairs", "here", state, counts, 0, **more)  # type: ignore[arg-type]
+
+
+HALF = Counts(total=10, pending=4, running=1, done=4, failed=1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Words
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (status_of(Counts(3, 3, 0, 0, 0), SwarmState.PLANNED), "pairs on here: planned, 0 of 3 done"),
+        (status_of(Counts(3, 0, 0, 3, 0), SwarmState.FINISHED), "pairs on here: finished, 3 of 3 done"),
+        (status_of(HALF), "pairs on here: running, 4 of 10 done, 1 failed, 1 running, 4 waiting"),
+        (
+            status_of(HALF, eta_s=90.0),
+            "pairs on here: running, 4 of 10 done, 1 failed, 1 running, 4 waiting, about 90 s left",
+        ),
+    ],
+)
+def test_a_status_in_a_line(status: Status, line: str) -> None:
+    assert summary(status) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.4, "0 s"),
+        (45, "45 s"),
+        (119, "119 s"),
+        (119.7, "2 min"),
+        (120, "2 min"),
+        (3600, "60 min"),
+        (7199, "119 min"),
+        (7200, "2 h 0 min"),
+        (12_000, "3 h 20 min"),
+        (100_000, "27 h 46 min"),
+    ],
+)
+def test_a_time_as_people_say_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_text_can_be_shown(text: str) -> None:
+    shown = printable(text)
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    shown.encode()  # no bytes that are no text
+    if all(char.isprintable() for char in text):
+        assert shown == text
+
+
+def test_what_cannot_be_shown_becomes_an_escape() -> None:
+    assert printable("a\x1b[31mb\tc\udcff\nd") == "a\\x1b[31mb\\tc\\udcff\nd"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["HLA:A:2", "a:key:b", "[red]x[/red]", "[/]", "12 'x' http://a.b", "x" * 500, "a\\[b]", "{task}", "~/x"],
+)
+def test_a_note_shows_text_as_it_is(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    Screen().note(text)
+    captured = capsys.readouterr()
+    assert captured.err == f"{text}\n"
+    assert captured.out == ""
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give progress a clock of our own: a list of one time."""
+    now = [1000.0]
+    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_a_long_step_prints_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = set_clock(monkeypatch)
+    with Screen().step("staging", 1000) as progress:
+        for second in range(25):
+            now[0] = 1000.0 + second
+            progress.update(second)
+    assert capsys.readouterr().err.splitlines() == [f"staging: {second} of 1000" for second in (2, 12, 22)]
+
+
+def test_a_short_step_prints_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    set_clock(monkeypatch)
+    with Screen().step("staging") as progress:
+        progress.update(1)
+        progress.update(2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_watching_prints_a_line_when_something_has_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = set_clock(monkeypatch)
+    with Screen().watching() as show:
+        for second in range(25):
+            now[0] = 1000.0 + second
+            show(status_of(Counts(100, 100 - second, 0, second, 0)))
+        now[0] += 100
+        show(status_of(Counts(100, 0, 0, 100, 0), SwarmState.FINISHED))  # the command itself tells how it ended
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("running, ")[2] for line in lines] == [
+        "0 of 100 done",
+        "10 of 100 done, 90 waiting",
+        "20 of 100 done, 80 waiting",
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A terminal
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None, legacy_windows=False)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("total", [10, None])
+def test_a_bar(total: int | None) -> None:
+    console = terminal()
+    with Screen(console).step("staging", total) as progress:
+        progress.update(3)
+        progress.update(10)
+    assert "staging" in printed(console)
+
+
+def test_watching_on_a_terminal() -> None:
+    console = terminal()
+    with Screen(console).watching() as show:
+        show(status_of(HALF))
+    assert "4 of 10 done" in printed(console)
+
+
+def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    silent = Silent()
+    silent.note("x")
+    with silent.step("staging", 10) as progress, silent.watching() as show:
+        progress.update(3)
+        show(status_of(HALF))
+    assert capsys.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables
+
+
+def panel(status: Status) -> str:
+    console = terminal()
+    console.print(status_panel(status))
+    return printed(console)
+
+
+@pytest.mark.parametrize("state", list(SwarmState))
+def test_every_state_can_be_shown(state: SwarmState) -> None:
+    assert f"pairs on here: {state.value}" in panel(status_of(HALF, state, started=0.0))
+    assert f"pairs on here: {state.value}" in panel(status_of(Counts(0, 0, 0, 0, 0), state))
+
+
+def test_managers_jobs_and_notes_are_shown() -> None:
+    shown = panel(
+        status_of(
+            HALF,
+            managers=[ManagerStatus("1-0", "node7", ManagerState.ALIVE, 16, 123, 4)],
+            jobs=[JobStatus("99_0", "PENDING", "Resources")],
+            notes=["the config has changed"],
+        )
+    )
+    for word in ("1-0", "node7", "alive", "16", "123", "99_0", "PENDING", "Resources", "the config has changed"):
+        assert word in shown
+
+
+def test_of_many_managers_some_are_shown() -> None:
+    managers = [ManagerStatus(f"1-{number}", "node", ManagerState.ALIVE, 1, 0, 0) for number in range(100)]
+    jobs = [JobStatus(f"9_{number}", "RUNNING", "") for number in range(100)]
+    shown = panel(status_of(HALF, managers=managers, jobs=jobs))
+    assert shown.count("and 92 more") == 2
+
+
+@pytest.mark.parametrize("text", ["[red]x", "[/]", "[/red]", "a:key:b", "99_[0-3%2]", "[bold]"])
+def test_what_the_target_says_is_shown_as_it_is(text: str) -> None:
+    shown = panel(
+        status_of(
+            HALF,
+            managers=[ManagerStatus("1-0", text, ManagerState.ALIVE, 1, 0, 0)],
+            jobs=[JobStatus("9", "PENDING", text)],
+            notes=[text],
+        )
+    )
+    assert shown.count(text) == 3
+
+
+def test_what_the_target_says_cannot_steer_the_terminal() -> None:
+    text = "x\x1b]0;title\x07\x1b[2J"
+    shown = panel(
+        status_of(
+            HALF,
+            managers=[ManagerStatus("1-0", text, ManagerState.ALIVE, 1, 0, 0)],
+            jobs=[JobStatus("9", "PENDING", text)],
+            notes=[text],
+        )
+    )
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
