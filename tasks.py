@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -12,19 +14,21 @@ import locusts_fab
 if TYPE_CHECKING:
     from invoke.context import Context
 
+#: The Python that we run under; the virtual environment need not be active.
+PYTHON = shlex.quote(sys.executable)
+
 
 @task
 def lint(c: Context) -> None:
     """Check the style and the types of the Python sources; the tests check the bash."""
-    c.run("ruff format --check .")
-    c.run("ruff check .")
-    c.run("mypy")
+    for words in ("ruff format --check .", "ruff check .", "mypy"):
+        c.run(f"{PYTHON} -m {words}")
 
 
 @task(pre=[lint])
 def test(c: Context) -> None:
     """Check everything: style, types, and all the tests."""
-    c.run("python -m pytest")
+    c.run(f"{PYTHON} -m pytest")
 
 
 dev = Collection("dev")

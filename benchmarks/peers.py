@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import locusts_fab
 from locusts_fab.layout import Environment, Results, manager_id
-from locusts_fab.ledger import PlannedTask
+from locusts_fab.rows import PlannedTask
 from locusts_fab.plan import make_chunks, make_plan
 from locusts_fab.stage import make_environment, stage_tasks, write_whole
-from locusts_fab.submit import render_scripts
+from locusts_fab.submitting import render_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .config import Swarm, load
     from .operations import attach, clean, collect, logs, status, watch
-    from .submit import cancel, retry, submit
+    from .submitting import cancel, retry, submit
 
     collection: Collection
 
@@ -67,8 +67,9 @@ _HOMES = {
     "logs": "operations",
     "status": "operations",
     "watch": "operations",
-    "cancel": "submit",
-    "retry": "submit",
+    "cancel": "submitting",
+    "retry": "submitting",
+    "submit": "submitting",
 }
 
 

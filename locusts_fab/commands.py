@@ -108,7 +108,7 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
     """
     from .errors import StateError  # noqa: PLC0415 - see the module's docstring
     from .operations import collect, watch  # noqa: PLC0415 - the same
-    from .submit import submit  # noqa: PLC0415 - the same
+    from .submitting import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
     _tell_submitted(submit(chosen, connection, screen=screen))
@@ -140,8 +140,8 @@ def submit(
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
-    from .submit import preview  # noqa: PLC0415 - see the module's docstring
-    from .submit import submit as operation  # noqa: PLC0415 - the same
+    from .submitting import preview  # noqa: PLC0415 - see the module's docstring
+    from .submitting import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     if dry_run:
@@ -258,7 +258,7 @@ def _tell_collected(collected: Any) -> ExitStatus:
 @command()
 def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
-    from .submit import retry as operation  # noqa: PLC0415 - see the module's docstring
+    from .submitting import retry as operation  # noqa: PLC0415 - see the module's docstring
 
     _tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
     return ExitStatus.DONE
@@ -267,7 +267,7 @@ def retry(c: Context, swarm: str | None = None, target: str | None = None, confi
 @command()
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
-    from .submit import cancel as operation  # noqa: PLC0415 - see the module's docstring
+    from .submitting import cancel as operation  # noqa: PLC0415 - see the module's docstring
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())

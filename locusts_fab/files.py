@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from .collect import collect_from, wanted_files
+from .collecting import collect_from, wanted_files
 from .errors import TransferError
 from .layout import Environment
 from .stage import make_environment, put_link, stage_shared, stage_tasks, write_whole

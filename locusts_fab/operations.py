@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .collect import describe, find_lost, write_tables
+from .collecting import describe, find_lost, write_tables
 from .errors import StateError
 from .layout import Environment, Results
 from .model import Counts, Status, SwarmState
@@ -15,7 +15,7 @@ from .progress import Silent
 from .records import unescape
 from .rows import PlannedTask
 from .session import opened
-from .submit import stop_managers
+from .submitting import stop_managers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

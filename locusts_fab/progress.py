@@ -157,7 +157,7 @@ def summary(status: Status) -> str:
         parts.append(f"{tasks.failed} failed")
     if tasks.running:
         parts.append(f"{tasks.running} running")
-    if tasks.pending and tasks.ended:
+    if tasks.pending and status.started is not None:
         parts.append(f"{tasks.pending} waiting")
     if status.eta_s is not None:
         parts.append(f"about {duration(status.eta_s)} left")

@@ -141,12 +141,12 @@ _READERS: dict[str, Callable[..., Record | None]] = {
 
 
 def escape(field: str) -> str:
-    r"""Write a field of a tab-separated line: backslash, tab and newline become `\\`, `\t`, `\n`, nothing else."""
-    if "\\" in field or "\t" in field or "\n" in field:
-        return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-    return field
+    r"""Write a field of a tab-separated line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`."""
+    return field.translate(_ESCAPES) if _ODD.search(field) else field
 
 
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_ODD = re.compile(r"[\\\t\n\r]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -154,7 +154,7 @@ def unescape(field: str) -> str:
     """Read a field that `escape` wrote."""
     if "\\" not in field:
         return field
-    return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n"}.get(match[1], match[1]), field)
+    return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), field)
 
 
 def join_fields(fields: Iterable[str]) -> str:

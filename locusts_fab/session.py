@@ -49,6 +49,9 @@ class Session:
             news = poll(self.site.host, self.ledger, self.site.environment.root)
             for manager in gone:
                 self.ledger.set_manager(manager, ManagerState.LEFT, "its process was killed")
+        if not news.reached:
+            for lively in self.lively_managers():
+                self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed")
         return news.reached
 
     def lively_managers(self) -> list[ManagerStatus]:

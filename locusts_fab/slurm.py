@@ -62,7 +62,7 @@ def directives(slurm: Slurm) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """Quote a value as sbatch reads a #SBATCH line: in double quotes, in which a backslash guards the next character."""
+    """Quote a value as sbatch reads it: in double quotes, in which a backslash guards the next character."""
     if _PLAIN.fullmatch(value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

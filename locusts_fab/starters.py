@@ -37,10 +37,10 @@ exit 4
 
 # $1 the environment; then the submissions that shall take no more tasks.
 FENCE = r"""
-cd -- "$1" 2>/dev/null || exit 0
+cd -- "$1/exec" 2>/dev/null || exit 0
 shift
 for submission in "$@"; do
-  : >"exec/stop.$submission" || exit 1
+  : >"stop.$submission" || exit 1
 done
 """
 
@@ -80,8 +80,10 @@ for id in "$@"; do
     fi
   done 2>/dev/null
   ((${#tasks[@]} > 0)) && kill -KILL "${tasks[@]}" 2>/dev/null
+  read -r run <"exec/beats/$id.run"
+  [[ $run == */locusts.?????? && -O $run ]] && rm -rf -- "$run"
   : >"exec/beats/$id.end"
-done
+done 2>/dev/null
 exit 0
 """
 

@@ -61,8 +61,10 @@ def _inner_path(text: str) -> str:
 
 
 def _shared_path(text: str) -> str:
-    """Refuse a path that names no file; an absolute one may lead anywhere."""
-    return _filled(text) if text.startswith(("/", "~")) else _downward(_filled(text))
+    """Refuse a path that names no file; it may lead anywhere, for it is only read."""
+    if text.rstrip("/").rpartition("/")[2] in {"", ".", ".."}:
+        raise ValueError("names no file")
+    return _filled(text)
 
 
 def _downward(text: str) -> str:

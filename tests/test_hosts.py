@@ -136,7 +136,7 @@ def test_noise_of_start_up_files_is_taken_off() -> None:
     assert (result.exit_status, result.stdout, result.stderr) == (5, b"a b\n", "motd")
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.binary(max_size=20), st.integers(0, 255))
 def test_output_that_was_cut_anywhere_is_an_error(body: bytes, status: int) -> None:
     whole = b"--locusts-begin--\n" + body + b"\n--locusts-end-- %d\n" % status

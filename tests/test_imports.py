@@ -24,12 +24,12 @@ LEVELS = (
     "commands",
     # what can be done with a swarm
     "operations",
-    "submit",
+    "submitting",
     "session",
     # where it runs: how commands travel, how files travel, who starts managers
     "site",
     "files",
-    "collect",
+    "collecting",
     "stage",
     # what the config means
     "plan",

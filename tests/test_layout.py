@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.layout import BATCH_ABOVE, Environment, Results, manager_id, why_id_is_unusable
@@ -35,6 +35,7 @@ def test_every_file_lies_in_a_folder_that_is_made() -> None:
         assert "/" not in folder or str(Path(folder).parent) in Environment.FOLDERS[:index]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**4), st.integers(1, 20), st.integers(1, 10**4), st.integers(1, 20))
 def test_no_two_attempts_share_a_sandbox(task: int, attempt: int, other_task: int, other_attempt: int) -> None:
     environment = Environment("/e")
@@ -103,6 +104,7 @@ def test_ids_that_can_be(task_id: str) -> None:
     assert why_id_is_unusable(task_id) is None
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=300))
 def test_an_id_that_is_allowed_makes_names_that_are_free(task_id: str) -> None:
     if why_id_is_unusable(task_id) is None:

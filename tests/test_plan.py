@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.config import Swarm
@@ -239,6 +239,7 @@ def test_in_folders_of_their_own_outputs_may_have_any_name(tmp_path: Path) -> No
 # Chunks
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100_000), st.integers(1, 10_000))
 def test_chunks_hold_every_task_and_fall_to_one(tasks: int, slots: int) -> None:
     sizes = chunk_sizes(tasks, slots)

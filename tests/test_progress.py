@@ -6,7 +6,7 @@ import io
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -32,9 +32,9 @@ HALF = Counts(total=10, pending=4, running=1, done=4, failed=1)
     [
         (status_of(Counts(3, 3, 0, 0, 0), SwarmState.PLANNED), "pairs on here: planned, 0 of 3 done"),
         (status_of(Counts(3, 0, 0, 3, 0), SwarmState.FINISHED), "pairs on here: finished, 3 of 3 done"),
-        (status_of(HALF), "pairs on here: running, 4 of 10 done, 1 failed, 1 running, 4 waiting"),
+        (status_of(HALF, started=5.0), "pairs on here: running, 4 of 10 done, 1 failed, 1 running, 4 waiting"),
         (
-            status_of(HALF, eta_s=90.0),
+            status_of(HALF, started=5.0, eta_s=90.0),
             "pairs on here: running, 4 of 10 done, 1 failed, 1 running, 4 waiting, about 90 s left",
         ),
     ],
@@ -63,6 +63,7 @@ def test_a_time_as_people_say_it(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_any_text_can_be_shown(text: str) -> None:
     shown = printable(text)
@@ -124,12 +125,12 @@ def test_watching_prints_a_line_when_something_has_changed(
     with Screen().watching() as show:
         for second in range(25):
             now[0] = 1000.0 + second
-            show(status_of(Counts(100, 100 - second, 0, second, 0)))
+            show(status_of(Counts(100, 100 - second, 0, second, 0), started=5.0))
         now[0] += 100
         show(status_of(Counts(100, 0, 0, 100, 0), SwarmState.FINISHED))  # the command itself tells how it ended
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("running, ")[2] for line in lines] == [
-        "0 of 100 done",
+        "0 of 100 done, 100 waiting",
         "10 of 100 done, 90 waiting",
         "20 of 100 done, 80 waiting",
     ]

@@ -68,6 +68,7 @@ def written(record: Record) -> bytes:
     return os.fsencode("\t".join(fields) + "\t.\n")
 
 
+@settings(deadline=None)
 @given(st.lists(records, max_size=6), st.data())
 def test_a_stream_cut_at_any_byte_gives_exactly_the_whole_records(stream: list[Record], data: st.DataObject) -> None:
     lines = [written(record) for record in stream]
@@ -82,6 +83,7 @@ def test_a_stream_cut_at_any_byte_gives_exactly_the_whole_records(stream: list[R
     assert read + read_later == len(whole)
 
 
+@settings(deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.data())
 def test_garbage_lines_between_records_are_passed_over(stream: list[Record], data: st.DataObject) -> None:
     lines = []
@@ -93,6 +95,7 @@ def test_garbage_lines_between_records_are_passed_over(stream: list[Record], dat
     assert parse_records(whole) == (stream, len(whole))
 
 
+@settings(deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.data())
 def test_a_torn_line_alone_on_its_line_is_passed_over(stream: list[Record], data: st.DataObject) -> None:
     lines = []
@@ -180,14 +183,17 @@ any_text = st.text(st.characters(codec=None))  # surrogates included
 telling_text = st.one_of(any_text, st.text("\\tn\t\n\r. 0c"))
 
 
+@settings(deadline=None)
 @given(telling_text)
 def test_unescape_undoes_escape(text: str) -> None:
     escaped = escape(text)
     assert "\t" not in escaped
     assert "\n" not in escaped
+    assert "\r" not in escaped  # it ends a line too, for many who read tables
     assert unescape(escaped) == text
 
 
+@settings(deadline=None)
 @given(st.lists(telling_text, max_size=5).filter(lambda fields: fields != [""]))
 def test_split_undoes_join(fields: list[str]) -> None:
     line = join_fields(fields)
@@ -200,7 +206,7 @@ def test_no_fields_and_one_empty_field_are_written_alike() -> None:
     assert split_fields("") == []
 
 
-@pytest.mark.parametrize("plain", ["", "a b", "'", '"', "$(x)", "<id>", "\r", "\x1b[0m", "\udcff", "é"])
+@pytest.mark.parametrize("plain", ["", "a b", "'", '"', "$(x)", "<id>", "\x1b[0m", "\udcff", "é"])
 def test_what_needs_no_escape_stays_as_it_is(plain: str) -> None:
     assert escape(plain) == plain
 

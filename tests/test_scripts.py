@@ -44,6 +44,9 @@ MANAGERS: dict[str, dict[str, Any]] = {
         "program": "python3",
         "retries": 2,
         "timeout_us": 600_000_000,
+        "timeout_text": "10m",
+        "timeout_text": "600 s",
+        "last_call_s": 90,
         "keep": "all",
         "breaker": 20,
         "grace_s": 5,
@@ -117,10 +120,9 @@ def embedded() -> dict[str, str]:
     found = {}
     for path in Path(locusts_fab.__file__).parent.glob("*.py"):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-                name, value = ast.unparse(node.targets[0]), node.value.value
-                if isinstance(value, str) and value.startswith("\n"):
-                    found[f"{path.stem}.{name}"] = value
+            for part in ast.walk(node) if isinstance(node, ast.Assign) else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.startswith("\n"):
+                    found[f"{path.stem}.{ast.unparse(node.targets[0])}"] = part.value
     return {name: value for name, value in found.items() if name not in OTHER_LANGUAGES}
 
 

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.config import Swarm
@@ -127,6 +127,7 @@ def test_no_folder(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(10**12), 10**15), unique=True))
 def test_ids_sort_as_numbers(numbers: list[int]) -> None:
     assert sort_ids([str(number) for number in numbers]) == [str(number) for number in sorted(numbers)]

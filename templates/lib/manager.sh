@@ -126,6 +126,7 @@ main() {
   readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
   readonly RUN
+  printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
   trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT
   trap 'on_signal TERM "$GRACE_S"' TERM
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1

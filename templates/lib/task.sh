@@ -59,7 +59,7 @@ judge() {
   fi
   STATE=failed
   if [[ $pid == "$PID" && $what == timeout ]]; then
-    REASON=timeout
+    REASON="timeout after $TIMEOUT_TEXT"
   elif [[ $pid == "$PID" ]] || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
   elif ((STATUS > 128 && STATUS < 193)); then

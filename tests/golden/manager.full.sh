@@ -14,7 +14,6 @@
 
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
-umask 077    # what tasks make is for their owner alone
 
 # what the config gives the tasks as `env`
 export GREETING='it'"'"'s me'
@@ -35,8 +34,8 @@ readonly HAS_INPUTS=0
 readonly PROGRAM=python3
 # further attempts after a failure
 readonly RETRIES=2
-# time for one attempt, in microseconds; 0: no limit
-readonly TIMEOUT_US=600000000
+# time for one attempt, in microseconds and in words; 0: no limit
+readonly TIMEOUT_US=600000000 TIMEOUT_TEXT='600 s'
 # whose sandboxes stay: none, failed, all
 readonly KEEP=all
 # stop if the first so many tasks all fail at once; 0: never
@@ -46,7 +45,7 @@ readonly BEAT_S=10 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
 readonly GRACE_S=5
 # on USR1, the word ahead of a time limit, they have so many
-readonly LAST_CALL_S=60
+readonly LAST_CALL_S=90
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
 # what each task is wrapped in

@@ -14,7 +14,6 @@
 
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
-umask 077    # what tasks make is for their owner alone
 
 # …the whole of templates/lib/environment.sh…
 
@@ -31,8 +30,8 @@ readonly HAS_INPUTS=1
 readonly PROGRAM=''
 # further attempts after a failure
 readonly RETRIES=0
-# time for one attempt, in microseconds; 0: no limit
-readonly TIMEOUT_US=0
+# time for one attempt, in microseconds and in words; 0: no limit
+readonly TIMEOUT_US=0 TIMEOUT_TEXT='0 s'
 # whose sandboxes stay: none, failed, all
 readonly KEEP=failed
 # stop if the first so many tasks all fail at once; 0: never

@@ -71,6 +71,7 @@ def submit(
     screen = screen or Silent()
     with opened(swarm, connection, create=True) as session:
         if redo:
+            _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
             _forget(session, screen)
         session.poll()
         live = session.live_submission()
@@ -162,6 +163,7 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
         "program": plan.program,
         "retries": settings.retries,
         "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
+        "timeout_text": f"{settings.timeout_s or 0:g} s",
         "keep": settings.keep,
         "breaker": settings.breaker,
         "beat_s": BEAT_S,

@@ -206,7 +206,7 @@ def remove(path: Path) -> None:
 def write_tables(ledger: Ledger, results: Results) -> None:
     r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
 
-    Fields hold no tab and no newline: backslash, tab and newline are written as `\\`, `\t`, `\n`.
+    Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
     :raises TransferError: they cannot be written.
     """
@@ -250,8 +250,6 @@ def describe(outcome: Outcome) -> str:
     if not outcome.has_ended:
         return outcome.reason or "not started"
     absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if found == "0"]
-    if outcome.reason == "timeout" and outcome.seconds is not None:
-        return f"timeout after {outcome.seconds:.0f} s"
     if outcome.reason == "missing output":
         return f"missing output: {', '.join(absent)}"
     return outcome.reason

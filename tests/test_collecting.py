@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.collect import bring, collect_from, describe, find_lost, last_line, remove, wanted_files, write_tables
+from locusts_fab.collecting import (
+    bring,
+    collect_from,
+    describe,
+    find_lost,
+    last_line,
+    remove,
+    wanted_files,
+    write_tables,
+)
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.ledger import Ledger
