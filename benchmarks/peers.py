@@ -241,7 +241,7 @@ class Xargs(Peer):
 
     def run(self, folder: Path, tasks: int) -> None:
         """Hand it the names of the folders; bash itself becomes `cat`, which is the cheapest way to write it."""
-        script = 'cd "work/$1" && exec cat in.txt >out.txt 2>"../$1.log"'
+        script = 'cd "work/$1" && cat in.txt >out.txt 2>"../$1.log"'
         _start(["xargs", "-P", str(SLOTS), "-n", "1", "bash", "-c", script, "task"], folder, _lines(tasks))
 
 

@@ -47,18 +47,25 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     root = f"{results.outdir}/"
     for outcome in outcomes:
         if outcome.has_ended and outcome.place:
-            present = zip(outcome.outputs, outcome.found, strict=False)
-            names = [f"{outcome.place}/{name}" for name, found in present if found == "1"]
+            names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found == "1"]
             if outcome.printed:
                 names.append(results.log(outcome.id))
             if not all(os.path.lexists(root + name) for name in names):
                 yield outcome.number
 
 
-def wanted_files(outcome: Outcome, environment: Environment) -> Iterator[str]:
+def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, str]]:
+    """List a task's designated outputs, each with a `1` if it was there when the task ended.
+
+    In a custom environment it is empty: there outputs are part of the tree, and come back with it.
+    """
+    return [] if results.tree_dir is not None else list(zip(outcome.outputs, outcome.found, strict=False))
+
+
+def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[str]:
     """Name what of a task is to be brought, relative to the environment."""
     sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
-    for name, found in zip(outcome.outputs, outcome.found, strict=False):
+    for name, found in outputs_to_bring(outcome, results):
         if found == "1":
             yield f"{sandbox}/{name}"
     if outcome.printed:
@@ -104,7 +111,7 @@ def _collect_task(
     """
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
     folder = f"{results.outdir}/{place}"
-    for name, found in zip(outcome.outputs, outcome.found, strict=False):
+    for name, found in outputs_to_bring(outcome, results):
         if found == "1":
             try:
                 bring(f"{sandbox}/{name}", f"{folder}/{name}")
@@ -215,7 +222,7 @@ def write_tables(ledger: Ledger, results: Results) -> None:
     outputs = ["task\toutput\tstatus\tpath\n"]
     for outcome in ledger.outcomes():
         tasks.append(_task_row(outcome, results))
-        outputs.extend(_output_rows(outcome, troubles))
+        outputs.extend(_output_rows(outcome, troubles, results))
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
         for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
@@ -268,12 +275,13 @@ def last_line(log: Path) -> str:
     return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
 
 
-def _output_rows(outcome: Outcome, troubles: dict[tuple[int, str], str]) -> Iterator[str]:
+def _output_rows(outcome: Outcome, troubles: dict[tuple[int, str], str], results: Results) -> Iterator[str]:
+    place = outcome.place if results.tree_dir is None else results.tree_dir
     found = outcome.found if outcome.has_ended and outcome.place else ""
     for name, there in zip(outcome.outputs, found.ljust(len(outcome.outputs), "0"), strict=True):
         status, path = "missing", ""
         if (outcome.number, name) in troubles:
             status = "error"
         elif there == "1":
-            status, path = "present", name if outcome.place == "." else f"{outcome.place}/{name}"
+            status, path = "present", name if place == "." else f"{place}/{name}"
         yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"

@@ -171,6 +171,8 @@ def _show_preview(swarm: Swarm, plan: Any) -> None:
     print(f"results:     {swarm.outdir}")  # noqa: T201 - the answer
     for warning in plan.plan.warnings:
         _say(warning)
+    if plan.replica is not None:
+        _show_replica(swarm, plan.replica)
     for task in plan.samples:
         print(f"\ntask {escape(task.id)}: {task.command}")  # noqa: T201 - the answer
         print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")  # noqa: T201 - the answer
@@ -179,6 +181,23 @@ def _show_preview(swarm: Swarm, plan: Any) -> None:
         print(f"\n… and {plan.plan.count - len(plan.samples)} more tasks")  # noqa: T201 - the answer
     for path, text in plan.scripts.items():
         print(f"\n======== {path}\n{text}", end="")  # noqa: T201 - the answer
+
+
+def _show_replica(swarm: Swarm, replica: Any) -> None:
+    """List what of the tree would be replicated, with sizes."""
+    from .progress import size  # noqa: PLC0415 - see the module's docstring
+    from .records import escape  # noqa: PLC0415 - the same
+    from .replica import local_root  # noqa: PLC0415 - the same
+
+    root = local_root(swarm)
+    folders, files, links = len(replica.folders), len(replica.files), len(replica.links)
+    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(replica.bytes)}")  # noqa: T201 - the answer
+    for name in replica.files:
+        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")  # noqa: T201 - the answer
+    for name in replica.links:
+        print(f"{'link':>14}  {escape(name)}")  # noqa: T201 - the answer
+    for note in replica.unmatched:
+        _say(note)
 
 
 @command(json_="Print one JSON object.")
@@ -219,18 +238,23 @@ def watch(c: Context, swarm: str | None = None, target: str | None = None, confi
     return _exit_status(found)
 
 
-@command(wait="First watch until nothing is left to run.")
+@command(
+    wait="First watch until nothing is left to run.",
+    apply_removals="Custom environment: remove from the local tree what tasks removed from its replica.",
+)
 def collect(
     c: Context,
     swarm: str | None = None,
     target: str | None = None,
     config: str = "locusts.toml",
     wait: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
+    apply_removals: bool = False,  # noqa: FBT001, FBT002 - the same
 ) -> ExitStatus:
     """Bring back what is done so far. Safe to repeat; moves only what is new."""
     from .operations import collect as operation  # noqa: PLC0415 - see the module's docstring
 
-    return _tell_collected(operation(_load(swarm, target, config), _connection(c), wait=wait, screen=_screen()))
+    chosen, connection = _load(swarm, target, config), _connection(c)
+    return _tell_collected(operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen()))
 
 
 def _tell_status(status: Status) -> None:
@@ -245,6 +269,8 @@ def _tell_collected(collected: Any) -> ExitStatus:
     _tell_status(collected.status)
     new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
     _say(f"{new}results are in {collected.results.outdir}")
+    if collected.brought is not None:
+        _tell_brought(collected.brought, collected.results)
     if collected.troubles:
         _say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
     if collected.status.tasks.failed:
@@ -253,6 +279,17 @@ def _tell_collected(collected: Any) -> ExitStatus:
             " `locusts logs TASK` shows one, `locusts retry` repeats them"
         )
     return ExitStatus.FAILED if collected.troubles else _exit_status(collected.status)
+
+
+def _tell_brought(brought: Any, results: Any) -> None:
+    """Say what became of the tree of a custom environment."""
+    for note in brought.notes:
+        _say(note)
+    counts: dict[str, int] = {}
+    for change in brought.changes:
+        counts[change.what] = counts.get(change.what, 0) + 1
+    said = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing changed"
+    _say(f"the tree: {said}; the list is {results.outdir / 'modified.tsv'}")
 
 
 @command()

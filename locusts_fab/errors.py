@@ -84,6 +84,10 @@ class HostError(LocustsError):
         self.stderr = stderr
 
 
+class LoginRefusedError(HostError):
+    """The host, or we, said no: trying again changes nothing, and may get the user banned."""
+
+
 class TransferError(HostError):
     """Files did not arrive: rsync failed, the disk is full, the link broke."""
 

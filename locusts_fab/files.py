@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .progress import Screen, Silent
     from .rows import PlannedTask
 
+#: The replica of a custom environment, in the environment.
+TREE = "tree"
 #: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
 PULL_TASKS = 5_000
 
@@ -52,6 +54,18 @@ class Files(Protocol):
 
         :returns: the number of tasks.
         :raises TransferError: something did not arrive; to collect again carries on.
+        """
+
+    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+        """Take entries of a local tree to the replica; folders come empty, symlinks as symlinks.
+
+        :raises TransferError: something did not arrive.
+        """
+
+    def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
+        """Bring files of the replica into a local folder; what is not there any more does not come.
+
+        :raises TransferError: the transfer as a whole failed.
         """
 
     def read(self, path: str) -> bytes | None:
@@ -111,6 +125,28 @@ class Reachable:
             collect_from(self.environment, ledger, outcomes, results, progress.update)
         return len(outcomes)
 
+    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+        """See `Files.send_tree`."""
+        tree = Path(self.environment.absolute(TREE))
+        with screen.step("copying the tree", len(names)) as progress:
+            try:
+                tree.mkdir(mode=0o700, exist_ok=True)
+                for count, name in enumerate(sorted(names), 1):
+                    _copy_entry(root / name, tree / name)
+                    progress.update(count)
+            except OSError as error:
+                raise TransferError(f"the tree cannot be copied: {error}", hint="mend the cause and repeat") from error
+
+    def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
+        """See `Files.fetch_tree`."""
+        tree = Path(self.environment.absolute(TREE))
+        with screen.step("copying the tree back", len(names)) as progress:
+            for count, name in enumerate(names, 1):
+                with suppress(FileNotFoundError):
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(tree / name, folder / name, follow_symlinks=False)
+                progress.update(count)
+
     def read(self, path: str) -> bytes | None:
         """See `Files.read`."""
         try:
@@ -120,7 +156,7 @@ class Reachable:
 
     def forget(self) -> None:
         """See `Files.forget`."""
-        for folder in ("exec", "work"):
+        for folder in ("exec", "work", TREE):
             remove_tree(Path(self.environment.absolute(folder)))
 
     def remove(self) -> None:
@@ -161,13 +197,27 @@ class Carried:
         for start in range(0, len(outcomes), PULL_TASKS):
             batch = outcomes[start : start + PULL_TASKS]
             with fresh_folder(self.state_dir, "incoming-") as folder:
-                names = [os.fsencode(name) for outcome in batch for name in wanted_files(outcome, self.environment)]
+                names = [
+                    os.fsencode(name) for outcome in batch for name in wanted_files(outcome, self.environment, results)
+                ]
                 if names:
                     with screen.step("fetching") as progress:
                         self.host.pull(self.environment.root, names, folder, progress=progress.update_bytes)
                 with screen.step("collecting", len(outcomes)) as progress:
                     collect_from(Environment(str(folder)), ledger, batch, results, progress.update)
         return len(outcomes)
+
+    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+        """See `Files.send_tree`."""
+        with screen.step("sending the tree", len(names)) as progress:
+            tree = self.environment.absolute(TREE)
+            self.host.push_names(root, map(os.fsencode, names), tree, progress=progress.update_bytes)
+
+    def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
+        """See `Files.fetch_tree`."""
+        with screen.step("fetching the tree", len(names)) as progress:
+            tree = self.environment.absolute(TREE)
+            self.host.pull(tree, map(os.fsencode, names), folder, progress=progress.update_bytes)
 
     def read(self, path: str) -> bytes | None:
         """See `Files.read`."""
@@ -176,7 +226,7 @@ class Carried:
 
     def forget(self) -> None:
         """See `Files.forget`."""
-        self._remove(self.environment.absolute("exec"), self.environment.absolute("work"))
+        self._remove(*map(self.environment.absolute, ("exec", "work", TREE)))
 
     def remove(self) -> None:
         """See `Files.remove`."""
@@ -191,6 +241,18 @@ class Carried:
                 hint="see what still uses it there, then repeat this",
                 stderr=result.stderr,
             )
+
+
+def _copy_entry(source: Path, destination: Path) -> None:
+    """Copy one entry of a tree: a folder empty, a symlink as such, a file with its time and mode."""
+    if source.is_symlink():
+        destination.unlink(missing_ok=True)
+        destination.symlink_to(source.readlink())
+    elif source.is_dir():
+        destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copy2(source, destination)
 
 
 @contextmanager

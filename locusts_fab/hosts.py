@@ -32,11 +32,13 @@ class Result:
     :param exit_status: its exit status.
     :param stdout: what it printed between the marks, byte by byte.
     :param stderr: what it, and the shell around it, complained of.
+    :param noise: what start-up files of the login shell printed before it.
     """
 
     exit_status: int
     stdout: bytes
     stderr: str
+    noise: bytes = b""
 
     @property
     def text(self) -> str:
@@ -70,6 +72,22 @@ class Carrier(Host, Protocol):
         Files that are there already with the same size and time do not move.
 
         :param progress: called with (files done, bytes moved) now and then.
+        :returns: the bytes that moved.
+        :raises TransferError: something did not arrive.
+        """
+
+    def push_names(
+        self,
+        source: Path,
+        names: Iterable[bytes],
+        destination: str,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Take `names`, relative to the local folder `source`, to the folder `destination`; symlinks stay symlinks.
+
+        Folders come without what is in them.
+
         :returns: the bytes that moved.
         :raises TransferError: something did not arrive.
         """
@@ -108,7 +126,7 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
 
     :raises HostError: the marks are not there, so bash did not start or the link broke on the way.
     """
-    _, begun, rest = stdout.partition(BEGIN_MARK)
+    noise, begun, rest = stdout.partition(BEGIN_MARK)
     body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
     complaint = os.fsdecode(stderr)
     if not begun or not ended:
@@ -118,7 +136,7 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
             hint="log in by hand and see that `bash -s` works and that nothing in the start-up files ends the shell",
             stderr=complaint,
         )
-    return Result(int(tail.split(b"\n", 1)[0]), body, complaint)
+    return Result(int(tail.split(b"\n", 1)[0]), body, complaint, noise)
 
 
 class Here:

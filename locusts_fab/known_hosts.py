@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from paramiko import MissingHostKeyPolicy
 
-from .errors import HostError
+from .errors import LoginRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -134,10 +134,6 @@ def remember(path: Path, name: str, kind: str, blob: bytes) -> None:
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         torn = file.seek(0, os.SEEK_END) > 0 and os.pread(descriptor, 1, file.tell() - 1) != b"\n"
         file.write((b"\n" if torn else b"") + line.encode())
-
-
-class LoginRefusedError(HostError):
-    """The host, or we, said no: trying again changes nothing, and may get the user banned."""
 
 
 def by_hand(name: str) -> str:

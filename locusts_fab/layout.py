@@ -90,10 +90,14 @@ def manager_id(submission: int, element: int = 0) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """What comes back, under `outdir`."""
+    """What comes back, under `outdir`.
+
+    :param tree_dir: in a custom environment, where in the tree its commands start; outputs come back with the tree.
+    """
 
     outdir: Path
     is_flat: bool
+    tree_dir: str | None = None
 
     @property
     def tasks_table(self) -> Path:

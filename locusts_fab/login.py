@@ -29,7 +29,8 @@ from paramiko import (
 )
 from paramiko.pkey import UnknownKeyType
 
-from .known_hosts import HostKeyCheck, KnownHostsMode, LoginRefusedError, by_hand
+from .errors import LoginRefusedError
+from .known_hosts import HostKeyCheck, KnownHostsMode, by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .collecting import describe, find_lost, write_tables
-from .errors import StateError
-from .layout import Environment, Results
+from .errors import HostError, LoginRefusedError, StateError
+from .layout import Results
 from .model import Counts, Status, SwarmState
 from .plan import make_plan
 from .progress import Silent
 from .records import unescape
+from .replica import workdir
+from .replicating import bring_back, read_table
 from .rows import PlannedTask
 from .session import opened
+from .site import forget_logins
 from .submitting import stop_managers
 
 if TYPE_CHECKING:
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
     from .config import Swarm
     from .model import Outcome
     from .progress import Screen, Watcher
+    from .replicating import Brought
     from .session import Session
 
 #: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
 POLL_HERE_S = (0.3, 1.0)
 POLL_FAR_S = (2.0, 30.0)
 _GROWTH = 1.5
+#: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
+#: those who knock too often.
+RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 
 
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
@@ -53,34 +60,66 @@ def watch(
 
     The state is only held for the moment of each look, so that other commands may come in between.
 
+    :param connection: an open Fabric connection to use. It is not ours to open again, should its link break.
     :returns: the last status.
-    :raises LocustsError: the target could not be asked.
+    :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
     """
-    with (screen or Silent()).watching() as show:
-        return _watch(swarm, connection, show)
+    screen = screen or Silent()
+    with screen.watching() as show:
+        return _watch(swarm, connection, show, screen)
 
 
-def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher) -> Status:
+def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher, screen: Screen | Silent) -> Status:
     shortest, longest = POLL_HERE_S if swarm.target.mode == "local" and swarm.target.scheduler == "none" else POLL_FAR_S
     pause, last = shortest, None
+    now = status(swarm, connection)
     while True:
-        now = status(swarm, connection)
         show(now)
         if now.is_over:
             return now
         pause = shortest if now.tasks != last else min(pause * _GROWTH, longest)
         last = now.tasks
         time.sleep(pause)
+        now = status(swarm, connection) if connection else _look_again(swarm, screen)
+
+
+def _look_again(swarm: Swarm, screen: Screen | Silent) -> Status:
+    """Look once more. A host out of reach is tried again for some minutes, as long as a new login asks nobody.
+
+    :raises HostError: it stays out of reach, or a new login needs a person.
+    """
+    for failures, pause_s in enumerate(RETRY_S):
+        try:
+            found = status(swarm)
+        except LoginRefusedError:
+            raise
+        except HostError as error:
+            if failures == 0:
+                minutes = round(sum(RETRY_S) / 60)
+                screen.note(f"{error.message}; the swarm goes on by itself, and we try again for {minutes} minutes")
+            else:
+                forget_logins()  # were it a matter of asking a person, this one would have refused to open again
+        else:
+            if failures:
+                screen.note(f"{swarm.target.host} answers again")
+            return found
+        time.sleep(pause_s)
+    return status(swarm)
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collect came to: the tasks whose outcome came now, and the status after it."""
+    """What a collect came to: the tasks whose outcome came now, and the status after it.
+
+    :param troubles: outputs that could not be brought back.
+    :param brought: what became of the tree, in a custom environment.
+    """
 
     tasks: int
     status: Status
     troubles: int
     results: Results
+    brought: Brought | None = None
 
 
 def collect(
@@ -88,11 +127,15 @@ def collect(
     connection: fabric.Connection | None = None,
     *,
     wait: bool = False,
+    apply_removals: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Collected:
     """Bring back what has ended so far; what is here already does not move again.
 
+    The tree of a custom environment comes back once no manager is at work on it.
+
     :param wait: first watch until nothing is left to run.
+    :param apply_removals: remove from the local tree what tasks removed from its replica.
     :raises LocustsError: something could not be brought; the same call again carries on.
     """
     screen = screen or Silent()
@@ -101,11 +144,14 @@ def collect(
     with opened(swarm, connection) as session:
         session.poll()
         ledger = session.ledger
-        results = Results(swarm.outdir, swarm.settings.layout == "flat")
+        results = results_of(swarm)
         ledger.set_uncollected(list(find_lost(ledger.outcomes(), results)))
         tasks = session.site.files.collect(ledger, results, screen)
         write_tables(ledger, results)
-        return Collected(tasks, session.status(), len(ledger.troubles()), results)
+        brought = None
+        if swarm.settings.environment == "custom" and session.status().is_over and read_table(swarm):
+            brought = bring_back(session, screen, apply_removals=apply_removals)
+        return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
 
 
 @dataclass(frozen=True)
@@ -229,6 +275,7 @@ def _parse_plan(plan: bytes) -> Iterator[PlannedTask]:
             yield PlannedTask(int(number), task_id, command, (), tuple(outputs))
 
 
-def environment_of(swarm: Swarm) -> Environment:
-    """Tell where a swarm's environment is, as the config says it."""
-    return Environment(swarm.environment_dir)
+def results_of(swarm: Swarm) -> Results:
+    """Tell where a swarm's results are."""
+    tree_dir = workdir(swarm) if swarm.settings.environment == "custom" else None
+    return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir)

@@ -25,12 +25,12 @@ from paramiko import (
 )
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from .errors import HostError, TransferError
+from .errors import HostError, LoginRefusedError, TransferError
 from .hosts import Result, frame, unframe
-from .known_hosts import KnownHostsMode, LoginRefusedError, by_hand
+from .known_hosts import KnownHostsMode, by_hand
 from .login import Login, ask_on_terminal, prepare, tune
 from .relay import Transfer, converse, open_channel, run_rsync
-from .rsync import explain, pull_arguments, push_arguments
+from .rsync import explain, pull_arguments, push_arguments, tree_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -133,13 +133,7 @@ class Remote:
 
         :param delete: remove at the destination what is not in `source`.
         """
-        made = self.run('umask 077 && mkdir -p -- "$1"', destination)
-        if made.exit_status != 0:
-            raise TransferError(
-                f"{self.name}: the folder {destination} cannot be made:\n{made.stderr.strip()}",
-                hint="check the path, permissions and quota on the host",
-                stderr=made.stderr,
-            )
+        self._make_folder(destination)
         transfer = self._rsync(
             lambda shell: push_arguments(source, destination, shell, delete=delete, progress=progress is not None),
             self.name,
@@ -151,6 +145,35 @@ class Remote:
                 hint="remove them from what is to be sent",
             )
         return transfer.moved
+
+    def push_names(
+        self,
+        source: Path,
+        names: Iterable[bytes],
+        destination: str,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """See `hosts.Carrier.push_names`."""
+        self._make_folder(destination)
+        with tempfile.TemporaryFile() as listing:
+            listing.write(b"".join(b"./" + _inner_path(name) + b"\0" for name in names))
+            transfer = self._rsync(
+                lambda shell: tree_arguments(source, destination, shell, progress=progress is not None),
+                self.name,
+                names=listing,
+                progress=progress,
+            )
+        return transfer.moved
+
+    def _make_folder(self, folder: str) -> None:
+        made = self.run('umask 077 && mkdir -p -- "$1"', folder)
+        if made.exit_status != 0:
+            raise TransferError(
+                f"{self.name}: the folder {folder} cannot be made:\n{made.stderr.strip()}",
+                hint="check the path, permissions and quota on the host",
+                stderr=made.stderr,
+            )
 
     def pull(
         self,
@@ -238,7 +261,7 @@ class Remote:
         if self._refusal is not None:
             raise self._refusal
         if self._is_borrowed or any(login.asked for login in self._logins.values()):
-            raise HostError(
+            raise LoginRefusedError(
                 f"{self.name}: the link broke, and a new login might ask you again",
                 hint="run the command again; managers on the host keep running without us",
             )

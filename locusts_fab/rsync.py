@@ -42,6 +42,16 @@ def push_arguments(source: Path, destination: str, shell: str, *, delete: bool, 
     ]
 
 
+def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool) -> list[str]:
+    """Return the command that takes what its stdin names, folders and symlinks as such, to the same names there."""
+    wishes = ["-ltp", "--dirs", "--files-from=-", "--from0", "--chmod=Du+rwx"]
+    return [
+        *_command(shell, wishes, progress=progress),
+        f"{source.absolute()}/",
+        f"{_HOST}:{_anchored(destination)}/",
+    ]
+
+
 def pull_arguments(source: str, destination: Path, shell: str, *, progress: bool) -> list[str]:
     """Return the command that brings the files named on its stdin from the remote folder `source` to `destination`.
 

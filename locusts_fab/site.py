@@ -9,7 +9,7 @@ import atexit
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import ConfigError, HostError
+from .errors import HostError
 from .files import Carried, Reachable
 from .hosts import Here
 from .layout import Environment
@@ -19,6 +19,7 @@ from .starters import Detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import fabric
 
@@ -66,13 +67,9 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
     """Choose the three parts for a target.
 
     :param connection: an open Fabric connection to use instead of an own one.
-    :raises ConfigError: the swarm cannot run there yet.
     :raises HostError: the host cannot be reached, or its root not be understood.
     """
     target = swarm.target
-    if swarm.settings.environment == "custom":
-        problem = f"swarms.{swarm.name}.environment: custom cannot run yet"
-        raise ConfigError(str(swarm.folder / "locusts.toml"), [problem])
     host: Host
     files: Files
     if target.mode == "local":
@@ -89,6 +86,31 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
     if target.scheduler == "slurm":
         return Site(environment, host, files, SlurmArray(host, environment, target.nodes))
     return Site(environment, host, files, Detached(host, environment))
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a target is reached: what can be said of it before it was asked anything.
+
+    :param host: how commands travel.
+    :param needs_rsync: files travel over the same login, by rsync.
+    :param mounted: the root as this machine sees it, where files travel through a shared folder.
+    """
+
+    host: Host
+    needs_rsync: bool = False
+    mounted: Path | None = None
+
+
+def open_access(swarm: Swarm, connection: fabric.Connection | None = None) -> Access:
+    """Prepare to reach a target, without a word to it yet; see `open_site`."""
+    target = swarm.target
+    if target.mode == "local":
+        return Access(Here())
+    host = _remote(swarm, connection)
+    if target.mode == "remote-shared":
+        return Access(host, mounted=swarm.resolve(target.shared_root or ""))
+    return Access(host, needs_rsync=True)
 
 
 #: Hosts that this process is logged in to: whatever a command is made of, it logs in once.
@@ -116,7 +138,7 @@ def forget_logins() -> None:
 
 
 # $1 the root as the config has it: absolute, or beginning with ~ or a variable such as $SCRATCH, or relative to home.
-_RESOLVE = r"""
+RESOLVE_ROOT = r"""
 root=$1
 if [[ $root == "~" || $root == "~/"* ]]; then
   root=$HOME${root#"~"}
@@ -135,7 +157,7 @@ def _resolve_root(host: Host, root: str) -> str:
     """Make the root of a target absolute, as that host has it."""
     if root.startswith("/"):
         return root.rstrip("/")
-    result = host.run(_RESOLVE, root)
+    result = host.run(RESOLVE_ROOT, root)
     if result.exit_status != 0 or not result.text.startswith("/"):
         raise HostError(
             f"{host.name}: the root {root} means nothing there: {result.text or result.stderr.strip()}",

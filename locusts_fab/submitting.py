@@ -6,6 +6,7 @@ been started is fenced first, and what has ended stays as it ended.
 
 from __future__ import annotations
 
+import posixpath
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from .plan import chunk_sizes, make_chunks, make_plan
 from .poll import BEAT_S, STALE_S
 from .progress import Silent
 from .render import render
+from .replica import select_replica, workdir
+from .replicating import forget_table, stage_replica, tree_dir
 from .session import opened
 from .slurm import KILL_WAIT_S, directives, warning_s
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .progress import Screen
     from .rows import Planned, Submission
+    from .selection import Selection
     from .session import Session
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
@@ -88,7 +92,7 @@ def submit(
         _fence(session, live)
         pending = ledger.count_pending()
         if pending:
-            _start(session, plan, pending, screen)
+            _start(session, plan, pending, screen, notes)
         return Submitted(pending, planned.total, planned.changed, notes)
 
 
@@ -129,8 +133,8 @@ def _fence(session: Session, live: Submission | None) -> None:
         session.poll()
 
 
-def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent) -> None:
-    """Stage and start the pending tasks as a new submission."""
+def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str]) -> None:
+    """Stage and start the pending tasks as a new submission; what a person should know goes to `notes`."""
     swarm, ledger, site = session.swarm, session.ledger, session.site
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
@@ -139,6 +143,8 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent) 
     submission = ledger.begin_submission(first, chunks[-1].number)
     scripts = render_scripts(plan, submission, chunks)
     site.files.stage(swarm, ledger.planned_tasks(submission), chunks, scripts, screen)
+    if swarm.settings.environment == "custom":
+        notes += stage_replica(session, screen)
     ledger.set_submission(submission, state="starting")
     token = next(each.token for each in ledger.submissions() if each.number == submission)
     job = site.starter.start(submission, token, len(chunks))
@@ -153,12 +159,14 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
     target, container = swarm.target, swarm.target.container
     ahead_s = warning_s(target.slurm.time)
+    is_custom = settings.environment == "custom"
     values = {
         "root": environment.root,
         "submission": submission,
         "first_chunk": chunks[0].number,
         "last_chunk": chunks[-1].number,
         "slots": swarm.slots,
+        "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,
         "retries": settings.retries,
@@ -195,12 +203,14 @@ class Preview:
     :param samples: the first few tasks.
     :param chunks: the sizes of the chunks, were all tasks to run.
     :param scripts: the rendered scripts, by their paths in the environment.
+    :param replica: what of the tree would be replicated, in a custom environment.
     """
 
     plan: Plan
     samples: list[Task]
     chunks: list[int]
     scripts: dict[str, str]
+    replica: Selection | None = None
 
 
 def preview(swarm: Swarm) -> Preview:
@@ -216,7 +226,8 @@ def preview(swarm: Swarm) -> Preview:
             samples.append(task)
     slots = swarm.slots * swarm.target.nodes
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
-    return Preview(plan, samples, chunk_sizes(total, slots), scripts)
+    replica = select_replica(swarm) if swarm.settings.environment == "custom" else None
+    return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
 
 
 def retry(
@@ -265,4 +276,5 @@ def _forget(session: Session, screen: Screen | Silent) -> None:
     """Stop what runs, remove the environment, and forget what is known of the tasks."""
     stop_managers(session, screen)
     session.site.files.forget()
+    forget_table(session.swarm)
     session.ledger.forget_results()

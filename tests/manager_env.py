@@ -18,7 +18,8 @@ from locusts_fab.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Self  # type: ignore[attr-defined, unused-ignore] # only type checkers read this
+
+    from typing_extensions import Self
 
 #: What a manager is told; a test overrides what it is about.
 VALUES: dict[str, Any] = {
@@ -29,16 +30,15 @@ VALUES: dict[str, Any] = {
     "has_inputs": 0,
     "program": "",
     "retries": 0,
+    "tree": "",
     "timeout_us": 0,
     "timeout_text": "a while",
-    "timeout_text": "0 s",
     "last_call_s": 5,
     "keep": "failed",
     "breaker": 0,
-    "beat_s": 10,
+    "beat_s": 1,
     "stale_s": 300,
-    "grace_s": 0,
-    "last_call_s": 60,
+    "grace_s": 1,
     "scratch": "",
     "container": [],
     "env": [],
@@ -104,11 +104,11 @@ class Running:
         wait_until(lambda: not in_session(self.pid), f"the end of everything that manager {self.id} started")
         return status
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to its main process."""
         self.process.send_signal(number)
 
-    def signal_all(self, number: signal.Signals) -> None:
+    def send_all(self, number: signal.Signals) -> None:
         """Send a signal to its main process, its slots and their tasks, as SLURM does."""
         for pid in in_session(self.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ class Running:
     def kill(self) -> None:
         """End it and all that it runs at once, as a node does that loses its power."""
         while in_session(self.pid):
-            self.signal_all(signal.SIGKILL)
+            self.send_all(signal.SIGKILL)
         self.process.wait()
 
     def bury(self) -> None:
@@ -131,7 +131,9 @@ class Running:
     def wait_for(self, count: int, kind: type[Began | Ended]) -> None:
         """Wait until it has made so many records of a kind."""
         wait_until(
-            lambda: sum(isinstance(record, kind) for record in self.records()) >= count or self.process.poll() is not None,
+            lambda: (
+                sum(isinstance(record, kind) for record in self.records()) >= count or self.process.poll() is not None
+            ),
             f"{count} records",
         )
 
@@ -162,7 +164,7 @@ class ManualEnvironment:
         for manager in self.managers:
             manager.kill()
 
-    def plan(self, *chunks: Sequence[Spec | str]) -> Self:
+    def plan(self, *chunks: Sequence[Spec | str]) -> ManualEnvironment:
         """Write the plan, a chunk after another, and the inputs; tasks are numbered from 1 on."""
         for number, chunk in enumerate(chunks, 1):
             lines = []
@@ -207,7 +209,7 @@ class ManualEnvironment:
         self.managers.append(running)
         return running
 
-    def run(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Self:
+    def run(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> ManualEnvironment:
         """Run a manager until it leaves."""
         self.start(manager, env, **values).wait()
         return self

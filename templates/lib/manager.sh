@@ -65,7 +65,7 @@ await_slots() {
 find_scratch() {
   local base=$SCRATCH variable
   SCRATCH_DIR=
-  [[ -z $SCRATCH ]] && return
+  [[ -z $SCRATCH || -n $TREE ]] && return
   if [[ $base =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
     variable=${BASH_REMATCH[1]}
     base=${GIVEN[$variable]:+${GIVEN[$variable]}${BASH_REMATCH[2]}}

@@ -2,12 +2,17 @@
 # A sandbox is work/CHUNK.GENERATION/TASK, or TASK.ATTEMPT from the second attempt on; what the task prints goes to
 # a file beside it, named as the sandbox plus `.log`. Inputs are copied in, so that a task may change or remove them.
 # With SCRATCH, tasks run there, and what shall stay moves to its place in the environment before the record is made.
+# With TREE, all tasks share that folder, and in place of a sandbox there is a symlink to it.
 
 # make_sandboxes TASK...: the first sandboxes of a whole chunk at once, for a fork or two a task would double its price.
 # If that fails, one by one: then only those that cannot be made are missing.
 make_sandboxes() {
   local task
-  if ((! HAS_INPUTS)); then
+  if [[ -n $TREE ]]; then
+    for task in "$@"; do
+      ln -s -- "$TREE" "$SANDBOXES/$task"
+    done
+  elif ((! HAS_INPUTS)); then
     (cd -- "$SANDBOXES" && exec mkdir -- "$@")
   elif ! copy_inputs "$SANDBOXES" "$@"; then
     for task in "$@"; do
@@ -30,7 +35,9 @@ copy_inputs() {
 # remake_sandbox TASK ATTEMPT: a clean one for another attempt.
 remake_sandbox() {
   local sandbox=$SANDBOXES/$1.$2
-  if ((! HAS_INPUTS)); then
+  if [[ -n $TREE ]]; then
+    ln -s -- "$TREE" "$sandbox"
+  elif ((! HAS_INPUTS)); then
     mkdir -- "$sandbox"
   else
     copy_inputs "$sandbox" "$1" || rm -rf -- "$sandbox"
@@ -55,6 +62,10 @@ tidy() {
   shift 3
   if ((! log)); then
     RUBBISH+=("$sandbox.log")
+  fi
+  if [[ -n $TREE ]]; then
+    RUBBISH+=("$sandbox") # the symlink, not what it leads to
+    return
   fi
   case $KEEP.$state in
     all.* | failed.failed | failed.retry) ;;

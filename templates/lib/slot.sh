@@ -156,8 +156,8 @@ slot_main() {
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
-  shopt -s dotglob nullglob # in a sandbox, `*` is all that is in it
-  set -m                    # every command in a process group of its own, which is what job control means here
+  shopt -s dotglob nullglob      # in a sandbox, `*` is all that is in it
+  set -m                         # every command in a process group of its own, which is what job control means here
   trap '' TERM HUP INT USR1 USR2 # the main process decides, and nothing that we do is cut short
   walk
   take_over

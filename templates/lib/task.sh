@@ -5,7 +5,7 @@
 launch() {
   (
     trap - TERM HUP INT USR1 USR2
-    cd -- "$1" || exit 126
+    cd -P -- "$1" || exit 126
     if ((IS_DIRECT)); then
       shopt -u dotglob nullglob # as a fresh bash has it
       eval "exec $2"

@@ -30,6 +30,8 @@ readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 readonly SLOTS=4
 # 1: sandboxes start with what is in inputs/
 readonly HAS_INPUTS=0
+# a folder that all tasks share, in place of sandboxes; empty: there is none
+readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
 readonly PROGRAM=python3
 # further attempts after a failure
@@ -41,7 +43,7 @@ readonly KEEP=all
 # stop if the first so many tasks all fail at once; 0: never
 readonly BREAKER=20
 # seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
-readonly BEAT_S=10 STALE_S=300
+readonly BEAT_S=1 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
 readonly GRACE_S=5
 # on USR1, the word ahead of a time limit, they have so many

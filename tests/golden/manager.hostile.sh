@@ -33,23 +33,25 @@ readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
 readonly SLOTS=1
 # 1: sandboxes start with what is in inputs/
 readonly HAS_INPUTS=0
+# a folder that all tasks share, in place of sandboxes; empty: there is none
+readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
 readonly PROGRAM='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # further attempts after a failure
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit
-readonly TIMEOUT_US=0 TIMEOUT_TEXT='0 s'
+readonly TIMEOUT_US=0 TIMEOUT_TEXT='a while'
 # whose sandboxes stay: none, failed, all
 readonly KEEP=failed
 # stop if the first so many tasks all fail at once; 0: never
 readonly BREAKER=0
 # seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
-readonly BEAT_S=10 STALE_S=300
+readonly BEAT_S=1 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
-readonly GRACE_S=0
+readonly GRACE_S=1
 # on USR1, the word ahead of a time limit, they have so many
-readonly LAST_CALL_S=60
+readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'

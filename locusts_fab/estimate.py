@@ -1,0 +1,115 @@
+"""What a swarm will take up on its target, in bytes and inodes, before anything is sent there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .plan import LONGEST_CHUNK, chunk_sizes, shared_source
+from .progress import size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .plan import Plan
+
+#: Folders of an environment, scripts, and a few files for each of the first managers.
+_FIXED_INODES = 50
+#: The file of a chunk in the plan, the claim on it, and the folder of its sandboxes.
+_INODES_OF_CHUNK = 3
+#: Besides its inputs and outputs, a task has a folder of staged inputs, a sandbox and a log.
+_INODES_OF_TASK = 3
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a swarm needs at least; what its tasks write is not in it, for nobody knows.
+
+    :param tasks: the number of tasks.
+    :param chunks: the number of chunks that they make.
+    :param files: inputs and outputs, those of all tasks together.
+    :param input_bytes: the inputs of all tasks, each counted for every task that has it.
+    :param shared_bytes: the shared files.
+    :param sandbox_bytes: copies of inputs in sandboxes, as many as there are at one time.
+    :param is_linked: inputs and shared files are not copied to the target, only linked there.
+    :param inodes: files and folders.
+    """
+
+    tasks: int
+    chunks: int
+    files: int
+    input_bytes: int
+    shared_bytes: int
+    sandbox_bytes: int
+    is_linked: bool
+    inodes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """All bytes together."""
+        return self.sandbox_bytes + (0 if self.is_linked else self.input_bytes + self.shared_bytes)
+
+    def explain_bytes(self) -> str:
+        """Say what the bytes are made of."""
+        sandboxes = f"copies of inputs in sandboxes {size(self.sandbox_bytes)}"
+        if self.is_linked:
+            return f"{sandboxes}; inputs and shared files are only linked"
+        return f"inputs {size(self.input_bytes)}, shared files {size(self.shared_bytes)}, {sandboxes}"
+
+    def explain_inodes(self) -> str:
+        """Say what the inodes are made of."""
+        return (
+            f"{self.files:,} inputs and outputs, {_INODES_OF_TASK} more for each of {self.tasks:,} tasks,"
+            f" {_INODES_OF_CHUNK} for each of {self.chunks:,} chunks, and inputs in sandboxes"
+        )
+
+
+def estimate(plan: Plan, *, is_linked: bool) -> Need:
+    """Add up what a plan needs. Looks at every input once.
+
+    :param is_linked: inputs and shared files are not copied to the target.
+    :raises PlanError: names of inputs or outputs cannot be used as they come out.
+    """
+    swarm = plan.swarm
+    indir = f"{swarm.indir}/"
+    tasks = inputs = outputs = input_bytes = 0
+    for task in plan.tasks():
+        tasks += 1
+        inputs += len(task.inputs)
+        outputs += len(task.outputs)
+        for name in task.inputs:
+            input_bytes += _tree_size(indir + name)[1]
+    shared = [_tree_size(shared_source(swarm, key)) for key in swarm.settings.shared]
+    slots = swarm.slots * swarm.target.nodes
+    # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
+    at_once = tasks if swarm.settings.keep == "all" else min(tasks, slots * LONGEST_CHUNK)
+    part = at_once / tasks if tasks else 0
+    chunks = len(chunk_sizes(tasks, slots))
+    return Need(
+        tasks=tasks,
+        chunks=chunks,
+        files=inputs + outputs,
+        input_bytes=input_bytes,
+        shared_bytes=sum(found[1] for found in shared),
+        sandbox_bytes=round(input_bytes * part),
+        is_linked=is_linked,
+        inodes=_FIXED_INODES
+        + inputs
+        + outputs
+        + _INODES_OF_TASK * tasks
+        + round(inputs * part)
+        + _INODES_OF_CHUNK * chunks
+        + (len(shared) if is_linked else sum(found[0] for found in shared)),
+    )
+
+
+def _tree_size(path: str | Path) -> tuple[int, int]:
+    """Count the inodes and bytes of a file, or of a folder with all that is in it; what is not there counts nothing."""
+    try:
+        if not os.path.isdir(path):  # noqa: PTH112 - strings: this looks at every input of a million tasks
+            return 1, os.stat(path).st_size  # noqa: PTH116 - the same
+        inner = [_tree_size(entry.path) for entry in os.scandir(path)]
+    except OSError:
+        return 0, 0
+    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)

@@ -1,0 +1,79 @@
+"""What SLURM says of its partitions and nodes, read. Pure; `probe.py` asks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .slurm import parse_time_s
+
+#: The fields that sinfo is asked for: partition, whether it is up, time limit, and of each group of nodes that are
+#: alike: how many, CPUs, megabytes, state.
+SINFO_FORMAT = "%P|%a|%l|%D|%c|%m|%t"
+_FIELDS = 7
+
+#: States of nodes, as sinfo abbreviates them, in which no job starts; a `*` after any state says: does not answer.
+_OUT = ("down", "drain", "drng", "fail", "futr", "inval", "unk")
+_MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)B?", re.IGNORECASE)
+_UNITS_MB = {"K": 1 / 1024, "": 1.0, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Nodes of a partition that are alike.
+
+    :param memory_mb: as the site states it; None where it states none.
+    :param state: as sinfo abbreviates it.
+    """
+
+    count: int
+    cpus: int
+    memory_mb: int | None
+    state: str
+
+    @property
+    def is_usable(self) -> bool:
+        """Jobs can start on them, now or once others have ended."""
+        return not self.state.startswith(_OUT) and not self.state.endswith("*")
+
+
+@dataclass
+class Partition:
+    """A partition.
+
+    :param limit: its time limit, as sinfo writes it.
+    """
+
+    name: str
+    is_default: bool
+    availability: str
+    limit: str
+    nodes: list[Nodes] = field(default_factory=list)
+
+    @property
+    def limit_s(self) -> float:
+        """Its time limit in seconds; infinite if it has none."""
+        seconds = parse_time_s(self.limit)
+        return float("inf") if seconds is None else seconds
+
+
+def parse_sinfo(stdout: str) -> list[Partition]:
+    """Read what `sinfo -h -e -a -o FORMAT` answered; lines of another form are left out."""
+    found: dict[str, Partition] = {}
+    for line in stdout.splitlines():
+        fields = [part.strip() for part in line.split("|")]
+        if len(fields) != _FIELDS or not (fields[3].isdigit() and fields[4].rstrip("+").isdigit()):
+            continue
+        name = fields[0].rstrip("*")
+        partition = found.setdefault(name, Partition(name, fields[0].endswith("*"), fields[1], fields[2]))
+        memory = fields[5].rstrip("+")
+        # a site that does not state the memory of its nodes leaves SLURM's default, which is 1
+        memory_mb = int(memory) if memory.isdigit() and int(memory) > 1 else None
+        partition.nodes.append(Nodes(int(fields[3]), int(fields[4].rstrip("+")), memory_mb, fields[6]))
+    return list(found.values())
+
+
+def parse_memory_mb(text: str) -> float | None:
+    """Read an amount of memory as sbatch does: `8G`, or megabytes without a unit; None if it is none."""
+    found = _MEMORY.fullmatch(text.strip())
+    return float(found[1]) * _UNITS_MB[found[2].upper()] if found else None

@@ -1,0 +1,245 @@
+"""The replica of a custom environment: which part of the local tree goes there, what changed there, what comes back.
+
+What changed is found from exact lists of the tree (type, size, time in nanoseconds, mode), the first one made right
+after staging. Pure, but for looking at the local tree and for the table of what both sides held when they last agreed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import ConfigError, PlanError
+from .filetree import parse_tree, select, select_patterns
+from .records import join_fields, split_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from .config import Swarm
+    from .filetree import Tree
+    from .selection import Selection
+
+#: $1 a folder; then names of it that do not count, such as our own state. Needs GNU find.
+SCAN = r"""
+cd -- "$1" || exit 3
+shift
+skip=()
+for name in "$@"; do
+  skip+=(-path "./$name" -prune -o)
+done
+LC_ALL=C find . -mindepth 1 ${skip[@]+"${skip[@]}"} -printf '%y %s %T@ %m\0%l\0%P\0'
+"""
+_PARTS = 3
+
+
+class Mark(NamedTuple):
+    """What a list says of one entry of a tree: two entries are the same if their marks are.
+
+    :param kind: `f` a file, `d` a folder, `l` a symlink, else as find says it.
+    :param link: what a symlink holds.
+    """
+
+    kind: str
+    size: int
+    mtime_ns: int
+    mode: int
+    link: str = ""
+
+
+def folder_mark() -> Mark:
+    """Make the mark of any folder: a folder's size and time change with what is in it, and mean nothing."""
+    return Mark("d", 0, 0, 0)
+
+
+def parse_scan(data: bytes) -> dict[str, Mark]:
+    """Read what `SCAN` printed.
+
+    :returns: the marks by path, relative to the folder.
+    """
+    fields = data.split(b"\0")
+    marks = {}
+    for head, link, path in zip(fields[0:-1:_PARTS], fields[1::_PARTS], fields[2::_PARTS], strict=False):
+        kind, size, time, mode = head.decode("ascii").split(" ")
+        seconds, _, fraction = time.partition(".")
+        mtime_ns = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+        marks[os.fsdecode(path)] = _plain(Mark(kind, int(size), mtime_ns, int(mode, 8), os.fsdecode(link)))
+    return marks
+
+
+def _plain(mark: Mark) -> Mark:
+    """Leave out of a mark what means nothing for its kind."""
+    if mark.kind == "d":
+        return folder_mark()
+    return Mark("l", 0, 0, 0, mark.link) if mark.kind == "l" else mark
+
+
+def mark_of(path: Path) -> Mark | None:
+    """Look at one entry of the local tree; None if it is not there."""
+    try:
+        found = path.lstat()
+        link = os.fsdecode(path.readlink()) if stat.S_ISLNK(found.st_mode) else ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    kind = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}.get(stat.S_IFMT(found.st_mode), "?")
+    return _plain(Mark(kind, found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), link))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What goes there
+
+
+def select_replica(swarm: Swarm) -> Selection:
+    """Find the part of the local tree that the config says.
+
+    :raises PlanError: the root or the tree file cannot be read.
+    :raises ConfigError: the tree file cannot be understood.
+    """
+    settings = swarm.settings
+    root = local_root(swarm)
+    if not root.is_dir():
+        raise PlanError(f"root: there is no folder {root}", hint="mend root in the config")
+    if settings.tree is None:
+        return select_patterns(root, settings.include, settings.exclude)
+    return select(root, _tree_file(swarm))
+
+
+def _tree_file(swarm: Swarm) -> Tree:
+    name = swarm.settings.tree or ""
+    try:
+        text = swarm.resolve(name).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise PlanError(f"tree: {name} cannot be read: {error.strerror}", hint="mend tree in the config") from error
+    return parse_tree(text, name)
+
+
+def local_root(swarm: Swarm) -> Path:
+    """Find the local tree."""
+    return swarm.resolve(swarm.settings.root or ".")
+
+
+def workdir(swarm: Swarm) -> str:
+    """Tell where commands start, relative to the root of the tree; `.` is the root itself.
+
+    :raises ConfigError: the config says one thing and the tree file another.
+    """
+    said = swarm.settings.workdir
+    from_tree = _tree_file(swarm).workdir if swarm.settings.tree is not None else None
+    if said is not None and from_tree is not None and os.path.normpath(said) != os.path.normpath(from_tree):
+        raise ConfigError(
+            str(swarm.folder / "locusts.toml"),
+            [f"swarms.{swarm.name}.workdir: {said}, but #WORKDIR in {swarm.settings.tree} says {from_tree}; keep one"],
+        )
+    return os.path.normpath(said or from_tree or ".")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What both sides held
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What is known of one path.
+
+    :param staged: its mark on the target right after it came there; None if tasks made it.
+    :param theirs: its mark on the target when both sides last agreed.
+    :param ours: its mark here at that time.
+    """
+
+    staged: Mark | None
+    theirs: Mark | None
+    ours: Mark | None
+
+
+def format_table(table: Mapping[str, Agreed]) -> bytes:
+    """Write what is known of all paths, a line a path."""
+    lines = [
+        join_fields((path, *map(_write_mark, (known.staged, known.theirs, known.ours)))) + "\n"
+        for path, known in sorted(table.items())
+    ]
+    return os.fsencode("".join(lines))
+
+
+def parse_table(data: bytes) -> dict[str, Agreed]:
+    """Read what `format_table` wrote."""
+    table = {}
+    for line in os.fsdecode(data).split("\n"):
+        if line:
+            path, *marks = split_fields(line)
+            table[path] = Agreed(*map(_read_mark, marks))
+    return table
+
+
+def _write_mark(mark: Mark | None) -> str:
+    return "-" if mark is None else f"{mark.kind} {mark.size} {mark.mtime_ns} {mark.mode:o} {mark.link}"
+
+
+def _read_mark(text: str) -> Mark | None:
+    if text == "-":
+        return None
+    kind, size, mtime_ns, mode, link = text.split(" ", 4)
+    return Mark(kind, int(size), int(mtime_ns), int(mode, 8), link)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What changed
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of modified.tsv.
+
+    :param what: created, changed, removed or conflict.
+    :param size: bytes; None of what was removed.
+    """
+
+    what: str
+    path: str
+    size: int | None
+
+
+def changes_since_staging(
+    table: Mapping[str, Agreed], theirs: Mapping[str, Mark], conflicts: Iterable[str]
+) -> list[Change]:
+    """List what tasks have done to the tree, as files and symlinks; folders follow from them."""
+    conflicts = set(conflicts)
+    found = []
+    for path in sorted({*table, *theirs}):
+        before = table[path].staged if path in table else None
+        after = theirs.get(path)
+        if before == after or "d" in {mark.kind for mark in (before, after) if mark}:
+            continue
+        what = "created" if before is None else "removed" if after is None else "changed"
+        found.append(Change("conflict" if path in conflicts else what, path, after.size if after else None))
+    return found
+
+
+def format_changes(changes: Iterable[Change]) -> bytes:
+    """Write modified.tsv."""
+    rows = [
+        join_fields((change.what, change.path, "" if change.size is None else str(change.size))) for change in changes
+    ]
+    return os.fsencode("".join(f"{row}\n" for row in ("change\tpath\tsize", *rows)))
+
+
+def news_of_tree(table: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> tuple[list[str], list[str]]:
+    """Find what changed on the target since both sides last agreed.
+
+    :returns: the paths that are new or other there, folders before what is in them; and those that are gone.
+    """
+    fresh = [path for path, mark in theirs.items() if path not in table or table[path].theirs != mark]
+    gone = [path for path, known in table.items() if known.theirs is not None and path not in theirs]
+    return sorted(fresh), sorted(gone, reverse=True)
+
+
+def is_ours_untouched(known: Agreed | None, now: Mark | None) -> bool:
+    """Tell whether nobody has changed a path here since both sides last agreed."""
+    return now == (known.ours if known is not None else None)
+
+
+def agree(known: Agreed | None, theirs: Mark | None, ours: Mark | None) -> Agreed:
+    """Note that both sides hold the same of a path, though each has its own mark for it."""
+    return Agreed(None, theirs, ours) if known is None else replace(known, theirs=theirs, ours=ours)

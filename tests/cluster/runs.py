@@ -1,0 +1,134 @@
+"""What the tests of whole swarms on the test cluster share: a desk that leads there, configs, and looks behind the scenes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.swarms import REPOSITORY, Desk
+
+from .sshd import ALIAS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .slurm import Slurm
+    from .sshd import Sshd
+
+#: A swarm whose tasks copy their input.
+COPY = """
+[swarms.s]
+command = "cat f_<id>.txt > out_<id>.txt"
+indir = "in"
+inputs = ["f_<id>.txt"]
+outputs = ["out_<id>.txt"]
+"""
+
+
+@dataclass
+class FarDesk(Desk):
+    """A desk from which the program finds the test cluster.
+
+    :param root: the folder on the host that holds the environments; no other test has it.
+    :param env: variables that the program finds set.
+    """
+
+    root: Path = Path("/nowhere")
+    env: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start the program and do not wait."""
+        return self.python("-m", "locusts_fab", *words, **more)
+
+    def python(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start Python as the program is started."""
+        given: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": {**os.environ, "PYTHONPATH": str(REPOSITORY), **self.env},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "stdin": subprocess.DEVNULL,
+        }
+        return subprocess.Popen([sys.executable, *words], **{**given, **more})
+
+    def environment(self, swarm: str = "s") -> Path:
+        """Find the environment of a swarm on the host."""
+        return self.root / swarm
+
+    def records(self, swarm: str = "s", target: str = "") -> list[list[str]]:
+        """Read the records of all managers as fields."""
+        del target  # there is one
+        cache = self.environment(swarm) / "exec" / "cache"
+        return [line.split("\t") for file in sorted(cache.glob("*.tsv")) for line in file.read_text().splitlines()]
+
+    def begun(self, swarm: str = "s") -> Counter[str]:
+        """Count the attempts of each task, by its number."""
+        return Counter(fields[2] for fields in self.records(swarm) if fields[0] == "began")
+
+    def status(self, *words: str) -> dict[str, Any]:
+        """Look once."""
+        code, text = self.locusts("status", "--json", *words)
+        assert code in {0, 1}, text
+        found: dict[str, Any] = json.loads(text[text.index("{") :])
+        return found
+
+    def wait_for(self, *states: str, timeout_s: float = 60) -> dict[str, Any]:
+        """Look until the swarm is in one of these states."""
+        give_up = time.monotonic() + timeout_s
+        while (found := self.status())["state"] not in states:
+            assert time.monotonic() < give_up, found
+            time.sleep(0.3)
+        return found
+
+
+def target(root: Path, mode: str = "remote", more: str = "", slurm: str = "", **keys: object) -> str:
+    """Write the table of a target called `far`.
+
+    :param more: further lines.
+    :param slurm: the lines of its slurm table.
+    :param keys: numbers and plain words.
+    """
+    lines = ["[targets.far]", f"mode = {json.dumps(mode)}", f"root = {json.dumps(str(root))}"]
+    if mode != "local":
+        lines.append(f"host = {json.dumps(keys.pop('host', ALIAS))}")
+    lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    table = f"[targets.far.slurm]\n{slurm}\n" if slurm else ""
+    return "\n".join([*lines, more, table])
+
+
+def wait_until(done: Callable[[], object], timeout_s: float = 60) -> None:
+    """Wait until something is so."""
+    give_up = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < give_up, "waited too long"
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """List the processes that are at home in a folder or have it in their command line: managers, slots, tasks."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        # a process may end while we look at it
+        with contextlib.suppress(OSError):
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if str(folder) in line or folder in [(process / "cwd").readlink(), *(process / "cwd").readlink().parents]:
+                found[int(process.name)] = line
+    return found
+
+
+def kill_processes_of(folder: Path) -> None:
+    """Kill what a test left running."""
+    while found := processes_of(folder):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)

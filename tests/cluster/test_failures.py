@@ -1,0 +1,305 @@
+"""What goes wrong on the way to a host: its exit code, one clear message, and the same command carries on afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab import operations, remote
+from locusts_fab.config import load
+from locusts_fab.errors import HostError
+from locusts_fab.progress import Silent
+from locusts_fab.site import forget_logins
+
+from .failures import NO_RSYNC, FarDesk, assert_clear, assert_failed, small_disk, wait_until
+from .sshd import ALIAS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from locusts_fab.progress import Watcher
+
+    from .accounts import Account
+    from .conftest import Cluster
+    from .sshd import Sshd
+
+CONNECTION, SCHEDULER = 3, 4
+#: More than the pipes and windows between two programs hold, so that a transfer that is stopped is stopped half-way.
+LARGE = 2_000_000
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can add accounts and mount disks")
+
+
+@pytest.fixture
+def desk(sshd: Sshd, tmp_path: Path) -> FarDesk:
+    return FarDesk(tmp_path, sshd)
+
+
+# Logging in.
+
+
+def test_the_host_key_has_changed(desk: FarDesk, sshd: Sshd) -> None:
+    desk.swarm()
+    sshd.rotate_host_key()
+    before = sshd.authentications()
+    desk.fail(CONNECTION, f"{ALIAS}: the host shows another key", "ssh-keygen -R")
+    assert sshd.authentications() == before
+    sshd.trust_host_key()
+    desk.finish()
+
+
+def test_the_host_key_is_not_known(desk: FarDesk, sshd: Sshd) -> None:
+    desk.swarm()
+    sshd.known_hosts_path.write_text("")
+    desk.fail(CONNECTION, f"{ALIAS}: the host's key", "is not known", f"log in once with `ssh {ALIAS}`")
+    sshd.trust_host_key()
+    desk.finish()
+
+
+def test_the_host_is_down(desk: FarDesk, sshd: Sshd) -> None:
+    desk.swarm()
+    sshd.stop()
+    desk.fail(CONNECTION, f"{ALIAS}: the connection was refused", "check host and port")
+    sshd.start()
+    desk.finish()
+
+
+@pytest.fixture(scope="module")
+def password_account(sshd: Sshd) -> Account:
+    return sshd.add_account("password")
+
+
+@needs_root
+def test_nobody_is_there_to_type_the_password(desk: FarDesk, password_account: Account) -> None:
+    desk.login = password_account
+    desk.swarm()
+    desk.fail(CONNECTION, f"{desk.host}: the host asks", "there is no terminal to answer it", "ssh-copy-id")
+
+
+@needs_root
+def test_a_wrong_password_is_typed(desk: FarDesk, password_account: Account) -> None:
+    desk.login = password_account
+    prompt = f"{password_account.name}@{desk.host}'s password: "
+    desk.swarm()
+    with desk.at_terminal("run") as terminal:
+        terminal.read_until(prompt)
+        terminal.type("swordfish")
+        assert terminal.end() == CONNECTION
+    refused = f"{desk.host}: the login as {password_account.name} was refused"
+    assert_clear(terminal.text, prompt, refused, "see that `ssh")
+
+    with desk.at_terminal("run") as terminal:
+        terminal.read_until(prompt)
+        terminal.type(password_account.password)
+        assert terminal.end() == 0, terminal.text
+    assert terminal.text.count(prompt) == 1
+    desk.assert_finished()
+
+
+# Putting things there.
+
+
+def test_the_root_cannot_be_written(desk: FarDesk) -> None:
+    desk.root.mkdir(mode=0o555)
+    desk.give(desk.root)
+    desk.swarm()
+    desk.fail(CONNECTION, f"{ALIAS}: the folder {desk.root}/s cannot be made", "Permission denied", "permissions")
+    desk.root.chmod(0o700)
+    desk.finish()
+
+
+@needs_root
+def test_the_disk_of_the_host_is_full(desk: FarDesk) -> None:
+    with small_disk(desk.root, desk.account.home) as disk:
+        desk.swarm(size=LARGE)
+        desk.fail(CONNECTION, f"{ALIAS}: rsync failed: the disk is full on {ALIAS}", "make room there")
+        disk.grow()
+        desk.finish()
+
+
+def test_the_host_has_no_rsync(desk: FarDesk) -> None:
+    desk.swarm()
+    desk.account.write_start_up(NO_RSYNC)
+    desk.fail(CONNECTION, f"{ALIAS}: rsync failed: rsync is not installed on the host", "install it there")
+    desk.finish()
+
+
+def test_this_machine_has_no_rsync(desk: FarDesk, tmp_path: Path) -> None:
+    desk.swarm()
+    desk.env["PATH"] = str(tmp_path / "nothing")
+    desk.fail(CONNECTION, "rsync could not be started on this machine", "install rsync")
+    desk.env.clear()
+    desk.finish()
+
+
+# The other half of rsync, on a link that stops half-way.
+SLOW_UP = """#!/bin/bash
+{{real}} "$@" < <(head -c {size}; touch {mark}; exec sleep 30)
+"""
+SLOW_DOWN = """#!/bin/bash
+{{real}} "$@" > >(head -c {size}; touch {mark}; exec sleep 30)
+"""
+
+
+def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
+    mark = desk.account.home / f"{desk.name}.mark"
+    desk.swarm(size=LARGE)
+    sshd.wrap("rsync", SLOW_UP.format(size=LARGE * 2, mark=mark))
+    with desk.start("run") as run:
+        wait_until(mark.exists)
+        sshd.cut()
+        assert_failed(run, CONNECTION, f"{ALIAS}: rsync failed: the link broke", "run the command again")
+    sshd.unwrap("rsync")
+    desk.finish()
+
+
+def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
+    mark = desk.account.home / f"{desk.name}.mark"
+    desk.swarm(size=LARGE)
+    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("watch")[0] == 0
+    sshd.wrap("rsync", SLOW_DOWN.format(size=LARGE * 2, mark=mark))
+    with desk.start("run") as run:
+        wait_until(mark.exists)
+        sshd.cut()
+        assert_failed(run, CONNECTION, f"{ALIAS}: rsync failed: the link broke", "run the command again")
+    sshd.unwrap("rsync")
+    desk.finish()
+
+
+@needs_root
+def test_the_disk_for_the_results_is_full(desk: FarDesk) -> None:
+    with small_disk(desk.folder / "results", desk.folder) as disk:
+        desk.swarm(size=LARGE)
+        desk.fail(CONNECTION, "results cannot be written", "No space left on device", "collect again")
+        disk.grow()
+        desk.finish()
+
+
+@needs_root
+def test_the_disk_for_the_local_state_is_full(desk: FarDesk) -> None:
+    with small_disk(desk.folder / ".locusts", desk.folder) as disk:
+        desk.swarm(size=LARGE)
+        desk.fail(CONNECTION, "the disk is full on this machine", "make room there")
+        disk.grow()
+        desk.finish()
+
+
+@needs_root
+def test_the_disk_for_the_local_state_is_full_from_the_first(desk: FarDesk) -> None:
+    with small_disk(desk.folder / ".locusts", desk.folder) as disk:
+        desk.swarm()
+        disk.fill()
+        desk.fail(CONNECTION, "the local state", "cannot be written", "make room there")
+        disk.grow()
+        desk.finish()
+
+
+# The scheduler.
+
+
+def test_the_partition_is_unknown(desk: FarDesk, cluster: Cluster) -> None:
+    desk.swarm("[targets.far.slurm]", 'partition = "nosuch"')
+    desk.fail(SCHEDULER, f"{ALIAS}: sbatch refused the job", "invalid partition", "mend [targets.far.slurm]")
+    assert cluster.slurm.squeue() == []
+    desk.swarm("[targets.far.slurm]", 'partition = "short"')
+    desk.finish()
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_the_scheduler_is_silent(desk: FarDesk, cluster: Cluster, *, is_frozen: bool) -> None:
+    desk.swarm('scheduler = "slurm"')
+    if is_frozen:
+        cluster.slurm.freeze_controller()
+    else:
+        cluster.slurm.stop_controller()
+    desk.fail(SCHEDULER, f"{ALIAS}: the scheduler does not say whether the job was made", "repeat this command")
+    if is_frozen:
+        cluster.slurm.thaw_controller()
+    else:
+        cluster.slurm.start_controller()
+    desk.finish()
+    assert len(cluster.slurm.squeue()) == 1
+
+
+# Watching.
+
+
+def test_an_outage_while_watching_is_survived(desk: FarDesk, sshd: Sshd) -> None:
+    go = desk.account.home / f"{desk.name}.go"
+    desk.swarm(wait_for=go)
+    desk.account.write_start_up("")
+    with desk.listen("run") as run:
+        run.read_until("0 of 4 done")
+        logins = sshd.authentications()
+        sshd.cut()
+        wait_until(lambda: sshd.authentications() > logins)  # that is not worth a word
+        assert "again" not in run.text
+        sshd.stop()
+        run.read_until("the connection was refused; the swarm goes on by itself, and we try again")
+        sshd.start()
+        go.touch()
+        run.read_until(f"{ALIAS} answers again")
+        assert run.end() == 0, run.text
+    assert run.text.count("refused") == 1, run.text
+    desk.assert_finished()
+
+
+class Saboteur(Silent):
+    """Looks on, and acts once the first status has come."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act = act
+        self.notes: list[str] = []
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[Watcher]:
+        yield lambda _status: self.act()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_an_outage_that_lasts_ends_the_watching(desk: FarDesk, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = desk.account.home / f"{desk.name}.go"
+    desk.swarm(wait_for=go)
+    assert desk.locusts("submit")[0] == 0
+    monkeypatch.setenv("HOME", str(sshd.client_home))
+    monkeypatch.setattr(operations, "RETRY_S", (0.0,) * 6)
+    monkeypatch.setattr(remote, "ATTEMPT_DELAYS_S", (0.0,) * 4)
+    saboteur = Saboteur(sshd.stop)
+    with pytest.raises(HostError, match="the connection was refused"):
+        operations.watch(load(str(desk.folder / "locusts.toml")), screen=saboteur)
+    assert len(saboteur.notes) == 1
+    forget_logins()
+    sshd.start()
+    go.touch()
+    desk.finish()
+
+
+@needs_root
+def test_an_outage_is_not_survived_where_a_person_would_be_asked_again(
+    desk: FarDesk, sshd: Sshd, password_account: Account
+) -> None:
+    desk.login = password_account
+    go = desk.account.home / f"{desk.name}.go"
+    desk.swarm(wait_for=go)
+    desk.account.write_start_up("")
+    with desk.at_terminal("run") as run:
+        run.read_until("password: ")
+        run.type(password_account.password)
+        run.read_until("0 of 4 done")
+        sshd.cut()
+        assert run.end() == CONNECTION, run.text
+    assert run.text.count("password: ") == 1
+    assert run.text.count(f"{desk.host}: the link broke, and a new login might ask you again") == 1
+    go.touch()
+    with desk.at_terminal("run") as run:
+        run.read_until("password: ")
+        run.type(password_account.password)
+        assert run.end() == 0, run.text
+    desk.assert_finished()
