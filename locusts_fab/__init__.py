@@ -29,7 +29,10 @@ from .errors import (
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
+    from .checking import check
+    from .compat import launch
     from .config import Swarm, load
+    from .converting import convert
     from .operations import attach, clean, collect, logs, status, watch
     from .submitting import cancel, retry, submit
 
@@ -47,9 +50,12 @@ __all__ = [
     "TransferError",
     "attach",
     "cancel",
+    "check",
     "clean",
     "collect",
     "collection",
+    "convert",
+    "launch",
     "load",
     "logs",
     "retry",
@@ -61,12 +67,15 @@ __all__ = [
 _HOMES = {
     "Swarm": "config",
     "load": "config",
+    "launch": "compat",
+    "convert": "converting",
     "attach": "operations",
     "clean": "operations",
     "collect": "operations",
     "logs": "operations",
     "status": "operations",
     "watch": "operations",
+    "check": "checking",
     "cancel": "submitting",
     "retry": "submitting",
     "submit": "submitting",

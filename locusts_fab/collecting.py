@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import stat
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .bringing import NotBroughtError, bring
 from .errors import TransferError
 from .records import escape
-from .stage import write_whole
+from .stage import remove, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from .layout import Environment, Results
     from .ledger import Ledger
@@ -112,98 +110,23 @@ def _collect_task(
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
     folder = f"{results.outdir}/{place}"
     for name, found in outputs_to_bring(outcome, results):
+        place_of_output = f"{folder}/{name}"
         if found == "1":
             try:
-                bring(f"{sandbox}/{name}", f"{folder}/{name}")
-            except FileNotFoundError:
-                yield (
-                    outcome.number,
-                    name,
-                    "it did not arrive: it is a link or a special file, or it is not there any more",
-                )
-            except (PermissionError, shutil.SpecialFileError) as error:
+                bring(f"{sandbox}/{name}", place_of_output, sandbox)
+            except NotBroughtError as error:
                 yield outcome.number, name, str(error)
-        elif outcome.place:
-            remove(Path(f"{folder}/{name}"))  # from an earlier attempt
-    log = results.outdir / results.log(outcome.id)
+            else:
+                continue
+        if outcome.place:
+            remove(place_of_output)  # from an earlier attempt
+    log = f"{results.outdir}/{results.log(outcome.id)}"
     if outcome.printed:
-        with contextlib.suppress(FileNotFoundError):
-            bring(f"{sandbox}.log", str(log))
-    elif outcome.place:
-        remove(log)
-
-
-def bring(source: str, destination: str) -> None:
-    """Bring a file or folder of this machine to its place: by a hard link where that is possible, else by a copy.
-
-    :raises OSError: it cannot be read, or not be written there.
-    """
-    real = os.path.realpath(source)  # an output may be a symlink; what it means is what the user named
-    mode = os.stat(real).st_mode  # noqa: PTH116 - strings: this runs for every file of a million tasks
-    if stat.S_ISDIR(mode):
-        _bring_folder(real, destination)
-    elif stat.S_ISREG(mode):
-        _bring_file(real, destination)
-    else:
-        raise shutil.SpecialFileError("it is neither a file nor a folder")
-
-
-def _bring_file(source: str, destination: str) -> None:
-    try:
-        os.link(source, destination)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(destination), exist_ok=True)  # noqa: PTH103, PTH120 - the same
-        os.link(source, destination)
-    except OSError:  # there is an older one, or it is another file system
-        _replace_file(source, destination)
-
-
-def _replace_file(source: str, destination: str) -> None:
-    """Put a file in the place of an older one, or onto another file system."""
-    with contextlib.suppress(OSError):
-        if os.path.samefile(source, destination):  # noqa: PTH121 - strings, as above
+        with contextlib.suppress(NotBroughtError):
+            bring(f"{sandbox}.log", log, f"{sandbox}.log")
             return
-    temporary = tempfile.mkdtemp(dir=os.path.dirname(destination), prefix=".locusts-")  # noqa: PTH120 - the same
-    try:
-        copy = os.path.join(temporary, "new")  # noqa: PTH118 - the same
-        try:
-            os.link(source, copy)
-        except OSError:
-            shutil.copy2(source, copy)
-        if os.path.isdir(destination) and not os.path.islink(destination):  # noqa: PTH112, PTH114 - the same
-            shutil.rmtree(destination)
-        os.replace(copy, destination)  # noqa: PTH105 - the same
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _bring_folder(source: str, destination: str) -> None:
-    """Bring a folder: built beside its place, then renamed, so that it too is there whole or not at all."""
-    parent = os.path.dirname(destination)  # noqa: PTH120 - strings, as above
-    os.makedirs(parent, exist_ok=True)  # noqa: PTH103 - the same
-    temporary = tempfile.mkdtemp(dir=parent, prefix=".locusts-")
-    try:
-        copy = os.path.join(temporary, "new")  # noqa: PTH118 - the same
-        shutil.copytree(source, copy, symlinks=True, copy_function=_link_or_copy)
-        remove(Path(destination))
-        os.rename(copy, destination)  # noqa: PTH104 - the same
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _link_or_copy(source: str, destination: str) -> None:
-    try:
-        os.link(source, destination, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, destination, follow_symlinks=False)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    if outcome.place:
+        remove(log)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

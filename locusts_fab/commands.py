@@ -15,7 +15,7 @@ from invoke.tasks import task as invoke_task
 from .errors import ExitStatus, LocustsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from invoke.context import Context
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Body = TypeVar("Body", bound="Callable[..., ExitStatus]")
 
+#: As wide as a table ever gets, where no terminal sets an end to its lines.
+_WIDE = 100_000
+
 COMMON_HELP = {
     "swarm": "Name of the swarm; needed only if the config has several.",
     "target": "Name of the target, in place of the one the config gives.",
@@ -31,11 +34,12 @@ COMMON_HELP = {
 }
 
 
-def command(**help_texts: str) -> Callable[[Body], Any]:
+def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body], Any]:
     """Make an Invoke task of a function that returns an exit status.
 
     Errors that a person can act on become a message and an exit code; Ctrl-C becomes 130. No traceback gets out.
 
+    :param lists: arguments that can be given several times.
     :param help_texts: a line for each of the function's own arguments.
     """
 
@@ -56,13 +60,14 @@ def command(**help_texts: str) -> Callable[[Body], Any]:
 
         texts = {**COMMON_HELP, **help_texts}
         known = inspect.signature(body).parameters
-        return invoke_task(guarded, help={name: text for name, text in texts.items() if name in known})
+        texts = {name: text for name, text in texts.items() if name in known}
+        return invoke_task(guarded, help=texts, iterable=list(lists))
 
     return wrap
 
 
 def _shown(error: LocustsError) -> str:
-    from .progress import printable  # noqa: PLC0415 - see the module's docstring
+    from .words import printable  # noqa: PLC0415 - see the module's docstring
 
     return printable(str(error))
 
@@ -88,7 +93,7 @@ def _exit_status(status: Status) -> ExitStatus:
 
 def _say(text: str) -> None:
     """Print a line for a person on standard error."""
-    from .progress import printable  # noqa: PLC0415 - see the module's docstring
+    from .words import printable  # noqa: PLC0415 - see the module's docstring
 
     sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()
@@ -185,7 +190,7 @@ def _show_preview(swarm: Swarm, plan: Any) -> None:
 
 def _show_replica(swarm: Swarm, replica: Any) -> None:
     """List what of the tree would be replicated, with sizes."""
-    from .progress import size  # noqa: PLC0415 - see the module's docstring
+    from .words import size  # noqa: PLC0415 - see the module's docstring
     from .records import escape  # noqa: PLC0415 - the same
     from .replica import local_root  # noqa: PLC0415 - the same
 
@@ -258,7 +263,7 @@ def collect(
 
 
 def _tell_status(status: Status) -> None:
-    from .progress import summary  # noqa: PLC0415 - see the module's docstring
+    from .words import summary  # noqa: PLC0415 - see the module's docstring
 
     _say(summary(status))
     for note in status.notes:
@@ -321,7 +326,7 @@ def logs(
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
     from .operations import logs as operation  # noqa: PLC0415 - see the module's docstring
-    from .progress import printable  # noqa: PLC0415 - the same
+    from .words import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
     outcome = found.outcome
@@ -372,9 +377,70 @@ def attach(c: Context, swarm: str | None = None, target: str | None = None, conf
     return _exit_status(found)
 
 
+@command()
+def check(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
+    """Look at the target before anything is sent: login, bash, rsync, scheduler, limits, free space and inodes.
+
+    Exit codes: 0 nothing is wrong; else 3 the way there, 4 the scheduler, 2 the rest, in this order.
+    """
+    from rich.console import Console  # noqa: PLC0415 - see the module's docstring
+
+    from .checking import check as operation  # noqa: PLC0415 - the same
+    from .findings import exit_status_of  # noqa: PLC0415 - the same
+    from .tables import findings_table  # noqa: PLC0415 - the same
+
+    found = operation(_load(swarm, target, config), _connection(c))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE  # a line each, for those who search in it
+    console.print(findings_table(found))
+    return exit_status_of(found)
+
+
+@command(
+    lists=("spcins", "shdins", "outs"),
+    par="The parameter file.",
+    code="Name of the swarm (default: swarm).",
+    indir="As in launch: folder of the inputs.",
+    outdir="As in launch: folder for what comes back.",
+    cmd="As in launch: the command template.",
+    spcins="As in launch: an input of each task; can be given several times.",
+    shdins="As in launch: a shared file, key:file; can be given several times.",
+    outs="As in launch: an output of each task; can be given several times.",
+    output="File to write, instead of standard output.",
+    force="Write over a file that is there.",
+)
+def convert(
+    _c: Context,
+    par: str,
+    code: str = "swarm",
+    indir: str | None = None,
+    outdir: str | None = None,
+    cmd: str | None = None,
+    spcins: list[str] | None = None,
+    shdins: list[str] | None = None,
+    outs: list[str] | None = None,
+    output: str | None = None,
+    force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
+) -> ExitStatus:
+    """Make a locusts.toml from a parameter file of the original locusts."""
+    from .converting import convert as operation  # noqa: PLC0415 - see the module's docstring
+    from .converting import save  # noqa: PLC0415 - the same
+
+    parts = {"indir": indir, "outdir": outdir, "cmd": cmd, "spcins": spcins, "shdins": shdins, "outs": outs}
+    text = operation(par, code, parts)
+    if output is None:
+        sys.stdout.write(text)
+        return ExitStatus.DONE
+    save(text, output, force=force)
+    _say(f"written to {output}; try it with: locusts submit --dry-run --config {output}")
+    return ExitStatus.DONE
+
+
 def make_collection() -> Collection:
     """Make the Invoke Collection of all commands."""
     made = Collection("locusts")
-    for name in ("run", "submit", "status", "watch", "collect", "retry", "cancel", "logs", "clean", "attach"):
+    running = ("run", "submit", "status", "watch", "collect", "retry", "cancel", "logs")
+    for name in (*running, "check", "clean", "attach", "convert"):
         made.add_task(globals()[name])
     return made

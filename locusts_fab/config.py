@@ -181,7 +181,16 @@ def load_config(path: str | Path) -> Config:
 
     :raises ConfigError: with all that is wrong in it.
     """
-    document = _parse(str(path), _read(path))
+    return make_config(path, _parse(str(path), _read(path)))
+
+
+def make_config(path: str | Path, document: dict[str, Any]) -> Config:
+    """Check what a config file holds, or would hold if there were one.
+
+    :param path: what errors call it.
+    :param document: its tables.
+    :raises ConfigError: with all that is wrong in it.
+    """
     problems = [_unknown_key(key, (), ("targets", "swarms")) for key in document if key not in {"targets", "swarms"}]
     if document.get("swarms", {}) == {} and not problems:
         problems.append("swarms: there is none; add a table [swarms.NAME] with a command")

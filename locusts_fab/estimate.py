@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .plan import LONGEST_CHUNK, chunk_sizes, shared_source
-from .progress import size
+from .words import size
 
 if TYPE_CHECKING:
     from pathlib import Path

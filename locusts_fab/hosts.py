@@ -128,15 +128,16 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
     """
     noise, begun, rest = stdout.partition(BEGIN_MARK)
     body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
+    status, arrived, _ = tail.partition(b"\n")  # without the end of its line, the status may have been cut short
     complaint = os.fsdecode(stderr)
-    if not begun or not ended:
+    if not begun or not ended or not arrived or not status.isdigit():
         last = "\n".join(complaint.strip().splitlines()[-5:])
         raise HostError(
             f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
             hint="log in by hand and see that `bash -s` works and that nothing in the start-up files ends the shell",
             stderr=complaint,
         )
-    return Result(int(tail.split(b"\n", 1)[0]), body, complaint, noise)
+    return Result(int(status), body, complaint, noise)
 
 
 class Here:

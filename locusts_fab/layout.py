@@ -122,6 +122,12 @@ class Results:
         return f"logs/{task_id}.log"
 
 
+def folders_above(name: str) -> list[str]:
+    """List the folders that a relative name lies in, the outermost first."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
 def why_id_is_unusable(task_id: str) -> str | None:
     """Tell why a task cannot have this id, which is to be the name of its folder; None if it can."""
     if _RESERVED.fullmatch(task_id):

@@ -7,6 +7,7 @@ What the original could not have used is an error, all of them at once. What has
 from __future__ import annotations
 
 import difflib
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,8 @@ class _Writer:
         values = self.values
         is_remote = _is_remote(values)
         shared = is_remote and "local_shared_dir" in values
-        self.table["mode"] = "remote-shared" if shared else "remote" if is_remote else "local"
+        switch = "run_on_hpc_local" if values.get("run_on_hpc_local") else "run_on_hpc"
+        self._put("mode", switch, "remote-shared" if shared else "remote" if is_remote else "local")
         if is_remote:
             self._copy("host", "host_name")
         if _has_jobs(values):
@@ -285,20 +287,25 @@ class _Writer:
 
     def _write_setup(self) -> None:
         """Write what comes before the tasks: the container, and lines of shell."""
-        values, lines = self.values, []
+        values, lines, names = self.values, [], []
         if {"singularity", "singularity_container"} <= values.keys():
             program = Path(values["singularity"])
             container = {"runtime": program.name, "image": values["singularity_container"]}
             self._put("container", "singularity_container", container)
-            lines += [values["singularity_modload"]] if "singularity_modload" in values else []
+            names.append("singularity")
+            if "singularity_modload" in values:
+                lines.append(values["singularity_modload"])
+                names.append("singularity_modload")
             if "/" in values["singularity"]:
                 lines.append(f'export PATH={shlex.quote(str(program.parent))}:"$PATH"')
             root = self.table.get("root", "")
             if root.startswith("/"):  # tasks in the container see the environment, as they did
                 lines.append(f"export {program.name.upper()}_BINDPATH={shlex.quote(root)}")
-        lines += [values["extra_outer_statements"]] if "extra_outer_statements" in values else []
+        if "extra_outer_statements" in values:
+            lines.append(values["extra_outer_statements"])
+            names.append("extra_outer_statements")
         if lines:
-            self._put("setup", "extra_outer_statements", lines)
+            self._put("setup", ", ".join(names), lines)
 
     def _write_slurm(self) -> None:
         """Write what the jobs ask for, and the scratch folder, if it is one."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import PlanError
 from .handles import Template, is_direct
-from .layout import Environment, Results, why_id_is_unusable
+from .layout import Environment, Results, folders_above, why_id_is_unusable
 from .model import Chunk, Task
 from .sources import Source, read_source
 
@@ -84,7 +84,9 @@ class Plan:
         message = _listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
         if self.swarm.settings.missing_inputs == "error":
             raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
-        self.warnings.append(f"left out, as missing_inputs says: {message}")
+        warning = f"left out, as missing_inputs says: {message}"
+        if warning not in self.warnings:  # the tasks may have been looked through before
+            self.warnings.append(warning)
 
     def _own_command(self, task_id: str, values: dict[str, str]) -> str:
         """Render a line of a command file, which is a template of its own."""
@@ -176,20 +178,30 @@ def _check_outputs(plan: Plan) -> None:
     twice = [name for name, times in Counter(settings.outputs).items() if times > 1]
     if twice:
         raise PlanError(f"outputs: {twice[0]} is named twice")
-    if settings.layout != "flat":
-        return
+    if settings.layout == "flat":
+        _check_flat(plan)
+
+
+def _check_flat(plan: Plan) -> None:
+    """See that the outputs of all tasks have room in one folder: no name twice, none both a file and a folder."""
     results = Results(plan.swarm.outdir, is_flat=True)
     owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
     owners["logs"] = "the logs"
+    users: dict[str, str] = {}  # of each folder, the first who has an output in it
     for task in plan.tasks():
+        owner = f"task {task.id}"
         for name in task.outputs:
-            other = owners.setdefault(name.split("/")[0] if name.startswith("logs/") else name, task.id)
-            if other != task.id:
+            above = folders_above(name)
+            claims = [owners.setdefault(name, owner), users.get(name), *map(owners.get, above)]
+            other = next((claim for claim in claims if claim not in {None, owner}), None)
+            if other is not None:
                 raise PlanError(
-                    f'layout = "flat": {name} of task {task.id} would collide with that of {other}',
+                    f'layout = "flat": {name} of {owner} would collide with {other}',
                     hint='put <id> into the name, or choose layout = "tasks"',
                     task_ids=[task.id],
                 )
+            for folder in above:
+                users.setdefault(folder, owner)
 
 
 def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ Its cost grows with what is new, not with the number of tasks.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -31,10 +32,14 @@ FRESH_S = 4 * BEAT_S
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
 
+#: How managers are named (see `layout.manager_id`), with `-rN` after the N-th requeue of their job.
+MANAGER_ID = "^[0-9]{1,9}-[0-9]{1,9}(-r[0-9]{1,9})?$"
+
 # $1 the environment, $2 the mark between parts, $3 the most bytes of a file, $4 the jobs to ask the scheduler for, with
 # commas between, or nothing; then, by twos, a manager and the offset from which its cache file is wanted, or -1 if
 # nothing more will come.
-# Files are opened and read, never judged by their size: on a network file system that may be old.
+# Files are opened and read, never judged by their size: on a network file system that may be old. What is not named as
+# managers are is none of ours: somebody's copy, or what an editor left.
 _SCRIPT = r"""
 cd -- "$1/exec" 2>/dev/null || exit 3
 mark=$2 most=$3 jobs=$4
@@ -45,14 +50,15 @@ while (($# > 0)); do
   shift 2
 done
 for file in cache/*.tsv; do
-  [[ -e $file ]] || continue
   id=${file#cache/}
   id=${id%.tsv}
+  [[ -f $file && $id =~ @MANAGER@ ]] || continue
   from=${offset[$id]-0}
   ((from < 0)) && continue
   host= pid=0 beat= process=unknown
-  IFS=$'\t' read -r _ _ host pid _ <"$file"
-  [[ -e beats/$id ]] && read -r beat <"beats/$id"
+  IFS=$'\t' read -r -n 1000 _ _ host pid _ <"$file"
+  [[ -e beats/$id ]] && read -r -n 20 beat <"beats/$id"
+  [[ $beat =~ ^[0-9]+$ ]] || beat=0
   if [[ -e beats/$id.end ]]; then
     process=left
   elif [[ $host == "${HOSTNAME:-localhost}" && -d /proc/self ]]; then
@@ -63,7 +69,7 @@ for file in cache/*.tsv; do
       process=left # just now
     fi
   fi
-  printf '%s\n%s %s %s\n' "$mark" "$id" "$process" "${beat:-0}"
+  printf '%s\n%s %s %s\n' "$mark" "$id" "$process" "$beat"
   tail -c "+$((from + 1))" -- "$file" | head -c "$most"
   printf '\n'
 done
@@ -73,7 +79,9 @@ if [[ -n $jobs ]]; then
   status=$?
 fi
 printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
-""".replace("@FORMAT@", SQUEUE_FORMAT)
+""".replace("@FORMAT@", SQUEUE_FORMAT).replace("@MANAGER@", MANAGER_ID)
+#: What the script says of a manager, before what is new in its cache file.
+_HEAD = re.compile(rf"(?P<manager>{MANAGER_ID[1:-1]}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -118,15 +126,19 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
         queue = _enter_queue(ledger, os.fsdecode(parts[-1]))
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
-            name, process, beat = head.decode("ascii", "replace").split(" ")
+            found = _HEAD.fullmatch(os.fsdecode(head))
+            if found is None:
+                continue
             data = body[:-1]  # the newline that the script puts after a file
+            is_full = len(data) >= MOST_BYTES
             records, read = parse_records(data)
-            ledger.apply(name, records, read)
+            # A line longer than all that one poll brings is no record, but damage: it is passed over piece by piece.
+            ledger.apply(found["manager"], records, read or (len(data) if is_full else 0))
             count += len(records)
-            if len(data) < MOST_BYTES:
-                _judge(ledger, name, process, beat, queue)
-            else:
+            if is_full:
                 is_all = False
+            else:
+                _judge(ledger, found["manager"], found["process"], found["beat"], queue)
         ledger.set_fact("updated", str(time.time()))
     return News(count, is_all=is_all)
 

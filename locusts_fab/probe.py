@@ -93,9 +93,8 @@ look_at_root() {
   fi
   if try "$root"; then
     # a second link of one name must fail: this is how managers take chunks
-    if ln -- "$TRIED/file" "$TRIED/link" && [[ $TRIED/file -ef $TRIED/link ]] && ! ln -- "$TRIED/file" "$TRIED/link"; then
-      say links yes
-    fi
+    ln -- "$TRIED/file" "$TRIED/link" && [[ $TRIED/file -ef $TRIED/link ]] &&
+      ! ln -- "$TRIED/file" "$TRIED/link" && say links yes
     say filesystem "$(stat -f -c '%a %S %c %d %T' -- "$TRIED")"
   else
     say root_complaint "$COMPLAINT"
@@ -127,7 +126,8 @@ look_at_slurm() {
   say partitions "$(timeout 20 sinfo -h -e -a -o '@FORMAT@')"
   say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
   [[ -n $1 ]] || return
-  said=$(printf '%s' "$1" | within 60 sbatch --test-only --job-name=locusts-check --array="0-$(($2 - 1))" --output=/dev/null)
+  said=$(printf '%s' "$1" |
+    within 60 sbatch --test-only --job-name=locusts-check --array="0-$(($2 - 1))" --output=/dev/null)
   say sbatch_status "$?"
   say sbatch "$said"
 }

@@ -6,6 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from .words import printable, size, summary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -66,7 +68,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a line for a person."""
-        self.console.print(printable(text), markup=False)
+        self.console.print(printable(text), markup=False, emoji=False)
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Progress]:
@@ -80,7 +82,7 @@ class Screen:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
         from rich.progress import Progress as Bars  # noqa: PLC0415 - the same
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Bars(*columns, console=self.console, transient=True) as bars:
             yield _Bar(bars, title, bars.add_task(title, total=total))
 
@@ -147,44 +149,3 @@ class _StatusLines:
         if line != self._last and time.monotonic() >= self._next and not status.is_over:
             self._last, self._next = line, time.monotonic() + LINE_EVERY_S
             self._screen.note(line)
-
-
-def summary(status: Status) -> str:
-    """Say a status in one line."""
-    tasks = status.tasks
-    parts = [f"{status.swarm} on {status.target}: {status.state.value}", f"{tasks.done} of {tasks.total} done"]
-    if tasks.failed:
-        parts.append(f"{tasks.failed} failed")
-    if tasks.running:
-        parts.append(f"{tasks.running} running")
-    if tasks.pending and status.started is not None:
-        parts.append(f"{tasks.pending} waiting")
-    if status.eta_s is not None:
-        parts.append(f"about {duration(status.eta_s)} left")
-    return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Say a time as a person would: 45 s, 12 min, 3 h 20 min."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 2:  # noqa: PLR2004 - below two minutes, seconds matter
-        return f"{minutes * 60 + rest} s"
-    if minutes < 120:  # noqa: PLR2004 - below two hours, minutes do
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(count: int) -> str:
-    """Say a number of bytes as a person would: 12 kB, 3.4 MB."""
-    amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - units of a thousand
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.3g} {units[0]}"
-
-
-def printable(text: str) -> str:
-    """Make any text safe to show: control characters and bytes that are no text become escapes; newlines stay."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )

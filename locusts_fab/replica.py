@@ -147,17 +147,20 @@ class Agreed:
     :param staged: its mark on the target right after it came there; None if tasks made it.
     :param theirs: its mark on the target when both sides last agreed.
     :param ours: its mark here at that time.
+    :param is_contested: both sides changed it; what is there lies beside it here.
     """
 
     staged: Mark | None
     theirs: Mark | None
     ours: Mark | None
+    is_contested: bool = False
 
 
 def format_table(table: Mapping[str, Agreed]) -> bytes:
     """Write what is known of all paths, a line a path."""
     lines = [
-        join_fields((path, *map(_write_mark, (known.staged, known.theirs, known.ours)))) + "\n"
+        join_fields((path, *map(_write_mark, (known.staged, known.theirs, known.ours)), str(int(known.is_contested))))
+        + "\n"
         for path, known in sorted(table.items())
     ]
     return os.fsencode("".join(lines))
@@ -168,8 +171,8 @@ def parse_table(data: bytes) -> dict[str, Agreed]:
     table = {}
     for line in os.fsdecode(data).split("\n"):
         if line:
-            path, *marks = split_fields(line)
-            table[path] = Agreed(*map(_read_mark, marks))
+            path, staged, theirs, ours, contested = split_fields(line)
+            table[path] = Agreed(_read_mark(staged), _read_mark(theirs), _read_mark(ours), contested == "1")
     return table
 
 
@@ -201,19 +204,17 @@ class Change:
     size: int | None
 
 
-def changes_since_staging(
-    table: Mapping[str, Agreed], theirs: Mapping[str, Mark], conflicts: Iterable[str]
-) -> list[Change]:
+def changes_since_staging(table: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> list[Change]:
     """List what tasks have done to the tree, as files and symlinks; folders follow from them."""
-    conflicts = set(conflicts)
     found = []
     for path in sorted({*table, *theirs}):
-        before = table[path].staged if path in table else None
+        known = table.get(path, Agreed(None, None, None))
+        before = known.staged
         after = theirs.get(path)
         if before == after or "d" in {mark.kind for mark in (before, after) if mark}:
             continue
         what = "created" if before is None else "removed" if after is None else "changed"
-        found.append(Change("conflict" if path in conflicts else what, path, after.size if after else None))
+        found.append(Change("conflict" if known.is_contested else what, path, after.size if after else None))
     return found
 
 
@@ -240,6 +241,7 @@ def is_ours_untouched(known: Agreed | None, now: Mark | None) -> bool:
     return now == (known.ours if known is not None else None)
 
 
-def agree(known: Agreed | None, theirs: Mark | None, ours: Mark | None) -> Agreed:
-    """Note that both sides hold the same of a path, though each has its own mark for it."""
-    return Agreed(None, theirs, ours) if known is None else replace(known, theirs=theirs, ours=ours)
+def agree(known: Agreed | None, theirs: Mark | None, ours: Mark | None, *, is_contested: bool = False) -> Agreed:
+    """Note what both sides hold of a path now that it was settled."""
+    known = known or Agreed(None, None, None)
+    return replace(known, theirs=theirs, ours=ours, is_contested=is_contested)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .collecting import remove
 from .errors import HostError, TransferError
 from .files import fresh_folder
 from .replica import (
@@ -29,7 +28,7 @@ from .replica import (
     parse_table,
     select_replica,
 )
-from .stage import write_whole
+from .stage import remove, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,7 +168,7 @@ def bring_back(session: Session, screen: Screen | Silent, *, apply_removals: boo
         work.take(session, fresh, screen)
         work.drop(gone, apply=apply_removals)
         _write_table(swarm, table)
-    changes = changes_since_staging(table, theirs, work.conflicts)
+    changes = changes_since_staging(table, theirs)
     swarm.outdir.mkdir(parents=True, exist_ok=True)
     write_whole(swarm.outdir / "modified.tsv", format_changes(changes))
     return Brought(changes, work.moved, work.notes)
@@ -182,7 +181,6 @@ class _Homecoming:
         self.swarm, self.table, self.theirs = swarm, table, theirs
         self.root = local_root(swarm)
         self.suffix = f".from-{swarm.target_name}"
-        self.conflicts: list[str] = []
         self.notes: list[str] = []
         self.moved = 0
 
@@ -209,13 +207,13 @@ class _Homecoming:
             if now is None:
                 place.mkdir(parents=True, exist_ok=True)
             elif now.kind != "d":
-                self._conflict(path, f"{path} is a folder there and none here; what is in it was left there")
+                self.notes.append(f"{path} is a folder there and none here; what is in it was left there")
                 return
         elif not is_ours_untouched(known, now) and now != (mark if mark.kind == "l" else None):
             place = place.with_name(place.name + self.suffix)
-            self._conflict(path, f"{path} was changed here and there; what is there is now in {place.name}")
+            self.notes.append(f"{path} was changed here and there; what is there is now in {place.name}")
             self._put(mark, source, place)
-            self.table[path] = agree(known, mark, now)
+            self.table[path] = agree(known, mark, now, is_contested=True)
             return
         else:
             self._put(mark, source, place)
@@ -250,7 +248,8 @@ class _Homecoming:
             if not apply:
                 continue
             if not self._is_inside(path) or not is_ours_untouched(known, now):
-                self._conflict(path, f"{path} was removed there and changed here; it stays")
+                self.notes.append(f"{path} was removed there and changed here; it stays")
+                self.table[path] = replace(known, is_contested=True)
             elif now is not None:
                 if now.kind == "d":
                     if any(place.iterdir()):
@@ -259,10 +258,6 @@ class _Homecoming:
                 else:
                     place.unlink()
                 self.table[path] = agree(known, None, None)
-
-    def _conflict(self, path: str, note: str) -> None:
-        self.conflicts.append(path)
-        self.notes.append(note)
 
     def _is_inside(self, path: str) -> bool:
         """Tell whether no folder on the way to a path is a symlink."""

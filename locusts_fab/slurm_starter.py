@@ -27,7 +27,8 @@ look() { # set job to what runs, ran or waits under our name; fails if the sched
   job=$(timeout 30 squeue -h -t all -n "$1" -o %F 2>&1) || return 1
   job=${job%%$'\n'*}
 }
-if ! mkdir "$token" 2>/dev/null; then
+if ! complaint=$(mkdir "$token" 2>&1); then
+  [[ -d $token ]] || { printf '%s\n' "$complaint"; exit 3; }
   if [[ -s $token/job ]]; then
     cat "$token/job"
     exit 0

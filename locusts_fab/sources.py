@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .errors import PlanError
@@ -88,7 +89,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
         if template.handles:
             for task_id in sorted(find_ids(indir, template)):
                 found.setdefault(task_id, []).append(template.text)
-        elif not (indir / template.text).exists():
+        elif not (indir / template.render({})).exists():
             raise PlanError(f"inputs: {template.text}: there is no such file in {indir}")
     if not found:
         raise PlanError(_nothing_matches(indir, [template.text for template in templates if template.handles]))
@@ -114,17 +115,15 @@ def find_ids(indir: Path, template: Template) -> set[str]:
     """
     if "/" not in template.text:
         return {task_id for name in _list(indir) if (task_id := template.match(name)) is not None}
-    parts = template.text.split("/")
+    parts = [Template.name(part, {"id"}) for part in template.text.split("/")]
     names = [""]
     for depth, part in enumerate(parts):
-        is_last = depth == len(parts) - 1
-        if "<id>" in part:
-            own = Template.name(part, {"id"})
-            names = [name + entry for name in names for entry in _list(indir / name) if own.match(entry) is not None]
+        if part.handles:
+            names = [name + entry for name in names for entry in _list(indir / name) if part.match(entry) is not None]
         else:
-            literal = Template.name(part, {"id"}).render({})
+            literal = part.render({})
             names = [name + literal for name in names if os.path.lexists(indir / (name + literal))]
-        if not is_last:
+        if depth < len(parts) - 1:
             names = [f"{name}/" for name in names]
     return {task_id for name in names if (task_id := template.match(name)) is not None}
 
@@ -136,7 +135,7 @@ def _list(folder: Path) -> list[str]:
 def sort_ids(ids: list[str]) -> list[str]:
     """Sort as numbers where all are numbers, else as text."""
     if all(_NUMBER.fullmatch(task_id) for task_id in ids):
-        return sorted(ids, key=lambda task_id: (float(task_id), task_id))
+        return sorted(ids, key=lambda task_id: (Decimal(task_id), task_id))
     return sorted(ids)
 
 

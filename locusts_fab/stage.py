@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import TransferError
+from .layout import folders_above
 from .plan import shared_source
 from .records import escape
 
@@ -95,42 +97,105 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
     if parent not in made:
         os.makedirs(parent, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
         made.add(parent)
-    with contextlib.suppress(FileExistsError):
+    names = _outermost(task.inputs)
+    try:
         os.mkdir(folder, mode=0o700)  # noqa: PTH102 - the same
-    for name in task.inputs:
-        link = f"{folder}/{name}"
+    except FileExistsError:
+        _tidy(folder, names)
+    for name in names:
+        place = f"{folder}/{name}"
         if "/" in name:
-            os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - the same
-        put(f"{indir}/{name}", link)
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - the same
+        put(f"{indir}/{name}", place)
+
+
+def _outermost(names: tuple[str, ...]) -> Iterable[str]:
+    """Leave out what lies in a folder that is named too: it comes with the folder."""
+    if not any("/" in name for name in names):
+        return names
+    named = dict.fromkeys(names)
+    return [name for name in named if not any(folder in named for folder in folders_above(name))]
+
+
+def _tidy(folder: str, names: Iterable[str]) -> None:
+    """Remove what an earlier submit staged and this one does not mean.
+
+    Afterwards the folders above each name are real ones, so nothing is ever written through a symlink into the folder
+    of inputs.
+    """
+    folders = {above for name in names for above in folders_above(name)}
+    meant = set(names)
+    waiting = [""]
+    while waiting:
+        above = waiting.pop()
+        for entry in list(os.scandir(f"{folder}/{above}")):
+            name = above + entry.name
+            if name in folders and entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{name}/")
+            elif name not in meant:
+                remove(entry.path)
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file, a symlink or a whole folder, if it is there; nothing is removed through a symlink."""
+    try:
+        os.unlink(path)  # noqa: PTH108 - strings, as above
+    except IsADirectoryError:
+        shutil.rmtree(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
 
 
 def put_link(source: str, link: str) -> None:
-    """Make a symlink, in place of an older one that points elsewhere."""
+    """Make a symlink, in place of whatever was there."""
     try:
-        os.symlink(source, link)  # noqa: PTH211 - strings: this runs for every file of a million tasks
+        os.symlink(source, link)  # noqa: PTH211 - strings, as above
     except FileExistsError:
         if not os.path.islink(link) or os.readlink(link) != source:  # noqa: PTH114, PTH115 - the same
-            os.unlink(link)  # noqa: PTH108 - the same
+            remove(link)
             os.symlink(source, link)  # noqa: PTH211 - the same
 
 
 def put_copy(source: str, destination: str) -> None:
-    """Copy a file or folder to where this machine's own paths mean nothing; what is there as it should be stays."""
-    if os.path.isdir(source):  # noqa: PTH112 - strings, as above
-        os.makedirs(destination, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
-        for entry in os.scandir(source):
-            put_copy(entry.path, f"{destination}/{entry.name}")
+    """Make a file or folder a copy of its source, where this machine's own paths mean nothing.
+
+    What is there already as it should be stays as it is; what the source does not hold goes.
+    """
+    wanted = os.stat(source)  # noqa: PTH116 - strings, as above
+    if stat.S_ISDIR(wanted.st_mode):
+        _put_folder(source, destination)
         return
-    wanted = os.stat(source)  # noqa: PTH116 - the same
     with contextlib.suppress(FileNotFoundError):
-        there = os.stat(destination)  # noqa: PTH116 - the same
-        if (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+        there = os.lstat(destination)
+        if stat.S_ISDIR(there.st_mode):
+            shutil.rmtree(destination)
+        elif stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
             return
-    part = f"{destination}.locusts-part"
-    shutil.copyfile(source, part)
-    os.chmod(part, (wanted.st_mode & 0o700) | 0o400)  # noqa: PTH101 - the same
-    os.utime(part, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
-    os.replace(part, destination)  # noqa: PTH105 - the same
+    descriptor, part = tempfile.mkstemp(dir=os.path.dirname(destination), prefix=".locusts-")  # noqa: PTH120 - the same
+    os.close(descriptor)
+    try:
+        shutil.copyfile(source, part)
+        os.chmod(part, (wanted.st_mode & 0o700) | 0o400)  # noqa: PTH101 - the same
+        os.utime(part, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
+        os.replace(part, destination)  # noqa: PTH105 - the same
+    except BaseException:
+        remove(part)
+        raise
+
+
+def _put_folder(source: str, destination: str) -> None:
+    """Make a folder a copy of its source, a real folder even where a symlink to one was."""
+    names = os.listdir(source)  # noqa: PTH208 - strings, as above
+    try:
+        os.mkdir(destination, mode=0o700)  # noqa: PTH102 - the same
+    except FileExistsError:
+        if os.path.islink(destination) or not os.path.isdir(destination):  # noqa: PTH112, PTH114 - the same
+            remove(destination)
+            os.mkdir(destination, mode=0o700)  # noqa: PTH102 - the same
+        for name in set(os.listdir(destination)).difference(names):  # noqa: PTH208 - the same
+            remove(f"{destination}/{name}")
+    for name in names:
+        put_copy(f"{source}/{name}", f"{destination}/{name}")
 
 
 def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None) -> None:

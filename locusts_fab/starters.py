@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 # $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,
 # after a reply that was lost, starts nothing twice.
 _START = r"""
-cd -- "$1" || exit 3
-mkdir "exec/started.$2" 2>/dev/null || exit 0
+cd -- "$1" 2>&1 || exit 3
+if ! complaint=$(mkdir "exec/started.$2" 2>&1); then
+  [[ -d exec/started.$2 ]] && exit 0
+  printf '%s\n' "$complaint"
+  exit 3
+fi
 detach=(nohup)
 command -v setsid >/dev/null && detach=(setsid nohup)
 "${detach[@]}" bash exec/start.sh "$3" </dev/null >>"exec/logs/$3.out" 2>&1 &
@@ -34,6 +38,7 @@ kill -0 "$pid" 2>/dev/null && exit 0
 tail -n 5 "exec/logs/$3.out"
 exit 4
 """
+_NO_TOKEN = 3
 
 # $1 the environment; then the submissions that shall take no more tasks.
 FENCE = r"""
@@ -115,14 +120,15 @@ class Detached:
         """Start the manager of a submission; if it was started before, do nothing.
 
         :returns: nothing that needs to be remembered.
-        :raises HostError: it ended at once.
+        :raises HostError: it ended at once, or the environment cannot be written.
         """
         name = manager_id(submission)
         result = self.host.run(_START, self.environment.root, str(submission), name)
         if result.exit_status != 0:
+            cause = f"{self.environment.root} can be written" if result.exit_status == _NO_TOKEN else "`setup` works"
             raise HostError(
                 f"{self.host.name}: the manager did not start:\n{result.text.strip() or result.stderr.strip()}",
-                hint="see that the lines of `setup` work there, then submit again",
+                hint=f"see that {cause} there, then submit again",
                 stderr=result.stderr,
             )
         return ""

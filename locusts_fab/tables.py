@@ -10,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from .model import SwarmState
-from .progress import duration, summary
+from .words import duration, printable, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import RenderableType
 
+    from .findings import Finding
     from .model import Status
 
 _STYLES = {
@@ -25,6 +28,7 @@ _STYLES = {
     SwarmState.CANCELLED: "yellow",
     SwarmState.PLANNED: "white",
 }
+_STATE_STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _MOST_MANAGERS = 8
 _BAR_WIDTH = 60
 
@@ -32,7 +36,7 @@ _BAR_WIDTH = 60
 def status_panel(status: Status) -> RenderableType:
     """Show a status: a headline, a bar, the managers and what should be known besides."""
     tasks = status.tasks
-    head = Text(summary(status), style=_STYLES[status.state])
+    head = Text(printable(summary(status)), style=_STYLES[status.state])
     parts: list[RenderableType] = [head]
     if tasks.total:
         parts.append(_bar(status))
@@ -42,7 +46,7 @@ def status_panel(status: Status) -> RenderableType:
         parts.append(_manager_table(status))
     if status.jobs:
         parts.append(_job_table(status))
-    parts.extend(Text(note, style="yellow") for note in status.notes)
+    parts.extend(Text(printable(note), style="yellow") for note in status.notes)
     return Group(*parts)
 
 
@@ -59,9 +63,8 @@ def _manager_table(status: Status) -> Table:
     for column in ("manager", "host", "state", "slots", "done", "failed"):
         table.add_column(column, justify="right" if column in {"slots", "done", "failed"} else "left")
     for manager in status.managers[-_MOST_MANAGERS:]:
-        table.add_row(
-            manager.id, manager.host, manager.state.value, str(manager.slots), str(manager.done), str(manager.failed)
-        )
+        row = (manager.id, manager.host, manager.state.value, manager.slots, manager.done, manager.failed)
+        table.add_row(*map(_cell, row))
     if len(status.managers) > _MOST_MANAGERS:
         table.add_row("…", f"and {len(status.managers) - _MOST_MANAGERS} more", "", "", "", "")
     return table
@@ -72,7 +75,23 @@ def _job_table(status: Status) -> Table:
     for column in ("job", "state", "reason"):
         table.add_column(column)
     for job in status.jobs[:_MOST_MANAGERS]:
-        table.add_row(job.id, job.state, job.reason)
+        table.add_row(*map(_cell, (job.id, job.state, job.reason)))
     if len(status.jobs) > _MOST_MANAGERS:
         table.add_row("…", f"and {len(status.jobs) - _MOST_MANAGERS} more", "")
+    return table
+
+
+def _cell(value: str | int) -> Text:
+    """Show a value as it is: rich takes no `[word]` or `:word:` in it for markup, the terminal nothing for orders."""
+    return Text(printable(str(value)))
+
+
+def findings_table(findings: Iterable[Finding]) -> Table:
+    """Show what `check` found, a row each."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("state", "what", "found", "advice"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        texts = [Text(printable(text)) for text in (finding.what, finding.found, finding.advice)]
+        table.add_row(Text(finding.state, style=_STATE_STYLES[finding.state]), *texts)
     return table

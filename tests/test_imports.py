@@ -22,10 +22,16 @@ LEVELS = (
     "__main__ __init__",
     "program",
     "commands",
+    # the original's ways
+    "converting",
+    "compat",
     # what can be done with a swarm
-    "operations",
+    "operations checking",
     "submitting",
     "session",
+    # what is asked of a target beforehand, and what the answers mean
+    "probe slurm_findings estimate",
+    "findings",
     # where it runs: how commands travel, how files travel, who starts managers
     "site",
     "files",
@@ -39,7 +45,7 @@ LEVELS = (
     "bash_cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "remote slurm_starter filetree",
-    "relay login starters poll progress reference",
+    "relay login starters poll progress reference partitions parameters",
     "ledger tables config",
     "rows slurm settings known_hosts",
     # nouns, names and rules; they do nothing by themselves

@@ -371,6 +371,24 @@ def test_scratch_that_cannot_be(tmp_path: Path, scratch: str) -> None:
         assert not list(env.root.glob("exec/claims/*.1"))
 
 
+@pytest.mark.parametrize("keep", ["none", "failed", "all"])
+@pytest.mark.parametrize("outputs", [[], ["out/1"]])
+def test_one_tree_for_all_tasks(tmp_path: Path, keep: str, outputs: list[str]) -> None:
+    """They find what is in it and what others made of it; nothing in it is ever removed, nor is it copied."""
+    tree = tmp_path / "tr ee"
+    (tree / "out").mkdir(parents=True)
+    (tree / ".hidden").write_text("x")
+    (tree / "in").write_text("text\n")
+    command = "cat in; pwd; cat .hidden > out/$N; [[ -e once ]] || { : > once; exit 1; }"
+    with ManualEnvironment(tmp_path, tree=str(tree), keep=keep, retries=1, slots=2) as env:
+        env.plan([Spec(f"N={number}; {command}", outputs) for number in (1, 2)] + [Spec("exit 1", outputs)]).run()
+        assert env.states() == {1: ["retry", "done"], 2: ["done"], 3: ["retry", "failed"]}
+        assert env.log(2) == f"text\n{tree}\n"
+        assert sorted(path.name for path in tree.rglob("*")) == [".hidden", "1", "2", "in", "once", "out"]
+        assert not [path for path in env.root.glob("work/*/*") if path.is_dir() and not path.is_symlink()]
+        assert env.complaints() == ""
+
+
 # ---- what is left of a manager ----
 
 

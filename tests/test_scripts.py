@@ -124,13 +124,13 @@ OTHER_LANGUAGES = {"rows.SCHEMA": "SQL"}
 
 def embedded() -> dict[str, str]:
     """Find the scripts that are written inside the Python sources: constants that begin with a new line."""
-    found = {}
+    found: dict[str, str] = {}
     for path in Path(locusts_fab.__file__).parent.glob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Assign):
                 name = f"{path.stem}.{ast.unparse(node.targets[0])}"
                 texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
-                found.update({name: text for text in texts if isinstance(text, str) and re.match(r"\n.", text)})
+                found.update((name, text) for text in texts if isinstance(text, str) and re.match(r"\n.", text))
     return {name: value for name, value in found.items() if name not in OTHER_LANGUAGES}
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from tests.swarms import REPOSITORY, Desk
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from .slurm import Slurm
     from .sshd import Sshd
@@ -132,3 +132,19 @@ def kill_processes_of(folder: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def far_desk(tmp_path: Path, sshd: Sshd, slurm: Slurm | None = None) -> Iterator[FarDesk]:
+    """Set up a desk, and let nothing that was started from it outlive it."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    root = sshd.home / tmp_path.name
+    env = {**(slurm.env if slurm else {}), "HOME": str(sshd.client_home)}
+    try:
+        yield FarDesk(folder, root, env)
+    finally:
+        if slurm is not None:
+            slurm.cancel_all()
+        kill_processes_of(root)
+        kill_processes_of(tmp_path)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a host: its exit code, one clear message, and the same command carries on afterwards."""
+"""What goes wrong on the way to a host: its exit code, one clear message, and the same command carries on."""
 
 from __future__ import annotations
 
@@ -258,9 +258,11 @@ class Saboteur(Silent):
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Watcher]:
+        """See `Silent.watching`."""
         yield lambda _status: self.act()
 
     def note(self, text: str) -> None:
+        """See `Silent.note`."""
         self.notes.append(text)
 
 

@@ -1,0 +1,207 @@
+"""What `check` found: the noun, and the rules that judge what was seen of a machine. Pure; `checking.py` looks.
+
+What was seen of SLURM is judged in `slurm_findings.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .errors import ExitStatus
+from .words import size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .config import Swarm
+    from .estimate import Need
+    from .probe import Seen
+
+State = Literal["ok", "warning", "error"]
+
+#: Managers need this bash; see docs/design.md.
+_OLDEST_BASH = (4, 2)
+#: Below this, rsync does not know the options that we give it.
+_OLDEST_RSYNC = (3, 1)
+#: Below this, rsync lets a hostile host do harm to this machine, unless the distribution has mended it.
+_SAFE_RSYNC = (3, 4)
+_RSYNC_VERSION = re.compile(r"rsync +version +v?(\d+)\.(\d+)\S*")
+#: File systems that live in the memory of one machine.
+_IN_MEMORY = {"tmpfs", "ramfs"}
+_MOST_NOISE = 60
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` looked at.
+
+    :param what: what was looked at.
+    :param found: what it is like.
+    :param advice: what to do about it, if anything.
+    :param exit_status: the exit code that it comes to if it is an error.
+    """
+
+    what: str
+    state: State
+    found: str
+    advice: str = ""
+    exit_status: ExitStatus = ExitStatus.USAGE
+
+
+def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:
+    """Tell what findings come to: the first kind of error there is, in the order in which a submit would meet them."""
+    kinds = {finding.exit_status for finding in findings if finding.state == "error"}
+    order = (ExitStatus.CONNECTION, ExitStatus.SCHEDULER, ExitStatus.USAGE)
+    return next((kind for kind in order if kind in kinds), ExitStatus.DONE)
+
+
+def judge_shell(seen: Seen) -> Iterator[Finding]:
+    """Judge the login shell of a host, and the bash and tools that managers need."""
+    shell = seen.facts.get("shell") or "not told"
+    if seen.noise:
+        # all channels of ours skip it; what people do by hand does not
+        first = seen.noise.splitlines()[0][:_MOST_NOISE]
+        found = f"{shell}; its start-up files print {len(seen.noise)} characters: {first} …"
+        advice = "no harm here, but scp and rsync by hand stumble over it"
+        yield Finding("login shell", "ok", found, advice)
+    else:
+        yield Finding("login shell", "ok", f"{shell}; its start-up files print nothing")
+
+
+def judge_tools(seen: Seen) -> Iterator[Finding]:
+    """Judge the bash and the tools that managers need."""
+    version = seen.facts.get("bash", "")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers >= _OLDEST_BASH:
+        yield Finding("bash", "ok", version)
+    else:
+        advice = "managers need bash 4.2 or newer; put one first on the PATH there"
+        yield Finding("bash", "error", version or "its version is not known", advice)
+    missing = seen.facts.get("missing", "not looked at")
+    if missing:
+        advice = "managers need GNU coreutils; put them first on the PATH there"
+        yield Finding("coreutils", "error", f"missing or of another kind: {missing}", advice)
+    else:
+        yield Finding("coreutils", "ok", "all there")
+
+
+def judge_rsync(where: str, version_line: str | None, *, is_here: bool) -> Finding:
+    """Judge one of the two rsyncs that files travel by.
+
+    :param where: the machine, as messages call it.
+    :param version_line: the first line of `rsync --version`; None if there is no rsync.
+    :param is_here: it is the one on this machine, which is in danger from what the host serves.
+    """
+    what, status = f"rsync on {where}", ExitStatus.CONNECTION
+    if version_line is None:
+        advice = "install it" if is_here else "install it there, or put it on the PATH in the shell's start-up file"
+        return Finding(what, "error", "missing", advice, status)
+    found = _RSYNC_VERSION.search(version_line)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    if version < _OLDEST_RSYNC:
+        shown = version_line.strip() or "its version is not known"
+        return Finding(what, "error", shown, "rsync 3.1 or newer is needed, the one of samba.org", status)
+    shown = version_line.split("version", 1)[1].split()[0]
+    if is_here and version < _SAFE_RSYNC:
+        advice = (
+            "below 3.4.0 a hostile host can read or write files here (CVE-2024-12086, -12087, -12088), "
+            "unless your distribution has mended it; update it"
+        )
+        return Finding(what, "warning", shown, advice, status)
+    return Finding(what, "ok", shown)
+
+
+def judge_root(swarm: Swarm, seen: Seen, need: Need | None) -> Iterator[Finding]:
+    """Judge the folder that environments are made in, and the file system that it is on."""
+    facts = seen.facts
+    root = facts.get("root", swarm.root)
+    if "root_complaint" in facts or "filesystem" not in facts:
+        complaint = facts.get("root_complaint") or "it could not be looked at"
+        advice = "choose a folder that you may write, as root of the target in the config"
+        yield Finding("root", "error", f"{root}: {complaint}", advice)
+        return
+    yield Finding("root", "ok", f"{root} can be made and written")
+    if "links" in facts:
+        yield Finding("hard links", "ok", "work in the root")
+    else:
+        advice = "managers take chunks by hard links; choose a root on another file system"
+        yield Finding("hard links", "error", f"do not work in {root}", advice)
+    yield from _judge_filesystem(swarm, facts["filesystem"], need)
+
+
+def _judge_filesystem(swarm: Swarm, said: str, need: Need | None) -> Iterator[Finding]:
+    """Judge the room that is left.
+
+    :param said: free blocks, their size, all inodes, free inodes, and the type of the file system.
+    """
+    fields = said.split(" ", 4)
+    if len(fields) != 5 or not all(field.isdigit() for field in fields[:4]):  # noqa: PLR2004 - those named above
+        yield Finding("space", "warning", "nobody knows how much is free", "see `df` and `quota` there")
+        return
+    blocks, block_bytes, all_inodes, free_inodes = (int(field) for field in fields[:4])
+    if swarm.target.scheduler == "slurm" and fields[4] in _IN_MEMORY:
+        advice = "choose a root on a file system that all nodes share"
+        yield Finding("file system", "warning", f"{fields[4]}, which is in the memory of one machine", advice)
+    free = blocks * block_bytes
+    if need is None:
+        yield Finding("space", "ok", f"{size(free)} free on {fields[4]}")
+        return
+    wanted = f"at least {size(need.size_bytes)} needed: {need.explain_bytes()}"
+    advice = "what tasks write comes on top; a quota may leave less than is free"
+    state = _state_of_room(free, need.size_bytes)
+    yield Finding("space", state, f"{size(free)} free on {fields[4]}; {wanted}", advice)
+    if not all_inodes:
+        yield Finding("inodes", "ok", f"{fields[4]} does not count them; about {need.inodes:,} needed")
+        return
+    wanted = f"about {need.inodes:,} needed: {need.explain_inodes()}"
+    advice = "choose another root, or let tasks have fewer files" if free_inodes < 2 * need.inodes else ""
+    yield Finding("inodes", _state_of_room(free_inodes, need.inodes), f"{free_inodes:,} free; {wanted}", advice)
+
+
+def _state_of_room(free: int, needed: int) -> State:
+    """Judge how far what is free goes: what is needed is the least, so twice as much had better be there."""
+    if free < needed:
+        return "error"
+    return "warning" if free < 2 * needed else "ok"
+
+
+def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
+    """Judge what the target's other keys name: scratch, setup, container."""
+    target, facts = swarm.target, seen.facts
+    runs_there = target.scheduler == "none"
+    if target.scratch is not None:
+        yield _judge_scratch(target.scratch, facts.get("scratch_complaint"), runs_there=runs_there)
+    if target.setup:
+        complaint = facts.get("setup_complaint")
+        if complaint:
+            yield Finding("setup", "error", complaint, "mend the lines of setup in the config")
+        else:
+            found = f"{len(target.setup)} lines; well formed, but not run here"
+            yield Finding("setup", "ok", found, "" if runs_there else "modules and the like may be on nodes only")
+    if target.container is not None:
+        runtime, image = target.container.runtime, target.container.image
+        maybe_on_nodes = not runs_there or bool(target.setup)
+        doubt: State = "warning" if maybe_on_nodes else "error"
+        where = "it may be on nodes only, or come with setup" if maybe_on_nodes else "install it there"
+        if facts.get("runtime"):
+            yield Finding("container", "ok", facts["runtime"])
+        else:
+            yield Finding("container", doubt, f"there is no {runtime}", where)
+        if "image" not in facts:
+            yield Finding("image", doubt, f"there is no {image}", "mend its path in the config, or take it there")
+
+
+def _judge_scratch(scratch: str, complaint: str | None, *, runs_there: bool) -> Finding:
+    """Judge the folder for sandboxes; that of a node can be seen from the node only.
+
+    :param runs_there: tasks run on the very machine that was looked at.
+    """
+    if not scratch.startswith("/"):
+        return Finding("scratch", "ok", f"{scratch} is known only where tasks run")
+    if complaint is None:
+        return Finding("scratch", "ok", f"{scratch} can be made and written")
+    if runs_there:
+        return Finding("scratch", "error", f"{scratch}: {complaint}", "choose another scratch in the config")
+    return Finding("scratch", "warning", f"{scratch}: {complaint}", "that is on the login host; nodes may differ")

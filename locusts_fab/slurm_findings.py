@@ -1,0 +1,165 @@
+"""The rules that judge what was seen of SLURM: whether a swarm's jobs will be taken, and can ever start. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from .errors import ExitStatus
+from .findings import Finding, State
+from .partitions import Partition, parse_memory_mb, parse_sinfo
+from .slurm import parse_time_s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .config import Swarm
+    from .partitions import Nodes
+    from .probe import Seen
+
+_INFINITE = {"infinite", "unlimited"}
+#: What `timeout` says when a command took too long.
+_TOO_LONG = 124
+
+
+def judge_slurm(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
+    """Judge the scheduler, what the config asks of it, and what it says of the job itself."""
+    facts = seen.facts
+    missing = facts.get("slurm_missing", "sbatch, squeue, scancel")
+    if missing:
+        yield _found("scheduler", "error", f"missing: {missing}", "put SLURM's commands on the PATH of a login there")
+        return
+    if "slurm_silent" in facts or "partitions" not in facts:
+        complaint = facts.get("slurm_silent", "").strip() or "it does not answer"
+        yield _found("scheduler", "error", complaint, "see `scontrol ping` there; try again when it answers")
+        return
+    yield _found("scheduler", "ok", "SLURM answers")
+    yield from _judge_partitions(swarm, parse_sinfo(facts["partitions"]))
+    limit = facts.get("array_limit", "").strip()
+    if limit.isdigit() and swarm.target.nodes > int(limit):
+        advice = "the same number of tasks is done, by fewer managers; give each more slots"
+        yield _found("nodes", "warning", f"an array may have {limit} elements, not {swarm.target.nodes}", advice)
+    if "sbatch_status" in facts:
+        yield _judge_answer(int(facts["sbatch_status"]), facts.get("sbatch", ""))
+
+
+def _found(what: str, state: State, found: str, advice: str = "") -> Finding:
+    return Finding(what, state, found, advice, ExitStatus.SCHEDULER)
+
+
+def _judge_answer(status: int, said: str) -> Finding:
+    """Judge what `sbatch --test-only` said of the job: the last word."""
+    lines = [line.removeprefix("sbatch: ") for line in said.strip().splitlines()]
+    if status == 0:
+        return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
+    if status == _TOO_LONG:
+        return _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
+    advice = "mend [targets.….slurm] in the config"
+    return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)
+
+
+def _judge_partitions(swarm: Swarm, known: list[Partition]) -> Iterator[Finding]:
+    """Judge the partitions that the jobs will wait in, and whether they can ever start there."""
+    asked = swarm.target.slurm.partition
+    if asked is None:
+        named_elsewhere = any(option.startswith(("-p", "--partition")) for option in swarm.target.slurm.extra)
+        chosen = [] if named_elsewhere else [partition for partition in known if partition.is_default]
+        if not chosen:
+            yield _found("partition", "ok", "none in the config's `partition`, so its limits are not looked at")
+            return
+    else:
+        names = [name.strip() for name in asked.split(",")]
+        chosen = [partition for partition in known if partition.name in names]
+        for name in names:
+            if name not in {partition.name for partition in known}:
+                yield _judge_unknown(name, [partition.name for partition in known])
+    for partition in chosen:
+        yield _judge_availability(partition)
+    if chosen:
+        yield from _judge_time(swarm.target.slurm.time, chosen)
+        yield from _judge_nodes(swarm, [nodes for partition in chosen for nodes in partition.nodes])
+
+
+def _judge_unknown(name: str, known: list[str]) -> Finding:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    advice = (f"did you mean {near[0]}? " if near else "") + f"there are: {', '.join(known) or 'none'}"
+    return _found("partition", "error", f"there is no partition {name}", advice)
+
+
+def _judge_availability(partition: Partition) -> Finding:
+    """Judge whether a partition takes jobs, and starts them."""
+    if partition.availability == "up":
+        return _found("partition", "ok", f"{partition.name} is up")
+    if partition.availability == "down":
+        return _found("partition", "warning", f"{partition.name} is down", "jobs will wait until it is up")
+    found = f"{partition.name} takes no jobs ({partition.availability})"
+    return _found("partition", "error", found, "choose another partition in the config")
+
+
+def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]:
+    """Judge the time limit of the jobs against those of the partitions."""
+    longest = max(chosen, key=lambda partition: partition.limit_s)
+    if asked is None:
+        yield _found("time limit", "ok", f"none asked for; {longest.name} allows {longest.limit}")
+        return
+    asked_s = float("inf") if asked.lower() in _INFINITE else parse_time_s(asked)
+    if asked_s is None:
+        advice = 'write it as "HH:MM:SS", "D-HH:MM:SS", or minutes'
+        yield _found("time limit", "error", f"{asked} is no time as SLURM writes it", advice)
+    elif asked_s > longest.limit_s:
+        advice = f"ask for {longest.limit} or less, or choose another partition"
+        yield _found("time limit", "error", f"{asked} is more than {longest.name} allows: {longest.limit}", advice)
+    elif short := [partition.name for partition in chosen if partition.limit_s < asked_s]:
+        yield _found("time limit", "warning", f"{asked} is more than {', '.join(short)} allows", "take it out")
+    else:
+        yield _found("time limit", "ok", f"{asked} of {longest.limit}")
+
+
+def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
+    """Judge what a job asks of a node against the nodes that there are."""
+    cpus = swarm.slots * swarm.settings.cpus_per_task
+    made_of = f"{swarm.slots} slots x {swarm.settings.cpus_per_task} cpus_per_task = {cpus} CPUs"
+    most = max((group.cpus for group in nodes), default=0)
+    roomy = [group for group in nodes if group.cpus >= cpus]
+    if not roomy:
+        fewer = most // swarm.settings.cpus_per_task
+        advice = f"ask for {fewer} slots or fewer" if fewer else "ask for fewer cpus_per_task"
+        yield _found("CPUs", "error", f"{made_of}, but no node has more than {most}", advice)
+        return
+    yield _found("CPUs", "ok", f"{made_of}; nodes have up to {most}")
+    memory = _memory_mb(swarm, cpus)
+    if memory is not None:
+        largest = max((group.memory_mb or 0 for group in roomy), default=0)
+        fitting = [group for group in roomy if group.memory_mb is None or group.memory_mb >= memory]
+        if not fitting:
+            advice = "ask for less memory, or for fewer slots"
+            found = f"{memory:,.0f} MB, but no node that has the CPUs has more than {largest:,}"
+            yield _found("memory", "error", found, advice)
+            return
+        yield _found("memory", "ok", f"{memory:,.0f} MB of up to {largest:,} MB" if largest else f"{memory:,.0f} MB")
+        roomy = fitting
+    yield _judge_count(swarm, cpus, roomy)
+
+
+def _memory_mb(swarm: Swarm, cpus: int) -> float | None:
+    """Tell what a job asks for in megabytes; None if nothing, or nothing that can be understood."""
+    slurm = swarm.target.slurm
+    if slurm.mem is not None:
+        return parse_memory_mb(slurm.mem)
+    each = parse_memory_mb(slurm.mem_per_cpu) if slurm.mem_per_cpu is not None else None
+    return None if each is None else each * cpus
+
+
+def _judge_count(swarm: Swarm, cpus: int, fitting: list[Nodes]) -> Finding:
+    """Judge how many managers the nodes that fit hold at a time."""
+    usable = [group for group in fitting if group.is_usable]
+    if not usable:
+        states = ", ".join(sorted({group.state for group in fitting}))
+        return _found("nodes", "warning", f"all that fit are out of work ({states})", "jobs will wait for them")
+    count = sum(group.count for group in usable)
+    is_alone = bool(swarm.target.slurm.exclusive)
+    room = sum(group.count * (1 if is_alone else group.cpus // cpus) for group in usable)
+    found = f"{swarm.target.nodes} managers; {count} nodes fit, with room for {room}"
+    if room < swarm.target.nodes:
+        return _found("nodes", "warning", found, "the others wait until some are done, which is no harm")
+    return _found("nodes", "ok", found)

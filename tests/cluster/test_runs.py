@@ -1,0 +1,323 @@
+"""Whole swarms on the test cluster, as a user meets them: the program, a real sshd, a real SLURM."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.swarms import REPOSITORY, Desk
+
+from .runs import COPY, FarDesk, far_desk, processes_of, target, wait_until
+from .sshd import ALIAS, Sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Cluster
+
+PAIRS = f"""
+[swarms.s]
+command = '''
+sleep 0.1
+ls -lrth inputfile_<id>.txt secondinputfile_<id>.txt <shared>sf1 > ls_output_<id>.txt
+cat inputfile_<id>.txt secondinputfile_<id>.txt <shared>sf1 > cat_output_<id>.txt
+'''
+indir = {json.dumps(str(REPOSITORY / "examples" / "pairs" / "inputs"))}
+inputs = ["inputfile_<id>.txt", "secondinputfile_<id>.txt"]
+shared = {{ sf1 = "sharedfile.txt" }}
+outputs = ["ls_output_<id>.txt", "cat_output_<id>.txt"]
+"""
+
+#: Tasks 0 to 2 end at once, the others when there is a file called go.
+GATED = COPY.replace('"cat', "'''until [ <id> -lt 3 ] || [ -e @GO@ ]; do sleep 0.1; done; cat").replace('.txt"\nindir', ".txt'''\nindir")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sshd: Sshd) -> Iterator[FarDesk]:
+    """A desk for swarms on the host itself."""
+    with far_desk(tmp_path, sshd) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster_desk(tmp_path: Path, cluster: Cluster) -> Iterator[FarDesk]:
+    """A desk for swarms that SLURM runs."""
+    with far_desk(tmp_path, *cluster) as made:
+        yield made
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The same swarm in every mode
+
+
+@pytest.fixture(scope="session")
+def pairs_done_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Run the pairs on this machine, and read what came back."""
+    desk = Desk(tmp_path_factory.mktemp("here"))
+    desk.write("[targets.far]\nmode = 'local'\nslots = 8\n" + PAIRS)
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    return cat_outputs(desk)
+
+
+def cat_outputs(desk: Desk) -> dict[str, bytes]:
+    found = {path.relative_to(desk.folder).as_posix(): path.read_bytes() for path in desk.result("").rglob("cat_*")}
+    assert len(found) == 101
+    return found
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "none"])
+def test_the_pairs_in_mode_remote(
+    cluster_desk: FarDesk, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
+) -> None:
+    keys: dict[str, Any] = {"nodes": 2} if scheduler == "slurm" else {}
+    cluster_desk.write(target(cluster_desk.root, scheduler=scheduler, slots=4, **keys) + PAIRS)
+    before = cluster.sshd.authentications()
+    code, text = cluster_desk.locusts("run")
+    assert code == 0, text
+    assert cluster.sshd.authentications() == before + 1, "submit, watch and collect share one login"
+    assert cat_outputs(cluster_desk) == pairs_done_here
+    nodes = {row["node"] for row in cluster_desk.tasks().values()}
+    assert nodes >= ({"n1", "n2"} if scheduler == "slurm" else set())
+    assert {row["status"] for row in cluster_desk.table("outputs.tsv")} == {"present"}
+    assert set(cluster_desk.begun().values()) == {1}
+
+
+def test_the_pairs_in_mode_local_with_slurm(
+    cluster_desk: FarDesk, tmp_path: Path, pairs_done_here: dict[str, bytes]
+) -> None:
+    cluster_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + PAIRS)
+    code, text = cluster_desk.locusts("run")
+    assert code == 0, text
+    assert cat_outputs(cluster_desk) == pairs_done_here
+    assert {row["node"] for row in cluster_desk.tasks().values()} >= {"n1", "n2"}
+
+
+def test_the_pairs_in_mode_remote_shared(
+    cluster: Cluster, tmp_path: Path, pairs_done_here: dict[str, bytes]
+) -> None:
+    """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
+    (tmp_path / "seen from the host").mkdir()
+    (tmp_path / "seen from here").symlink_to(tmp_path / "seen from the host")
+    with (
+        Sshd(cluster.slurm.env, own_account=False) as sshd,
+        far_desk(tmp_path, sshd, cluster.slurm) as desk,
+    ):
+        shared = f"shared_root = {json.dumps(str(tmp_path / 'seen from here'))}"
+        root = tmp_path / "seen from the host"
+        desk.write(target(root, "remote-shared", shared, scheduler="slurm", slots=4, nodes=2) + PAIRS)
+        code, text = desk.locusts("run")
+        assert code == 0, text
+        assert sshd.authentications() == 1
+        assert cat_outputs(desk) == pairs_done_here
+        assert {row["node"] for row in desk.tasks().values()} >= {"n1", "n2"}
+        # nothing on the host speaks of this machine's paths
+        assert not [path for path in root.rglob("*") if path.is_symlink()]
+        for path in (root / "s" / "exec").rglob("*"):
+            assert path.is_dir() or b"seen from here" not in path.read_bytes()
+        assert desk.locusts("clean")[0] == 0
+        assert not (root / "s").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What travels, and what does not
+
+
+def test_only_the_input_that_changed_moves_again(desk: FarDesk) -> None:
+    desk.pairs(12)
+    (desk.folder / "in" / "big.txt").write_text("shared\n")
+    desk.write(
+        target(desk.root, scheduler="none", slots=4)
+        + COPY.replace("cat f", "cat <shared>big f")
+        + 'shared = { big = "big.txt" }\n'
+    )
+    code, text = desk.locusts("run")
+    assert code == 0, text
+
+    def staged() -> dict[str, tuple[int, int]]:
+        files = [path for name in ("inputs", "shared") for path in (desk.environment() / name).rglob("*.txt")]
+        return {path.name: (path.stat().st_ino, path.stat().st_ctime_ns) for path in files}
+
+    before = staged()
+    assert len(before) == 13
+    (desk.folder / "in" / "f_7.txt").write_text("new\n")
+    assert desk.locusts("submit", "--redo")[0] == 0
+    after = staged()
+    assert {name for name in before if before[name] != after[name]} == {"f_7.txt"}
+    assert desk.locusts("collect", "--wait")[0] == 0
+    assert desk.result("7/out_7.txt").read_text() == "shared\nnew\n"
+    assert desk.result("8/out_8.txt").read_text() == "shared\n8\n"
+
+
+def test_collect_while_it_runs_and_again(desk: FarDesk) -> None:
+    desk.pairs(6)
+    go = desk.root / "go"
+    desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
+    code, text = desk.locusts("collect")
+    assert (code, "3 tasks collected now" in text) == (0, True), text
+    first = {path: path.stat().st_ino for path in desk.result("").rglob("out_*")}
+    assert {path.name for path in first} == {"out_0.txt", "out_1.txt", "out_2.txt"}
+    assert {task for task, row in desk.tasks().items() if row["state"] == "pending"} == {"3", "4", "5"}
+    go.touch()
+    code, text = desk.locusts("collect", "--wait")
+    assert (code, "3 tasks collected now" in text) == (0, True), text
+    assert {path: path.stat().st_ino for path in first} == first
+    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(6)] == [f"{n}\n" for n in range(6)]
+    code, text = desk.locusts("collect")
+    assert (code, "collected now" in text) == (0, False), text
+
+
+def test_a_link_that_breaks_on_the_way_and_carries_on(desk: FarDesk, sshd: Sshd) -> None:
+    desk.pairs(6)
+    go = desk.root / "go"
+    desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
+    with desk.start("run") as process:
+        wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
+        sshd.stop()
+        sshd.start()
+        go.touch()
+        _, err = process.communicate(timeout=60)
+    # with a key nobody has to be asked, so the login is made anew; at the worst the command says so and is repeated
+    assert process.returncode in {0, 3}, err
+    assert desk.locusts("run")[0] == 0
+    assert set(desk.begun().values()) == {1}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The other commands, from afar
+
+
+def test_attach_logs_and_clean_over_ssh(desk: FarDesk) -> None:
+    desk.pairs(5)
+    config = target(desk.root, scheduler="none", slots=2) + COPY.replace("cat f", "echo said <id>; cat f")
+    desk.write(config)
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 5)
+    other = FarDesk(desk.folder.parent / "another laptop", desk.root, desk.env)
+    other.folder.mkdir()
+    other.write(config)
+    code, text = other.locusts("collect")
+    assert (code, "locusts attach" in text) == (2, True), text
+    code, text = other.locusts("attach")
+    assert (code, "5 of 5 done" in text) == (0, True), text
+    code, text = other.locusts("logs", "3")
+    assert (code, "printed:\nsaid 3\n" in text, "exit     0" in text) == (0, True, True), text
+    code, text = other.locusts("clean")
+    assert (code, "5 tasks have ended and are not collected" in text) == (2, True), text
+    assert other.locusts("collect")[0] == 0
+    assert [other.result(f"{n}/out_{n}.txt").read_text() for n in range(5)] == [f"{n}\n" for n in range(5)]
+    assert other.result("logs/3.log").read_text() == "said 3\n"
+    assert other.locusts("clean")[0] == 0
+    assert not other.environment().exists()
+    code, text = other.locusts("status")
+    assert code in {0, 1}, text
+    code, text = other.locusts("attach")
+    assert (code, "there is no environment" in text) == (2, True), text
+
+
+def test_nothing_there_to_attach_to(desk: FarDesk) -> None:
+    desk.write(target(desk.root, scheduler="none") + COPY)
+    code, text = desk.locusts("attach")
+    assert (code, f"there is no environment of swarm s at {desk.environment()}" in text) == (2, True), text
+
+
+HOSTILE = ["a b", "$(touch x)", "-n", "'q\" `id`", "é\udcff", "new\nline", "#;*?", "tab\there"]
+
+
+def test_hostile_ids_in_a_hostile_root(cluster_desk: FarDesk) -> None:
+    desk = cluster_desk
+    root = desk.root / 'it\'s "a" $(touch x) root; é\\'
+    (desk.folder / "in").mkdir()
+    for name in HOSTILE:
+        (desk.folder / "in" / f"{name}.txt").write_bytes(b"data of it")
+    swarm = """
+[swarms.s]
+command = "cat <id>.txt > out_<id>; echo <id>"
+indir = "in"
+inputs = ["<id>.txt"]
+outputs = ["out_<id>"]
+"""
+    desk.write(target(root, slots=2, nodes=2) + swarm)
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert set(desk.tasks()) == set(HOSTILE)
+    for name in HOSTILE:
+        assert desk.result(f"{name}/out_{name}").read_bytes() == b"data of it"
+    code, text = desk.locusts("logs", "--task", "a b")
+    assert (code, text.endswith("printed:\na b\n")) == (0, True), text
+    assert desk.locusts("clean")[0] == 0
+    assert not (root / "s").exists()
+    assert not [*desk.root.rglob("x"), *desk.folder.rglob("x")]
+
+
+def test_a_root_by_a_variable_and_one_in_the_home_folder(desk: FarDesk, sshd: Sshd) -> None:
+    desk.pairs(1)
+    for root in (f"$HOME/{desk.root.name}/a", f"~/{desk.root.name}/b", f"{desk.root.name}/c"):
+        desk.write(target(root, scheduler="none") + COPY)
+        code, text = desk.locusts("run")
+        assert code == 0, text
+        assert desk.locusts("clean")[0] == 0
+    assert sorted(path.name for path in (sshd.home / desk.root.name).iterdir()) == ["a", "b", "c"]
+    desk.write(target("$NOWHERE/x", scheduler="none") + COPY)
+    code, text = desk.locusts("run")
+    assert (code, "NOWHERE is not set there" in text) == (3, True), text
+
+
+def test_cancel_from_afar_and_carry_on(desk: FarDesk) -> None:
+    desk.pairs(6)
+    go = desk.root / "go"
+    desk.write(target(desk.root, scheduler="none", slots=2) + GATED.replace("@GO@", f'"{go}"'))
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
+    assert desk.locusts("cancel")[0] == 0
+    wait_until(lambda: not processes_of(desk.root), timeout_s=10)
+    assert desk.status()["state"] == "cancelled"
+    go.touch()
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert {number for number, count in desk.begun().items() if count > 1} <= {"4", "5"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Part of somebody's own script
+
+SCRIPT = """
+from fabric import task
+from invoke.collection import Collection
+
+import locusts_fab
+
+
+@task
+def compute(c):
+    c.run("echo a step before", hide=True, in_stream=False)
+    swarm = locusts_fab.load("locusts.toml", "s")
+    locusts_fab.submit(swarm, c)
+    assert locusts_fab.watch(swarm, c).tasks.done == 4
+    print("collected", locusts_fab.collect(swarm, c).tasks)
+    c.run("echo a step after", hide=True, in_stream=False)
+
+
+namespace = Collection(compute, locusts=locusts_fab.collection)
+"""
+
+
+@pytest.mark.parametrize("name", ["compute", "locusts.run"])
+def test_an_ops_script_lends_its_connection(desk: FarDesk, sshd: Sshd, name: str) -> None:
+    desk.pairs(4)
+    desk.write(target(desk.root, scheduler="none", slots=2) + COPY)
+    (desk.folder / "fabfile.py").write_text(SCRIPT)
+    before = sshd.authentications()
+    with desk.python("-m", "fabric", "-H", ALIAS, name) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err.decode()
+    assert b"4 tasks collected now" in err or b"collected 4" in out
+    assert sshd.authentications() == before + 1
+    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
