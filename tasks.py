@@ -25,14 +25,32 @@ def lint(c: Context) -> None:
         c.run(f"{PYTHON} -m {words}")
 
 
-@task(pre=[lint])
-def test(c: Context) -> None:
+@task
+def packages(c: Context) -> None:
+    """Install what the tests need from Debian: sshd, rsync, SLURM."""
+    c.run(f"{PYTHON} -m tests.cluster.packages")
+
+
+@task(name="test", pre=[lint, packages], help={"words": "What to pass on to pytest, such as `tests/test_plan.py -x`."})
+def run_tests(c: Context, words: str = "") -> None:
     """Check everything: style, types, and all the tests."""
-    c.run(f"{PYTHON} -m pytest")
+    c.run(f"{PYTHON} -m pytest {words}")
+
+
+@task(pre=[packages])
+def cluster(c: Context) -> None:
+    """Leave a real sshd and a real SLURM running to play with, and print a config for them; Ctrl-C ends it."""
+    c.run(f"{PYTHON} -m tests.cluster", pty=True)
+
+
+@task(help={"name": "Which one: dispatch (on this machine) or remote (over SSH and SLURM)."})
+def bench(c: Context, name: str = "dispatch") -> None:
+    """Run a benchmark and print its table, side by side with peers."""
+    c.run(f"{PYTHON} benchmarks/{shlex.quote(name)}.py")
 
 
 dev = Collection("dev")
-dev.add_task(lint)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
-dev.add_task(test)
+for each in (lint, packages, run_tests, cluster, bench):
+    dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

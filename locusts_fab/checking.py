@@ -18,6 +18,8 @@ from .files import remove_tree
 from .findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from .plan import make_chunks, make_plan
 from .probe import Questions, look
+from .replica import select_replica
+from .replicating import is_in_place
 from .site import open_access
 from .slurm_findings import judge_slurm
 from .submitting import render_scripts
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .estimate import Need
     from .plan import Plan
     from .probe import Seen
+    from .selection import Selection
     from .site import Access
 
 _PATIENCE_S = 20
@@ -68,7 +71,7 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
     """See whether the config gives a set of tasks, and what they take up."""
     try:
         plan = make_plan(swarm, swarm.environment_dir)
-        need = estimate(plan, is_linked=not access.needs_rsync and access.mounted is None)
+        need = estimate(plan, _tree(swarm), is_linked=not access.needs_rsync and access.mounted is None)
     except LocustsError as error:
         return [Finding("plan", "error", error.message, error.hint or "")], None, None
     if plan.warnings:
@@ -76,6 +79,12 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
     if not need.tasks:
         return [Finding("plan", "warning", "no tasks", "see indir and inputs in the config")], plan, need
     return [Finding("plan", "ok", f"{need.tasks} tasks in {need.chunks} chunks")], plan, need
+
+
+def _tree(swarm: Swarm) -> Selection | None:
+    """Find what of a custom environment's tree will be replicated; None where tasks run elsewhere, or in the tree."""
+    is_replicated = swarm.settings.environment == "custom" and not is_in_place(swarm)
+    return select_replica(swarm) if is_replicated else None
 
 
 def _questions(swarm: Swarm, plan: Plan | None, need: Need | None, letter: Letter) -> Questions:
@@ -109,7 +118,7 @@ def _judge_host(swarm: Swarm, access: Access, seen: Seen) -> Iterator[Finding]:
     if swarm.target.host is not None:
         yield Finding("login", "ok", access.host.name)
         yield from judge_shell(seen)
-    yield from judge_tools(seen)
+    yield from judge_tools(swarm, seen)
     if access.needs_rsync:
         yield judge_rsync(access.host.name, seen.facts.get("rsync"), is_here=False)
     yield from _judge_rsync_here(access)

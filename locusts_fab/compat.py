@@ -19,7 +19,6 @@ from .progress import Screen
 from .settings import NAME, NAME_RULE
 from .submitting import submit
 from .words import summary
-from .words import summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""Write a locusts.toml from a parameter file of the original `locusts`: its target, and its swarm or an example of one."""
+"""A locusts.toml from a parameter file of the original `locusts`: its target, and its swarm or an example of one."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .plan import Plan
+    from .selection import Selection
 
 #: Folders of an environment, scripts, and a few files for each of the first managers.
 _FIXED_INODES = 50
@@ -28,10 +29,11 @@ class Need:
 
     :param tasks: the number of tasks.
     :param chunks: the number of chunks that they make.
-    :param files: inputs and outputs, those of all tasks together.
+    :param files: inputs and outputs, those of all tasks together, and what of a tree is replicated.
     :param input_bytes: the inputs of all tasks, each counted for every task that has it.
     :param shared_bytes: the shared files.
     :param sandbox_bytes: copies of inputs in sandboxes, as many as there are at one time.
+    :param tree_bytes: the replica of a custom environment; None if nothing is replicated.
     :param is_linked: inputs and shared files are not copied to the target, only linked there.
     :param inodes: files and folders.
     """
@@ -42,32 +44,36 @@ class Need:
     input_bytes: int
     shared_bytes: int
     sandbox_bytes: int
+    tree_bytes: int | None
     is_linked: bool
     inodes: int
 
     @property
     def size_bytes(self) -> int:
         """All bytes together."""
-        return self.sandbox_bytes + (0 if self.is_linked else self.input_bytes + self.shared_bytes)
+        staged = 0 if self.is_linked else self.input_bytes + self.shared_bytes
+        return staged + self.sandbox_bytes + (self.tree_bytes or 0)
 
     def explain_bytes(self) -> str:
         """Say what the bytes are made of."""
-        sandboxes = f"copies of inputs in sandboxes {size(self.sandbox_bytes)}"
-        if self.is_linked:
-            return f"{sandboxes}; inputs and shared files are only linked"
-        return f"inputs {size(self.input_bytes)}, shared files {size(self.shared_bytes)}, {sandboxes}"
+        parts = [] if self.tree_bytes is None else [f"the tree {size(self.tree_bytes)}"]
+        if not self.is_linked:
+            parts += [f"inputs {size(self.input_bytes)}", f"shared files {size(self.shared_bytes)}"]
+        parts.append(f"copies of inputs in sandboxes {size(self.sandbox_bytes)}")
+        return ", ".join(parts) + ("; inputs and shared files are only linked" if self.is_linked else "")
 
     def explain_inodes(self) -> str:
         """Say what the inodes are made of."""
         return (
-            f"{self.files:,} inputs and outputs, {_INODES_OF_TASK} more for each of {self.tasks:,} tasks,"
+            f"{self.files:,} files that come or go, {_INODES_OF_TASK} more for each of {self.tasks:,} tasks,"
             f" {_INODES_OF_CHUNK} for each of {self.chunks:,} chunks, and inputs in sandboxes"
         )
 
 
-def estimate(plan: Plan, *, is_linked: bool) -> Need:
+def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
     """Add up what a plan needs. Looks at every input once.
 
+    :param tree: what of a custom environment's tree will be replicated.
     :param is_linked: inputs and shared files are not copied to the target.
     :raises PlanError: names of inputs or outputs cannot be used as they come out.
     """
@@ -86,17 +92,18 @@ def estimate(plan: Plan, *, is_linked: bool) -> Need:
     at_once = tasks if swarm.settings.keep == "all" else min(tasks, slots * LONGEST_CHUNK)
     part = at_once / tasks if tasks else 0
     chunks = len(chunk_sizes(tasks, slots))
+    files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
     return Need(
         tasks=tasks,
         chunks=chunks,
-        files=inputs + outputs,
+        files=files,
         input_bytes=input_bytes,
         shared_bytes=sum(found[1] for found in shared),
         sandbox_bytes=round(input_bytes * part),
+        tree_bytes=tree.bytes if tree else None,
         is_linked=is_linked,
         inodes=_FIXED_INODES
-        + inputs
-        + outputs
+        + files
         + _INODES_OF_TASK * tasks
         + round(inputs * part)
         + _INODES_OF_CHUNK * chunks

@@ -70,7 +70,7 @@ def judge_shell(seen: Seen) -> Iterator[Finding]:
         yield Finding("login shell", "ok", f"{shell}; its start-up files print nothing")
 
 
-def judge_tools(seen: Seen) -> Iterator[Finding]:
+def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     """Judge the bash and the tools that managers need."""
     version = seen.facts.get("bash", "")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
@@ -85,6 +85,10 @@ def judge_tools(seen: Seen) -> Iterator[Finding]:
         yield Finding("coreutils", "error", f"missing or of another kind: {missing}", advice)
     else:
         yield Finding("coreutils", "ok", "all there")
+    if swarm.settings.environment == "custom" and "find" not in seen.facts:
+        yield Finding(
+            "find", "error", "missing or of another kind", "GNU find tells what tasks changed; install it there"
+        )
 
 
 def judge_rsync(where: str, version_line: str | None, *, is_here: bool) -> Finding:

@@ -76,6 +76,7 @@ look_at_tools() {
     missing+=', mktemp -d'
   fi
   say missing "${missing#, }"
+  [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
   type -P rsync >/dev/null && say rsync "$(rsync --version 2>&1 | head -n 1)"
 }
 

@@ -39,11 +39,13 @@ if ! complaint=$(mkdir "$token" 2>&1); then
     exit 0
   fi
 fi
+output=exec/logs/$2-%a.out
+[[ $1 == *[%\\]* ]] && output=/dev/null # SLURM takes these for its own, wherever they stand in a path
 limit=$(timeout 30 scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
 elements=$3
 [[ $limit =~ ^[0-9]+$ ]] && ((limit > 0 && elements > limit)) && elements=$limit
-said=$(timeout 60 sbatch --parsable --job-name="$4" --array="0-$((elements - 1))" --output="exec/logs/$2-%a.out" \
-  --error="exec/logs/$2-%a.out" exec/job.sbatch 2>"$token/complaint" </dev/null)
+said=$(timeout 60 sbatch --parsable --job-name="$4" --array="0-$((elements - 1))" --output="$output" \
+  --error="$output" exec/job.sbatch "$2" 2>"$token/complaint" </dev/null)
 status=$?
 if ((status == 0)); then
   printf '%s\n' "$said" | tee "$token/job"

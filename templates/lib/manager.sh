@@ -122,6 +122,10 @@ come_back() {
 
 # main MANAGER_ID
 main() {
+  if [[ $1 != "$SUBMISSION-"* ]]; then
+    printf 'submit %s, which this manager belongs to, was followed by submit %s\n' "${1%%-*}" "$SUBMISSION"
+    exit 0
+  fi
   local slot SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 NOW_US TICK
   readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1

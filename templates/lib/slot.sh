@@ -143,6 +143,14 @@ take_over() {
   done
 }
 
+# pause: wait for others to show that they live, but not when it is time to leave.
+pause() {
+  local until=$((SECONDS + BEAT_S))
+  while ((SECONDS < until)) && ! is_leaving; do
+    sleep 1
+  done
+}
+
 # slot_main INDEX: the life of one slot, in a subshell of its own.
 slot_main() {
   local GENERATION HOLDER VERDICT WATCHING=0 BREAKER_OFF=0
@@ -162,7 +170,7 @@ slot_main() {
   walk
   take_over
   while ((WATCHING)) && ! is_leaving; do
-    sleep "$BEAT_S"
+    pause
     take_over
   done
   kill -0 "$MAIN_PID" 2>/dev/null || rm -rf -- "$RUN" # nobody else is left to do it

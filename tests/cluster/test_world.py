@@ -9,39 +9,46 @@ import pytest
 from tests.worlds import check_tree, expected_changes, make_world, modified
 
 from .runs import FarDesk, far_desk, target
+from .sshd import Sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from .conftest import Cluster
 
 
-@pytest.fixture
-def desk(tmp_path: Path, cluster: Cluster) -> Iterator[FarDesk]:
-    """Give a desk for swarms that SLURM runs."""
-    with far_desk(tmp_path, *cluster) as made:
-        yield made
-
-
 @pytest.mark.parametrize(
     "keys",
     [
-        {"scheduler": "slurm", "nodes": 2},
-        {"scheduler": "none"},
-        {"mode": "remote-shared", "scheduler": "slurm", "nodes": 2},
+        {"mode": "remote", "scheduler": "slurm", "nodes": 2},
+        {"mode": "remote", "scheduler": "none"},
         {"mode": "local", "scheduler": "slurm", "nodes": 2},
     ],
-    ids=["remote", "remote-none", "remote-shared", "local-slurm"],
+    ids=["remote", "remote-none", "local-slurm"],
 )
-def test_what_twenty_tasks_change_comes_home(desk: FarDesk, keys: dict[str, Any]) -> None:
-    mode = keys.pop("mode", "remote")
-    more = f"shared_root = '{desk.root}'" if mode == "remote-shared" else ""
-    world = make_world(desk, target(desk.root, mode, more, slots=3, **keys), "far")
-    if mode == "local":
-        config = desk.folder / "locusts.toml"
-        config.write_text(config.read_text() + "in_place = false\n")
-    assert desk.locusts("submit")[0] == 0
+def test_what_twenty_tasks_change_comes_home(tmp_path: Path, cluster: Cluster, keys: dict[str, Any]) -> None:
+    with far_desk(tmp_path, *cluster) as desk:
+        check_homecoming(desk, target(desk.root, slots=3, **keys), nodes=keys.get("nodes", 1))
+
+
+def test_what_twenty_tasks_change_in_a_shared_folder_comes_home(tmp_path: Path, cluster: Cluster) -> None:
+    """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").symlink_to(tmp_path / "there")
+    with Sshd(cluster.slurm.env, own_account=False) as sshd, far_desk(tmp_path, sshd, cluster.slurm) as desk:
+        shared = f"shared_root = '{tmp_path / 'here'}'"
+        keys: dict[str, Any] = {"scheduler": "slurm", "slots": 3, "nodes": 2}
+        check_homecoming(desk, target(tmp_path / "there", "remote-shared", shared, **keys), nodes=2)
+
+
+def check_homecoming(desk: FarDesk, config: str, nodes: int) -> None:
+    """Run the world of `tests.worlds`, change a file here meanwhile, and see what comes home."""
+    world = make_world(desk, config, "far")
+    if "host" not in config:  # in mode local, a copy
+        path = desk.folder / "locusts.toml"
+        path.write_text(path.read_text() + "in_place = false\n")
+    code, text = desk.locusts("submit")
+    assert code == 0, text
     (world / "data" / "contested.txt").write_text("mine\n")
     code, text = desk.locusts("collect", "--wait")
     assert code == 0, text
@@ -49,8 +56,7 @@ def test_what_twenty_tasks_change_comes_home(desk: FarDesk, keys: dict[str, Any]
     assert modified(desk) == {**expected_changes(), "data/contested.txt": "conflict"}
     assert (world / "data" / "contested.txt").read_text() == "mine\n"
     assert (world / "data" / "contested.txt.from-far").read_text() == "start\ntheirs\n"
-    if "nodes" in keys:
-        assert len({row["node"] for row in desk.tasks().values()}) == 2
+    assert len({row["node"] for row in desk.tasks().values()}) == nodes
     before = {path: path.lstat().st_ino for path in world.rglob("*")}
     assert desk.locusts("collect")[0] == 0
     assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"
