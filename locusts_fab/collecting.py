@@ -1,8 +1,4 @@
-"""Bring back what is done: outputs and logs into the folder of results, and the two tables that list everything.
-
-A file appears there whole or not at all: it is linked or renamed into place, and copied under another name first where
-neither is possible.
-"""
+"""Bring back what is done: outputs and logs into the folder of results, and the two tables that list everything."""
 
 from __future__ import annotations
 
@@ -123,7 +119,7 @@ def _collect_task(
     log = f"{results.outdir}/{results.log(outcome.id)}"
     if outcome.printed:
         with contextlib.suppress(NotBroughtError):
-            bring(f"{sandbox}.log", log, f"{sandbox}.log")
+            bring(f"{sandbox}.log", log)
             return
     if outcome.place:
         remove(log)

@@ -39,7 +39,7 @@ def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body],
 
     Errors that a person can act on become a message and an exit code; Ctrl-C becomes 130. No traceback gets out.
 
-    :param lists: arguments that can be given several times.
+    :param lists: arguments that can be given several times. A command with such takes no one-letter options.
     :param help_texts: a line for each of the function's own arguments.
     """
 
@@ -61,7 +61,7 @@ def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body],
         texts = {**COMMON_HELP, **help_texts}
         known = inspect.signature(body).parameters
         texts = {name: text for name, text in texts.items() if name in known}
-        return invoke_task(guarded, help=texts, iterable=list(lists))
+        return invoke_task(guarded, help=texts, iterable=list(lists), auto_shortflags=not lists)
 
     return wrap
 

@@ -129,7 +129,7 @@ def check(
     :param problems: what is known to be wrong already.
     :raises ConfigError: with all that is wrong, in the words of `launch` and of the parameter file.
     """
-    found = list(problems)
+    found, named = list(problems), {problem.partition(":")[0] for problem in problems}
     if code is None or not NAME.fullmatch(code):
         written = f"{code[:100]!r} cannot name a swarm" if code else "missing"
         found.insert(0, f"code: {written}; {NAME_RULE}")
@@ -141,7 +141,8 @@ def check(
             if problem.startswith("targets.") and parameters is not None:
                 found.append(f"{parameters.path}: {parameters.blame(problem)}")
             elif not (problems and problem.startswith("swarms.s: ")):  # what makes tasks; `swarm_table` said it better
-                found.append(_blame(problem.removeprefix("swarms.s").lstrip(".: ")))
+                blamed = _blame(problem.removeprefix("swarms.s").lstrip(".: "))
+                found += [blamed] if blamed.partition(":")[0] not in named else []
     if found:
         raise ConfigError(_WHO, found)
     return config.swarms["s"], next(iter(config.targets.values()))

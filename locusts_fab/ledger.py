@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from .errors import StateError
 from .model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
 from .records import Began, Ended, Left, Manager, join_fields
-from .rows import OUTCOME, SCHEMA, VERSION, Planned, PlannedTask, Submission, fingerprint, read_outcome, read_task
+from .rows import OUTCOME, Planned, PlannedTask, Submission, fingerprint, open_tables, read_outcome, read_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,23 +33,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise StateError(
-                f"the state file {path} cannot be used: {error}",
-                hint="move it away, then rebuild it from the target with `locusts attach`",
-            ) from error
-        if version not in {0, VERSION}:
-            raise StateError(
-                f"the state file {path} was made by another version of locusts_fab",
-                hint="move it away, then rebuild it from the target with `locusts attach`",
-            )
+        self._db = open_tables(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -137,21 +119,26 @@ class Ledger:
         return Planned(total, new, changed)
 
     def learn(self, tasks: Iterable[PlannedTask]) -> None:
-        """Learn tasks from the plan on the target; what of them is in the config shows at the next submit."""
+        """Learn tasks from the plan on the target; what of them is in the config shows at the next submit.
+
+        A task that was forgotten and came back stands there under two numbers; the higher one is its own.
+        """
         with self.transaction():
             for task in tasks:
+                key = (task.number, os.fsencode(task.id))
+                self._db.execute("DELETE FROM tasks WHERE number < ? AND id = ?", key)
+                self._db.execute("INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", key)
                 self._db.execute(
-                    "INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", (task.number, os.fsencode(task.id))
-                )
-                self._db.execute(
-                    "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, x'')",
+                    "INSERT OR REPLACE INTO commands SELECT number, ?3, ?4, ?5, x'' FROM tasks"
+                    " WHERE number = ?1 AND id = ?2",
                     (
-                        task.number,
+                        *key,
                         os.fsencode(task.command),
                         os.fsencode(join_fields(task.inputs)),
                         os.fsencode(join_fields(task.outputs)),
                     ),
                 )
+            self._db.execute("DELETE FROM commands WHERE number NOT IN (SELECT number FROM tasks)")
 
     # -------------------------------------------------------------------------------------------------- submissions
 

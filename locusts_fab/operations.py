@@ -18,6 +18,7 @@ from .replicating import bring_back, read_table
 from .rows import PlannedTask
 from .session import opened
 from .site import forget_logins
+from .slurm import parse_job_id
 from .submitting import stop_managers
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def clean(
         session.poll()
         counts = session.ledger.counts()
         uncollected = counts.ended - session.ledger.count_collected()
-        if not force and session.live_submission() is not None:
+        if not force and counts.ended < counts.total and session.live_submission() is not None:
             raise StateError(
                 f"swarm {swarm.name} is still at work", hint="`locusts cancel` stops it; --force stops and removes it"
             )
@@ -240,17 +241,18 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
                 f"there is no environment of swarm {swarm.name} at {environment.root} ({session.site.host.name})",
                 hint="see that root and the swarm's name are those it was submitted with",
             )
-        numbers, _, plan = result.stdout.partition(b"\n")
+        head, _, plan = result.stdout.partition(b"\n")
         session.ledger.learn(_parse_plan(plan))
-        latest, last_chunk = (int(word) for word in numbers.split())
-        if latest and session.ledger.latest_submission() is None:
-            session.ledger.begin_submission(1, last_chunk, number=latest)
-            session.ledger.set_submission(latest, state="started")
+        latest, last_chunk, job = head.decode("ascii", "replace").split(" ", 2)
+        if latest != "0" and session.ledger.latest_submission() is None:
+            session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
+            session.ledger.set_submission(int(latest), state="started", job=parse_job_id(job) or "")
         session.poll()
         return session.status()
 
 
-# $1 the environment. First the numbers of the latest submission and the latest chunk, then the plan.
+# $1 the environment. First the numbers of the latest submission and the latest chunk and the submission's job, if it has
+# one; then the plan.
 _READ_PLAN = r"""
 cd -- "$1/exec" 2>/dev/null || exit 3
 latest=0
@@ -261,7 +263,9 @@ chunk=0
 for file in plan/*; do
   [[ -e $file ]] && chunk=${file#plan/}
 done
-printf '%d %d\n' "$latest" "$((10#$chunk))"
+job=
+[[ -e started.$latest/job ]] && job=$(tail -n 1 -- "started.$latest/job")
+printf '%d %d %s\n' "$latest" "$((10#$chunk))" "$job"
 find plan -type f ! -name '.*' -print0 | sort -z | xargs -0 -r cat --
 """
 

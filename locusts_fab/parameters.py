@@ -354,7 +354,7 @@ def _notes(values: dict[str, Any]) -> list[str]:
         notes.append(f"the tasks run {where}, so these are not used: {_listed(given & idle)}")
     if len(given & {"singularity", "singularity_container"}) == 1 or given & _CONTAINER == {"singularity_modload"}:
         lacks = {"singularity", "singularity_container"} - given
-        notes.append(f"no container is used: {' and '.join(sorted(lacks))} not given, {_listed(given & _CONTAINER)} is")
+        notes.append(f"no container is used, for these are not given: {_listed(lacks)}")
     if _has_jobs(values) and "cpus_per_node" not in given:
         notes.append("cpus_per_node is not given, so each node runs one task at a time")
     return notes

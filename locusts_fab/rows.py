@@ -1,25 +1,30 @@
-"""What the ledger's tables hold, and how their rows become nouns."""
+"""The ledger's file: what its tables hold, and how their rows become nouns."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .errors import StateError
 from .model import Outcome, TaskState
 from .records import join_fields, split_fields
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .model import Task
 
 #: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE tasks (                 -- what has become of each task
-    number INTEGER PRIMARY KEY,      -- its name on the target
+    -- its name on the target; never given twice, for the target may still hold something of a task that was forgotten
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id BLOB NOT NULL UNIQUE,         -- bytes, for file names need not be UTF-8
     state TEXT NOT NULL DEFAULT 'pending',
     submission INTEGER NOT NULL DEFAULT 0,   -- the submit that planned it last
@@ -92,6 +97,26 @@ class Submission:
     created_s: float
     token: str
     job: str
+
+
+def open_tables(path: Path) -> sqlite3.Connection:
+    """Open the file, and make its tables if there are none yet.
+
+    :raises StateError: it is no ledger of this version.
+    """
+    hint = "move it away, then rebuild it from the target with `locusts attach`"
+    try:
+        database = sqlite3.connect(path, isolation_level=None, timeout=30)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"the state file {path} cannot be used: {error}", hint=hint) from error
+    if version not in {0, VERSION}:
+        raise StateError(f"the state file {path} was made by another version of locusts_fab", hint=hint)
+    return database
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:

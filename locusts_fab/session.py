@@ -41,6 +41,11 @@ class Session:
 
         :returns: whether there is an environment at all.
         """
+        latest = self.ledger.latest_submission()
+        if latest is not None and latest.state == "starting":  # a submit was killed before it heard what it started
+            job = self.site.starter.find(latest)
+            if job:
+                self.ledger.set_submission(latest.number, state="started", job=job)
         news = poll(self.site.host, self.ledger, self.site.environment.root)
         gone = [manager.id for manager in self.ledger.managers() if manager.state is ManagerState.GONE]
         if gone:
@@ -74,9 +79,8 @@ class Session:
         """Tell whether the scheduler has a job of this submission that is not over, or does not answer."""
         if not submission.job:
             return False
-        ids = {f"{submission.job}_", submission.job}
-        active = [job for job in self.ledger.jobs() if job.state in ACTIVE and job.id.startswith(tuple(ids))]
-        return bool(active) or self.ledger.fact("scheduler_silent") is not None
+        active = {job.id.partition("_")[0] for job in self.ledger.jobs() if job.state in ACTIVE}
+        return submission.job in active or self.ledger.fact("scheduler_silent") is not None
 
     def status(self) -> Status:
         """Say what is known now; ask nobody, but for a submission of which nothing was heard yet."""

@@ -49,6 +49,9 @@ class Starter(Protocol):
     def bury(self, managers: Iterable[str], /) -> None:
         """Mark managers that are no more as having left."""
 
+    def find(self, submission: Submission, /) -> str:
+        """Tell what the scheduler calls the job of a submission, if we were killed before we heard; else nothing."""
+
     def is_alive(self, submission: Submission, /) -> bool:
         """Tell whether a submission may still come to life, though no manager has said anything yet."""
 

@@ -38,7 +38,7 @@ def judge_slurm(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     limit = facts.get("array_limit", "").strip()
     if limit.isdigit() and swarm.target.nodes > int(limit):
         advice = "the same number of tasks is done, by fewer managers; give each more slots"
-        yield _found("nodes", "warning", f"an array may have {limit} elements, not {swarm.target.nodes}", advice)
+        yield _found("array", "warning", f"an array may have {limit} elements, not {swarm.target.nodes}", advice)
     if "sbatch_status" in facts:
         yield _judge_answer(int(facts["sbatch_status"]), facts.get("sbatch", ""))
 

@@ -84,9 +84,9 @@ done
 exit 0
 """
 
-# $1 the job's name.
-_LOOK = r"""
-timeout 30 squeue -h -t all -n "$1" -o %F
+# $1 the environment, $2 the submission, $3 the job's name. Whoever started it may have been killed before we heard.
+_FIND = r"""
+cat -- "$1/exec/started.$2/job" 2>/dev/null || timeout 30 squeue -h -t all -n "$3" -o %F
 """
 
 
@@ -156,9 +156,14 @@ class SlurmArray:
         """Mark managers that are no more as having left, so that others take over what they held."""
         self.host.run(MARK_AS_LEFT, self.environment.root, *managers)
 
+    def find(self, submission: Submission) -> str:
+        """Ask for the job of a submission whose start was not seen to its end."""
+        result = self.host.run(_FIND, self.environment.root, str(submission.number), submission.token)
+        return parse_job_id(result.text) or "" if result.exit_status == 0 else ""
+
     def is_alive(self, submission: Submission) -> bool:
-        """Tell whether a submission of which we have no job id has one all the same."""
+        """Tell whether a submission of which we have no job id may have one all the same."""
         if submission.job:
             return False  # what squeue said of it at the last poll counts
-        result = self.host.run(_LOOK, submission.token)
+        result = self.host.run(_FIND, self.environment.root, str(submission.number), submission.token)
         return result.exit_status != 0 or bool(result.text.strip())

@@ -191,7 +191,6 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
         "directives": directives(target.slurm),
         "cpus": swarm.slots * settings.cpus_per_task,
         "warning_s": ahead_s,
-        "submission": submission,
     }
     return {**scripts, environment.job_script: render("job.sbatch.j2", job)}
 

@@ -81,7 +81,7 @@ def _job_table(status: Status) -> Table:
     return table
 
 
-def _cell(value: str | int) -> Text:
+def _cell(value: object) -> Text:
     """Show a value as it is: rich takes no `[word]` or `:word:` in it for markup, the terminal nothing for orders."""
     return Text(printable(str(value)))
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.collecting import (
-    bring,
     collect_from,
     describe,
     find_lost,
     last_line,
-    remove,
     wanted_files,
     write_tables,
 )
@@ -149,12 +148,12 @@ def test_what_has_to_be_fetched_from_a_target(case: Case) -> None:
     case.end(1, "110", "failed", attempt=2, log="hi")
     case.end(2, "1")
     first, second = case.ledger.uncollected()
-    assert list(wanted_files(first, case.environment)) == [
+    assert list(wanted_files(first, case.environment, case.results)) == [
         "work/000001.1/1.2/out",
         "work/000001.1/1.2/sub/out",
         "work/000001.1/1.2.log",
     ]
-    assert list(wanted_files(second, case.environment)) == ["work/000001.1/2/out"]
+    assert list(wanted_files(second, case.environment, case.results)) == ["work/000001.1/2/out"]
 
 
 def test_flat(tmp_path: Path) -> None:
@@ -184,19 +183,6 @@ def test_hostile_names(case: Case) -> None:
     assert [row["task"] for row in case.tasks()] == HOSTILE
 
 
-def test_a_folder_comes_back_with_all_that_is_in_it(case: Case) -> None:
-    case.plan(a=("tree",))
-    (case.sandbox(1) / "tree/deep").mkdir(parents=True)
-    (case.sandbox(1) / "tree/deep/x").write_text("x", encoding="utf-8")
-    (case.sandbox(1) / "tree/link").symlink_to("deep/x")
-    (case.sandbox(1) / "tree/empty").mkdir()
-    case.end(1, "1")
-    case.collect()
-    assert (case.outdir / "a/tree/link").read_text(encoding="utf-8") == "x"
-    assert (case.outdir / "a/tree/link").is_symlink()
-    assert (case.outdir / "a/tree/empty").is_dir()
-
-
 def test_a_link_comes_back_as_what_it_means(case: Case, tmp_path: Path) -> None:
     case.plan(a=("file", "folder"))
     (tmp_path / "far").mkdir()
@@ -211,15 +197,20 @@ def test_a_link_comes_back_as_what_it_means(case: Case, tmp_path: Path) -> None:
     assert (case.outdir / "a/folder/x").read_text(encoding="utf-8") == "x"
 
 
-def test_what_a_link_meant_is_not_changed_by_who_edits_the_result(case: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["file", "folder", "sub"])
+def test_what_a_link_meant_is_not_changed_by_who_edits_the_result(case: Case, tmp_path: Path, link: str) -> None:
     """An output that links to one of the user's own files, a shared one say, must not become one with it."""
-    case.plan(a=("file",))
-    (tmp_path / "reference").write_text("precious", encoding="utf-8")
-    (case.sandbox(1) / "file").symlink_to(tmp_path / "reference")
+    names = {"file": "file", "folder": "folder", "sub": "sub/x"}
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/x").write_text("precious", encoding="utf-8")
+    (case.sandbox(1) / link).symlink_to(tmp_path / ("far/x" if link == "file" else "far"))
+    case.plan(a=(names[link],))
     case.end(1, "1")
     case.collect()
-    (case.outdir / "a/file").write_text("edited", encoding="utf-8")
-    assert (tmp_path / "reference").read_text(encoding="utf-8") == "precious"
+    result = case.outdir / "a" / (names[link] if link != "folder" else "folder/x")
+    assert result.read_text(encoding="utf-8") == "precious"
+    result.write_text("edited", encoding="utf-8")
+    assert (tmp_path / "far/x").read_text(encoding="utf-8") == "precious"
 
 
 def test_an_empty_swarm(case: Case) -> None:
@@ -271,34 +262,6 @@ def test_an_older_file_is_replaced_whole(case: Case) -> None:
         assert reader.read() == "old, and longer"
     assert (case.outdir / "a/out").read_text(encoding="utf-8") == "new"
     assert case.files() == {"a/out"}  # nothing temporary stays
-
-
-@pytest.mark.parametrize("older", ["file", "folder", "link"])
-@pytest.mark.parametrize("newer", ["file", "folder"])
-def test_anything_older_is_replaced(tmp_path: Path, older: str, newer: str) -> None:
-    target, source = tmp_path / "results" / "out", tmp_path / "source"
-    target.parent.mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    if older == "folder":
-        target.mkdir()
-        (target / "stale").touch()
-    elif older == "link":
-        target.symlink_to(tmp_path / "elsewhere")
-    else:
-        target.write_text("old", encoding="utf-8")
-    if newer == "folder":
-        source.mkdir()
-        (source / "x").touch()
-    else:
-        source.write_text("new", encoding="utf-8")
-    bring(str(source), str(target))
-    assert not target.is_symlink()
-    assert list((tmp_path / "elsewhere").iterdir()) == []
-    if newer == "folder":
-        assert [path.name for path in target.iterdir()] == ["x"]
-    else:
-        assert target.read_text(encoding="utf-8") == "new"
-    assert list(target.parent.iterdir()) == [target]
 
 
 def test_outputs_of_an_earlier_attempt_that_are_missing_now_are_removed(case: Case) -> None:
@@ -358,6 +321,48 @@ def test_an_output_whose_folder_became_a_file_is_an_error(case: Case) -> None:
     case.end(2, "1")
     case.collect()
     assert [row[2] for row in case.outputs()] == ["error", "present"]
+
+
+def test_an_output_with_a_file_in_its_way_is_an_error(case: Case) -> None:
+    case.plan(a=("sub/out", "other"))
+    (case.sandbox(1) / "sub").mkdir()
+    for name in ("sub/out", "other"):
+        (case.sandbox(1) / name).touch()
+    (case.outdir / "a").mkdir(parents=True)
+    (case.outdir / "a/sub").touch()
+    case.end(1, "11")
+    case.collect()
+    assert [row[2] for row in case.outputs()] == ["error", "present"]
+    assert "in its way" in case.ledger.troubles()[1, "sub/out"]
+    assert case.collect() == 1  # it is tried again, and there is still no place for it
+    assert case.files() == {"a/sub", "a/other"}
+
+
+def test_links_that_lead_in_a_circle_are_errors(case: Case) -> None:
+    case.plan(a=("out", "other"))
+    (case.sandbox(1) / "out").symlink_to("out")
+    (case.sandbox(1) / "other").touch()
+    case.end(1, "11")
+    case.collect()
+    assert [row[2] for row in case.outputs()] == ["error", "present"]
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_the_whole(case: Case, tmp_path: Path) -> None:
+    """Here the limit of the size of a file stands for a full disk."""
+    case.plan(a=("out",))
+    (tmp_path / "large").write_bytes(b"x" * 6_000_000)
+    (case.sandbox(1) / "out").symlink_to(tmp_path / "large")
+    case.end(1, "1")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, before[1]))
+    try:
+        with pytest.raises(TransferError, match="cannot be written"):
+            case.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert case.files() == set()  # nor is there anything half
+    assert case.collect() == 1
+    assert (case.outdir / "a/out").stat().st_size == 6_000_000
 
 
 def test_a_whole_sandbox_that_vanished(case: Case) -> None:
@@ -480,13 +485,3 @@ def test_tables_can_be_read_by_others_and_are_replaced_whole(case: Case) -> None
         assert "pending" in reader.read()
     for path in (case.results.tasks_table, case.results.outputs_table):
         assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_remove(tmp_path: Path) -> None:
-    (tmp_path / "folder/deep").mkdir(parents=True)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("kept")
-    for name in ("folder", "file", "link", "nothing"):
-        remove(tmp_path / name)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

@@ -207,6 +207,7 @@ FLAT_CLASHES = [
     ([["a"], ["a/b"]], ["<arg0>"], "would collide"),  # a file and a folder of one name
     ([["a/b/c"], ["a"]], ["<arg0>"], "would collide"),
     ([["tasks.tsv/x"]], ["<arg0>"], "the tables"),
+    ([["x/1", "x"], ["x/2", "y"]], ["<arg0>", "<arg1>"], "x/2 of task 000002 would collide with task 000001"),
 ]
 
 

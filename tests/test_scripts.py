@@ -69,17 +69,15 @@ STARTS: dict[str, dict[str, Any]] = {
     "hostile": {"setup": [": what a user writes here is code"], "manager": HOSTILE},
 }
 JOBS: dict[str, dict[str, Any]] = {
-    "plain": {**STARTS["plain"], "submission": 1, "cpus": 16, "warning_s": 120, "directives": []},
+    "plain": {**STARTS["plain"], "cpus": 16, "warning_s": 120, "directives": []},
     "setup": {
         **STARTS["setup"],
-        "submission": 3,
         "cpus": 64,
         "warning_s": 300,
         "directives": ["--partition=short", "--time=04:00:00", "--hint=nomultithread"],
     },
     "hostile": {
         **STARTS["hostile"],
-        "submission": 3,
         "cpus": 1,
         "warning_s": 60,
         "directives": [f"--comment={HOSTILE}"],

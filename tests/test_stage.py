@@ -14,11 +14,10 @@ from locusts_fab.config import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
-from locusts_fab.render import environment as jinja_environment
-from locusts_fab.render import render, template_folder
+from locusts_fab.render import template_folder
 from locusts_fab.rows import PlannedTask
 from locusts_fab.settings import SwarmSettings, Target
-from locusts_fab.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks, write_whole
+from locusts_fab.stage import make_environment, put_copy, put_link, remove, stage_shared, stage_tasks, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,6 +193,33 @@ def test_the_users_own_files_are_never_touched(
         assert staged(environment, 1) == {"data/x": "precious"}
 
 
+@pytest.mark.parametrize("puts", [(put_link, put_copy, put_link), (put_copy, put_link, put_copy)])
+def test_how_inputs_come_may_change(
+    tmp_path: Path, environment: Environment, puts: tuple[Callable[[str, str], None], ...]
+) -> None:
+    paths = [write(tmp_path, name, "precious") for name in ("x", "data/y")]
+    for chunk, put in enumerate(puts, 1):
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x", "data")], [Chunk(chunk, 1)], put=put)
+        assert staged(environment, 1) == {"x": "precious", "data/y": "precious"}
+        assert (Path(environment.absolute(environment.inputs(1))) / "x").is_symlink() is (put is put_link)
+    assert [path.read_text(encoding="utf-8") for path in paths] == ["precious", "precious"]
+
+
+@pytest.mark.parametrize("put", [put_link, put_copy])
+def test_what_is_there_as_it_should_be_stays(
+    tmp_path: Path, environment: Environment, put: Callable[[str, str], None]
+) -> None:
+    for name in ("x", "sub/x", "data/x", "sub/stale"):
+        write(tmp_path, name)
+    swarm, folder = swarm_of(tmp_path), Path(environment.absolute(environment.inputs(1)))
+    stage_tasks(swarm, environment, [planned(1, "x", "sub/x", "data", "sub/stale")], [Chunk(1, 1)], put=put)
+    kept = [folder / name for name in ("x", "sub/x", "data")]
+    before = [path.lstat().st_ino for path in kept]
+    stage_tasks(swarm, environment, [planned(1, "x", "sub/x", "data")], [Chunk(2, 1)], put=put)
+    assert [path.lstat().st_ino for path in kept] == before
+    assert set(staged(environment, 1)) == {"x", "sub/x", "data/x"}
+
+
 def test_what_cannot_be_staged(tmp_path: Path, environment: Environment) -> None:
     write(tmp_path, "x")
     folder = Path(environment.absolute(environment.inputs(1))).parent
@@ -243,6 +269,22 @@ def test_a_copy_follows_its_source(tmp_path: Path) -> None:
     assert sorted(path.name for path in copy.rglob("*")) == ["deep", "link", "run"]
 
 
+def test_a_copy_holds_nothing_that_its_source_does_not(tmp_path: Path) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    for name in ("gone", "folder/x", "changes/x"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).touch()
+    put_copy(str(source), str(copy))
+    (source / "gone").unlink()
+    (source / "folder/x").unlink()
+    (source / "changes/x").unlink()
+    (source / "changes").rmdir()
+    (source / "changes").touch()
+    put_copy(str(source), str(copy))
+    assert sorted(str(path.relative_to(copy)) for path in copy.rglob("*")) == ["changes", "folder"]
+    assert (copy / "changes").is_file()
+
+
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "a\nfile"
     write_whole(path, b"old, and longer")
@@ -253,44 +295,11 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Scripts: what Jinja makes of a template
-
-
-def rendered(folder: Path, template: str, **values: object) -> str:
-    (folder / "own.j2").write_text(template, encoding="utf-8")
-    return render("own.j2", values, folder)
-
-
-def test_our_templates_are_found() -> None:
-    assert (template_folder() / "manager.sh.j2").is_file()
-    assert "manager.sh.j2" in jinja_environment().list_templates()
-
-
-def test_the_users_own_template_wins(tmp_path: Path) -> None:
-    (tmp_path / "start.sh.j2").write_text("mine", encoding="utf-8")
-    assert render("start.sh.j2", {}, tmp_path) == "mine"
-    assert render("start.sh.j2", {"setup": [], "manager": "m"}).startswith("#!")
-
-
-@pytest.mark.parametrize("value", ["", *(name for name in HOSTILE if name != "\udcff"), "<b>", "{{ x }}", "a\n\nb\n"])
-def test_a_value_reaches_bash_as_it_is(tmp_path: Path, value: str) -> None:
-    script = rendered(tmp_path, "x={{ x | q }}; printf '%s' \"$x\"", x=value)
-    shown = subprocess.run(["bash", "-c", script], check=True, timeout=30, stdout=subprocess.PIPE)
-    assert shown.stdout == value.encode()
-
-
-def test_a_value_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="'x' is undefined"):
-        rendered(tmp_path, "{{ x | q }}")
-
-
-def test_bash_is_not_taken_for_jinja(tmp_path: Path) -> None:
-    bash = 'a=(1 2); echo "${#a[@]}" "${#a}" # comment\n'
-    assert rendered(tmp_path, bash) == bash
-
-
-def test_lines_of_jinja_leave_no_trace(tmp_path: Path) -> None:
-    template = "a\n  {% if x %}\nb\n  {% endif %}\n<# a remark #>\nc\n"
-    assert rendered(tmp_path, template, x=1) == "a\nb\nc\n"
-    assert rendered(tmp_path, template, x=0) == "a\nc\n"
+def test_remove(tmp_path: Path) -> None:
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("kept")
+    for name in ("file/below", "folder", "file", "link", "nothing"):
+        remove(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

@@ -1,0 +1,181 @@
+"""Over SSH and SLURM: staging against one raw rsync, and a whole run against rsync, xargs and rsync by hand.
+
+    python benchmarks/remote.py [--tasks 10000] [--rounds 3]
+
+It starts a real sshd and a real SLURM of its own (tests/cluster), with one node of two CPUs. Rows 3 and 4 of the table
+in docs/design.md's budgets. Figures of one run are compared with each other only, and their median is quoted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.cluster.slurm import Slurm
+from tests.cluster.sshd import ALIAS, Sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = "cat a_{id}.txt b_{id}.txt > out_{id}.txt"
+CONFIG = """
+[targets.far]
+mode = "remote"
+host = "{host}"
+root = "{root}"
+nodes = 1
+slots = 2
+
+[swarms.s]
+command = "{command}"
+indir = "in"
+inputs = ["a_<id>.txt", "b_<id>.txt"]
+outputs = ["out_<id>.txt"]
+"""
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    seconds: dict[str, list[float]] = {}
+    with Slurm(nodes=1, cpus=2) as slurm, Sshd(slurm.env) as sshd, tempfile.TemporaryDirectory() as folder:
+        if sshd.own_account:
+            sshd.account.write_start_up("")  # plain rsync cannot bear noise, so there shall be none
+        bench = Bench(sshd, Path(folder), options.tasks, seconds)
+        bench.make_inputs()
+        for number in range(options.rounds):
+            for step in (bench.raw_staging, bench.our_staging, bench.raw_run, bench.our_run):
+                step(number)
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"{options.tasks} tasks of 2 inputs and 1 output, {options.rounds} rounds, medians in seconds\n")
+    for name, value in median.items():
+        spread = " ".join(f"{each:.2f}" for each in seconds[name])
+        print(f"{name:<42}{value:8.2f}   ({spread})")
+    print()
+    report("stage / raw rsync -a", median["our staging"] / median["raw rsync -a up"], 1.3)
+    report("whole run / rsync + xargs + rsync", median["our whole run"] / median["rsync + xargs -P2 + rsync"], 1.0)
+    return 0
+
+
+def report(name: str, ratio: float, budget: float) -> None:
+    """Print a ratio beside its budget."""
+    verdict = "reached" if ratio <= budget else f"short by {100 * (ratio / budget - 1):.0f} %"
+    print(f"{name:<42}{ratio:8.2f}   budget {budget}: {verdict}")
+
+
+class Bench:
+    """The four things that are measured; each round leaves nothing behind for the next."""
+
+    def __init__(self, sshd: Sshd, folder: Path, tasks: int, seconds: dict[str, list[float]]) -> None:
+        self.sshd, self.folder, self.tasks, self.seconds = sshd, folder, tasks, seconds
+        self.shell = f"ssh -F {shlex.quote(str(sshd.ssh_config_path))}"
+        self.env = {**os.environ, "HOME": str(sshd.client_home)}
+
+    def make_inputs(self) -> None:
+        """Make two small files for each task."""
+        indir = self.folder / "in"
+        indir.mkdir()
+        for number in range(self.tasks):
+            (indir / f"a_{number}.txt").write_text(f"first {number}\n")
+            (indir / f"b_{number}.txt").write_text(f"second {number}\n")
+
+    @contextmanager
+    def measured(self, name: str) -> Iterator[None]:
+        """Add the time that it takes to a row."""
+        start = time.monotonic()
+        yield
+        self.seconds.setdefault(name, []).append(time.monotonic() - start)
+
+    def run(self, *words: str) -> None:
+        """Run a program that must succeed."""
+        subprocess.run(words, env=self.env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def far(self, script: str) -> None:
+        """Run a script on the host."""
+        self.run(*shlex.split(self.shell), ALIAS, f"bash -c {shlex.quote(script)}")
+
+    def push(self, destination: str) -> None:
+        """Take the inputs there as anybody would."""
+        self.run("rsync", "-a", "-e", self.shell, f"{self.folder}/in/", f"{ALIAS}:{destination}/")
+
+    def raw_staging(self, number: int) -> None:
+        """Measure one raw rsync."""
+        with self.measured("raw rsync -a up"):
+            self.push(f"raw{number}")
+        self.far(f"rm -rf raw{number}")
+
+    def our_staging(self, number: int) -> None:
+        """Measure a submit until the moment at which the job is handed in."""
+        desk = self.desk(f"stage{number}", "true")
+        with self.measured("our staging"):
+            self.stage_only(desk)
+        self.far(f"rm -rf stage{number}")
+
+    def stage_only(self, desk: Path) -> None:
+        """Plan and stage with the package, in a process of its own, and start nothing."""
+        program = (
+            "import locusts_fab.submitting as s, locusts_fab.slurm_starter as t\n"
+            "t.SlurmArray.start = lambda *_: ''\n"
+            "from locusts_fab.config import load\n"
+            f"s.submit(load({str(desk / 'locusts.toml')!r}))\n"
+        )
+        self.run(sys.executable, "-c", program)
+
+    def raw_run(self, number: int) -> None:
+        """Measure what one would do by hand: rsync up, xargs on the host, rsync down."""
+        away = f"hand{number}"
+        each = COMMAND.format(id="{}")  # in one folder, with no sandbox, no log, no record: the least there is
+        back = self.folder / f"back{number}"
+        with self.measured("rsync + xargs -P2 + rsync"):
+            self.push(away)
+            self.far(f"cd {away} && seq 0 {self.tasks - 1} | xargs -P2 -I{{}} bash -c {shlex.quote(each)}")
+            self.run(
+                "rsync",
+                "-a",
+                "--include=*/",
+                "--include=out_*",
+                "--exclude=*",
+                "-e",
+                self.shell,
+                f"{ALIAS}:{away}/",
+                f"{back}/",
+            )
+        found = sum(1 for _ in back.rglob("out_*.txt"))
+        assert found == self.tasks, found  # noqa: S101 - a benchmark of work that was not done would be worth nothing
+        self.far(f"rm -rf {away}")
+
+    def our_run(self, number: int) -> None:
+        """Measure `locusts run` from nothing to the results."""
+        desk = self.desk(f"run{number}", COMMAND.format(id="<id>"))
+        with self.measured("our whole run"):
+            self.run(sys.executable, "-m", "locusts_fab", "run", "--config", str(desk / "locusts.toml"))
+        found = sum(1 for _ in (desk / "results").rglob("out_*.txt"))
+        assert found == self.tasks, found  # noqa: S101 - the same
+        self.far(f"rm -rf run{number}")
+
+    def desk(self, name: str, command: str) -> Path:
+        """Make a user's folder."""
+        desk = self.folder / name
+        desk.mkdir()
+        (desk / "in").symlink_to(self.folder / "in")
+        root = self.sshd.home / name
+        (desk / "locusts.toml").write_text(CONFIG.format(host=ALIAS, root=root, command=command))
+        return desk
+
+
+if __name__ == "__main__":
+    sys.exit(main())
