@@ -190,9 +190,9 @@ def _show_preview(swarm: Swarm, plan: Any) -> None:
 
 def _show_replica(swarm: Swarm, replica: Any) -> None:
     """List what of the tree would be replicated, with sizes."""
-    from .words import size  # noqa: PLC0415 - see the module's docstring
     from .records import escape  # noqa: PLC0415 - the same
     from .replica import local_root  # noqa: PLC0415 - the same
+    from .words import size  # noqa: PLC0415 - see the module's docstring
 
     root = local_root(swarm)
     folders, files, links = len(replica.folders), len(replica.files), len(replica.links)

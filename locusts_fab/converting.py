@@ -50,7 +50,7 @@ def convert(path: str, code: str = "swarm", given: Mapping[str, Any] | None = No
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ConfigError(path, ["it holds bytes that are not UTF-8, and a locusts.toml cannot"]) from error
+        raise ConfigError(path, ["a value holds bytes that are not UTF-8, and a locusts.toml cannot"]) from error
     return text
 
 

@@ -251,8 +251,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         return session.status()
 
 
-# $1 the environment. First the numbers of the latest submission and the latest chunk and the submission's job, if it has
-# one; then the plan.
+# $1 the environment. First the latest submission, the latest chunk, and the submission's job, if it has one; then the
+# plan.
 _READ_PLAN = r"""
 cd -- "$1/exec" 2>/dev/null || exit 3
 latest=0

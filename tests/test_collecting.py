@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 import resource
 from pathlib import Path
@@ -12,91 +11,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.collecting import (
-    collect_from,
     describe,
-    find_lost,
     last_line,
     wanted_files,
-    write_tables,
 )
 from locusts_fab.errors import TransferError
-from locusts_fab.layout import Environment, Results
-from locusts_fab.ledger import Ledger
-from locusts_fab.model import Task
-from locusts_fab.records import Began, Ended, Manager, unescape
+from locusts_fab.records import Began
+from tests.cases import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOSTILE = ["a b", "it's", '"quoted', "$(x)", "-rf", "new\nline", "tab\there", "back\\slash", "\udcff", "é", "\\n"]
-
-
-class Case:
-    """A swarm that ran: an environment with sandboxes, a ledger, and a folder for results."""
-
-    def __init__(self, folder: Path, *, is_flat: bool = False) -> None:
-        self.environment = Environment(str(folder / "environment"))
-        self.results = Results(folder / "the results", is_flat)
-        self.outdir = self.results.outdir
-        self.ledger = Ledger(folder / "ledger.sqlite")
-
-    def plan(self, **outputs: tuple[str, ...]) -> None:
-        """Plan tasks: their ids and outputs."""
-        self.plan_all(outputs)
-
-    def plan_all(self, outputs: dict[str, tuple[str, ...]]) -> None:
-        """Plan tasks whose ids are no Python names."""
-        self.ledger.take_plan([Task(task_id, "true", (), names) for task_id, names in outputs.items()], "/e")
-        self.ledger.begin_submission(1, 1)
-
-    def sandbox(self, number: int, attempt: int = 1, claim: str = "000001.1") -> Path:
-        """Make the sandbox of an attempt."""
-        path = Path(self.environment.absolute(self.environment.sandbox(claim, number, attempt)))
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def end(
-        self, number: int, found: str, state: str = "done", *, attempt: int = 1, claim: str = "000001.1", **more: str
-    ) -> None:
-        """Let an attempt end; `log` is what it printed, `reason` the reason."""
-        log = more.get("log", "")
-        if log:
-            self.sandbox(number, attempt, claim)
-            path = Path(self.environment.absolute(self.environment.log(claim, number, attempt)))
-            path.write_bytes(os.fsencode(log))
-        code = 0 if state == "done" else 3
-        record = Ended(claim, number, attempt, state, code, 10.5, 2.25, found, bool(log), more.get("reason", ""))
-        with self.ledger.transaction():
-            self.ledger.apply(
-                "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5), record], 0
-            )
-
-    def collect(self) -> int:
-        """Collect as `locusts collect` does."""
-        self.ledger.set_uncollected(list(find_lost(self.ledger.outcomes(), self.results)))
-        outcomes = self.ledger.uncollected()
-        collect_from(self.environment, self.ledger, outcomes, self.results)
-        write_tables(self.ledger, self.results)
-        return len(outcomes)
-
-    def table(self, path: Path) -> list[dict[str, str]]:
-        """Read a table, its escapes undone."""
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            return [{key: unescape(value) for key, value in row.items()} for row in rows]
-
-    def outputs(self) -> list[tuple[str, ...]]:
-        """Read outputs.tsv."""
-        return [tuple(row.values()) for row in self.table(self.results.outputs_table)]
-
-    def tasks(self) -> list[dict[str, str]]:
-        """Read tasks.tsv."""
-        return self.table(self.results.tasks_table)
-
-    def files(self) -> set[str]:
-        """List the files under the folder of results, tables aside."""
-        found = {str(path.relative_to(self.outdir)) for path in self.outdir.rglob("*") if not path.is_dir()}
-        return found - {"tasks.tsv", "outputs.tsv"}
 
 
 @pytest.fixture

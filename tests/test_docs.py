@@ -142,7 +142,7 @@ def test_commands_exist(path: Path) -> None:
     text = path.read_text("utf-8")
     indented = re.findall(r"^    .*$", text, re.MULTILINE)
     code = "\n".join([*(code for _, code in FENCED.findall(text)), *indented])
-    code += "\n".join(code for _, code in INLINE_CODE.findall(prose(path)))
+    code = "\n".join([code, *(found for _, found in INLINE_CODE.findall(prose(path)))])
     own = {"analyse", "locusts.status"}  # of the tasks.py that the README shows
     named = set(re.findall(r"(?<!from )(?<![\w.-])(?:locusts|invoke) ([a-z][a-z.]*)", code))
     assert named - own <= commands_of_the_repository()

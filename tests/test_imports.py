@@ -28,7 +28,7 @@ LEVELS = (
     # what can be done with a swarm
     "operations checking",
     "submitting",
-    "session",
+    "session replicating",
     # what is asked of a target beforehand, and what the answers mean
     "probe slurm_findings estimate",
     "findings",
@@ -36,9 +36,10 @@ LEVELS = (
     "site",
     "files",
     "collecting",
+    "bringing",
     "stage",
     # what the config means
-    "plan",
+    "plan replica",
     "sources",
     "handles",
     "bash_lexer",

@@ -44,7 +44,14 @@ def test_the_fence(tmp_path: Path) -> None:
 def test_the_fence_of_another_submission(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, submission=2) as env:
         (env.root / "exec/stop.1").touch()
-        assert env.plan(["true"]).run().states() == {1: ["done"]}
+        assert env.plan(["true"]).run("2-0").states() == {1: ["done"]}
+
+
+def test_a_manager_of_an_earlier_submission_does_nothing(tmp_path: Path) -> None:
+    """Its job waited so long that the next submit has written the manager anew."""
+    with ManualEnvironment(tmp_path, submission=2) as env:
+        assert env.plan(["true"]).run("1-0").states() == {}
+        assert list((env.root / "exec/cache").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])

@@ -116,14 +116,14 @@ def test_a_manager_that_has_ended_already_has_started(detached: Detached) -> Non
 def test_an_environment_that_is_not_there_is_an_error(tmp_path: Path, missing: str) -> None:
     if missing:
         (tmp_path / "environment").mkdir()
-    with pytest.raises(HostError, match="did not start:\n.*: No such file") as caught:
+    with pytest.raises(HostError, match=r"did not start:\n.*: No such file") as caught:
         Detached(Here(), Environment(str(tmp_path / "environment"))).start(1, "t", 1)
     assert "can be written" in str(caught.value.hint)
 
 
 def test_a_token_that_cannot_be_made_is_not_taken_for_one_that_is_there(detached: Detached) -> None:
     path_in(detached, "exec/started.1").touch()
-    with pytest.raises(HostError, match="did not start:\n.*File exists"):
+    with pytest.raises(HostError, match=r"did not start:\n.*File exists"):
         detached.start(1, "t", 1)
 
 

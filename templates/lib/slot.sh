@@ -123,10 +123,10 @@ walk() {
 }
 
 # take_over: go through all chunks once more; run what was never taken or whose owner is gone.
-# Set WATCHING to 1 if some owner has to be watched a little longer before that is known.
+# Set WATCHED to the chunks whose owners have to be watched a little longer before that is known.
 take_over() {
   local chunk
-  WATCHING=0
+  WATCHED=()
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
     is_leaving && return
     if ! is_claimed "$chunk"; then
@@ -138,22 +138,27 @@ take_over() {
     if [[ $VERDICT == gone ]] && ((GENERATION < 3)); then
       claim "$chunk" "$((GENERATION + 1))" && work_chunk "$chunk" "$((GENERATION + 1))"
     elif [[ $VERDICT == unsure ]]; then
-      WATCHING=1
+      WATCHED+=("$chunk")
     fi
   done
 }
 
-# pause: wait for others to show that they live, but not when it is time to leave.
+# pause: give the owners of WATCHED time to show that they live; no longer than until they are done, or we leave.
 pause() {
-  local until=$((SECONDS + BEAT_S))
+  local until=$((SECONDS + BEAT_S)) chunk mark
   while ((SECONDS < until)) && ! is_leaving; do
     sleep 1
+    for chunk in "${WATCHED[@]}"; do
+      printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$chunk"
+      [[ -e $mark ]] || continue 2
+    done
+    return
   done
 }
 
 # slot_main INDEX: the life of one slot, in a subshell of its own.
 slot_main() {
-  local GENERATION HOLDER VERDICT WATCHING=0 BREAKER_OFF=0
+  local GENERATION HOLDER VERDICT WATCHED=() BREAKER_OFF=0
   local TASKS COMMANDS OUTPUTS CLAIM WORK SANDBOXES RUBBISH=()
   local PID STATUS STATE REASON FOUND ABSENT NOW_US
   local -A BEAT_SEEN=() BEAT_SINCE=()
@@ -169,7 +174,7 @@ slot_main() {
   trap '' TERM HUP INT USR1 USR2 # the main process decides, and nothing that we do is cut short
   walk
   take_over
-  while ((WATCHING)) && ! is_leaving; do
+  while ((${#WATCHED[@]} > 0)) && ! is_leaving; do
     pause
     take_over
   done
