@@ -6,6 +6,8 @@ import functools
 import inspect
 import json
 import sys
+import tempfile
+import traceback
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from invoke.collection import Collection
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .config import Swarm
-    from .model import Status
 
 Body = TypeVar("Body", bound="Callable[..., ExitStatus]")
 
@@ -52,9 +53,13 @@ def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body],
                 raise Exit("interrupted; the same command again carries on", code=ExitStatus.INTERRUPTED) from None
             except LocustsError as error:
                 raise Exit(_shown(error), code=int(error.exit_status)) from None
+            except Exit:
+                raise
             except BrokenPipeError:  # somebody reads our output with head
                 sys.stdout = None  # so that Python does not complain once more on exit
                 code = ExitStatus.DONE
+            except Exception as error:  # noqa: BLE001 - no traceback reaches a user; it goes to a file
+                raise Exit(_explain_fault(error), code=int(ExitStatus.USAGE)) from None
             if code != ExitStatus.DONE:
                 raise Exit(code=int(code))
 
@@ -64,6 +69,16 @@ def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body],
         return invoke_task(guarded, help=texts, iterable=list(lists), auto_shortflags=not lists)
 
     return wrap
+
+
+def _explain_fault(error: Exception) -> str:
+    """Say that something happened which nobody thought of, and keep the details for those who can mend it."""
+    with tempfile.NamedTemporaryFile("w", prefix="locusts-fault-", suffix=".txt", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return (
+        f"this should not happen: {type(error).__name__}: {error}\n"
+        f"  the same command again may carry on; if not, please report it, with {file.name}"
+    )
 
 
 def _shown(error: LocustsError) -> str:
@@ -83,22 +98,6 @@ def _connection(c: Context) -> Any:
     return c if hasattr(c, "is_connected") else None
 
 
-def _exit_status(status: Status) -> ExitStatus:
-    """Tell the exit code that a look at a swarm comes to."""
-    from .model import SwarmState  # noqa: PLC0415 - see the module's docstring
-
-    stuck = status.state in {SwarmState.STALLED, SwarmState.CANCELLED}
-    return ExitStatus.FAILED if status.tasks.failed or stuck else ExitStatus.DONE
-
-
-def _say(text: str) -> None:
-    """Print a line for a person on standard error."""
-    from .words import printable  # noqa: PLC0415 - see the module's docstring
-
-    sys.stderr.write(printable(text) + "\n")
-    sys.stderr.flush()
-
-
 def _screen() -> Any:
     from .progress import Screen  # noqa: PLC0415 - see the module's docstring
 
@@ -111,21 +110,22 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
     """
-    from .errors import StateError  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .errors import StateError  # noqa: PLC0415 - the same
     from .operations import collect, watch  # noqa: PLC0415 - the same
     from .submitting import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
-    _tell_submitted(submit(chosen, connection, screen=screen))
+    telling.tell_submitted(submit(chosen, connection, screen=screen))
     try:
         watch(chosen, connection, screen=screen)
     except KeyboardInterrupt:
-        _say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
+        telling.say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
         raise
     try:
-        return _tell_collected(collect(chosen, connection, screen=screen))
+        return telling.tell_collected(collect(chosen, connection, screen=screen))
     except StateError:
-        _say("the results are not collected yet; `locusts collect` brings them")
+        telling.say("the results are not collected yet; `locusts collect` brings them")
         raise
 
 
@@ -145,64 +145,16 @@ def submit(
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
-    from .submitting import preview  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .submitting import preview  # noqa: PLC0415 - the same
     from .submitting import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     if dry_run:
-        _show_preview(chosen, preview(chosen))
+        telling.show_preview(chosen, preview(chosen))
         return ExitStatus.DONE
-    _tell_submitted(operation(chosen, _connection(c), redo=redo, screen=_screen()))
+    telling.tell_submitted(operation(chosen, _connection(c), redo=redo, screen=_screen()))
     return ExitStatus.DONE
-
-
-def _tell_submitted(submitted: Any) -> None:
-    for note in submitted.notes:
-        _say(note)
-    if submitted.tasks:
-        _say(f"submitted {submitted.tasks} of {submitted.total} tasks")
-    elif not any("at work" in note for note in submitted.notes):
-        _say(f"nothing to submit: none of the {submitted.total} tasks waits")
-
-
-def _show_preview(swarm: Swarm, plan: Any) -> None:
-    from .records import escape  # noqa: PLC0415 - see the module's docstring
-
-    sizes = (
-        f"{len(plan.chunks)} chunks of {min(plan.chunks)} to {max(plan.chunks)} tasks" if plan.chunks else "no chunks"
-    )
-    print(f"swarm {swarm.name} on target {swarm.target_name}: {plan.plan.count} tasks in {sizes}")  # noqa: T201 - the answer
-    print(f"environment: {plan.plan.environment_dir}")  # noqa: T201 - the answer
-    print(f"results:     {swarm.outdir}")  # noqa: T201 - the answer
-    for warning in plan.plan.warnings:
-        _say(warning)
-    if plan.replica is not None:
-        _show_replica(swarm, plan.replica)
-    for task in plan.samples:
-        print(f"\ntask {escape(task.id)}: {task.command}")  # noqa: T201 - the answer
-        print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")  # noqa: T201 - the answer
-        print(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")  # noqa: T201 - the answer
-    if plan.plan.count > len(plan.samples):
-        print(f"\n… and {plan.plan.count - len(plan.samples)} more tasks")  # noqa: T201 - the answer
-    for path, text in plan.scripts.items():
-        print(f"\n======== {path}\n{text}", end="")  # noqa: T201 - the answer
-
-
-def _show_replica(swarm: Swarm, replica: Any) -> None:
-    """List what of the tree would be replicated, with sizes."""
-    from .records import escape  # noqa: PLC0415 - the same
-    from .replica import local_root  # noqa: PLC0415 - the same
-    from .words import size  # noqa: PLC0415 - see the module's docstring
-
-    root = local_root(swarm)
-    folders, files, links = len(replica.folders), len(replica.files), len(replica.links)
-    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(replica.bytes)}")  # noqa: T201 - the answer
-    for name in replica.files:
-        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")  # noqa: T201 - the answer
-    for name in replica.links:
-        print(f"{'link':>14}  {escape(name)}")  # noqa: T201 - the answer
-    for note in replica.unmatched:
-        _say(note)
 
 
 @command(json_="Print one JSON object.")
@@ -214,7 +166,8 @@ def status(
     json_: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Look once: how many tasks are done, failed, running; who is at work; what to do if nobody is."""
-    from .operations import status as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import status as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     if json_:
@@ -225,22 +178,23 @@ def status(
         from .tables import status_panel  # noqa: PLC0415 - the same
 
         Console(highlight=False, soft_wrap=True).print(status_panel(found))
-    return _exit_status(found)
+    return telling.exit_status(found)
 
 
 @command()
 def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
-    from .operations import watch as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     try:
         found = operation(chosen, _connection(c), screen=_screen())
     except KeyboardInterrupt:
-        _say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
+        telling.say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
         raise
-    _tell_status(found)
-    return _exit_status(found)
+    telling.tell_status(found)
+    return telling.exit_status(found)
 
 
 @command(
@@ -256,67 +210,37 @@ def collect(
     apply_removals: bool = False,  # noqa: FBT001, FBT002 - the same
 ) -> ExitStatus:
     """Bring back what is done so far. Safe to repeat; moves only what is new."""
-    from .operations import collect as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import collect as operation  # noqa: PLC0415 - the same
 
     chosen, connection = _load(swarm, target, config), _connection(c)
-    return _tell_collected(operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen()))
-
-
-def _tell_status(status: Status) -> None:
-    from .words import summary  # noqa: PLC0415 - see the module's docstring
-
-    _say(summary(status))
-    for note in status.notes:
-        _say(note)
-
-
-def _tell_collected(collected: Any) -> ExitStatus:
-    _tell_status(collected.status)
-    new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
-    _say(f"{new}results are in {collected.results.outdir}")
-    if collected.brought is not None:
-        _tell_brought(collected.brought, collected.results)
-    if collected.troubles:
-        _say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
-    if collected.status.tasks.failed:
-        _say(
-            f"what failed and why: {collected.results.tasks_table};"
-            " `locusts logs TASK` shows one, `locusts retry` repeats them"
-        )
-    return ExitStatus.FAILED if collected.troubles else _exit_status(collected.status)
-
-
-def _tell_brought(brought: Any, results: Any) -> None:
-    """Say what became of the tree of a custom environment."""
-    for note in brought.notes:
-        _say(note)
-    counts: dict[str, int] = {}
-    for change in brought.changes:
-        counts[change.what] = counts.get(change.what, 0) + 1
-    said = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing changed"
-    _say(f"the tree: {said}; the list is {results.outdir / 'modified.tsv'}")
+    return telling.tell_collected(
+        operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen())
+    )
 
 
 @command()
 def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
-    from .submitting import retry as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .submitting import retry as operation  # noqa: PLC0415 - the same
 
-    _tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
+    telling.tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
     return ExitStatus.DONE
 
 
 @command()
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
-    from .submitting import cancel as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .submitting import cancel as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())
     if left:
-        _say(f"{left} managers were told to stop and have not been seen to; `locusts status` looks again")
+        telling.say(f"{left} managers were told to stop and have not been seen to; `locusts status` looks again")
         return ExitStatus.FAILED
-    _say(f"swarm {chosen.name} is stopped; what is done stays, `locusts submit` carries on")
+    telling.say(f"swarm {chosen.name} is stopped; what is done stays, `locusts submit` carries on")
     return ExitStatus.DONE
 
 
@@ -325,7 +249,8 @@ def logs(
     c: Context, task: str, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
-    from .operations import logs as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import logs as operation  # noqa: PLC0415 - the same
     from .words import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
@@ -340,9 +265,9 @@ def logs(
         lines.append(f"sandbox  {found.sandbox}")
     print(printable("\n".join(lines)))  # noqa: T201 - the answer
     if found.printed is None:
-        _say("what it printed is not to be had any more")
+        telling.say("what it printed is not to be had any more")
     elif not found.printed:
-        _say("it printed nothing")
+        telling.say("it printed nothing")
     else:
         print("printed:", flush=True)  # noqa: T201 - the answer
         sys.stdout.buffer.write(found.printed)
@@ -359,22 +284,24 @@ def clean(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Remove the environment from the target; what was collected stays."""
-    from .operations import clean as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import clean as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     operation(chosen, _connection(c), force=force, screen=_screen())
-    _say(f"the environment of swarm {chosen.name} is removed from {chosen.target_name}")
+    telling.say(f"the environment of swarm {chosen.name} is removed from {chosen.target_name}")
     return ExitStatus.DONE
 
 
 @command()
 def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
-    from .operations import attach as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .operations import attach as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
-    _tell_status(found)
-    return _exit_status(found)
+    telling.tell_status(found)
+    return telling.exit_status(found)
 
 
 @command()
@@ -424,7 +351,8 @@ def convert(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Make a locusts.toml from a parameter file of the original locusts."""
-    from .converting import convert as operation  # noqa: PLC0415 - see the module's docstring
+    from . import telling  # noqa: PLC0415 - see the module's docstring
+    from .converting import convert as operation  # noqa: PLC0415 - the same
     from .converting import save  # noqa: PLC0415 - the same
 
     parts = {"indir": indir, "outdir": outdir, "cmd": cmd, "spcins": spcins, "shdins": shdins, "outs": outs}
@@ -433,7 +361,7 @@ def convert(
         sys.stdout.write(text)
         return ExitStatus.DONE
     save(text, output, force=force)
-    _say(f"written to {output}; try it with: locusts submit --dry-run --config {output}")
+    telling.say(f"written to {output}; try it with: locusts submit --dry-run --config {output}")
     return ExitStatus.DONE
 
 

@@ -22,6 +22,7 @@ LEVELS = (
     "__main__ __init__",
     "program",
     "commands",
+    "telling",
     # the original's ways
     "converting",
     "compat",

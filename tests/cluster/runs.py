@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from tests.swarms import REPOSITORY, Desk
 
+from .accounts import NOISE
+from .failures import Conversation
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .slurm import Slurm
     from .sshd import Sshd
@@ -35,7 +37,7 @@ outputs = ["out_<id>.txt"]
 
 
 @dataclass
-class FarDesk(Desk):
+class ClusterDesk(Desk):
     """A desk from which the program finds the test cluster.
 
     :param root: the folder on the host that holds the environments; no other test has it.
@@ -59,6 +61,16 @@ class FarDesk(Desk):
             "stdin": subprocess.DEVNULL,
         }
         return subprocess.Popen([sys.executable, *words], **{**given, **more})
+
+    @contextlib.contextmanager
+    def listen(self, *words: str) -> Iterator[Conversation]:
+        """Run the program within, and read what it prints meanwhile."""
+        with self.start(*words, stderr=subprocess.STDOUT) as process:
+            assert process.stdout is not None
+            try:
+                yield Conversation(process, process.stdout.fileno())
+            finally:
+                process.kill()
 
     def environment(self, swarm: str = "s") -> Path:
         """Find the environment of a swarm on the host."""
@@ -105,14 +117,6 @@ def target(root: Path, mode: str = "remote", more: str = "", slurm: str = "", **
     return "\n".join([*lines, more, table])
 
 
-def wait_until(done: Callable[[], object], timeout_s: float = 60) -> None:
-    """Wait until something is so."""
-    give_up = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < give_up, "waited too long"
-        time.sleep(0.05)
-
-
 def processes_of(folder: Path) -> dict[int, str]:
     """List the processes that are at home in a folder or have it in their command line: managers, slots, tasks."""
     found = {}
@@ -135,14 +139,18 @@ def kill_processes_of(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def far_desk(tmp_path: Path, sshd: Sshd, slurm: Slurm | None = None) -> Iterator[FarDesk]:
-    """Set up a desk, and let nothing that was started from it outlive it."""
+def cluster_desk(tmp_path: Path, sshd: Sshd, slurm: Slurm | None = None) -> Iterator[ClusterDesk]:
+    """Set up a desk, and let nothing that was started from it outlive it.
+
+    The account's start-up file talks but does not dawdle, for the sake of those who wait for the tests.
+    """
+    sshd.account.write_start_up(NOISE.replace("sleep", ": sleep"))
     folder = tmp_path / "desk"
     folder.mkdir()
     root = sshd.home / tmp_path.name
     env = {**(slurm.env if slurm else {}), "HOME": str(sshd.client_home)}
     try:
-        yield FarDesk(folder, root, env)
+        yield ClusterDesk(folder, root, env)
     finally:
         if slurm is not None:
             slurm.cancel_all()

@@ -11,7 +11,8 @@ import pytest
 
 from tests.swarms import REPOSITORY, Desk
 
-from .runs import COPY, FarDesk, far_desk, processes_of, target, wait_until
+from .failures import wait_until
+from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target
 from .sshd import ALIAS, Sshd
 
 if TYPE_CHECKING:
@@ -34,20 +35,22 @@ outputs = ["ls_output_<id>.txt", "cat_output_<id>.txt"]
 """
 
 #: Tasks 0 to 2 end at once, the others when there is a file called go.
-GATED = COPY.replace('"cat', "'''until [ <id> -lt 3 ] || [ -e @GO@ ]; do sleep 0.1; done; cat").replace('.txt"\nindir', ".txt'''\nindir")
+GATED = COPY.replace('"cat', "'''until [ <id> -lt 3 ] || [ -e @GO@ ]; do sleep 0.1; done; cat").replace(
+    '.txt"\nindir', ".txt'''\nindir"
+)
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sshd: Sshd) -> Iterator[FarDesk]:
+def desk(tmp_path: Path, sshd: Sshd) -> Iterator[ClusterDesk]:
     """A desk for swarms on the host itself."""
-    with far_desk(tmp_path, sshd) as made:
+    with cluster_desk(tmp_path, sshd) as made:
         yield made
 
 
 @pytest.fixture
-def cluster_desk(tmp_path: Path, cluster: Cluster) -> Iterator[FarDesk]:
+def slurm_desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
     """A desk for swarms that SLURM runs."""
-    with far_desk(tmp_path, *cluster) as made:
+    with cluster_desk(tmp_path, *cluster) as made:
         yield made
 
 
@@ -73,40 +76,39 @@ def cat_outputs(desk: Desk) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("scheduler", ["slurm", "none"])
 def test_the_pairs_in_mode_remote(
-    cluster_desk: FarDesk, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
+    slurm_desk: ClusterDesk, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
 ) -> None:
     keys: dict[str, Any] = {"nodes": 2} if scheduler == "slurm" else {}
-    cluster_desk.write(target(cluster_desk.root, scheduler=scheduler, slots=4, **keys) + PAIRS)
+    slurm_desk.write(target(slurm_desk.root, scheduler=scheduler, slots=4, **keys) + PAIRS)
+    cluster.sshd.account.write_start_up()
     before = cluster.sshd.authentications()
-    code, text = cluster_desk.locusts("run")
+    code, text = slurm_desk.locusts("run")
     assert code == 0, text
     assert cluster.sshd.authentications() == before + 1, "submit, watch and collect share one login"
-    assert cat_outputs(cluster_desk) == pairs_done_here
-    nodes = {row["node"] for row in cluster_desk.tasks().values()}
+    assert cat_outputs(slurm_desk) == pairs_done_here
+    nodes = {row["node"] for row in slurm_desk.tasks().values()}
     assert nodes >= ({"n1", "n2"} if scheduler == "slurm" else set())
-    assert {row["status"] for row in cluster_desk.table("outputs.tsv")} == {"present"}
-    assert set(cluster_desk.begun().values()) == {1}
+    assert {row["status"] for row in slurm_desk.table("outputs.tsv")} == {"present"}
+    assert set(slurm_desk.begun().values()) == {1}
 
 
 def test_the_pairs_in_mode_local_with_slurm(
-    cluster_desk: FarDesk, tmp_path: Path, pairs_done_here: dict[str, bytes]
+    slurm_desk: ClusterDesk, tmp_path: Path, pairs_done_here: dict[str, bytes]
 ) -> None:
-    cluster_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + PAIRS)
-    code, text = cluster_desk.locusts("run")
+    slurm_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + PAIRS)
+    code, text = slurm_desk.locusts("run")
     assert code == 0, text
-    assert cat_outputs(cluster_desk) == pairs_done_here
-    assert {row["node"] for row in cluster_desk.tasks().values()} >= {"n1", "n2"}
+    assert cat_outputs(slurm_desk) == pairs_done_here
+    assert {row["node"] for row in slurm_desk.tasks().values()} >= {"n1", "n2"}
 
 
-def test_the_pairs_in_mode_remote_shared(
-    cluster: Cluster, tmp_path: Path, pairs_done_here: dict[str, bytes]
-) -> None:
+def test_the_pairs_in_mode_remote_shared(cluster: Cluster, tmp_path: Path, pairs_done_here: dict[str, bytes]) -> None:
     """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
     (tmp_path / "seen from the host").mkdir()
     (tmp_path / "seen from here").symlink_to(tmp_path / "seen from the host")
     with (
         Sshd(cluster.slurm.env, own_account=False) as sshd,
-        far_desk(tmp_path, sshd, cluster.slurm) as desk,
+        cluster_desk(tmp_path, sshd, cluster.slurm) as desk,
     ):
         shared = f"shared_root = {json.dumps(str(tmp_path / 'seen from here'))}"
         root = tmp_path / "seen from the host"
@@ -128,7 +130,7 @@ def test_the_pairs_in_mode_remote_shared(
 # What travels, and what does not
 
 
-def test_only_the_input_that_changed_moves_again(desk: FarDesk) -> None:
+def test_only_the_input_that_changed_moves_again(desk: ClusterDesk) -> None:
     desk.pairs(12)
     (desk.folder / "in" / "big.txt").write_text("shared\n")
     desk.write(
@@ -154,7 +156,7 @@ def test_only_the_input_that_changed_moves_again(desk: FarDesk) -> None:
     assert desk.result("8/out_8.txt").read_text() == "shared\n8\n"
 
 
-def test_collect_while_it_runs_and_again(desk: FarDesk) -> None:
+def test_collect_while_it_runs_and_again(desk: ClusterDesk) -> None:
     desk.pairs(6)
     go = desk.root / "go"
     desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
@@ -174,7 +176,7 @@ def test_collect_while_it_runs_and_again(desk: FarDesk) -> None:
     assert (code, "collected now" in text) == (0, False), text
 
 
-def test_a_link_that_breaks_on_the_way_and_carries_on(desk: FarDesk, sshd: Sshd) -> None:
+def test_a_link_that_breaks_on_the_way_and_carries_on(desk: ClusterDesk, sshd: Sshd) -> None:
     desk.pairs(6)
     go = desk.root / "go"
     desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
@@ -194,13 +196,13 @@ def test_a_link_that_breaks_on_the_way_and_carries_on(desk: FarDesk, sshd: Sshd)
 # The other commands, from afar
 
 
-def test_attach_logs_and_clean_over_ssh(desk: FarDesk) -> None:
+def test_attach_logs_and_clean_over_ssh(desk: ClusterDesk) -> None:
     desk.pairs(5)
     config = target(desk.root, scheduler="none", slots=2) + COPY.replace("cat f", "echo said <id>; cat f")
     desk.write(config)
     assert desk.locusts("submit")[0] == 0
     wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 5)
-    other = FarDesk(desk.folder.parent / "another laptop", desk.root, desk.env)
+    other = ClusterDesk(desk.folder.parent / "another laptop", desk.root, desk.env)
     other.folder.mkdir()
     other.write(config)
     code, text = other.locusts("collect")
@@ -222,7 +224,7 @@ def test_attach_logs_and_clean_over_ssh(desk: FarDesk) -> None:
     assert (code, "there is no environment" in text) == (2, True), text
 
 
-def test_nothing_there_to_attach_to(desk: FarDesk) -> None:
+def test_nothing_there_to_attach_to(desk: ClusterDesk) -> None:
     desk.write(target(desk.root, scheduler="none") + COPY)
     code, text = desk.locusts("attach")
     assert (code, f"there is no environment of swarm s at {desk.environment()}" in text) == (2, True), text
@@ -231,9 +233,9 @@ def test_nothing_there_to_attach_to(desk: FarDesk) -> None:
 HOSTILE = ["a b", "$(touch x)", "-n", "'q\" `id`", "é\udcff", "new\nline", "#;*?", "tab\there"]
 
 
-def test_hostile_ids_in_a_hostile_root(cluster_desk: FarDesk) -> None:
-    desk = cluster_desk
-    root = desk.root / 'it\'s "a" $(touch x) root; é\\'
+def test_hostile_ids_in_a_hostile_root(slurm_desk: ClusterDesk) -> None:
+    desk = slurm_desk
+    root = desk.root / 'it\'s "a" $(touch x) root; é%j\\'
     (desk.folder / "in").mkdir()
     for name in HOSTILE:
         (desk.folder / "in" / f"{name}.txt").write_bytes(b"data of it")
@@ -257,7 +259,7 @@ outputs = ["out_<id>"]
     assert not [*desk.root.rglob("x"), *desk.folder.rglob("x")]
 
 
-def test_a_root_by_a_variable_and_one_in_the_home_folder(desk: FarDesk, sshd: Sshd) -> None:
+def test_a_root_by_a_variable_and_one_in_the_home_folder(desk: ClusterDesk, sshd: Sshd) -> None:
     desk.pairs(1)
     for root in (f"$HOME/{desk.root.name}/a", f"~/{desk.root.name}/b", f"{desk.root.name}/c"):
         desk.write(target(root, scheduler="none") + COPY)
@@ -270,7 +272,7 @@ def test_a_root_by_a_variable_and_one_in_the_home_folder(desk: FarDesk, sshd: Ss
     assert (code, "NOWHERE is not set there" in text) == (3, True), text
 
 
-def test_cancel_from_afar_and_carry_on(desk: FarDesk) -> None:
+def test_cancel_from_afar_and_carry_on(desk: ClusterDesk) -> None:
     desk.pairs(6)
     go = desk.root / "go"
     desk.write(target(desk.root, scheduler="none", slots=2) + GATED.replace("@GO@", f'"{go}"'))
@@ -310,7 +312,7 @@ namespace = Collection(compute, locusts=locusts_fab.collection)
 
 
 @pytest.mark.parametrize("name", ["compute", "locusts.run"])
-def test_an_ops_script_lends_its_connection(desk: FarDesk, sshd: Sshd, name: str) -> None:
+def test_an_ops_script_lends_its_connection(desk: ClusterDesk, sshd: Sshd, name: str) -> None:
     desk.pairs(4)
     desk.write(target(desk.root, scheduler="none", slots=2) + COPY)
     (desk.folder / "fabfile.py").write_text(SCRIPT)

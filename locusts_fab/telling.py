@@ -1,0 +1,114 @@
+"""What the commands tell a person: notes and results as lines, and the exit code that they come to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .errors import ExitStatus
+from .model import SwarmState
+from .records import escape
+from .replica import local_root
+from .words import printable, size, summary
+
+if TYPE_CHECKING:
+    from .config import Swarm
+    from .layout import Results
+    from .model import Status
+    from .operations import Collected
+    from .replicating import Brought
+    from .selection import Selection
+    from .submitting import Preview, Submitted
+
+
+def exit_status(status: Status) -> ExitStatus:
+    """Tell the exit code that a look at a swarm comes to."""
+    stuck = status.state in {SwarmState.STALLED, SwarmState.CANCELLED}
+    return ExitStatus.FAILED if status.tasks.failed or stuck else ExitStatus.DONE
+
+
+def say(text: str) -> None:
+    """Print a line for a person on standard error."""
+    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.flush()
+
+
+def tell_submitted(submitted: Submitted) -> None:
+    """Say what a submit came to."""
+    for note in submitted.notes:
+        say(note)
+    if submitted.tasks:
+        say(f"submitted {submitted.tasks} of {submitted.total} tasks")
+    elif not any("at work" in note for note in submitted.notes):
+        say(f"nothing to submit: none of the {submitted.total} tasks waits")
+
+
+def show_preview(swarm: Swarm, plan: Preview) -> None:
+    """Print what a submit would do: the plan, its first tasks, the scripts."""
+    chunks = f"{len(plan.chunks)} chunks of at most {max(plan.chunks, default=0)}"
+    print(f"swarm {swarm.name} on target {swarm.target_name}: {plan.plan.count} tasks in {chunks}")  # noqa: T201 - the answer
+    print(f"environment: {plan.plan.environment_dir}")  # noqa: T201 - the answer
+    print(f"results:     {swarm.outdir}")  # noqa: T201 - the answer
+    for warning in plan.plan.warnings:
+        say(warning)
+    if plan.replica is not None:
+        show_replica(swarm, plan.replica)
+    for task in plan.samples:
+        print(f"\ntask {escape(task.id)}: {task.command}")  # noqa: T201 - the answer
+        print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")  # noqa: T201 - the answer
+        print(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")  # noqa: T201 - the answer
+    if plan.plan.count > len(plan.samples):
+        print(f"\n… and {plan.plan.count - len(plan.samples)} more tasks")  # noqa: T201 - the answer
+    for path, text in plan.scripts.items():
+        print(f"\n======== {path}\n{text}", end="")  # noqa: T201 - the answer
+
+
+def show_replica(swarm: Swarm, replica: Selection) -> None:
+    """List what of the tree would be replicated, with sizes."""
+    root = local_root(swarm)
+    folders, files, links = len(replica.folders), len(replica.files), len(replica.links)
+    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(replica.bytes)}")  # noqa: T201 - the answer
+    for name in replica.files:
+        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")  # noqa: T201 - the answer
+    for name in replica.links:
+        print(f"{'link':>14}  {escape(name)}")  # noqa: T201 - the answer
+    for note in replica.unmatched:
+        say(note)
+
+
+def tell_status(status: Status) -> None:
+    """Say how a swarm stands, and what a person should do about it."""
+    say(summary(status))
+    for note in status.notes:
+        say(note)
+
+
+def tell_collected(collected: Collected) -> ExitStatus:
+    """Say what a collect came to.
+
+    :returns: the exit code for it.
+    """
+    tell_status(collected.status)
+    new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
+    say(f"{new}results are in {collected.results.outdir}")
+    if collected.brought is not None:
+        tell_brought(collected.brought, collected.results)
+    if collected.troubles:
+        say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
+    if collected.status.tasks.failed:
+        say(
+            f"what failed and why: {collected.results.tasks_table};"
+            " `locusts logs TASK` shows one, `locusts retry` repeats them"
+        )
+    return ExitStatus.FAILED if collected.troubles else exit_status(collected.status)
+
+
+def tell_brought(brought: Brought, results: Results) -> None:
+    """Say what became of the tree of a custom environment."""
+    for note in brought.notes:
+        say(note)
+    counts: dict[str, int] = {}
+    for change in brought.changes:
+        counts[change.what] = counts.get(change.what, 0) + 1
+    said = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing changed"
+    say(f"the tree: {said}; the list is {results.outdir / 'modified.tsv'}")
