@@ -31,7 +31,7 @@ class Result:
 
     :param exit_status: its exit status.
     :param stdout: what it printed between the marks, byte by byte.
-    :param stderr: what it, and the shell around it, complained of.
+    :param stderr: what it complained of; what start-up files said before it is left out.
     :param noise: what start-up files of the login shell printed before it.
     """
 
@@ -115,6 +115,7 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     words = " ".join(shlex.quote(arg) for arg in args)
     text = (
         f"printf '%s' {shlex.quote(BEGIN_MARK.decode())}\n"
+        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())} >&2\n"
         f"(\nset -- {words}\n{script}\n) </dev/null\n"
         f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $?\n"
     )
@@ -129,15 +130,15 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
     noise, begun, rest = stdout.partition(BEGIN_MARK)
     body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
     status, arrived, _ = tail.partition(b"\n")  # without the end of its line, the status may have been cut short
-    complaint = os.fsdecode(stderr)
     if not begun or not ended or not arrived or not status.isdigit():
-        last = "\n".join(complaint.strip().splitlines()[-5:])
+        last = "\n".join(os.fsdecode(stderr).strip().splitlines()[-5:])
         raise HostError(
             f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
             hint="log in by hand and see that `bash -s` works and that nothing in the start-up files ends the shell",
-            stderr=complaint,
+            stderr=os.fsdecode(stderr),
         )
-    return Result(int(status), body, complaint, noise)
+    more_noise, _, complaint = stderr.rpartition(BEGIN_MARK)
+    return Result(int(status), body, os.fsdecode(complaint), noise + more_noise)
 
 
 class Here:

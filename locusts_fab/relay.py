@@ -67,7 +67,7 @@ def converse(
 
     def give_up() -> None:
         late.set()
-        channel.close()
+        _hang_up(channel)
 
     complaint = bytearray()
     feeder = threading.Thread(target=_feed, args=(channel, source), daemon=True)
@@ -97,6 +97,12 @@ def converse(
     if late.is_set():
         raise TimeoutError
     return (None if status < 0 else status), bytes(complaint)
+
+
+def _hang_up(channel: Channel) -> None:
+    """Close a channel, whose link may just be breaking."""
+    with contextlib.suppress(OSError, EOFError, SSHException):
+        channel.close()
 
 
 def _feed(channel: Channel, source: BinaryIO) -> None:
@@ -135,8 +141,9 @@ class _AfterMark:
 
 
 def remote_command(words: list[str]) -> str:
-    """Return the command that prints the mark and becomes rsync, for a login shell of any kind."""
-    script = f"printf %s {shlex.quote(BEGIN_MARK.decode().strip())}; echo; exec {shlex.join(words)}"
+    """Return the command that prints the mark on both streams and becomes rsync, for a login shell of any kind."""
+    mark = f"printf %s {shlex.quote(BEGIN_MARK.decode().strip())}; echo"
+    script = f"{{ {mark}; }} >&2; {mark}; exec {shlex.join(words)}"
     return f"bash -c {shlex.quote(script)}"
 
 
@@ -274,7 +281,7 @@ def _tied(channel: Channel, leash: socket.socket) -> Iterator[None]:
 
     def watch() -> None:
         leash.recv(1)
-        channel.close()
+        _hang_up(channel)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -289,7 +296,6 @@ def _pump(channel: Channel, words: list[str], wants: BinaryIO, gets: BinaryIO, t
     """Run rsync's other half on a channel, between the pipes that rsync handed over."""
     output = _AfterMark(gets)
     status, complaint = converse(channel, remote_command(words), wants, output.take)
-    if not output.begun:
-        complaint = output.noise + b"\n" + complaint
+    complaint = complaint.rpartition(BEGIN_MARK)[2] if output.begun else output.noise + b"\n" + complaint
     transfer.complaints.extend(line for line in os.fsdecode(complaint).splitlines() if line.strip())
     return status

@@ -112,6 +112,8 @@ def open_tables(path: Path) -> sqlite3.Connection:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
             database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+    except sqlite3.OperationalError:
+        raise  # such as a full disk: no fault of the file
     except sqlite3.DatabaseError as error:
         raise StateError(f"the state file {path} cannot be used: {error}", hint=hint) from error
     if version not in {0, VERSION}:

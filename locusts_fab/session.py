@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import StateError
+from .errors import StateError, TransferError
 from .ledger import Ledger
 from .lock import locked
 from .model import Counts, ManagerState, Status, SwarmState
@@ -145,6 +146,7 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
 
     :param create: make the local state if there is none.
     :raises StateError: there is none, or it belongs to another target.
+    :raises TransferError: it cannot be written.
     """
     folder = swarm.state_dir
     if create:
@@ -155,13 +157,15 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
             hint="`locusts submit` starts it; `locusts attach` finds one that was submitted from elsewhere",
         )
     site = open_site(swarm, connection)
-    with locked(folder / "lock"):
-        ledger = Ledger(folder / "ledger.sqlite")
-        try:
+    try:
+        with locked(folder / "lock"), contextlib.closing(Ledger(folder / "ledger.sqlite")) as ledger:
             _check_target(ledger, swarm, site)
             yield Session(swarm, site, ledger)
-        finally:
-            ledger.close()
+    except sqlite3.OperationalError as error:
+        raise TransferError(
+            f"the local state {folder} cannot be written: {error}",
+            hint="make room there, or see its permissions; then the same command again carries on",
+        ) from error
 
 
 def _make_state_dir(folder: Path) -> None:

@@ -92,6 +92,6 @@ def findings_table(findings: Iterable[Finding]) -> Table:
     for column in ("state", "what", "found", "advice"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        texts = [Text(printable(text)) for text in (finding.what, finding.found, finding.advice)]
+        texts = map(_cell, (finding.what, finding.found, finding.advice))
         table.add_row(Text(finding.state, style=_STATE_STYLES[finding.state]), *texts)
     return table

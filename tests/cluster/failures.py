@@ -217,15 +217,6 @@ class Conversation:
         return bool(data)
 
 
-def assert_failed(process: subprocess.Popen[bytes], exit_code: int, *says: str) -> None:
-    """See that a program which was started fails as it should; see `assert_clear`."""
-    out, err = process.communicate(timeout=120)
-    text = (out + err).decode("utf-8", "replace")
-    assert "Traceback" not in text, text
-    assert process.returncode == exit_code, text
-    assert_clear(text, *says)
-
-
 def assert_clear(text: str, *says: str) -> None:
     """See that a command which failed said why and what to do next, each once, and nothing else at length.
 

@@ -1,4 +1,4 @@
-"""What the tests of whole swarms on the test cluster share: a desk that leads there, configs, and looks behind the scenes."""
+"""What the tests of whole swarms on the test cluster share: a desk that leads there, and looks behind the scenes."""
 
 from __future__ import annotations
 
@@ -42,17 +42,26 @@ class ClusterDesk(Desk):
 
     :param root: the folder on the host that holds the environments; no other test has it.
     :param env: variables that the program finds set.
+    :param patches: what the constants of `poll.py` are instead; they are rendered into the managers too.
     """
 
     root: Path = Path("/nowhere")
     env: dict[str, str] = field(default_factory=dict)
+    patches: dict[str, int] = field(default_factory=dict)
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start the program and do not wait."""
-        return self.python("-m", "locusts_fab", *words, **more)
+        if not self.patches:
+            return self.python("-m", "locusts_fab", *words, **more)
+        patches = "".join(f"poll.{name} = {value}; " for name, value in self.patches.items())
+        source = f"from locusts_fab import poll; {patches}from locusts_fab.program import main; main()"
+        return self.python("-c", source, *words, **more)
 
-    def python(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-        """Start Python as the program is started."""
+    def python(self, *words: str, before: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[bytes]:
+        """Start Python as the program is started.
+
+        :param before: a command that runs it.
+        """
         given: dict[str, Any] = {
             "cwd": self.folder,
             "env": {**os.environ, "PYTHONPATH": str(REPOSITORY), **self.env},
@@ -60,7 +69,7 @@ class ClusterDesk(Desk):
             "stderr": subprocess.PIPE,
             "stdin": subprocess.DEVNULL,
         }
-        return subprocess.Popen([sys.executable, *words], **{**given, **more})
+        return subprocess.Popen([*before, sys.executable, *words], **{**given, **more})
 
     @contextlib.contextmanager
     def listen(self, *words: str) -> Iterator[Conversation]:
@@ -102,7 +111,7 @@ class ClusterDesk(Desk):
         return found
 
 
-def target(root: Path, mode: str = "remote", more: str = "", slurm: str = "", **keys: object) -> str:
+def target(root: Path | str, mode: str = "remote", more: str = "", slurm: str = "", **keys: object) -> str:
     """Write the table of a target called `far`.
 
     :param more: further lines.

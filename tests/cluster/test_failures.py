@@ -14,7 +14,7 @@ from locusts_fab.errors import HostError
 from locusts_fab.progress import Silent
 from locusts_fab.site import forget_logins
 
-from .failures import NO_RSYNC, FarDesk, assert_clear, assert_failed, small_disk, wait_until
+from .failures import NO_RSYNC, FarDesk, assert_clear, small_disk, wait_until
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
@@ -138,10 +138,12 @@ def test_this_machine_has_no_rsync(desk: FarDesk, tmp_path: Path) -> None:
 
 # The other half of rsync, on a link that stops half-way.
 SLOW_UP = """#!/bin/bash
-{{real}} "$@" < <(head -c {size}; touch {mark}; exec sleep 30)
+exec 3<&0
+{{real}} "$@" < <(stdbuf -o0 head -c {size} <&3; touch {mark}; exec sleep 20)
 """
 SLOW_DOWN = """#!/bin/bash
-{{real}} "$@" > >(head -c {size}; touch {mark}; exec sleep 30)
+exec 3>&1
+{{real}} "$@" > >(stdbuf -o0 head -c {size} >&3; touch {mark}; exec sleep 20)
 """
 
 
@@ -149,10 +151,11 @@ def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
     mark = desk.account.home / f"{desk.name}.mark"
     desk.swarm(size=LARGE)
     sshd.wrap("rsync", SLOW_UP.format(size=LARGE * 2, mark=mark))
-    with desk.start("run") as run:
+    with desk.listen("run") as run:
         wait_until(mark.exists)
         sshd.cut()
-        assert_failed(run, CONNECTION, f"{ALIAS}: rsync failed: the link broke", "run the command again")
+        assert run.end() == CONNECTION, run.text
+    assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")
     desk.finish()
 
@@ -163,10 +166,11 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
     assert desk.locusts("submit")[0] == 0
     assert desk.locusts("watch")[0] == 0
     sshd.wrap("rsync", SLOW_DOWN.format(size=LARGE * 2, mark=mark))
-    with desk.start("run") as run:
+    with desk.listen("run") as run:
         wait_until(mark.exists)
         sshd.cut()
-        assert_failed(run, CONNECTION, f"{ALIAS}: rsync failed: the link broke", "run the command again")
+        assert run.end() == CONNECTION, run.text
+    assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")
     desk.finish()
 

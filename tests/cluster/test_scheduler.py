@@ -1,0 +1,338 @@
+"""Swarms on a SLURM that fails in the ways that real ones do: no task is lost, and none is done twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.slurm import ACTIVE
+
+from .failures import wait_until
+from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target
+from .slurm import Slurm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Cluster
+    from .sshd import Sshd
+
+FAILED = 1
+#: Managers say more often that they live, and are taken for dead sooner; in seconds.
+HURRY = {"BEAT_S": 1, "STALE_S": 6, "FRESH_S": 4}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
+    """Set up a desk for swarms that SLURM runs."""
+    with cluster_desk(tmp_path, *cluster) as made:
+        yield made
+
+
+def swarm(desk: ClusterDesk, count: int, *, slurm: str = "", command: str = "", nodes: int = 2, slots: int = 2) -> None:
+    """Write a swarm of so many tasks; each leaves a line in a file of the host when it comes to its end.
+
+    :param command: what each task does before.
+    """
+    if not (desk.folder / "in").exists():
+        desk.pairs(count)
+    told = f'{command} cat f_<id>.txt > out_<id>.txt && echo <id> >> "{desk.root}/ran"'
+    config = COPY.replace('"cat f_<id>.txt > out_<id>.txt"', f"'''{told}'''")
+    desk.write(target(desk.root, slots=slots, nodes=nodes, slurm=slurm) + config)
+
+
+def ran(desk: ClusterDesk) -> Counter[str]:
+    """Count how often each task came to its end."""
+    path = desk.root / "ran"
+    return Counter(path.read_text().split()) if path.exists() else Counter()
+
+
+def assert_all_done(desk: ClusterDesk, count: int) -> None:
+    """See that every task came to its end once, and that what it made is here."""
+    assert ran(desk) == Counter(map(str, range(count)))
+    assert {row["state"] for row in desk.tasks().values()} == {"done"}
+    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(count)] == [f"{n}\n" for n in range(count)]
+
+
+def arrays(slurm: Slurm, known: set[str]) -> set[str]:
+    """List the job arrays that are or were there, but for those that were known before."""
+    return {job.id.partition("_")[0] for job in slurm.squeue()} - known
+
+
+@pytest.fixture
+def known(slurm: Slurm) -> set[str]:
+    """List the job arrays of earlier tests."""
+    return arrays(slurm, set())
+
+
+def held(desk: ClusterDesk) -> str:
+    """Write the part of a command that waits until there is a file called go."""
+    return f'until [ -e "{desk.root}/go" ]; do sleep 0.1; done;'
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One array for each submit, whatever happens
+
+#: sbatch makes the job and then says that it did not, as it does when the controller is slow.
+TIMES_OUT = """#!/bin/bash
+{real} "$@" >/dev/null
+echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+exit 1
+"""
+
+
+def test_sbatch_makes_the_job_and_says_that_it_did_not(desk: ClusterDesk, cluster: Cluster, known: set[str]) -> None:
+    cluster.sshd.wrap("sbatch", TIMES_OUT)
+    swarm(desk, 6)
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert len(arrays(cluster.slurm, known)) == 1
+    assert_all_done(desk, 6)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def assert_one_array_at_work(desk: ClusterDesk, slurm: Slurm, known: set[str]) -> None:
+    """See that no submission has had two arrays, and that no element of one ran as somebody else."""
+    ids: dict[str, set[str]] = {}
+    for job in slurm.squeue():
+        if job.id.partition("_")[0] not in known:
+            ids.setdefault(job.name, set()).add(job.id.partition("_")[0])
+    assert {len(each) for each in ids.values()} == {1}, ids
+    managers = [fields[1] for fields in desk.records() if fields[0] == "manager"]
+    assert len(managers) == len(set(managers))
+    assert len({manager.partition("-")[0] for manager in managers}) <= len(ids)
+
+
+#: sbatch tells where it is, and goes on a little later.
+IN_STEPS = """#!/bin/bash
+touch {home}/called
+sleep {before}
+{{real}} "$@"
+status=$?
+touch {home}/made
+sleep {after}
+exit $status
+"""
+
+
+@pytest.mark.parametrize(("mark", "before_s", "after_s"), [("called", 3, 0), ("called", 0.5, 0), ("made", 0, 1.5)])
+def test_killed_while_sbatch_is_at_work(
+    desk: ClusterDesk, cluster: Cluster, known: set[str], mark: str, before_s: float, after_s: float
+) -> None:
+    """The killed command's sbatch goes on, and may come to its end before, while or after the next submit looks."""
+    home = cluster.sshd.home
+    for old in ("called", "made"):
+        (home / old).unlink(missing_ok=True)
+    cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=before_s, after=after_s))
+    swarm(desk, 12, command="sleep 0.2;")
+    process = desk.start("submit")
+    wait_until((home / mark).exists)
+    kill(process)
+    cluster.sshd.unwrap("sbatch")
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    wait_until((home / "made").exists)
+    assert_one_array_at_work(desk, cluster.slurm, known)
+    assert_all_done(desk, 12)
+
+
+@pytest.mark.parametrize("first_s", [0.3, 0.5, 0.7])
+def test_killed_at_any_moment_of_submit(desk: ClusterDesk, cluster: Cluster, known: set[str], first_s: float) -> None:
+    swarm(desk, 12, command="sleep 0.2;")
+    for delay_s in (first_s, first_s + 0.05, first_s + 0.1):
+        process = desk.start("submit")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(delay_s)
+        kill(process)
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert_one_array_at_work(desk, cluster.slurm, known)
+    assert_all_done(desk, 12)
+
+
+def test_killed_and_cancelled(desk: ClusterDesk, cluster: Cluster) -> None:
+    """The command that knew the job was killed; cancel finds it all the same."""
+    home = cluster.sshd.home
+    (home / "made").unlink(missing_ok=True)
+    desk.patches = HURRY
+    cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=0, after=1))
+    swarm(desk, 4, command=held(desk))
+    process = desk.start("submit")
+    wait_until((home / "made").exists)
+    kill(process)
+    code, text = desk.locusts("cancel")
+    assert code == 0, text
+    assert_nothing_runs(desk, cluster.slurm)
+
+
+def assert_nothing_runs(desk: ClusterDesk, slurm: Slurm) -> None:
+    wait_until(lambda: not processes_of(desk.root), timeout_s=20)
+    wait_until(lambda: not [job for job in slurm.squeue() if job.state in ACTIVE], timeout_s=20)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# While it runs
+
+#: squeue that fails as long as there is a file called silent.
+SILENT = """#!/bin/bash
+if [ -e {home}/silent ]; then
+  echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2
+  exit 1
+fi
+exec {{real}} "$@"
+"""
+
+
+def test_squeue_fails_for_a_while(desk: ClusterDesk, cluster: Cluster) -> None:
+    silent = cluster.sshd.home / "silent"
+    cluster.sshd.wrap("squeue", SILENT.format(home=cluster.sshd.home))
+    swarm(desk, 4, command=held(desk), slurm='extra = ["--hold"]')
+    assert desk.locusts("submit")[0] == 0
+    found = desk.status()
+    assert (found["state"], found["notes"]) == ("submitted", [])
+    assert {job["reason"] for job in found["jobs"]} == {"JobHeldUser"}
+    jobs = found["jobs"]
+    try:
+        silent.touch()
+        found = desk.status()
+        assert (found["state"], found["jobs"]) == ("submitted", jobs), "what is known stays"
+        assert "the scheduler did not answer (slurm_load_jobs error: Unable" in found["notes"][0]
+        cluster.slurm.run("scontrol", "release", jobs[0]["id"].partition("_")[0])
+        wait_until(lambda: len(desk.begun()) == 4)
+        found = desk.status()
+        assert (found["state"], len(found["notes"])) == ("running", 1)
+    finally:
+        silent.unlink()
+    assert desk.status()["notes"] == []
+    (desk.root / "go").touch()
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert_all_done(desk, 4)
+
+
+@pytest.mark.parametrize("name", ["TERM", "KILL"])
+def test_jobs_are_gone_and_tasks_are_left(desk: ClusterDesk, cluster: Cluster, known: set[str], name: str) -> None:
+    desk.patches = HURRY
+    swarm(desk, 6, command=held(desk))
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: len(desk.begun()) == 4)
+    (job,) = arrays(cluster.slurm, known)
+    if name == "TERM":
+        cluster.slurm.run("scancel", job)
+    else:
+        cluster.slurm.run("scancel", "--full", "--signal=KILL", job)
+    found = desk.wait_for("stalled")
+    assert "tasks are left, but no manager is at work" in found["notes"][0]
+    assert "`locusts submit` carries on" in found["notes"][0]
+    assert desk.locusts("watch")[0] == FAILED
+    (desk.root / "go").touch()
+    assert desk.locusts("submit")[0] == 0
+    code, text = desk.locusts("collect", "--wait")
+    assert code == 0, text
+    assert_all_done(desk, 6)
+
+
+def test_cancel_leaves_nothing_on_any_node(desk: ClusterDesk, cluster: Cluster) -> None:
+    desk.patches = HURRY
+    swarm(desk, 12, command=held(desk), nodes=3, slots=3)
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: len(desk.begun()) == 9)
+    code, text = desk.locusts("cancel")
+    assert code == 0, text
+    assert_nothing_runs(desk, cluster.slurm)
+    found = desk.status()
+    assert (found["state"], found["tasks"]["pending"]) == ("cancelled", 12)
+    (desk.root / "go").touch()
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    assert_all_done(desk, 12)
+
+
+def test_a_node_dies_and_the_others_take_over(desk: ClusterDesk, cluster: Cluster) -> None:
+    desk.patches = HURRY
+    swarm(desk, 10, command=held(desk))
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: len(desk.begun()) == 4)
+    cluster.slurm.kill_node(node_of(desk, "1-0"))
+    (desk.root / "go").touch()
+    wait_until(lambda: len(ran(desk)) == 10)
+    code, text = desk.locusts("collect")
+    assert code == 0, text
+    assert_all_done(desk, 10)
+
+
+def test_a_node_is_taken_for_dead_and_is_not(desk: ClusterDesk, cluster: Cluster) -> None:
+    """Its manager runs on beside the one that SLURM starts in its place."""
+    desk.patches = HURRY
+    swarm(desk, 10, command=held(desk))
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: len(desk.begun()) == 4)
+    cluster.slurm.kill_node(node_of(desk, "1-0"), jobs_too=False)
+    wait_until(lambda: node_of(desk, "1-0-r1") != "")
+    (desk.root / "go").touch()
+    wait_until(lambda: len(ran(desk)) == 10)
+    code, text = desk.locusts("collect")
+    assert code == 0, text
+    assert_all_done(desk, 10)
+    assert set(desk.begun().values()) == {1}
+
+
+def node_of(desk: ClusterDesk, manager: str) -> str:
+    """Tell the node of a manager; nothing if it has not announced itself."""
+    return next((fields[2] for fields in desk.records() if fields[:2] == ["manager", manager]), "")
+
+
+#: SLURM gives no shorter limit than a minute; so it shall give word as early as it can.
+EARLY_WORD = """#!/bin/bash
+SBATCH_SIGNAL=B:USR1@55 exec {real} "$@"
+"""
+
+
+def test_a_time_limit_and_nobody_at_the_other_end(desk: ClusterDesk, cluster: Cluster) -> None:
+    """Managers leave in order, and ask SLURM for another turn."""
+    cluster.sshd.wrap("sbatch", EARLY_WORD)
+    swarm(desk, 6, command=held(desk), slurm='time = "1"', nodes=1)
+    assert desk.locusts("submit")[0] == 0
+    wait_until(lambda: node_of(desk, "1-0-r1") != "")
+    (desk.root / "go").touch()
+    wait_until(lambda: len(ran(desk)) == 6)
+    records = desk.records()
+    assert ["left", "signal USR1"] in [fields[:2] for fields in records]
+    assert Counter(fields[4] for fields in records if fields[0] == "ended") == {"interrupted": 2, "done": 6}
+    code, text = desk.locusts("collect")
+    assert code == 0, text
+    assert_all_done(desk, 6)
+
+
+def test_more_nodes_than_an_array_may_have(tmp_path: Path, sshd: Sshd) -> None:
+    with Slurm(nodes=2, settings={"MaxArraySize": 3}) as slurm, cluster_desk(tmp_path, sshd, slurm) as desk:
+        desk.pairs(30)
+        desk.root = tmp_path / "environments"
+        desk.write(target(desk.root, "local", scheduler="slurm", slots=1, nodes=5) + COPY)
+        code, text = desk.locusts("run")
+        assert code == 0, text
+        assert {job.id for job in slurm.squeue()} == {"1_0", "1_1", "1_2"}
+        assert {row["state"] for row in desk.tasks().values()} == {"done"}
+
+
+def test_attach_finds_the_job(desk: ClusterDesk, cluster: Cluster) -> None:
+    swarm(desk, 4, slurm='extra = ["--hold"]')
+    assert desk.locusts("submit")[0] == 0
+    shutil.rmtree(desk.folder / ".locusts")
+    code, text = desk.locusts("attach")
+    assert (code, "submitted, 0 of 4 done" in text) == (0, True), text
+    assert {job["state"] for job in desk.status()["jobs"]} == {"PENDING"}
+    assert desk.locusts("cancel")[0] == 0
+    assert_nothing_runs(desk, cluster.slurm)
