@@ -53,8 +53,8 @@ def compare(folder: Path, tasks: int, rounds: int) -> None:
             print(f"left out: {advice}")
     timings: dict[str, list[Timing]] = {each.name: [] for each in present}
     for number in range(rounds):
-        for each in present:
-            timings[each.name].append(each.measure(folder / f"{number}", round(tasks * each.share)))
+        for place, each in enumerate(present):
+            timings[each.name].append(each.measure(folder / f"{number}.{place}", round(tasks * each.share)))
             print(f"round {number + 1}, {each.name}: {timings[each.name][-1].rate:.0f} tasks/s", file=sys.stderr)
     print(f"\n{'':<28}{'tasks':>8}{'tasks/s':>10}{'CPU ms/task':>13}{'manager is':>12}")
     for each in present:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"
+#: What staging removes on the host: in the folder of a task that is staged again, inputs that it has no more.
+ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
 #: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
 PULL_TASKS = 5_000
 
@@ -70,6 +72,12 @@ class Files(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """Read a file of the environment; None if it is not there."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file of the environment.
+
+        :raises TransferError: it cannot be written.
+        """
 
     def forget(self) -> None:
         """Remove what was planned and run; inputs and shared files stay, so that they need not travel again.
@@ -154,6 +162,13 @@ class Reachable:
         except FileNotFoundError:
             return None
 
+    def write(self, path: str, data: bytes) -> None:
+        """See `Files.write`."""
+        try:
+            write_whole(Path(self.environment.absolute(path)), data)
+        except OSError as error:
+            raise TransferError(f"{path} cannot be written: {error}", hint="mend the cause and repeat this") from error
+
     def forget(self) -> None:
         """See `Files.forget`."""
         for folder in ("exec", "work", TREE):
@@ -189,7 +204,7 @@ class Carried:
         with fresh_folder(self.state_dir, "stage-") as folder:
             Reachable(Environment(str(folder))).stage(swarm, tasks, chunks, scripts, screen)
             with screen.step("sending") as progress:
-                self.host.push(folder, self.environment.root, progress=progress.update_bytes)
+                self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
 
     def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
         """See `Files.collect`. Everything is first brought to a folder of its own, and put in place from there."""
@@ -223,6 +238,13 @@ class Carried:
         """See `Files.read`."""
         result = self.host.run('[[ -e $1 ]] || exit 3\ncat -- "$1"', self.environment.absolute(path))
         return result.stdout if result.exit_status == 0 else None
+
+    def write(self, path: str, data: bytes) -> None:
+        """See `Files.write`."""
+        with fresh_folder(self.state_dir, "note-") as folder:
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_bytes(data)
+            self.host.push(folder, self.environment.root)
 
     def forget(self) -> None:
         """See `Files.forget`."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 #: Lines around a script's own output. Start-up files of a login shell may print anything before and after.
@@ -66,11 +66,19 @@ class Host(Protocol):
 class Carrier(Host, Protocol):
     """A machine that files have to be carried to and from."""
 
-    def push(self, source: Path, destination: str, *, progress: Callable[[int, int], None] | None = None) -> int:
+    def push(
+        self,
+        source: Path,
+        destination: str,
+        *,
+        delete: Sequence[str] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
         """Make the folder `destination` hold what the local folder `source` holds, symlinks in it followed.
 
         Files that are there already with the same size and time do not move.
 
+        :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
         :param progress: called with (files done, bytes moved) now and then.
         :returns: the bytes that moved.
         :raises TransferError: something did not arrive.

@@ -14,7 +14,7 @@ from .plan import make_plan
 from .progress import Silent
 from .records import unescape
 from .replica import workdir
-from .replicating import bring_back, read_table
+from .replicating import bring_back, forget_table, has_news, read_table, recall_table
 from .rows import PlannedTask
 from .session import opened
 from .site import forget_logins
@@ -223,7 +223,13 @@ def clean(
                 hint="`locusts collect` first; --force gives them up",
             )
         stop_managers(session, screen or Silent())
+        if not force and swarm.settings.environment == "custom" and session.poll() and has_news(session):
+            raise StateError(
+                "tasks have changed the tree, and that has not come home",
+                hint="`locusts collect` first; --force gives it up",
+            )
         session.site.files.remove()
+        forget_table(swarm)
 
 
 def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
@@ -247,6 +253,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         if latest != "0" and session.ledger.latest_submission() is None:
             session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
             session.ledger.set_submission(int(latest), state="started", job=parse_job_id(job) or "")
+        if swarm.settings.environment == "custom":
+            recall_table(session)
         session.poll()
         return session.status()
 

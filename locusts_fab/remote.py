@@ -33,7 +33,7 @@ from .relay import Transfer, converse, open_channel, run_rsync
 from .rsync import explain, pull_arguments, push_arguments, tree_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from paramiko import Channel, Transport
 
@@ -126,12 +126,12 @@ class Remote:
         source: Path,
         destination: str,
         *,
-        delete: bool = False,
+        delete: Sequence[str] = (),
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """See `hosts.Carrier.push`. Folders come out 0700, files keep what their owner may do with them.
 
-        :param delete: remove at the destination what is not in `source`.
+        :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
         """
         self._make_folder(destination)
         transfer = self._rsync(

@@ -50,6 +50,10 @@ def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     return str(local_root(swarm)) if is_in_place(swarm) else f"{environment_dir}/tree"
 
 
+#: Where the environment keeps a copy of the table.
+_TABLE_THERE = "exec/replica.tsv"
+
+
 def _table_path(swarm: Swarm) -> Path:
     return swarm.state_dir / "replica.tsv"
 
@@ -110,7 +114,7 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
     if is_in_place(swarm):
         if not table:
             theirs = scan(session)
-            _write_table(swarm, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
+            _write_table(session, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
         return notes
     before = scan(session) if table else {}
     send = []
@@ -124,7 +128,7 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
     after = scan(session)
     for name in send:
         table[name] = Agreed(after.get(name), after.get(name), ours[name])
-    _write_table(swarm, table)
+    _write_table(session, table)
     return notes
 
 
@@ -132,8 +136,25 @@ def _names(selection: Selection) -> list[str]:
     return [*selection.folders, *selection.files, *selection.links]
 
 
-def _write_table(swarm: Swarm, table: dict[str, Agreed]) -> None:
-    write_whole(_table_path(swarm), format_table(table))
+def _write_table(session: Session, table: dict[str, Agreed]) -> None:
+    """Keep what both sides held, here and in the environment, so that `attach` finds it."""
+    data = format_table(table)
+    write_whole(_table_path(session.swarm), data)
+    session.site.files.write(_TABLE_THERE, data)
+
+
+def recall_table(session: Session) -> None:
+    """Take what both sides held from the environment, when it was lost here."""
+    data = session.site.files.read(_TABLE_THERE)
+    if data is not None:
+        write_whole(_table_path(session.swarm), data)
+
+
+def has_news(session: Session) -> bool:
+    """Tell whether tasks have changed something in the replica that has not come home."""
+    if is_in_place(session.swarm) or not read_table(session.swarm):
+        return False
+    return bool(news_of_tree(read_table(session.swarm), scan(session))[0])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -167,7 +188,7 @@ def bring_back(session: Session, screen: Screen | Silent, *, apply_removals: boo
         fresh, gone = news_of_tree(table, theirs)
         work.take(session, fresh, screen)
         work.drop(gone, apply=apply_removals)
-        _write_table(swarm, table)
+        _write_table(session, table)
     changes = changes_since_staging(table, theirs)
     swarm.outdir.mkdir(parents=True, exist_ok=True)
     write_whole(swarm.outdir / "modified.tsv", format_changes(changes))

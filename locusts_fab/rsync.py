@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 #: How long neither side may stay silent.
@@ -26,14 +27,16 @@ _SKIPPED = "skipping non-regular file "
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
-def push_arguments(source: Path, destination: str, shell: str, *, delete: bool, progress: bool) -> list[str]:
+def push_arguments(source: Path, destination: str, shell: str, *, delete: Sequence[str], progress: bool) -> list[str]:
     """Return the command that makes the remote folder `destination` like the local folder `source`.
 
     Symlinks in `source` are followed. Folders come out 0700, files keep the owner's part of their mode.
 
     :param shell: the command that rsync starts in place of ssh.
+    :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
     """
-    wishes = ["-rtLp", "--chmod=D0700,Fgo-rwx", *(["--delete"] if delete else [])]
+    removals = ["--delete", *[f"--filter={rule}" for rule in delete]] if delete else []
+    wishes = ["-rtLp", "--chmod=D0700,Fgo-rwx", *removals]
     # An absolute path, or one that begins with ./, is never taken for host:path or for host::module.
     return [
         *_command(shell, wishes, progress=progress),

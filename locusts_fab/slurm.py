@@ -74,7 +74,6 @@ def parse_time_s(text: str) -> int | None:
     if found is None:
         return None
     parts = found.group("days", "first", "second", "third")
-    parts = found.group("days", "first", "second", "third")
     days, first, second, third = (int(part) if part else None for part in parts)
     if days is not None:
         return ((days * 24 + (first or 0)) * 60 + (second or 0)) * 60 + (third or 0)

@@ -19,6 +19,7 @@ from paramiko import MissingHostKeyPolicy
 
 from locusts_fab import remote as remote_module
 from locusts_fab.errors import HostError, TransferError
+from locusts_fab.files import ONLY_OLD_INPUTS
 from locusts_fab.remote import Remote
 from tests.sshd_fixture import Sshd, free_port, module_sshd, needs_sshd, running_sshd
 
@@ -204,8 +205,22 @@ def test_push_deletes_only_when_told_to(host: Remote, tmp_path: Path) -> None:
     there = fill(tmp_path / "there", [b"old"])
     host.push(source, str(there))
     assert content(there).keys() == {b"new", b"old"}
-    host.push(source, str(there), delete=True)
+    host.push(source, str(there), delete=["R **"])
     assert content(there).keys() == {b"new"}
+
+
+def test_push_of_staged_inputs_removes_only_what_a_task_has_no_more(host: Remote, tmp_path: Path) -> None:
+    there, source = tmp_path / "there", tmp_path / "source"
+    for name in ("inputs/0/1/old", "inputs/0/1/same", "inputs/0/2/other", "work/1/out", "exec/x", "shared/k/f"):
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_text("there")
+    for name in ("inputs/0/1/same", "inputs/0/1/new", "exec/plan/1", "work", "shared/k/g"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).mkdir() if name == "work" else (source / name).write_text("here")
+    host.push(source, str(there), delete=ONLY_OLD_INPUTS)
+    left = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
+    kept = {"inputs/0/1/same", "inputs/0/2/other", "work/1/out", "exec/x", "shared/k/f"}
+    assert left == kept | {"inputs/0/1/new", "exec/plan/1", "shared/k/g"}
 
 
 def test_what_cannot_be_pushed_is_named(host: Remote, tmp_path: Path) -> None:
@@ -313,7 +328,10 @@ def test_a_host_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
         sshd.trust()
         back = fresh(tmp_path / "back")
         with sshd.remote() as remote, contextlib.suppress(TransferError):
+            giving_up = threading.Timer(10, remote.close)  # the two may talk past each other for ever
+            giving_up.start()
             remote.pull(str(there), [b"file", b"link", b"link/precious"], back)
+        giving_up.cancel()
     assert content(victim) == {b"precious": b"precious"}
     assert not any(path.is_symlink() for path in back.rglob("*"))
 

@@ -29,7 +29,7 @@ def test_a_pull_asks_for_plain_files_only() -> None:
 
 @pytest.mark.parametrize("path", ["/a b", "-rf", ":x", "a:b", "~", "$(x)", "new\nline"])
 def test_no_path_is_taken_for_an_option_or_a_host(path: str) -> None:
-    pushed = push_arguments(Path(path), path, "shell", delete=False, progress=False)
+    pushed = push_arguments(Path(path), path, "shell", delete=[], progress=False)
     source, destination = pushed[pushed.index("--") + 1 :]
     assert source.startswith("/")
     assert destination.startswith(("host:/", "host:./"))
@@ -40,8 +40,8 @@ def test_no_path_is_taken_for_an_option_or_a_host(path: str) -> None:
 
 
 def test_delete_only_when_asked() -> None:
-    assert "--delete" not in push_arguments(Path("/a"), "/b", "shell", delete=False, progress=False)
-    assert "--delete" in push_arguments(Path("/a"), "/b", "shell", delete=True, progress=False)
+    assert "--delete" not in push_arguments(Path("/a"), "/b", "shell", delete=[], progress=False)
+    assert "--delete" in push_arguments(Path("/a"), "/b", "shell", delete=["R **"], progress=False)
 
 
 @pytest.mark.parametrize(

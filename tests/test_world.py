@@ -108,3 +108,20 @@ def test_outputs_are_checked_where_commands_start(desk: Desk) -> None:
     rows = {(row["task"], row["output"]): row for row in desk.table("outputs.tsv")}
     assert rows["000005", "existing/made_4"]["status"] == "present"
     assert rows["000005", "existing/made_4"]["path"] == "data/existing/made_4"
+
+
+def test_clean_refuses_while_the_tree_has_not_come_home_and_attach_finds_what_was_agreed(desk: Desk) -> None:
+    world = make_world(desk, TARGET, "here")
+    in_a_copy(desk)
+    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("collect")[0] == 0
+    assert desk.locusts("watch")[0] == 0
+    for path in (desk.folder / ".locusts" / "s").iterdir():
+        path.unlink()
+    assert desk.locusts("attach")[0] == 0
+    code, text = desk.locusts("clean")
+    assert (code, "not" in text) == (2, True), text
+    assert desk.locusts("collect")[0] == 0
+    check_tree(world, in_place=False)
+    assert modified(desk) == expected_changes()
+    assert desk.locusts("clean")[0] == 0

@@ -1,7 +1,8 @@
 # ==== claims ================================================================================================
 # A chunk belongs to whoever made the hard link claims/CHUNK.GENERATION first: link(2) decides atomically, on local
 # and network file systems alike. Tests for existence are hints that save forks, never decisions.
-# Generation 1 is the first owner; when an owner died or left, the next generation takes over, three at most.
+# Generation 1 is the first owner; when an owner died or left, the next generation takes over. After three owners a
+# chunk is given up, for it may be what kills them; those whose job's time was up do not count.
 
 # claim CHUNK GENERATION: take the lease; fails if somebody else has it.
 claim() {
@@ -35,9 +36,9 @@ find_lease() {
   HOLDER=
   printf -v stem '%s/exec/claims/%06d' "$ROOT" "$1"
   [[ -e $stem.end ]] && return 1
-  GENERATION=3
-  while ((GENERATION > 1)) && [[ ! -e $stem.$GENERATION ]]; do
-    ((GENERATION--))
+  GENERATION=1
+  while [[ -e $stem.$((GENERATION + 1)) ]]; do
+    ((GENERATION++))
   done
   read -r HOLDER _ 2>/dev/null <"$stem.$GENERATION"
   HOLDER=${HOLDER:-unreadable}
@@ -67,6 +68,11 @@ judge_holder() {
   else
     VERDICT=unsure
   fi
+}
+
+# may_take_over: the holder of the lease that find_lease found is not the third that came to grief.
+may_take_over() {
+  ((GENERATION < 3)) || grep -q "^left"$'\t'"signal USR1" "$ROOT/exec/cache/$HOLDER.tsv" 2>/dev/null
 }
 
 # ended_tasks CHUNK: set ENDED to the tasks of the chunk that earlier owners brought to an end.

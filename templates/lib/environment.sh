@@ -20,6 +20,7 @@ find_hidden() {
   for name in "${!GIVEN[@]}"; do
     case $name in
       _ | TMPDIR | HOSTNAME | SLURM*) continue ;; # they are only read here
+      TERM) continue ;;                           # here it is only the name of a signal
     esac
     if [[ $script =~ [^A-Za-z_0-9]"$name"[^A-Za-z_0-9] ]]; then
       HIDDEN+=("$name=${GIVEN[$name]}")

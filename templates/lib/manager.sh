@@ -27,10 +27,11 @@ kill_task() {
 
 # look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
 look_after_tasks() {
-  local slot pid start
+  local slot pid start again
   clock
   for ((slot = 0; slot < SLOTS; slot++)); do
-    read -r pid start 2>/dev/null <"$RUN/slot.$slot" || continue
+    read -r pid start again 2>/dev/null <"$RUN/slot.$slot" || continue
+    [[ $pid == "$again" ]] || continue # it is just being written over
     if ((LEAVE_BY > 0 && SECONDS >= LEAVE_BY)); then
       kill_task "$slot" "$pid" interrupted
     elif ((TIMEOUT_US > 0 && NOW_US - start >= TIMEOUT_US)); then
@@ -81,6 +82,7 @@ find_program() {
   IS_DIRECT=0
   if [[ -n $PROGRAM && $(type -t -- "$PROGRAM") == file ]] && ((${#CONTAINER[@]} + ${#HIDDEN[@]} == 0)); then
     IS_DIRECT=1
+    hash -- "$PROGRAM" # looked for once, not by every task in every folder of PATH
   fi
 }
 

@@ -12,14 +12,11 @@
 
 # record FIELD...: append one record; a failure means the disk is full or gone, and then no more tasks are taken.
 record() {
-  local line
-  printf -v line '%s\t' "$@"
-  printf '%s.\n' "$line" >>"$CACHE" || leave "records cannot be written"
+  local IFS=$'\t' # what stands between the fields in "$*"
+  printf '%s\t.\n' "$*" >>"$CACHE" || leave "records cannot be written"
 }
 
 # unescape VARIABLE: undo the \t \n \\ of the plan's fields, in place.
 unescape() {
-  if [[ ${!1} == *\\* ]]; then
-    printf -v "$1" '%b' "${!1}"
-  fi
+  printf -v "$1" '%b' "${!1}"
 }

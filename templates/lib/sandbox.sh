@@ -46,13 +46,12 @@ remake_sandbox() {
 
 # keep_only SANDBOX OUTPUT...: put on the list of things to remove all that is in the sandbox but is no output.
 keep_only() {
-  local sandbox=$1 entry output
+  local sandbox=$1 entry names
   shift
+  # no name holds a slash
+  printf -v names '/%s/' "${@%%/*}"
   for entry in "$sandbox"/*; do # dot files too: slots set dotglob
-    for output in "$@"; do
-      [[ ${output%%/*} == "${entry##*/}" ]] && continue 2
-    done
-    RUBBISH+=("$entry")
+    [[ $names == *"/${entry##*/}/"* ]] || RUBBISH+=("$entry")
   done
 }
 
@@ -91,6 +90,5 @@ sweep() {
 
 # bring_home NAME: with SCRATCH, move a sandbox and its log to their place in the environment.
 bring_home() {
-  [[ $SANDBOXES == "$WORK" ]] && return 0
   cp -a -- "$SANDBOXES/$1" "$SANDBOXES/$1.log" "$WORK" && rm -rf -- "${SANDBOXES:?}/$1" "$SANDBOXES/$1.log"
 }

@@ -19,7 +19,7 @@ leave() {
 # about a second, then the node or the command is broken, and going on would only burn the swarm.
 trip_breaker() {
   local failures
-  if ((BREAKER == 0 || BREAKER_OFF)) || [[ $STATE == retry || $STATE == interrupted ]]; then
+  if [[ $STATE == retry || $STATE == interrupted ]]; then
     return
   fi
   if [[ $STATE == "done" || -e $RUN/works ]] || (($1 > 1500000)); then
@@ -87,13 +87,13 @@ work_chunk() {
       return
     fi
     command=${COMMANDS[index]}
-    unescape command
+    [[ $command == *\\* ]] && unescape command
     outputs=()
     rest=${OUTPUTS[index]}
     while [[ -n $rest ]]; do
       output=${rest%%$'\t'*}
       rest=${rest#*$'\t'}
-      unescape output
+      [[ $output == *\\* ]] && unescape output
       outputs+=("$output")
     done
     run_task "${TASKS[index]}" "$command" ${outputs[@]+"${outputs[@]}"}
@@ -135,7 +135,7 @@ take_over() {
     fi
     find_lease "$chunk" || continue
     judge_holder "$HOLDER"
-    if [[ $VERDICT == gone ]] && ((GENERATION < 3)); then
+    if [[ $VERDICT == gone ]] && may_take_over; then
       claim "$chunk" "$((GENERATION + 1))" && work_chunk "$chunk" "$((GENERATION + 1))"
     elif [[ $VERDICT == unsure ]]; then
       WATCHED+=("$chunk")
@@ -158,7 +158,7 @@ pause() {
 
 # slot_main INDEX: the life of one slot, in a subshell of its own.
 slot_main() {
-  local GENERATION HOLDER VERDICT WATCHED=() BREAKER_OFF=0
+  local GENERATION HOLDER VERDICT WATCHED=() BREAKER_OFF=$((BREAKER == 0))
   local TASKS COMMANDS OUTPUTS CLAIM WORK SANDBOXES RUBBISH=()
   local PID STATUS STATE REASON FOUND ABSENT NOW_US
   local -A BEAT_SEEN=() BEAT_SINCE=()

@@ -193,19 +193,25 @@ class Sshd:
 
     def stop(self) -> None:
         """Stop the listener and cut every connection, as a login node does that goes down."""
-        self.cut()
         if self._process is not None:
-            self._process.terminate()
+            self._cut(self._process)
+            self._process.kill()
             self._process.wait()
             self._process = None
-        self.cut()
 
     def cut(self) -> None:
         """Kill what serves the connections; the listener stays, and so do the commands that run."""
-        for pid in self._servants():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        while any(_is_alive(pid) for pid in self._servants()):
+        if self._process is not None:
+            self._cut(self._process)
+            self._process.send_signal(signal.SIGCONT)
+
+    def _cut(self, listener: subprocess.Popen[bytes]) -> None:
+        """Freeze the listener, so that nobody comes in anew, and kill what serves the connections."""
+        listener.send_signal(signal.SIGSTOP)
+        while servants := [pid for pid in self._servants() if _is_alive(pid)]:
+            for pid in servants:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(0.01)
 
     def set_env(self, env: Mapping[str, str]) -> None:

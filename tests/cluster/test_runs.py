@@ -176,22 +176,6 @@ def test_collect_while_it_runs_and_again(desk: ClusterDesk) -> None:
     assert (code, "collected now" in text) == (0, False), text
 
 
-def test_a_link_that_breaks_on_the_way_and_carries_on(desk: ClusterDesk, sshd: Sshd) -> None:
-    desk.pairs(6)
-    go = desk.root / "go"
-    desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
-    with desk.start("run") as process:
-        wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
-        sshd.stop()
-        sshd.start()
-        go.touch()
-        _, err = process.communicate(timeout=60)
-    # with a key nobody has to be asked, so the login is made anew; at the worst the command says so and is repeated
-    assert process.returncode in {0, 3}, err
-    assert desk.locusts("run")[0] == 0
-    assert set(desk.begun().values()) == {1}
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The other commands, from afar
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -182,6 +183,39 @@ def assert_nothing_runs(desk: ClusterDesk, slurm: Slurm) -> None:
     wait_until(lambda: not [job for job in slurm.squeue() if job.state in ACTIVE], timeout_s=20)
 
 
+def test_what_the_config_asks_for_is_what_slurm_hears(desk: ClusterDesk, cluster: Cluster, known: set[str]) -> None:
+    odd = 'it\'s "me" \\ # $home'
+    asked = f"""
+partition = "long"
+time = "1-02:03:04"
+mem = "100M"
+constraint = "test"
+exclusive = true
+exclude = "n3"
+account = {json.dumps(odd)}
+extra = ["--hold", "--comment='a b'"]
+"""
+    swarm(desk, 4, slurm=asked, slots=3)
+    code, text = desk.locusts("submit")
+    assert code == 0, text
+    (job,) = arrays(cluster.slurm, known)
+    found = cluster.slurm.run("scontrol", "show", "job", job)
+    for words in (
+        "Partition=long",
+        "TimeLimit=1-02:04:00",
+        "MinMemoryNode=100M",
+        "Features=test",
+        "OverSubscribe=NO",
+        "ExcNodeList=n3",
+        "CPUs/Task=3",
+        "Requeue=1",
+        "Comment=a b \n",
+        f"Account={odd} QOS",
+    ):
+        assert words in found, found
+    assert desk.locusts("cancel")[0] == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # While it runs
 
@@ -262,7 +296,7 @@ def test_cancel_leaves_nothing_on_any_node(desk: ClusterDesk, cluster: Cluster) 
 
 def test_a_node_dies_and_the_others_take_over(desk: ClusterDesk, cluster: Cluster) -> None:
     desk.patches = HURRY
-    swarm(desk, 10, command=held(desk))
+    swarm(desk, 10, command=held(desk), slurm="exclusive = true")
     assert desk.locusts("submit")[0] == 0
     wait_until(lambda: len(desk.begun()) == 4)
     cluster.slurm.kill_node(node_of(desk, "1-0"))
@@ -276,7 +310,7 @@ def test_a_node_dies_and_the_others_take_over(desk: ClusterDesk, cluster: Cluste
 def test_a_node_is_taken_for_dead_and_is_not(desk: ClusterDesk, cluster: Cluster) -> None:
     """Its manager runs on beside the one that SLURM starts in its place."""
     desk.patches = HURRY
-    swarm(desk, 10, command=held(desk))
+    swarm(desk, 10, command=held(desk), slurm="exclusive = true")
     assert desk.locusts("submit")[0] == 0
     wait_until(lambda: len(desk.begun()) == 4)
     cluster.slurm.kill_node(node_of(desk, "1-0"), jobs_too=False)

@@ -1,0 +1,125 @@
+"""Which three parts a target gets, and what its root means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fabric import Connection
+
+from locusts_fab.config import Swarm
+from locusts_fab.errors import HostError
+from locusts_fab.files import Carried, Reachable
+from locusts_fab.hosts import Here
+from locusts_fab.remote import Remote
+from locusts_fab.settings import SwarmSettings, Target
+from locusts_fab.site import _resolve_root, forget_logins, open_site
+from locusts_fab.slurm_starter import SlurmArray
+from locusts_fab.stage import put_copy, put_link
+from locusts_fab.starters import Detached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FAR = {"host": "cluster.invalid", "root": "/scratch/me"}
+
+
+@pytest.fixture(autouse=True)
+def _no_logins_left() -> Iterator[None]:
+    yield
+    forget_logins()
+
+
+def swarm_on(folder: Path, **target: Any) -> Swarm:
+    settings = SwarmSettings.model_validate({"command": "true", "args": [["1"]]})
+    return Swarm("s", settings, "there", Target.model_validate(target), folder)
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "files", "starter", "root"),
+    [
+        ({"mode": "local"}, Here, Reachable, Detached, "{here}/.locusts/there/s"),
+        ({"mode": "local", "root": "envs"}, Here, Reachable, Detached, "{here}/envs/s"),
+        ({"mode": "local", "scheduler": "slurm"}, Here, Reachable, SlurmArray, "{here}/.locusts/there/s"),
+        ({"mode": "remote", **FAR}, Remote, Carried, SlurmArray, "/scratch/me/s"),
+        ({"mode": "remote", "scheduler": "none", **FAR}, Remote, Carried, Detached, "/scratch/me/s"),
+        ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, Remote, Reachable, SlurmArray, "/scratch/me/s"),
+        (
+            {"mode": "remote-shared", "shared_root": "mnt", "scheduler": "none", **FAR},
+            Remote,
+            Reachable,
+            Detached,
+            "/scratch/me/s",
+        ),
+    ],
+)
+def test_three_parts(tmp_path: Path, target: dict[str, Any], host: type, files: type, starter: type, root: str) -> None:
+    """Nobody is called for that: no such host exists."""
+    site = open_site(swarm_on(tmp_path, **target))
+    assert (type(site.host), type(site.files), type(site.starter)) == (host, files, starter)
+    assert site.environment.root == root.format(here=tmp_path)
+
+
+def test_files_are_linked_here_and_copied_elsewhere(tmp_path: Path) -> None:
+    here = open_site(swarm_on(tmp_path, mode="local")).files
+    shared = open_site(swarm_on(tmp_path, mode="remote-shared", shared_root="mnt", **FAR)).files
+    assert isinstance(here, Reachable)
+    assert isinstance(shared, Reachable)
+    assert (here.put, shared.put) == (put_link, put_copy)
+    assert shared.environment.root == f"{tmp_path}/mnt/s"
+
+
+def test_one_login_for_each_host(tmp_path: Path) -> None:
+    far = {"mode": "remote", **FAR}
+    first = open_site(swarm_on(tmp_path, **far)).host
+    assert open_site(swarm_on(tmp_path / "another", **far)).host is first
+    assert open_site(swarm_on(tmp_path, **{**far, "host": "other.invalid"})).host is not first
+    assert open_site(swarm_on(tmp_path, **far, known_hosts="accept-new")).host is not first
+    forget_logins()
+    assert open_site(swarm_on(tmp_path, **far)).host is not first
+
+
+def test_a_connection_that_is_handed_in_is_used(tmp_path: Path) -> None:
+    connection = Connection("cluster.invalid")
+    site = open_site(swarm_on(tmp_path, mode="remote", **FAR), connection)
+    assert isinstance(site.host, Remote)
+    assert site.host._connection is connection
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("/scratch/me", "/scratch/me"),
+        ("/scratch/me/", "/scratch/me"),
+        ("~", "/home/my self"),
+        ("~/a b", "/home/my self/a b"),
+        ("a/b", "/home/my self/a/b"),
+        ("$SCRATCH", "/fast/it's"),
+        ("$SCRATCH/a/", "/fast/it's/a"),
+        ("${SCRATCH}/a", "/fast/it's/a"),
+        ("${SCRATCH}2", "/fast/it's2"),
+        ("/$SCRATCH", "/$SCRATCH"),
+        ("$(touch x)", "/home/my self/$(touch x)"),
+        ("`touch x`;*", "/home/my self/`touch x`;*"),
+        ("-n", "/home/my self/-n"),
+        ("~other/a", "/home/my self/~other/a"),
+    ],
+)
+def test_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str, expected: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/my self")
+    monkeypatch.setenv("SCRATCH", "/fast/it's")
+    assert _resolve_root(Here(), root) == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("root", "why"), [("$NOWHERE/a", "NOWHERE is not set there"), ("$RELATIVE/a", "the root .RELATIVE/a means nothing")]
+)
+def test_roots_that_mean_nothing(monkeypatch: pytest.MonkeyPatch, root: str, why: str) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    monkeypatch.setenv("RELATIVE", "some/where")
+    with pytest.raises(HostError, match=why) as caught:
+        _resolve_root(Here(), root)
+    assert "absolute root" in str(caught.value)

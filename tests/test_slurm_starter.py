@@ -1,0 +1,211 @@
+"""One job array for each submit, whatever sbatch and squeue say. Here small scripts stand for SLURM's commands.
+
+What the real ones do is in `tests/cluster/test_scheduler.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from locusts_fab.errors import HostError, SchedulerError
+from locusts_fab.hosts import Here
+from locusts_fab.layout import Environment
+from locusts_fab.rows import Submission
+from locusts_fab.slurm_starter import SlurmArray
+from locusts_fab.stage import make_environment
+
+COMMAND = """#!/bin/bash
+printf '%s' "${{0##*/}}" >>{calls}
+printf ' %s' "$@" >>{calls}
+echo >>{calls}
+{does}
+"""
+DOWN = "echo 'Unable to contact slurm controller' >&2; exit 1"
+TIMED_OUT = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
+NAME = "locusts-cafe"
+
+
+@dataclass
+class Commands:
+    """The commands that are found first on the PATH."""
+
+    folder: Path
+
+    def let(self, **commands: str) -> None:
+        """Say what commands do from now on, as bash."""
+        for name, does in commands.items():
+            path = self.folder / name
+            path.write_text(COMMAND.format(calls=self.folder / "calls", does=does))
+            path.chmod(0o755)
+
+    def calls(self, name: str) -> list[str]:
+        """List what a command was called with."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == name]
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    made = Commands(folder)
+    made.let(sbatch="echo 12", squeue="true", scancel="true", scontrol="true", sleep="true")
+    return made
+
+
+def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
+    environment = Environment(str(root))
+    make_environment(environment)
+    return SlurmArray(Here(), environment, nodes)
+
+
+@pytest.fixture
+def starter(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 - they have to be there
+    return starter_at(tmp_path / "it's an environment")
+
+
+def submission(number: int = 1, job: str = "") -> Submission:
+    return Submission(number, 1, 9, "starting", 0.0, NAME, job)
+
+
+def test_an_array_is_submitted_once(starter: SlurmArray, commands: Commands) -> None:
+    assert [starter.start(1, NAME, 9) for _ in range(3)] == ["12"] * 3
+    (call,) = commands.calls("sbatch")
+    for word in (
+        "--parsable",
+        f"--job-name={NAME}",
+        "--array=0-1",
+        "--output=exec/logs/1-%a.out",
+        "exec/job.sbatch 1",
+    ):
+        assert word in call
+    assert starter.find(submission()) == "12"
+
+
+def test_sites_that_say_more(starter: SlurmArray, commands: Commands) -> None:
+    commands.let(sbatch="echo welcome; echo '12;cluster'; echo 'be nice' >&2")
+    assert [starter.start(1, NAME, 9) for _ in range(2)] == ["12"] * 2
+    assert len(commands.calls("sbatch")) == 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "chunks", "limit", "elements"),
+    [(1, 9, "", "0-0"), (4, 3, "", "0-2"), (4, 9, "1001", "0-3"), (4, 9, "3", "0-2"), (4, 9, "(null)", "0-3")],
+)
+def test_no_more_elements_than_can_be(
+    tmp_path: Path, commands: Commands, nodes: int, chunks: int, limit: str, elements: str
+) -> None:
+    commands.let(scontrol=f"echo 'MaxArraySize            = {limit}'" if limit else DOWN)
+    assert starter_at(tmp_path / "s", nodes).start(1, NAME, chunks) == "12"
+    assert f"--array={elements} " in commands.calls("sbatch")[0]
+
+
+@pytest.mark.parametrize("name", ["100%j", "back\\slash"])
+def test_a_path_that_slurm_would_read_in_its_own_way(tmp_path: Path, commands: Commands, name: str) -> None:
+    assert starter_at(tmp_path / name).start(1, NAME, 9) == "12"
+    assert "--output=/dev/null --error=/dev/null" in commands.calls("sbatch")[0]
+
+
+def test_sbatch_fails_and_the_job_is_there(starter: SlurmArray, commands: Commands) -> None:
+    commands.let(sbatch=TIMED_OUT, squeue="echo 34; echo 34")
+    assert [starter.start(1, NAME, 9) for _ in range(2)] == ["34"] * 2
+    assert len(commands.calls("sbatch")) == 1
+    assert all(f"-n {NAME}" in call for call in commands.calls("squeue"))
+
+
+def test_sbatch_fails_and_the_job_shows_up_a_little_later(starter: SlurmArray, commands: Commands) -> None:
+    late = f"[[ -e {commands.folder}/asked ]] && echo 34; touch {commands.folder}/asked"
+    commands.let(sbatch=TIMED_OUT, squeue=late)
+    assert starter.start(1, NAME, 9) == "34"
+    assert len(commands.calls("sbatch")) == 1
+
+
+def test_sbatch_refuses(starter: SlurmArray, commands: Commands) -> None:
+    commands.let(sbatch="echo 'sbatch: error: invalid partition specified: nosuch' >&2; exit 1")
+    for _ in range(2):
+        with pytest.raises(SchedulerError, match="invalid partition specified: nosuch"):
+            starter.start(1, NAME, 9)
+    assert starter.find(submission()) == ""
+    assert not starter.is_alive(submission())
+    commands.let(sbatch="echo 12")
+    assert starter.start(1, NAME, 9) == "12"
+
+
+def test_nobody_knows_whether_there_is_a_job(starter: SlurmArray, commands: Commands) -> None:
+    """As long as the scheduler is silent nothing is submitted again; what it says then decides."""
+    commands.let(sbatch=TIMED_OUT, squeue=DOWN)
+    for _ in range(2):
+        with pytest.raises(SchedulerError, match="does not say whether the job was made"):
+            starter.start(1, NAME, 9)
+        assert len(commands.calls("sbatch")) == 1
+    assert starter.find(submission()) == ""
+    assert starter.is_alive(submission()), "it may be"
+    commands.let(sbatch="echo 12", squeue="true")
+    assert starter.start(1, NAME, 9) == "12"
+    assert len(commands.calls("sbatch")) == 2
+
+
+def test_killed_before_the_answer_was_noted(starter: SlurmArray, commands: Commands) -> None:
+    Path(starter.environment.absolute("exec/started.1")).mkdir()
+    commands.let(squeue="echo 34")
+    assert starter.find(submission()) == "34"
+    assert starter.is_alive(submission())
+    assert starter.start(1, NAME, 9) == "34"
+    assert commands.calls("sbatch") == []
+
+
+def test_each_submission_has_its_own(starter: SlurmArray, commands: Commands) -> None:
+    assert starter.start(1, NAME, 9) == "12"
+    commands.let(sbatch="echo 13")
+    assert starter.start(2, "locusts-beef", 9) == "13"
+    assert [starter.find(submission(number)) for number in (1, 2)] == ["12", "13"]
+
+
+def test_an_environment_that_is_not_there(tmp_path: Path, commands: Commands) -> None:
+    starter = SlurmArray(Here(), Environment(str(tmp_path / "nowhere")), 1)
+    with pytest.raises(SchedulerError, match="could not be submitted"):
+        starter.start(1, NAME, 9)
+    assert commands.calls("sbatch") == []
+
+
+def test_a_job_that_is_known_is_not_asked_for(starter: SlurmArray, commands: Commands) -> None:
+    assert not starter.is_alive(submission(job="12"))
+    assert commands.calls("squeue") == []
+
+
+def test_the_fence_and_jobs_that_wait(starter: SlurmArray, commands: Commands) -> None:
+    starter.fence([submission(1, "12"), submission(2), submission(3, "13")])
+    exec_dir = Path(starter.environment.absolute("exec"))
+    assert sorted(path.name for path in exec_dir.glob("stop.*")) == ["stop.1", "stop.2", "stop.3"]
+    assert commands.calls("scancel") == ["--state=PENDING 13"]
+    starter.fence([submission(4)])
+    assert len(commands.calls("scancel")) == 1
+
+
+def test_a_fence_that_cannot_be_put_up(starter: SlurmArray) -> None:
+    Path(starter.environment.absolute("exec/stop.1")).mkdir()
+    with pytest.raises(HostError, match="cannot be written"):
+        starter.fence([submission()])
+
+
+def test_jobs_are_cancelled(starter: SlurmArray, commands: Commands) -> None:
+    starter.stop(["1-0"], ["12", "13"])
+    starter.stop([], [])
+    assert commands.calls("scancel") == ["12", "13"]
+    commands.let(scancel="echo 'scancel: error: Kill job error on job id 12: Invalid job id specified' >&2; exit 1")
+    starter.stop([], ["12"])
+    commands.let(scancel=DOWN)
+    with pytest.raises(SchedulerError, match=r"scancel failed:\nUnable to contact"):
+        starter.stop([], ["12"])
+
+
+def test_managers_are_marked_as_having_left(starter: SlurmArray) -> None:
+    starter.bury(["1-0", "1-1-r2"])
+    beats = Path(starter.environment.absolute("exec/beats"))
+    assert sorted(path.name for path in beats.iterdir()) == ["1-0.end", "1-1-r2.end"]
