@@ -15,10 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peers import HyperQueue, Manager, Parallel, WholeRun, Xargs
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.peers import HyperQueue, Manager, Parallel, WholeRun, Xargs
 
 if TYPE_CHECKING:
-    from peers import Contender, Timing
+    from benchmarks.peers import Contender, Timing
 
 #: How many times the rate of each peer the manager shall reach.
 BUDGETS = {Xargs.name: 1.5, Parallel.name: 3.5, HyperQueue.name: 3.0}

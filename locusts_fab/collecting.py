@@ -92,7 +92,8 @@ def collect_from(
             progress(start + len(batch.places))
     except OSError as error:
         raise TransferError(
-            f"results cannot be written: {error}", hint="mend the cause and collect again; nothing is lost"
+            f"results cannot be written to {results.outdir}: {error.strerror or error}",
+            hint="mend the cause and collect again; nothing is lost",
         ) from error
 
 

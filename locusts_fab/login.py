@@ -176,7 +176,8 @@ class Login:
         """Try one password."""
         password = self.given.get("password")
         if password is None:
-            password = self._ask(f"{self.user}@{self.name}'s password: ")
+            host = self.name.removeprefix(f"{self.user}@")  # the config may name both
+            password = self._ask(f"{self.user}@{host}'s password: ")
         more = self._attempt(
             transport, "password", lambda: transport.auth_password(self.user, password, fallback=False)
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 #: How long neither side may stay silent.
@@ -24,6 +24,8 @@ _COMMON = ("rsync", "-s", f"--timeout={SILENCE_S}", "--no-human-readable", "--st
 _PROGRESS = re.compile(r"\s*(\d+)\s+\d+%.*?(?:\(xfr#(\d+),.*\))?\s*$")
 _MOVED = re.compile(r"Total transferred file size: ([\d,]+)")
 _SKIPPED = "skipping non-regular file "
+# Each half of rsync says so when the other one ends, whatever that had to say, and repeats its exit status in words.
+_ECHO = re.compile(r"rsync error: |rsync: connection unexpectedly closed |rsync: \[\w+\] write error: Broken pipe")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
@@ -157,6 +159,11 @@ _BY_STATUS = {
     ),
     255: _LINK,
 }
+
+
+def telling(complaints: Iterable[str]) -> list[str]:
+    """Choose the lines that say more than the exit statuses do, each once."""
+    return [line for line in dict.fromkeys(complaints) if not _ECHO.match(line)]
 
 
 #: What rsync here says when its other half is gone, whatever that had to say.

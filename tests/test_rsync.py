@@ -14,6 +14,7 @@ from locusts_fab.rsync import (
     pull_arguments,
     push_arguments,
     shell_word,
+    telling,
 )
 
 
@@ -96,3 +97,15 @@ def test_the_half_on_the_host_knows_better(status: int) -> None:
 
 def test_words_for_rsync_that_hold_quotes() -> None:
     assert shell_word("/a b/it's") == "'/a b/it''s'"
+
+
+def test_the_lines_that_tell_something() -> None:
+    said = [
+        "bash: line 1: exec: rsync: not found",
+        "rsync: [receiver] mkstemp failed: Permission denied (13)",
+        "rsync: [receiver] mkstemp failed: Permission denied (13)",
+        "rsync: [sender] write error: Broken pipe (32)",
+        "rsync: connection unexpectedly closed (0 bytes received so far) [sender]",
+        "rsync error: error in rsync protocol data stream (code 12) at io.c(285) [sender=3.5.0]",
+    ]
+    assert telling(said) == said[:2]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .runs import COPY, FarDesk, far_desk, target, wait_until
+from .failures import wait_until
+from .runs import COPY, ClusterDesk, cluster_desk, target
 from .sshd import Sshd
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, cluster: Cluster) -> Iterator[FarDesk]:
-    with far_desk(tmp_path, *cluster) as made:
+def desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
+    with cluster_desk(tmp_path, *cluster) as made:
         made.pairs(5)
         yield made
 
 
-def check(desk: FarDesk, config: str) -> tuple[int, dict[str, str], str]:
+def check(desk: ClusterDesk, config: str) -> tuple[int, dict[str, str], str]:
     """Check a config.
 
     :returns: the exit code, the states by what was looked at, and all that was printed.
@@ -53,7 +54,7 @@ def errors(states: dict[str, str]) -> set[str]:
     return {what for what, state in states.items() if state == "error"}
 
 
-def test_all_is_fine(desk: FarDesk, cluster: Cluster) -> None:
+def test_all_is_fine(desk: ClusterDesk, cluster: Cluster) -> None:
     before = cluster.sshd.authentications()
     config = target(desk.root, slots=2, nodes=2, slurm="partition = 'short'\ntime = '00:10:00'\nmem = '1G'")
     code, states, text = check(desk, config)
@@ -79,28 +80,28 @@ def test_all_is_fine(desk: FarDesk, cluster: Cluster) -> None:
         ({}, "extra = ['--no-such-option']", {"test job"}),
     ],
 )
-def test_what_slurm_will_not_take(desk: FarDesk, keys: dict[str, Any], lines: str, found: set[str]) -> None:
+def test_what_slurm_will_not_take(desk: ClusterDesk, keys: dict[str, Any], lines: str, found: set[str]) -> None:
     code, states, text = check(desk, target(desk.root, slurm=lines, **keys))
     assert (code, errors(states)) == (4, found), text
 
 
-def test_a_partition_that_is_misspelt_is_guessed(desk: FarDesk) -> None:
+def test_a_partition_that_is_misspelt_is_guessed(desk: ClusterDesk) -> None:
     assert "did you mean short?" in check(desk, target(desk.root, slurm="partition = 'shart'"))[2]
 
 
-def test_a_scheduler_that_does_not_answer(desk: FarDesk, cluster: Cluster) -> None:
+def test_a_scheduler_that_does_not_answer(desk: ClusterDesk, cluster: Cluster) -> None:
     with without_controller(cluster.slurm):
         code, states, text = check(desk, target(desk.root))
     assert (code, errors(states)) == (4, {"scheduler"}), text
     assert "Unable to contact slurm controller" in text
 
 
-def test_a_root_that_cannot_be_made(desk: FarDesk) -> None:
+def test_a_root_that_cannot_be_made(desk: ClusterDesk) -> None:
     code, states, text = check(desk, target(Path("/proc/locusts"), scheduler="none"))
     assert (code, errors(states)) == (2, {"root"}), text
 
 
-def test_a_root_of_somebody_else(desk: FarDesk, cluster: Cluster) -> None:
+def test_a_root_of_somebody_else(desk: ClusterDesk, cluster: Cluster) -> None:
     if not cluster.sshd.own_account:
         pytest.skip("only root can add accounts, and root itself may write everywhere")
     code, states, text = check(desk, target(Path("/usr/share/locusts"), scheduler="none"))
@@ -108,7 +109,7 @@ def test_a_root_of_somebody_else(desk: FarDesk, cluster: Cluster) -> None:
     assert "Permission denied" in text
 
 
-def test_a_host_without_rsync(desk: FarDesk, cluster: Cluster) -> None:
+def test_a_host_without_rsync(desk: ClusterDesk, cluster: Cluster) -> None:
     programs = cluster.sshd.home / "programs"
     programs.mkdir()
     for name in ("bash", "cat", "cp", "head", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sed", "sleep"):
@@ -123,20 +124,20 @@ def test_a_host_without_rsync(desk: FarDesk, cluster: Cluster) -> None:
     assert (code, errors(states)) == (3, {"rsync on testcluster"}), text
 
 
-def test_several_errors_come_to_the_first_kind(desk: FarDesk, cluster: Cluster) -> None:
+def test_several_errors_come_to_the_first_kind(desk: ClusterDesk, cluster: Cluster) -> None:
     with without_controller(cluster.slurm):
         code, states, text = check(desk, target(Path("/proc/locusts")))
     assert (code, errors(states)) == (4, {"root", "scheduler"}), text
 
 
-def test_a_host_key_that_nobody_knows(desk: FarDesk, cluster: Cluster) -> None:
+def test_a_host_key_that_nobody_knows(desk: ClusterDesk, cluster: Cluster) -> None:
     cluster.sshd.known_hosts_path.write_text("")
     code, states, text = check(desk, target(desk.root))
     assert (code, errors(states)) == (3, {"login"}), text
     assert states["plan"] == "ok", "what can be seen from here is told all the same"
 
 
-def test_a_host_that_is_down(desk: FarDesk, cluster: Cluster) -> None:
+def test_a_host_that_is_down(desk: ClusterDesk, cluster: Cluster) -> None:
     cluster.sshd.stop()
     code, states, text = check(desk, target(desk.root))
     assert (code, errors(states)) == (3, {"login"}), text
@@ -146,7 +147,7 @@ def test_a_shared_folder(tmp_path: Path, cluster: Cluster) -> None:
     """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
     with (
         Sshd(cluster.slurm.env, own_account=False) as sshd,
-        far_desk(tmp_path, sshd, cluster.slurm) as desk,
+        cluster_desk(tmp_path, sshd, cluster.slurm) as desk,
     ):
         desk.pairs(5)
         (tmp_path / "there").mkdir()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fabric  # type: ignore[import-untyped]
+import fabric
 import paramiko
 import pytest
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worlds import check_tree, expected_changes, make_world, modified
 
-from .runs import FarDesk, far_desk, target
+from .runs import ClusterDesk, cluster_desk, target
 from .sshd import Sshd
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ids=["remote", "remote-none", "local-slurm"],
 )
 def test_what_twenty_tasks_change_comes_home(tmp_path: Path, cluster: Cluster, keys: dict[str, Any]) -> None:
-    with far_desk(tmp_path, *cluster) as desk:
+    with cluster_desk(tmp_path, *cluster) as desk:
         check_homecoming(desk, target(desk.root, slots=3, **keys), nodes=keys.get("nodes", 1))
 
 
@@ -35,13 +35,13 @@ def test_what_twenty_tasks_change_in_a_shared_folder_comes_home(tmp_path: Path, 
     """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
     (tmp_path / "there").mkdir()
     (tmp_path / "here").symlink_to(tmp_path / "there")
-    with Sshd(cluster.slurm.env, own_account=False) as sshd, far_desk(tmp_path, sshd, cluster.slurm) as desk:
+    with Sshd(cluster.slurm.env, own_account=False) as sshd, cluster_desk(tmp_path, sshd, cluster.slurm) as desk:
         shared = f"shared_root = '{tmp_path / 'here'}'"
         keys: dict[str, Any] = {"scheduler": "slurm", "slots": 3, "nodes": 2}
         check_homecoming(desk, target(tmp_path / "there", "remote-shared", shared, **keys), nodes=2)
 
 
-def check_homecoming(desk: FarDesk, config: str, nodes: int) -> None:
+def check_homecoming(desk: ClusterDesk, config: str, nodes: int) -> None:
     """Run the world of `tests.worlds`, change a file here meanwhile, and see what comes home."""
     world = make_world(desk, config, "far")
     if "host" not in config:  # in mode local, a copy
