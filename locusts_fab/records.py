@@ -58,6 +58,7 @@ class Left(NamedTuple):
 
 Record: TypeAlias = Manager | Began | Ended | Left
 
+_MOST_DIGITS = 18
 _CLAIM = re.compile(r"[0-9]+\.[0-9]+")
 _FOUND = re.compile(r"[01]*")
 _STATES = {"done", "failed", "retry", "interrupted"}
@@ -92,12 +93,19 @@ def parse_record(line: str) -> Record | None:
         return None
 
 
+def _whole(text: str) -> int:
+    """Read a whole number that any table can hold."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text[:_MOST_DIGITS]}… is too long for a number")
+    return int(text)
+
+
 def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager:
-    return Manager(id_, host, int(pid), int(slots), float(time_s))
+    return Manager(id_, host, _whole(pid), _whole(slots), float(time_s))
 
 
 def _began(claim: str, task: str, attempt: str, start_s: str) -> Began | None:
-    return Began(claim, int(task), int(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
+    return Began(claim, _whole(task), _whole(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
 
 
 def _ended(
@@ -116,10 +124,10 @@ def _ended(
         return None
     return Ended(
         claim,
-        int(task),
-        int(attempt),
+        _whole(task),
+        _whole(attempt),
         state,
-        int(exit_code),
+        _whole(exit_code),
         float(start_s),
         float(seconds),
         found,

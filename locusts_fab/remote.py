@@ -30,7 +30,7 @@ from .hosts import Result, frame, unframe
 from .known_hosts import KnownHostsMode, by_hand
 from .login import Login, ask_on_terminal, prepare, tune
 from .relay import Transfer, converse, open_channel, run_rsync
-from .rsync import explain, pull_arguments, push_arguments, telling, tree_arguments
+from .rsync import explain, pull_arguments, push_arguments, worth_telling, tree_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -239,7 +239,7 @@ class Remote:
                 break
             time.sleep(delay_s)
         raise TransferError(
-            "\n".join([f"{self.name}: rsync failed: {failure.cause}", *telling(transfer.complaints)]),
+            "\n".join([f"{self.name}: rsync failed: {failure.cause}", *worth_telling(transfer.complaints)]),
             hint=failure.hint,
             stderr=transfer.complaint,
         )

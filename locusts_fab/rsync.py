@@ -161,7 +161,7 @@ _BY_STATUS = {
 }
 
 
-def telling(complaints: Iterable[str]) -> list[str]:
+def worth_telling(complaints: Iterable[str]) -> list[str]:
     """Choose the lines that say more than the exit statuses do, each once."""
     return [line for line in dict.fromkeys(complaints) if not _ECHO.match(line)]
 

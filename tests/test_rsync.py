@@ -14,7 +14,7 @@ from locusts_fab.rsync import (
     pull_arguments,
     push_arguments,
     shell_word,
-    telling,
+    worth_telling,
 )
 
 
@@ -108,4 +108,4 @@ def test_the_lines_that_tell_something() -> None:
         "rsync: connection unexpectedly closed (0 bytes received so far) [sender]",
         "rsync error: error in rsync protocol data stream (code 12) at io.c(285) [sender=3.5.0]",
     ]
-    assert telling(said) == said[:2]
+    assert worth_telling(said) == said[:2]

@@ -57,6 +57,11 @@ class FarDesk(Desk):
         return f"{self.login.name}@{ALIAS}" if self.login else ALIAS
 
     @property
+    def prompt(self) -> str:
+        """How the program asks for the password."""
+        return f"{self.account.name}@{ALIAS}'s password: "
+
+    @property
     def root(self) -> Path:
         """The root of the target."""
         return self.account.home / self.name
@@ -165,6 +170,16 @@ class FarDesk(Desk):
         self.assert_finished()
         return text
 
+    def finish_at_terminal(self) -> None:
+        """Do as `finish` does, and type the password when it is asked for, which is once."""
+        self.account.write_start_up("")
+        with self.at_terminal("run") as terminal:
+            terminal.read_until(self.prompt)
+            terminal.type(self.account.password)
+            assert terminal.end() == 0, terminal.text
+        assert terminal.text.count(self.prompt) == 1, terminal.text
+        self.assert_finished()
+
     def assert_finished(self) -> None:
         """See that every task ran once, and that what it made is here."""
         inputs = sorted((self.folder / "in").iterdir())
@@ -224,6 +239,7 @@ def assert_clear(text: str, *says: str) -> None:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     assert len(lines) == len(set(lines)) <= 8, text
+    assert "rsync error" not in text, text
     for words in says:
         assert text.count(words) == 1, (words, text)
 

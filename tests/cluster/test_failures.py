@@ -78,26 +78,20 @@ def test_nobody_is_there_to_type_the_password(desk: FarDesk, password_account: A
     desk.login = password_account
     desk.swarm()
     desk.fail(CONNECTION, f"{desk.host}: the host asks", "there is no terminal to answer it", "ssh-copy-id")
+    desk.finish_at_terminal()
 
 
 @needs_root
 def test_a_wrong_password_is_typed(desk: FarDesk, password_account: Account) -> None:
     desk.login = password_account
-    prompt = f"{password_account.name}@{desk.host}'s password: "
     desk.swarm()
     with desk.at_terminal("run") as terminal:
-        terminal.read_until(prompt)
+        terminal.read_until(desk.prompt)
         terminal.type("swordfish")
         assert terminal.end() == CONNECTION
     refused = f"{desk.host}: the login as {password_account.name} was refused"
-    assert_clear(terminal.text, prompt, refused, "see that `ssh")
-
-    with desk.at_terminal("run") as terminal:
-        terminal.read_until(prompt)
-        terminal.type(password_account.password)
-        assert terminal.end() == 0, terminal.text
-    assert terminal.text.count(prompt) == 1
-    desk.assert_finished()
+    assert_clear(terminal.text, desk.prompt, refused, "see that `ssh")
+    desk.finish_at_terminal()
 
 
 # Putting things there.
@@ -179,7 +173,11 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
 def test_the_disk_for_the_results_is_full(desk: FarDesk) -> None:
     with small_disk(desk.folder / "results", desk.folder) as disk:
         desk.swarm(size=LARGE)
-        desk.fail(CONNECTION, "results cannot be written", "No space left on device", "collect again")
+        desk.fail(
+            CONNECTION,
+            f"results cannot be written to {desk.folder}/results/s: No space left on device",
+            "collect again",
+        )
         disk.grow()
         desk.finish()
 
@@ -290,16 +288,12 @@ def test_an_outage_is_not_survived_where_a_person_would_be_asked_again(
     desk.swarm(wait_for=go)
     desk.account.write_start_up("")
     with desk.at_terminal("run") as run:
-        run.read_until("password: ")
+        run.read_until(desk.prompt)
         run.type(password_account.password)
         run.read_until("0 of 4 done")
         sshd.cut()
         assert run.end() == CONNECTION, run.text
-    assert run.text.count("password: ") == 1
+    assert run.text.count(desk.prompt) == 1
     assert run.text.count(f"{desk.host}: the link broke, and a new login might ask you again") == 1
     go.touch()
-    with desk.at_terminal("run") as run:
-        run.read_until("password: ")
-        run.type(password_account.password)
-        assert run.end() == 0, run.text
-    desk.assert_finished()
+    desk.finish_at_terminal()
