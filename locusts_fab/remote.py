@@ -30,7 +30,7 @@ from .hosts import Result, frame, unframe
 from .known_hosts import KnownHostsMode, by_hand
 from .login import Login, ask_on_terminal, prepare, tune
 from .relay import Transfer, converse, open_channel, run_rsync
-from .rsync import explain, pull_arguments, push_arguments, worth_telling, tree_arguments
+from .rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -212,6 +212,13 @@ class Conversation:
             assert time.monotonic() < give_up, self.text
             assert self._read(1), self.text
 
+    def wait_for(self, path: Path, timeout_s: float = 60) -> None:
+        """Read on until there is a file `path`."""
+        give_up = time.monotonic() + timeout_s
+        while not path.exists():
+            assert time.monotonic() < give_up, self.text
+            assert self._read(0.05), self.text
+
     def end(self, timeout_s: float = 60) -> int:
         """Read on until the program has ended; return its exit code."""
         give_up = time.monotonic() + timeout_s

@@ -146,7 +146,7 @@ def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
     desk.swarm(size=LARGE)
     sshd.wrap("rsync", SLOW_UP.format(size=LARGE * 2, mark=mark))
     with desk.listen("run") as run:
-        wait_until(mark.exists)
+        run.wait_for(mark)
         sshd.cut()
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
@@ -161,7 +161,7 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
     assert desk.locusts("watch")[0] == 0
     sshd.wrap("rsync", SLOW_DOWN.format(size=LARGE * 2, mark=mark))
     with desk.listen("run") as run:
-        wait_until(mark.exists)
+        run.wait_for(mark)
         sshd.cut()
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
