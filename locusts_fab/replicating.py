@@ -222,6 +222,7 @@ class _Homecoming:
             return
         if not self._is_inside(path) or (mark.kind == "l" and not self._stays_inside(path, mark.link)):
             self.notes.append(f"{path} would lead out of the tree through a symlink; it was left there")
+            self.table[path] = agree(known, mark, known.ours if known else None)
             return
         now = mark_of(place)
         if mark.kind == "d":
@@ -229,6 +230,7 @@ class _Homecoming:
                 place.mkdir(parents=True, exist_ok=True)
             elif now.kind != "d":
                 self.notes.append(f"{path} is a folder there and none here; what is in it was left there")
+                self.table[path] = agree(known, mark, now)
                 return
         elif not is_ours_untouched(known, now) and now != (mark if mark.kind == "l" else None):
             place = place.with_name(place.name + self.suffix)

@@ -169,16 +169,16 @@ def test_ctrl_c_leaves_the_swarm_running(desk: Desk) -> None:
 
 
 def test_cancel_stops_and_submit_carries_on(desk: Desk) -> None:
-    desk.pairs(30)
+    desk.pairs(80)
     desk.write(PLAIN.replace('"cat', '"sleep 0.3; cat'))
     assert desk.locusts("submit")[0] == 0
     time.sleep(1)
     assert desk.locusts("cancel")[0] == 0
     found = json.loads(desk.locusts("status", "--json")[1])
     assert found["state"] == "cancelled"
-    assert 0 < found["tasks"]["done"] < 30
+    assert 0 < found["tasks"]["done"] < 80
     assert desk.locusts("run")[0] == 0
-    assert len([row for row in desk.records() if row[0] == "ended" and row[4] == "done"]) == 30
+    assert len([row for row in desk.records() if row[0] == "ended" and row[4] == "done"]) == 80
 
 
 def test_new_tasks_join_while_old_ones_run_and_nothing_runs_twice(desk: Desk) -> None:
