@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .errors import HostError, TransferError
-from .files import fresh_folder
+from .files import TREE, fresh_folder
 from .replica import (
     SCAN,
     Agreed,
@@ -47,7 +47,7 @@ def is_in_place(swarm: Swarm) -> bool:
 
 def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     """Tell where the tree is on the target."""
-    return str(local_root(swarm)) if is_in_place(swarm) else f"{environment_dir}/tree"
+    return str(local_root(swarm)) if is_in_place(swarm) else f"{environment_dir}/{TREE}"
 
 
 #: Where the environment keeps a copy of the table.

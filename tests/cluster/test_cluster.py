@@ -7,7 +7,6 @@ import os
 import pwd
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import paramiko
 import pytest
 
 from .accounts import PAM_FOLDER, TEMP_FOLDER, sweep
+from .failures import wait_until
 from .slurm import Slurm
 from .sshd import ALIAS, Sshd
 
@@ -45,13 +45,6 @@ def last_line(sshd: Sshd, command: str) -> str:
     done = ssh(sshd, command)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
-
-
-def wait_until(done: Callable[[], bool], timeout_s: float = 60) -> None:
-    give_up = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < give_up, "waited too long"
-        time.sleep(0.1)
 
 
 def state_of(slurm: Slurm, job: str) -> str:
