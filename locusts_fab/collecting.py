@@ -42,7 +42,7 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     for outcome in outcomes:
         if outcome.has_ended and outcome.place:
             names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found == "1"]
-            if outcome.printed:
+            if outcome.log:
                 names.append(results.log(outcome.id))
             if not all(os.path.lexists(root + name) for name in names):
                 yield outcome.number
@@ -62,8 +62,8 @@ def wanted_files(outcome: Outcome, environment: Environment, results: Results) -
     for name, found in outputs_to_bring(outcome, results):
         if found == "1":
             yield f"{sandbox}/{name}"
-    if outcome.printed:
-        yield environment.log(outcome.claim, outcome.number, outcome.attempt)
+    if outcome.log:
+        yield environment.log(outcome.claim, outcome.log)
 
 
 def collect_from(
@@ -118,9 +118,9 @@ def _collect_task(
         if outcome.place:
             remove(place_of_output)  # from an earlier attempt
     log = f"{results.outdir}/{results.log(outcome.id)}"
-    if outcome.printed:
+    if outcome.log:
         with contextlib.suppress(NotBroughtError):
-            bring(f"{sandbox}.log", log)
+            bring(environment.absolute(environment.log(outcome.claim, outcome.log)), log)
             return
     if outcome.place:
         remove(log)
@@ -157,7 +157,7 @@ def write_tables(ledger: Ledger, results: Results) -> None:
 def _task_row(outcome: Outcome, results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.printed and outcome.reason.startswith("exit"):
+    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.reason.startswith("exit"):
         reason += last_line(results.outdir / results.log(outcome.id))
     fields = [
         escape(outcome.id),

@@ -70,9 +70,9 @@ class Environment:
         """Tell the folder in which an attempt ran."""
         return f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else "")
 
-    def log(self, claim: str, task: int, attempt: int) -> str:
-        """Tell the file with what an attempt printed."""
-        return self.sandbox(claim, task, attempt) + ".log"
+    def log(self, claim: str, number: int) -> str:
+        """Tell the file with what an attempt printed; its records say the number."""
+        return f"work/{claim}/log.{number}"
 
     def shared(self, key: str, name: str) -> str:
         """Tell where a shared file or folder lies."""

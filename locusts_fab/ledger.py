@@ -221,7 +221,7 @@ class Ledger:
         with self.transaction():
             self._db.execute(
                 "UPDATE tasks SET state = 'pending', submission = 0, manager = NULL, claim = NULL, attempt = NULL,"
-                " attempts = 0, exit = NULL, start = NULL, seconds = NULL, found = '', printed = 0, reason = '',"
+                " attempts = 0, exit = NULL, start = NULL, seconds = NULL, found = '', log = 0, reason = '',"
                 " collected = 0"
             )
             self._db.execute("DELETE FROM managers")
@@ -263,9 +263,10 @@ class Ledger:
     def _begin(self, manager: str, record: Began) -> None:
         self._db.execute("UPDATE tasks SET attempts = attempts + 1 WHERE number = ?", (record.task,))
         self._db.execute(
-            "UPDATE tasks SET state = 'running', manager = ?, claim = ?, attempt = ?, start = ?, reason = 'running'"
+            "UPDATE tasks SET state = 'running', manager = ?, claim = ?, attempt = ?, start = ?, log = ?,"
+            " reason = 'running'"
             " WHERE number = ? AND state IN ('pending', 'running')",
-            (manager, record.claim, record.attempt, record.start_s, record.task),
+            (manager, record.claim, record.attempt, record.start_s, record.log, record.task),
         )
 
     def _end(self, manager: str, record: Ended) -> bool:
@@ -277,7 +278,7 @@ class Ledger:
         return bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                " found = ?, printed = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
+                " found = ?, log = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
                 (
                     state,
                     manager,
@@ -285,9 +286,9 @@ class Ledger:
                     record.attempt,
                     record.exit_code,
                     record.start_s,
-                    record.seconds,
+                    max(0.0, record.end_s - record.start_s),  # a clock may be set back
                     record.found,
-                    record.printed,
+                    record.log,
                     record.reason,
                     record.task,
                     final,

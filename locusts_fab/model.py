@@ -69,7 +69,7 @@ class Outcome:
     :param start_s: when the last attempt began, seconds since the epoch.
     :param seconds: how long it took.
     :param found: a `1` or `0` for each designated output: it was there when the task ended.
-    :param printed: the task printed something, so there is a log.
+    :param log: the number of the file with what it prints; once it has ended, 0 if it printed nothing.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     """
 
@@ -85,7 +85,7 @@ class Outcome:
     seconds: float | None
     reason: str
     found: str
-    printed: bool
+    log: int
     claim: str
     attempt: int
     place: str

@@ -189,12 +189,12 @@ def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None
 
 
 def _read_log(session: Session, outcome: Outcome) -> bytes | None:
-    if outcome.has_ended and not outcome.printed:
+    if outcome.has_ended and not outcome.log:
         return b""
     here = session.swarm.outdir / Results(session.swarm.outdir, is_flat=False).log(outcome.id)
     if outcome.place and outcome.has_ended and here.exists():
         return here.read_bytes()
-    return session.site.files.read(session.site.environment.log(outcome.claim, outcome.number, outcome.attempt))
+    return session.site.files.read(session.site.environment.log(outcome.claim, outcome.log))
 
 
 def clean(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import HostError
 from .model import ManagerState
-from .records import parse_records
+from .records import MANAGER_ID, parse_records
 from .slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ FRESH_S = 4 * BEAT_S
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
 
-#: How managers are named (see `layout.manager_id`), with `-rN` after the N-th requeue of their job.
-_MANAGER_ID = "[0-9]{1,9}-[0-9]{1,9}(-r[0-9]{1,9})?"
 
 # $1 the environment, $2 the mark between parts, $3 the most bytes of a file, $4 the jobs to ask the scheduler for, with
 # commas between, or nothing; then, by twos, a manager and the offset from which its cache file is wanted, or -1 if
@@ -79,9 +77,9 @@ if [[ -n $jobs ]]; then
   status=$?
 fi
 printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
-""".replace("@FORMAT@", SQUEUE_FORMAT).replace("@MANAGER@", f"^{_MANAGER_ID}$")
+""".replace("@FORMAT@", SQUEUE_FORMAT).replace("@MANAGER@", f"^{MANAGER_ID}$")
 #: What the script says of a manager, before what is new in its cache file.
-_HEAD = re.compile(rf"(?P<manager>{_MANAGER_ID}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
+_HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
 
 
 @dataclass(frozen=True)

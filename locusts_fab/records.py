@@ -26,16 +26,17 @@ class Manager(NamedTuple):
 
 
 class Began(NamedTuple):
-    """An attempt at a task starts."""
+    """An attempt at a task starts; what it prints goes to the file with the number `log`."""
 
     claim: str
     task: int
     attempt: int
     start_s: float
+    log: int
 
 
 class Ended(NamedTuple):
-    """An attempt at a task came to an end; `state` is done, failed, retry or interrupted."""
+    """An attempt at a task came to an end: done, failed, retry or interrupted; `log` is 0 if it printed nothing."""
 
     claim: str
     task: int
@@ -43,9 +44,9 @@ class Ended(NamedTuple):
     state: str
     exit_code: int
     start_s: float
-    seconds: float
+    end_s: float
     found: str
-    printed: bool
+    log: int
     reason: str
 
 
@@ -59,6 +60,9 @@ class Left(NamedTuple):
 Record: TypeAlias = Manager | Began | Ended | Left
 
 _MOST_DIGITS = 18
+#: How managers are named (see `layout.manager_id`), with `-rN` after the N-th requeue of their job.
+MANAGER_ID = "[0-9]{1,9}-[0-9]{1,9}(-r[0-9]{1,9})?"
+_MANAGER_ID = re.compile(MANAGER_ID)
 _CLAIM = re.compile(r"[0-9]+\.[0-9]+")
 _FOUND = re.compile(r"[01]*")
 _STATES = {"done", "failed", "retry", "interrupted"}
@@ -93,6 +97,11 @@ def parse_record(line: str) -> Record | None:
         return None
 
 
+def _time(text: str) -> float:
+    """Read a time as bash gives it, whose separator follows the locale."""
+    return float(text.replace(",", ".").replace("\u066b", "."))
+
+
 def _whole(text: str) -> int:
     """Read a whole number that any table can hold."""
     if len(text) > _MOST_DIGITS:
@@ -100,12 +109,16 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager:
-    return Manager(id_, host, _whole(pid), _whole(slots), float(time_s))
+def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager | None:
+    if not _MANAGER_ID.fullmatch(id_):
+        return None
+    return Manager(id_, host, _whole(pid), _whole(slots), _time(time_s))
 
 
-def _began(claim: str, task: str, attempt: str, start_s: str) -> Began | None:
-    return Began(claim, _whole(task), _whole(attempt), float(start_s)) if _CLAIM.fullmatch(claim) else None
+def _began(claim: str, task: str, attempt: str, start_s: str, log: str) -> Began | None:
+    if not _CLAIM.fullmatch(claim):
+        return None
+    return Began(claim, _whole(task), _whole(attempt), _time(start_s), _whole(log))
 
 
 def _ended(
@@ -115,12 +128,12 @@ def _ended(
     state: str,
     exit_code: str,
     start_s: str,
-    seconds: str,
+    end_s: str,
     found: str,
-    printed: str,
+    log: str,
     reason: str,
 ) -> Ended | None:
-    if state not in _STATES or not _CLAIM.fullmatch(claim) or not _FOUND.fullmatch(found) or printed not in {"0", "1"}:
+    if state not in _STATES or not _CLAIM.fullmatch(claim) or not _FOUND.fullmatch(found):
         return None
     return Ended(
         claim,
@@ -128,16 +141,16 @@ def _ended(
         _whole(attempt),
         state,
         _whole(exit_code),
-        float(start_s),
-        float(seconds),
+        _time(start_s),
+        _time(end_s),
         found,
-        printed == "1",
+        _whole(log),
         reason,
     )
 
 
 def _left(reason: str, time_s: str) -> Left:
-    return Left(reason, float(time_s))
+    return Left(reason, _time(time_s))
 
 
 _READERS: dict[str, Callable[..., Record | None]] = {

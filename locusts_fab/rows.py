@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .model import Task
 
 #: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -29,7 +29,7 @@ CREATE TABLE tasks (                 -- what has become of each task
     state TEXT NOT NULL DEFAULT 'pending',
     submission INTEGER NOT NULL DEFAULT 0,   -- the submit that planned it last
     manager TEXT, claim TEXT, attempt INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
-    exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', printed INTEGER NOT NULL DEFAULT 0,
+    exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', log INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
     place BLOB                               -- where under outdir; set once something of it came back
@@ -57,7 +57,7 @@ CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs t
 """
 
 OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
-    t.reason, t.found, t.printed, t.claim, t.attempt, t.place
+    t.reason, t.found, t.log, t.claim, t.attempt, t.place
     FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
 
 
@@ -142,7 +142,7 @@ def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, output
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """Make a noun of a row of `OUTCOME`."""
-    number, task_id, command, outputs, state, *middle, found, printed, claim, attempt, place = row
+    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place = row
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(
         number=number,
@@ -157,7 +157,7 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
         seconds=seconds,
         reason=reason,
         found=found,
-        printed=bool(printed),
+        log=log,
         claim=claim or "",
         attempt=attempt or 0,
         place=os.fsdecode(place or b""),

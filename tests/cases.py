@@ -42,15 +42,16 @@ class Case:
     ) -> None:
         """Let an attempt end; `log` is what it printed, `reason` the reason."""
         log = more.get("log", "")
+        number_of_log = 10 * number + attempt if log else 0
         if log:
             self.sandbox(number, attempt, claim)
-            path = Path(self.environment.absolute(self.environment.log(claim, number, attempt)))
+            path = Path(self.environment.absolute(self.environment.log(claim, number_of_log)))
             path.write_bytes(os.fsencode(log))
         code = 0 if state == "done" else 3
-        record = Ended(claim, number, attempt, state, code, 10.5, 2.25, found, bool(log), more.get("reason", ""))
+        record = Ended(claim, number, attempt, state, code, 10.5, 12.75, found, number_of_log, more.get("reason", ""))
         with self.ledger.transaction():
             self.ledger.apply(
-                "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5), record], 0
+                "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0
             )
 
     def collect(self) -> int:

@@ -21,13 +21,13 @@ def task(task_id: str, command: str = "true", outputs: tuple[str, ...] = ("out",
 
 def began(number: int, attempt: int = 1, claim: str = "000001.1") -> Began:
     """Make the record of a beginning."""
-    return Began(claim, number, attempt, 10.0)
+    return Began(claim, number, attempt, 10.0, 1)
 
 
 def ended(number: int, state: str, attempt: int = 1, claim: str = "000001.1", reason: str = "") -> Ended:
     """Make the record of an end."""
     code = 0 if state == "done" else 1
-    return Ended(claim, number, attempt, state, code, 10.0, 2.5, "1", printed=True, reason=reason)
+    return Ended(claim, number, attempt, state, code, 10.0, 12.5, "1", 1, reason)
 
 
 def tell(ledger: Ledger, manager: str, *records: Record) -> None:

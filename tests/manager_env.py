@@ -255,8 +255,13 @@ class ManualEnvironment:
         return (self.root / "exec/logs" / f"{manager}.out").read_text(errors="surrogateescape")
 
     def log(self, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
-        """Read what a task printed."""
-        return (self.root / self.layout.log(claim, task, attempt)).read_text(errors="surrogateescape")
+        """Read what an attempt at a task printed."""
+        (number,) = {
+            record.log
+            for record in self.records()
+            if isinstance(record, Began) and (record.claim, record.task, record.attempt) == (claim, task, attempt)
+        }
+        return (self.root / self.layout.log(claim, number)).read_text(errors="surrogateescape")
 
     def output(self, name: str, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
         """Read an output of a task."""

@@ -77,7 +77,7 @@ def test_what_has_to_be_fetched_from_a_target(case: Case) -> None:
     assert list(wanted_files(first, case.environment, case.results)) == [
         "work/000001.1/1.2/out",
         "work/000001.1/1.2/sub/out",
-        "work/000001.1/1.2.log",
+        "work/000001.1/log.12",
     ]
     assert list(wanted_files(second, case.environment, case.results)) == ["work/000001.1/2/out"]
 
@@ -294,7 +294,7 @@ def test_a_disk_that_takes_no_more_is_an_error_of_the_whole(case: Case, tmp_path
 def test_a_whole_sandbox_that_vanished(case: Case) -> None:
     case.plan(a=("out",))
     case.end(1, "1", log="hi")
-    Path(case.environment.absolute(case.environment.log("000001.1", 1, 1))).unlink()
+    Path(case.environment.absolute(case.environment.log("000001.1", 11))).unlink()
     case.collect()
     assert case.outputs() == [("a", "out", "error", "")]
 
@@ -367,7 +367,7 @@ def test_names_of_missing_outputs_are_the_reason(case: Case) -> None:
 def test_a_running_task_is_pending_in_the_table(case: Case) -> None:
     case.plan(a=("out",))
     with case.ledger.transaction():
-        case.ledger.apply("1-0", [Began("000001.1", 1, 1, 10.5)], 0)
+        case.ledger.apply("1-0", [Began("000001.1", 1, 1, 10.5, 1)], 0)
     case.collect()
     assert list(case.tasks()[0].values()) == ["a", "pending", "", "1", "", "10.500000", "", "running"]
 

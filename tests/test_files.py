@@ -124,13 +124,13 @@ def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None
     (sandbox / "folder").mkdir(parents=True)
     (sandbox / "out").write_text("result")
     (sandbox / "folder" / "x").write_text("inside")
-    sandbox.with_name("1.log").write_text("said\n")
+    sandbox.with_name("log.4").write_text("said\n")
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         ledger.take_plan([Task("a", "true", (), ("out", "folder", "none"))], environment.root)
         ledger.begin_submission(1, 1)
         with ledger.transaction():
-            ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 1.0, "110", printed=True, reason="missing output")
-            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0), ended], 10)
+            ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 2.0, "110", 4, reason="missing output")
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
         assert [files.collect(ledger, results, Silent()) for _ in range(2)] == [1, 0]
     assert tree(str(results.outdir)) == {"a/out": b"result", "a/folder/x": b"inside", "logs/a.log": b"said\n"}

@@ -22,7 +22,7 @@ def test_names_in_the_environment() -> None:
     assert environment.inputs(1000) == "inputs/1/1000"
     assert environment.sandbox("000012.1", 7, 1) == "work/000012.1/7"
     assert environment.sandbox("000012.2", 7, 3) == "work/000012.2/7.3"
-    assert environment.log("000012.2", 7, 3) == "work/000012.2/7.3.log"
+    assert environment.log("000012.2", 3) == "work/000012.2/log.3"
     assert environment.shared("sf1", "a b") == "shared/sf1/a b"
     assert environment.absolute("exec") == "/scratch/me/it's here/exec"
 
@@ -42,7 +42,7 @@ def test_no_two_attempts_share_a_sandbox(task: int, attempt: int, other_task: in
     is_same = (task, attempt) == (other_task, other_attempt)
     one, other = environment.sandbox("1.1", task, attempt), environment.sandbox("1.1", other_task, other_attempt)
     assert (one == other) is is_same
-    assert one != environment.log("1.1", other_task, other_attempt)
+    assert one != environment.log("1.1", other_task)
 
 
 def test_managers_are_named_after_submission_and_element() -> None:

@@ -113,7 +113,7 @@ def test_no_attempt_follows_a_success(tmp_path: Path) -> None:
 DONE = "000001.1/1"
 FAILED = "000001.1/2"
 WITHOUT = "000001.1/3"
-OF_DONE = [f"{DONE}/", f"{DONE}.log", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/o"]
+OF_DONE = [f"{DONE}/", "000001.1/log.1", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/o"]
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ def test_many_files_to_remove(tmp_path: Path) -> None:
 
 def test_retried_attempts_stay_with_keep_failed_only(tmp_path: Path) -> None:
     for keep, kept in (
-        ("none", ["000001.1/1.2.log", "000001.1/1.log"]),
-        ("failed", ["000001.1/1.2.log", "000001.1/1.2/", "000001.1/1.log", "000001.1/1/"]),
+        ("none", ["000001.1/log.1", "000001.1/log.2"]),
+        ("failed", ["000001.1/1.2/", "000001.1/1/", "000001.1/log.1", "000001.1/log.2"]),
     ):
         with ManualEnvironment(tmp_path, keep, retries=1, keep=keep) as env:
             assert env.plan(["echo printed; exit 1"]).run().kept() == kept
@@ -241,7 +241,7 @@ def test_direct_and_in_a_shell_come_to_the_same(tmp_path: Path) -> None:
                         end.state,
                         end.exit_code,
                         end.found,
-                        env.log(end.task).splitlines()[:1] if end.printed and end.exit_code == 0 else "",
+                        env.log(end.task).splitlines()[:1] if end.log and end.exit_code == 0 else "",
                     )
                     for end in env.ended()
                 ]
@@ -319,7 +319,7 @@ def test_odd_commands(tmp_path: Path) -> None:
         for task, command in enumerate(commands, 1):
             there = subprocess.run(["bash", "-c", "--", command], capture_output=True, check=False)
             assert env.end_of(task).exit_code == there.returncode
-            assert (env.log(task) if env.end_of(task).printed else "").startswith(os.fsdecode(there.stdout))
+            assert (env.log(task) if env.end_of(task).log else "").startswith(os.fsdecode(there.stdout))
 
 
 # ---- wrapped, and elsewhere ----

@@ -48,11 +48,11 @@ def manager(host: str = ELSEWHERE, pid: int = 1, name: str = "1-0") -> str:
 
 
 def began(task: int) -> str:
-    return f"began\t000001.1\t{task}\t1\t10.000000\t.\n"
+    return f"began\t000001.1\t{task}\t1\t10.000000\t1\t.\n"
 
 
 def ended(task: int, state: str = "done") -> str:
-    return f"ended\t000001.1\t{task}\t1\t{state}\t0\t10.000000\t2.500000\t1\t0\t\t.\n"
+    return f"ended\t000001.1\t{task}\t1\t{state}\t0\t10.000000\t12.500000\t1\t0\t\t.\n"
 
 
 def write(root: Path, *lines: str, name: str = "1-0", beat: str | None = "1") -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.records import (
+    MANAGER_ID,
     Began,
     Ended,
     Left,
@@ -32,9 +33,11 @@ times = st.integers(0, 4 * 10**15).map(lambda us: us / 1_000_000)
 claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}")
 tasks = st.integers(1, 10**6)
 attempts = st.integers(1, 20)
+managers = st.from_regex(f"\\A({MANAGER_ID})\\Z")
+logs = st.integers(0, 10**6)
 records = st.one_of(
-    st.builds(Manager, words, words, st.integers(1, 10**7), st.integers(1, 999), times),
-    st.builds(Began, claims, tasks, attempts, times),
+    st.builds(Manager, managers, words, st.integers(1, 10**7), st.integers(1, 999), times),
+    st.builds(Began, claims, tasks, attempts, times, logs),
     st.builds(
         Ended,
         claims,
@@ -45,7 +48,7 @@ records = st.one_of(
         times,
         times,
         st.text("01", max_size=5),
-        st.booleans(),
+        logs,
         words,
     ),
     st.builds(Left, words, times),
@@ -58,11 +61,18 @@ def written(record: Record) -> bytes:
     if isinstance(record, Manager):
         fields = ["manager", record.id, record.host, str(record.pid), str(record.slots), f"{record.time_s:.6f}", "5.2"]
     elif isinstance(record, Began):
-        fields = ["began", record.claim, str(record.task), str(record.attempt), f"{record.start_s:.6f}"]
+        fields = [
+            "began",
+            record.claim,
+            str(record.task),
+            str(record.attempt),
+            f"{record.start_s:.6f}",
+            str(record.log),
+        ]
     elif isinstance(record, Ended):
-        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.seconds:.6f}", record.found]
+        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", record.found]
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
-        fields += [str(int(record.printed)), record.reason]
+        fields += [str(record.log), record.reason]
     else:
         fields = ["left", record.reason, f"{record.time_s:.6f}"]
     return os.fsencode("\t".join(fields) + "\t.\n")
@@ -134,19 +144,19 @@ def test_torn_lines_that_run_into_the_next_never_make_a_wrong_record(
         "\t.",
         "ended",
         "ended\t.",
-        "began\t000001.1\t5\t1\t12.5",
-        "began\t000001.1\t5\t1\t12.5\t",
-        "began\t000001.1\t5\t1\t12.5\t. ",
-        "began\t000001.1\t5\t1\t12.5\t.\t.",
-        "began\t000001.1\tfive\t1\t12.5\t.",
-        "began\t000001\t5\t1\t12.5\t.",
-        "began\t../../x.1\t5\t1\t12.5\t.",
-        "Began\t000001.1\t5\t1\t12.5\t.",
-        "\0\0began\t000001.1\t5\t1\t12.5\t.",
+        "began\t000001.1\t5\t1\t12.5\t1",
+        "began\t000001.1\t5\t1\t12.5\t1\t",
+        "began\t000001.1\t5\t1\t12.5\t1\t. ",
+        "began\t000001.1\t5\t1\t12.5\t1\t.\t.",
+        "began\t000001.1\tfive\t1\t12.5\t1\t.",
+        "began\t000001\t5\t1\t12.5\t1\t.",
+        "began\t../../x.1\t5\t1\t12.5\t1\t.",
+        "Began\t000001.1\t5\t1\t12.5\t1\t.",
+        "\0\0began\t000001.1\t5\t1\t12.5\t1\t.",
         "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t\t.",
         "ended\t000001.1\t5\t1\twell\t0\t1.0\t2.0\t1\t0\t\t.",
         "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1x\t0\t\t.",
-        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\t2\t\t.",
+        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\tmany\t\t.",
         "ended\t000001.1\t5\t1\tdone\t\t1.0\t2.0\t1\t0\t\t.",
         "manager\t1-0\tnode\tpid\t2\t1.0\t5.2\t.",
         "left\tfinished\tnow\t.",
@@ -159,19 +169,21 @@ def test_what_is_no_record(line: str) -> None:
 def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
     cache = tmp_path / "1-0.tsv"
     script = f"""
-    CACHE=$1; . {LIBRARY}
+    CACHE=$1 HELD=; . {LIBRARY}
     record manager 1-0 'a node' 12 2 1700000000.000001 '5.2.15(1)-release'
-    record began 000001.1 7 1 1700000000.500000
-    record ended 000001.1 7 1 failed 137 1700000000.500000 12.345678 10 1 'signal 9'
-    record ended 000001.1 8 1 done 0 1700000000.5 0.1 '' 0 ''
+    record began 000001.1 7 1 1700000000.500000 3
+    printf -v HELD '%s\\t' ended 000001.1 7 1 failed 137 1700000000,500000 1700000012,345678 10 3 'signal 9'
+    HELD+=$'.\\n'
+    write_held
+    record ended 000001.1 8 1 done 0 1700000000.5 1700000000.6 '' 0 ''
     record left finished 1700000001.0
     """
     subprocess.run(["bash", "-c", script, "bash", str(cache)], check=True, timeout=30)
     assert parse_records(cache.read_bytes())[0] == [
         Manager("1-0", "a node", 12, 2, 1700000000.000001),
-        Began("000001.1", 7, 1, 1700000000.5),
-        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 12.345678, "10", printed=True, reason="signal 9"),
-        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 0.1, "", printed=False, reason=""),
+        Began("000001.1", 7, 1, 1700000000.5, 3),
+        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, "10", 3, "signal 9"),
+        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, "", 0, ""),
         Left("finished", 1700000001.0),
     ]
 

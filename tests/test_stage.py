@@ -80,17 +80,15 @@ def test_an_environment_that_cannot_be_made(tmp_path: Path) -> None:
 READ_PLAN = r"""
 readonly ROOT=$1 LIBRARY=$2
 . "$LIBRARY/records.sh"
+. "$LIBRARY/task.sh"
 . "$LIBRARY/slot.sh"
+run_attempt() {
+  printf '%s\0' "$task" "$command" "${outputs[@]}"
+}
 read_chunk "$3"
-for index in "${!TASKS[@]}"; do
-  command=${COMMANDS[index]} rest=${OUTPUTS[index]}
-  unescape command
-  printf '%s\0%s\0' "${TASKS[index]}" "$command"
-  while [[ -n $rest ]]; do
-    output=${rest%%$'\t'*} rest=${rest#*$'\t'}
-    unescape output
-    printf '%s\0' "$output"
-  done
+SANDBOXES= STATE="done"
+for line in "${LINES[@]}"; do
+  run_task "$line"
 done
 """
 

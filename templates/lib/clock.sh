@@ -1,12 +1,17 @@
 # ==== time ==================================================================================================
-# clock: set NOW_US to the time, in microseconds since the epoch (in whole seconds before bash 5).
-if [[ -n ${EPOCHREALTIME-} ]]; then
-  clock() { NOW_US=${EPOCHREALTIME/[^0-9]/}; } # the separator follows the locale
-else
-  clock() { printf -v NOW_US '%(%s)T000000' -1; }
-fi
+# The time is ${EPOCHREALTIME:-$((EPOCH + SECONDS))}: seconds since the epoch, with a fraction from bash 5 on. The
+# separator follows the locale; whoever reads our files takes any.
 
-# format_us VARIABLE MICROSECONDS: set VARIABLE to the same in seconds, as 12.345678.
-format_us() {
-  printf -v "$1" '%d.%06d' "$(($2 / 1000000))" "$(($2 % 1000000))"
+# start_clock: set EPOCH, what has to be added to SECONDS.
+start_clock() {
+  local now
+  printf -v now '%(%s)T' -1
+  EPOCH=$((now - SECONDS))
+}
+
+# to_us VARIABLE TIME: set VARIABLE to the same in microseconds.
+to_us() {
+  local whole=${2%%[^0-9]*} fraction=${2:${#2}-6}
+  [[ $2 == *[^0-9]* ]] || fraction=000000
+  printf -v "$1" '%s' "$whole$fraction"
 }

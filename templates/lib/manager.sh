@@ -27,14 +27,17 @@ kill_task() {
 
 # look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
 look_after_tasks() {
-  local slot pid start again
-  clock
+  local slot pid now_us start_us told
+  to_us now_us "${EPOCHREALTIME:-$((EPOCH + SECONDS))}"
   for ((slot = 0; slot < SLOTS; slot++)); do
-    read -r pid start again 2>/dev/null <"$RUN/slot.$slot" || continue
-    [[ $pid == "$again" ]] || continue # it is just being written over
+    mapfile -t -u "${TOLD[slot]}" told # lines of 32 bytes, so that none is seen half written
+    ((${#told[@]} == 0)) || RUNNING[slot]=${told[-1]}
+    pid=${RUNNING[slot]%% *}
+    ((pid > 0)) || continue
+    to_us start_us "${RUNNING[slot]##* }"
     if ((LEAVE_BY > 0 && SECONDS >= LEAVE_BY)); then
       kill_task "$slot" "$pid" interrupted
-    elif ((TIMEOUT_US > 0 && NOW_US - start >= TIMEOUT_US)); then
+    elif ((TIMEOUT_US > 0 && now_us - start_us >= TIMEOUT_US)); then
       kill_task "$slot" "$pid" timeout
     fi
   done
@@ -88,20 +91,16 @@ find_program() {
 
 # announce: the first record.
 announce() {
-  local now
-  clock
-  format_us now "$NOW_US"
+  local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
   record manager "$MANAGER" "${SLURMD_NODENAME:-${HOSTNAME:-localhost}}" "$$" "$SLOTS" "$now" "$BASH_VERSION"
 }
 
 # say_goodbye: the last record, and the mark by which others know that our leases are free.
 say_goodbye() {
-  local reason=finished now
+  local reason=finished
   read -r reason 2>/dev/null <"$RUN/leave"
   [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
-  clock
-  format_us now "$NOW_US"
-  record left "$reason" "$now"
+  record left "$reason" "${EPOCHREALTIME:-$((EPOCH + SECONDS))}"
   : >"$ROOT/exec/beats/$MANAGER.end"
 }
 
@@ -128,8 +127,9 @@ main() {
     printf 'submit %s, which this manager belongs to, was followed by submit %s\n' "${1%%-*}" "$SUBMISSION"
     exit 0
   fi
-  local slot SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 NOW_US TICK
+  local slot told SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 TICK EPOCH TOLD=() RUNNING=()
   readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
+  readonly COMPLAINTS=$ROOT/exec/logs/$1.out
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
   readonly RUN
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
@@ -138,6 +138,7 @@ main() {
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP
+  start_clock
   beat
   announce
   find_scratch
@@ -147,10 +148,16 @@ main() {
   exec {TICK}<>"$RUN/tick"
   for ((slot = 0; slot < SLOTS; slot++)); do
     (
+      exec {TICK}>&- # or tasks would have it too
       slot_main "$slot"
-      printf '%d\n' "$slot" >&"$TICK" # wakes the main process at once
+      printf '%d\n' "$slot" 2>/dev/null 1<>"$RUN/tick" # wakes the main process at once
     ) &
     SLOT_PIDS+=("$!")
+  done
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    : >>"$RUN/slot.$slot"
+    exec {told}<"$RUN/slot.$slot"
+    TOLD+=("$told") RUNNING+=(0)
   done
   while await_slots 1; do
     beat

@@ -1,20 +1,30 @@
 # ==== records ===============================================================================================
 # Records are lines of tab-separated fields, appended to CACHE; the last field is a dot, so that a line torn by a
 # crash or a full disk is recognised. Every record is its own open, write and close: on a network file system that
-# is what makes it appear on the server.
+# is what makes it appear on the server. The end of an attempt is written together with the beginning of the next, which
+# follows at once.
 #
 #   manager  ID HOST PID SLOTS TIME BASH      the manager is here
-#   began    CLAIM TASK ATTEMPT TIME          an attempt starts
-#   ended    CLAIM TASK ATTEMPT STATE EXIT START SECONDS OUTPUTS LOG REASON
+#   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
+#   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
-#                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 1 if it printed
+#                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing
 #   left     REASON TIME                      the manager takes no more tasks
 
-# record FIELD...: append one record; a failure means the disk is full or gone, and then no more tasks are taken.
+# record FIELD...: append one record.
 record() {
   local IFS=$'\t' # what stands between the fields in "$*"
-  printf '%s\t.\n' "$*" >>"$CACHE" || leave "records cannot be written"
+  printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
 }
+
+# write_held: append the record that run_attempt holds back, to be written with the next one.
+write_held() {
+  printf '%s' "$HELD" >>"$CACHE" || leave "$NO_RECORDS"
+  HELD=
+}
+
+# a failure means that the disk is full or gone, and then no more tasks are taken
+readonly NO_RECORDS="records cannot be written"
 
 # unescape VARIABLE: undo the \t \n \\ of the plan's fields, in place.
 unescape() {

@@ -5,7 +5,7 @@
 # is_leaving: no more tasks shall be taken: the main process says so, a newer submit or a cancel does, or the main
 # process is no more.
 is_leaving() {
-  [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION ]] || ! kill -0 "$MAIN_PID" 2>/dev/null
+  [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION ]] || ! kill -0 "$MAIN_PID"
 }
 
 # leave REASON: ask every slot of this manager to take no more tasks; the first reason stands.
@@ -15,14 +15,16 @@ leave() {
   fi
 }
 
-# trip_breaker MICROSECONDS: count failures from the start on; if the first BREAKER tasks all failed, each within
-# about a second, then the node or the command is broken, and going on would only burn the swarm.
+# trip_breaker: count failures of run_attempt from the start on; if the first BREAKER tasks all failed, each within about a
+# second, then the node or the command is broken, and going on would only burn the swarm.
 trip_breaker() {
-  local failures
+  local failures begun_us ended_us
   if [[ $STATE == retry || $STATE == interrupted ]]; then
     return
   fi
-  if [[ $STATE == "done" || -e $RUN/works ]] || (($1 > 1500000)); then
+  to_us begun_us "$begun"
+  to_us ended_us "$ended"
+  if [[ $STATE == "done" || -e $RUN/works ]] || ((ended_us - begun_us > 1000000)); then
     BREAKER_OFF=1
     : >"$RUN/works"
     return
@@ -34,38 +36,31 @@ trip_breaker() {
   fi
 }
 
-# read_chunk CHUNK: set TASKS, COMMANDS and OUTPUTS (tab-separated) from the plan; a line is TASK ID COMMAND OUTPUT...
-# Fails if the plan cannot be read.
+# read_chunk CHUNK: set LINES from the plan; a line is TASK ID COMMAND OUTPUT..., with tabs between. Fails if the plan
+# cannot be read.
 read_chunk() {
-  local line rest file
+  local file
   printf -v file '%s/exec/plan/%06d' "$ROOT" "$1"
-  TASKS=() COMMANDS=() OUTPUTS=()
-  while IFS= read -r line; do
-    TASKS+=("${line%%$'\t'*}")
-    rest=${line#*$'\t'}      # without the number
-    rest=${rest#*$'\t'}$'\t' # without the id, and each field ended by a tab
-    COMMANDS+=("${rest%%$'\t'*}")
-    OUTPUTS+=("${rest#*$'\t'}")
-  done <"$file"
+  mapfile -t LINES <"$file"
 }
 
-# drop_ended CHUNK: take out of TASKS, COMMANDS and OUTPUTS what earlier owners of the chunk have brought to an end.
+# drop_ended CHUNK: take out of LINES what earlier owners of the chunk have brought to an end.
 drop_ended() {
-  local index ENDED
+  local line left=() ENDED
   ended_tasks "$1"
-  for index in "${!TASKS[@]}"; do
-    if [[ $ENDED == *" ${TASKS[index]} "* ]]; then
-      unset "TASKS[index]" "COMMANDS[index]" "OUTPUTS[index]"
-    fi
+  for line in "${LINES[@]}"; do
+    [[ $ENDED == *" ${line%%$'\t'*} "* ]] || left+=("$line")
   done
+  LINES=(${left[@]+"${left[@]}"})
 }
 
 # work_chunk CHUNK GENERATION: run the tasks of a chunk that we own.
 work_chunk() {
-  local index command output rest outputs
+  tasks=() ran=0 STAYS=() GOES=()
   printf -v CLAIM '%06d.%d' "$1" "$2"
   WORK=$ROOT/work/$CLAIM
-  SANDBOXES=$WORK
+  SANDBOXES=${SCRATCH_DIR:-"$ROOT/work"}/$CLAIM
+  LOG=1
   if ! read_chunk "$1"; then
     leave "the plan cannot be read"
     return
@@ -73,32 +68,22 @@ work_chunk() {
   if (($2 > 1)); then
     drop_ended "$1"
   fi
-  mkdir -p -- "$WORK"
-  if [[ -n $SCRATCH_DIR ]]; then
-    SANDBOXES=$SCRATCH_DIR/$CLAIM
-    mkdir -p -- "$SANDBOXES"
-  fi
-  if ((${#TASKS[@]} > 0)); then
-    make_sandboxes "${TASKS[@]}"
-  fi
-  for index in "${!TASKS[@]}"; do
-    if is_leaving; then
-      sweep
-      return
-    fi
-    command=${COMMANDS[index]}
-    [[ $command == *\\* ]] && unescape command
-    outputs=()
-    rest=${OUTPUTS[index]}
-    while [[ -n $rest ]]; do
-      output=${rest%%$'\t'*}
-      rest=${rest#*$'\t'}
-      [[ $output == *\\* ]] && unescape output
-      outputs+=("$output")
+  if ((${#LINES[@]} > 0)); then
+    tasks=("${LINES[@]%%$'\t'*}")
+    make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
+    for line in "${LINES[@]}"; do
+      is_leaving && break
+      run_task "$line"
+      ((++ran))
     done
-    run_task "${TASKS[index]}" "$command" ${outputs[@]+"${outputs[@]}"}
-  done
-  sweep
+    write_held
+    for task in "${tasks[@]:ran}"; do # those that have not run
+      GOES+=("$SANDBOXES/$task")
+    done
+  fi
+  GOES+=("$SANDBOXES/log.$LOG") # nobody has printed to it
+  sweep 2>>"$COMPLAINTS"
+  printf '%-10s %20s\n' 0 0 # nothing is running
   if ! is_leaving; then
     finish_chunk "$1"
   fi
@@ -107,7 +92,7 @@ work_chunk() {
 # walk: from the slot's own starting point on, take every chunk that is free. Where somebody was quicker, leap ahead,
 # further each time: the slots of many nodes spread out instead of running after each other.
 walk() {
-  local chunk=$((FIRST_CHUNK + OFFSET)) leap=1
+  chunk=$((FIRST_CHUNK + OFFSET)) leap=1
   while ((chunk <= LAST_CHUNK)); do
     is_leaving && return
     if is_claimed "$chunk"; then
@@ -158,25 +143,22 @@ pause() {
 
 # slot_main INDEX: the life of one slot, in a subshell of its own.
 slot_main() {
-  local GENERATION HOLDER VERDICT WATCHED=() BREAKER_OFF=$((BREAKER == 0))
-  local TASKS COMMANDS OUTPUTS CLAIM WORK SANDBOXES RUBBISH=()
-  local PID STATUS STATE REASON FOUND ABSENT NOW_US
-  local -A BEAT_SEEN=() BEAT_SINCE=()
-  SLOT=$1
+  SLOT=$1 WATCHED=() HELD='' BREAKER_OFF=$((BREAKER == 0))
+  declare -gA BEAT_SEEN=() BEAT_SINCE=()
   OFFSET=$((ELEMENT * SLOTS + SLOT))
   if ((OFFSET > LAST_CHUNK - FIRST_CHUNK)); then
     OFFSET=0
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
-  shopt -s dotglob nullglob      # in a sandbox, `*` is all that is in it
-  set -m                         # every command in a process group of its own, which is what job control means here
-  trap '' TERM HUP INT USR1 USR2 # the main process decides, and nothing that we do is cut short
+  exec </dev/null >"$RUN/slot.$SLOT" 2>/dev/null
+  set -m                        # every command in a process group of its own, which is what job control means here
+  trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
   walk
   take_over
   while ((${#WATCHED[@]} > 0)) && ! is_leaving; do
     pause
     take_over
   done
-  kill -0 "$MAIN_PID" 2>/dev/null || rm -rf -- "$RUN" # nobody else is left to do it
+  kill -0 "$MAIN_PID" || rm -rf -- "$RUN" # nobody else is left to do it
 }
