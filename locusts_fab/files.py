@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from .archive import pack
 from .collecting import collect_from, wanted_files
 from .errors import TransferError
 from .layout import Environment
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 TREE = "tree"
 #: What staging removes on the host: in the folder of a task that is staged again, inputs that it has no more.
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
+# $1 the environment. Archives of inputs are unpacked where rsync will look for them. One that is not whole, because
+# sending it was cut off, may leave files that are cut off too; rsync sees that by their sizes.
+UNPACK_INPUTS = r"""
+cd -- "$1/inputs" 2>/dev/null || exit 0
+umask 077
+for archive in *.tar; do
+  [[ -e $archive ]] || continue
+  tar -xpof "$archive" 2>/dev/null
+  rm -- "$archive" || exit
+done
+"""
 #: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
 PULL_TASKS = 5_000
 
@@ -40,13 +52,14 @@ class Files(Protocol):
     def stage(
         self,
         swarm: Swarm,
-        tasks: Iterable[PlannedTask],
+        tasks: Callable[[], Iterable[PlannedTask]],
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
     ) -> None:
         """Put the plan, the inputs, the shared files and the scripts in place.
 
+        :param tasks: gives the tasks, each time that it is called.
         :param scripts: by their paths in the environment.
         :raises TransferError: something did not arrive; to stage again carries on.
         """
@@ -107,7 +120,7 @@ class Reachable:
     def stage(
         self,
         swarm: Swarm,
-        tasks: Iterable[PlannedTask],
+        tasks: Callable[[], Iterable[PlannedTask]],
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
@@ -117,7 +130,7 @@ class Reachable:
         make_environment(self.environment)
         stage_shared(swarm, self.environment, self.put)
         with screen.step("staging", sum(chunk.size for chunk in chunks)) as progress:
-            stage_tasks(swarm, self.environment, tasks, chunks, progress.update, self.put)
+            stage_tasks(swarm, self.environment, tasks(), chunks, progress.update, self.put)
         try:
             for path, text in scripts.items():
                 write_whole(Path(self.environment.absolute(path)), os.fsencode(text))
@@ -195,16 +208,37 @@ class Carried:
     def stage(
         self,
         swarm: Swarm,
-        tasks: Iterable[PlannedTask],
+        tasks: Callable[[], Iterable[PlannedTask]],
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
     ) -> None:
-        """See `Files.stage`. Nothing is copied here first: a tree of links is laid out, and rsync follows them."""
+        """See `Files.stage`. The first time all goes in one archive; later, and if that fails, rsync sees what is new.
+
+        Nothing is copied here first: a tree of links is laid out, and rsync follows them.
+        """
+        chunks = list(chunks)
+        with screen.step("sending") as progress:
+            if chunks[0].number == 1 and self.host.unpack(
+                self.environment.root,
+                lambda send: pack(send, swarm, tasks(), chunks, scripts, progress.update_bytes),
+            ):
+                return
+        self._unpack_inputs()
         with fresh_folder(self.state_dir, "stage-") as folder:
             Reachable(Environment(str(folder))).stage(swarm, tasks, chunks, scripts, screen)
             with screen.step("sending") as progress:
                 self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
+
+    def _unpack_inputs(self) -> None:
+        """Put what the first submit left packed where rsync will look for it."""
+        result = self.host.run(UNPACK_INPUTS, self.environment.root)
+        if result.exit_status != 0:
+            raise TransferError(
+                f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
+                hint="make room there, or see permissions; then the same command again carries on",
+                stderr=result.stderr,
+            )
 
     def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
         """See `Files.collect`. Everything is first brought to a folder of its own, and put in place from there."""

@@ -84,6 +84,13 @@ class Carrier(Host, Protocol):
         :raises TransferError: something did not arrive.
         """
 
+    def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
+        """Make the folder `destination` out of a tar archive, if nothing of that name is there yet.
+
+        :param pack: called with a function that takes pieces of the archive.
+        :returns: whether it did. If not, some of it may be there, and `push` mends that or tells what is wrong.
+        """
+
     def push_names(
         self,
         source: Path,

@@ -66,6 +66,10 @@ class Environment:
         """Tell where the staged inputs of a task lie."""
         return f"inputs/{task // INPUTS_SIZE}/{task}"
 
+    def archive(self, chunk: int) -> str:
+        """Tell where the inputs of a chunk lie that were sent as one file; `templates/lib/sandbox.sh` knows it too."""
+        return f"inputs/{chunk:06d}.tar"
+
     def sandbox(self, claim: str, task: int, attempt: int) -> str:
         """Tell the folder in which an attempt ran."""
         return f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else "")

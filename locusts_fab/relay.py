@@ -24,7 +24,7 @@ from paramiko import SSHException
 from .errors import TransferError
 from .handover import LINK_BROKE
 from .hosts import BEGIN_MARK
-from .rsync import parse_moved, parse_progress, parse_skipped, shell_word
+from .rsync import SILENCE_S, parse_moved, parse_progress, parse_skipped, shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _PIECE = 1 << 16
 #: How long a server may take to open a channel.
 _CHANNEL_S = 60
+#: How long a program may take over what is still on its way to it.
+_DIGEST_S = 600
 #: How many lines of complaints are kept for a message.
 _COMPLAINTS = 20
 
@@ -97,6 +99,26 @@ def converse(
     if late.is_set():
         raise TimeoutError
     return (None if status < 0 else status), bytes(complaint)
+
+
+def pour(channel: Channel, command: str, pack: Callable[[Callable[[bytes], object]], object]) -> int:
+    """Start a command and feed it what `pack` makes, in this thread. The channel is closed afterwards.
+
+    :param pack: called with a function that sends bytes.
+    :returns: its exit status; -1 if it was killed.
+    :raises OSError: the other side took nothing for so long that it must be stuck; or what `pack` raises.
+    :raises SSHException: it could not be started, or the link broke.
+    """
+    with contextlib.closing(channel):
+        channel.settimeout(SILENCE_S)
+        channel.set_combine_stderr(True)  # nobody reads either: if this fails, rsync says why
+        channel.exec_command(command)
+        pack(channel.sendall)
+        channel.shutdown_write()
+        channel.settimeout(_DIGEST_S)
+        while channel.recv(_PIECE):
+            pass
+        return channel.recv_exit_status()
 
 
 def _hang_up(channel: Channel) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-import socket
+import shlex
 import tempfile
 import threading
 import time
@@ -17,25 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from fabric import Connection
-from paramiko import (
-    AuthenticationException,
-    BadHostKeyException,
-    ChannelException,
-    SSHException,
-)
-from paramiko.ssh_exception import NoValidConnectionsError
+from paramiko import SSHException
 
 from .errors import HostError, LoginRefusedError, TransferError
 from .hosts import Result, frame, unframe
-from .known_hosts import KnownHostsMode, by_hand
+from .link import LINK_ERRORS, explain_link
 from .login import Login, ask_on_terminal, prepare, tune
-from .relay import Transfer, converse, open_channel, run_rsync
+from .relay import Transfer, converse, open_channel, pour, run_rsync
 from .rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from paramiko import Channel, Transport
+
+    from .known_hosts import KnownHostsMode
 
 #: How long a host may take to answer, unless ssh_config says otherwise.
 _CONNECT_S = 30
@@ -50,11 +46,18 @@ TRANSFER_DELAYS_S = (2, 10)
 _BATCH = 5000
 #: Exit statuses of rsync when single files did not move.
 _PARTLY = (23, 24)
-#: What paramiko and sockets raise when the link is at fault.
-_LINK_ERRORS = (SSHException, OSError, EOFError)
 
 # What paramiko logs, tracebacks and all, reaches a person as one of our errors instead.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+# $1 a folder that shall be new; there shall be a program to unpack into it as well.
+_NEW_FOLDER = """
+umask 077
+command -v tar >/dev/null && mkdir -p -- "${1%/*}/" && mkdir -- "$1"
+"""
+# $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
+_UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
 
 
 class Remote:
@@ -98,7 +101,7 @@ class Remote:
             status, stderr = converse(channel, "bash -s", source, stdout.extend, timeout_s=timeout_s)
         except TimeoutError as error:
             raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error
-        except _LINK_ERRORS as error:
+        except LINK_ERRORS as error:
             raise explain_link(error, self.name) from error
         if status is None:
             raise HostError(
@@ -114,11 +117,11 @@ class Remote:
         try:
             try:
                 return open_channel(transport)
-            except _LINK_ERRORS:
+            except LINK_ERRORS:
                 if transport.is_active():
                     raise
                 return open_channel(self._transport())
-        except _LINK_ERRORS as error:
+        except LINK_ERRORS as error:
             raise explain_link(error, self.name) from error
 
     def push(
@@ -165,6 +168,16 @@ class Remote:
                 progress=progress,
             )
         return transfer.moved
+
+    def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
+        """See `hosts.Carrier.unpack`."""
+        if self.run(_NEW_FOLDER, destination).exit_status != 0:
+            return False
+        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(destination)}"
+        try:
+            return pour(self._channel(), command, pack) == 0
+        except LINK_ERRORS:
+            return False
 
     def _make_folder(self, folder: str) -> None:
         made = self.run('umask 077 && mkdir -p -- "$1"', folder)
@@ -289,7 +302,7 @@ class Remote:
                 try:
                     hop.open()
                     hop.transport.set_keepalive(_KEEPALIVE_S)
-                except _LINK_ERRORS as error:
+                except LINK_ERRORS as error:
                     raise explain_link(error, name) from error
         except BaseException:
             for hop in hops:
@@ -344,39 +357,6 @@ def _limit_connecting(connection: Connection) -> None:
     """Do not wait for a host for ever."""
     if connection.connect_timeout is None and "timeout" not in connection.connect_kwargs:
         connection.connect_timeout = _CONNECT_S
-
-
-#: What an error of the link means, most special first: its type, our error, the text, the next step.
-_CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
-    (BadHostKeyException, LoginRefusedError, "the host's key has changed: {}", "ask the host's administrators"),
-    (AuthenticationException, LoginRefusedError, "the login was refused: {}", "see that `{by_hand}` works"),
-    (ChannelException, HostError, "the host, or a gateway to it, opened no channel: {}", "see that `{by_hand}` works"),
-    (
-        socket.gaierror,
-        HostError,
-        "there is no such host: {}",
-        "check the name in the config and in ~/.ssh/config, the network and the VPN",
-    ),
-    (ConnectionRefusedError, HostError, "the connection was refused", "check host and port; it may be down, or ban us"),
-    (TimeoutError, HostError, "the host does not answer", "check the network and the VPN; the host may be down"),
-    (
-        SSHException,
-        HostError,
-        "the host hung up or speaks no SSH: {}",
-        "it may be overloaded or count too many connections; wait a while, then see that `{by_hand}` works",
-    ),
-)
-
-
-def explain_link(error: Exception, name: str) -> HostError:
-    """Turn what paramiko or a socket raises into an error that a person can act on."""
-    if isinstance(error, NoValidConnectionsError):  # one error for each address of the host
-        error = next(iter(error.errors.values()))
-    detail = str(error) or type(error).__name__
-    for kind, ours, text, hint in _CAUSES:
-        if isinstance(error, kind):
-            return ours(f"{name}: {text.format(detail)}", hint=hint.format(by_hand=by_hand(name)))
-    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `{by_hand(name)}` works")
 
 
 def _inner_path(name: bytes) -> bytes:

@@ -42,6 +42,8 @@ def make_environment(environment: Environment) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in environment.FOLDERS:
             (root / folder).mkdir(mode=0o700, exist_ok=True)
+        for archive in (root / "inputs").glob("*.tar"):  # of a time when this was reached over SSH only
+            archive.unlink()
     except OSError as error:
         raise TransferError(
             f"the environment {root} cannot be made: {error.strerror}",
@@ -72,17 +74,19 @@ def stage_tasks(
             members = list(islice(tasks, chunk.size))
             for task in members:
                 _stage_inputs(swarm.indir, environment, task, made, put or put_link)
-            lines = [_plan_line(task) for task in members]
-            write_whole(root / environment.chunk(chunk.number), os.fsencode("".join(lines)))
+            write_whole(root / environment.chunk(chunk.number), os.fsencode(plan_text(members)))
             staged += len(members)
             progress(staged)
     except OSError as error:
         raise TransferError(f"staging failed: {error}", hint="mend the cause and submit again") from error
 
 
-def _plan_line(task: PlannedTask) -> str:
-    fields = [str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs)]
-    return "\t".join(fields) + "\n"
+def plan_text(tasks: Iterable[PlannedTask]) -> str:
+    """Write the plan of a chunk, a line for each of its tasks."""
+    return "".join(
+        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs)]) + "\n"
+        for task in tasks
+    )
 
 
 def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str], put: Put) -> None:
@@ -97,7 +101,7 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
     if parent not in made:
         os.makedirs(parent, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
         made.add(parent)
-    names = _outermost(task.inputs)
+    names = outermost(task.inputs)
     try:
         os.mkdir(folder, mode=0o700)  # noqa: PTH102 - the same
     except FileExistsError:
@@ -109,7 +113,7 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
         put(f"{indir}/{name}", place)
 
 
-def _outermost(names: tuple[str, ...]) -> Iterable[str]:
+def outermost(names: tuple[str, ...]) -> Iterable[str]:
     """Leave out what lies in a folder that is named too: it comes with the folder."""
     if not any("/" in name for name in names):
         return names

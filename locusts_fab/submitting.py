@@ -142,7 +142,7 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     chunks = make_chunks(pending, slots, first)
     submission = ledger.begin_submission(first, chunks[-1].number)
     scripts = render_scripts(plan, submission, chunks)
-    site.files.stage(swarm, ledger.planned_tasks(submission), chunks, scripts, screen)
+    site.files.stage(swarm, lambda: ledger.planned_tasks(submission), chunks, scripts, screen)
     if swarm.settings.environment == "custom":
         notes += stage_replica(session, screen)
     ledger.set_submission(submission, state="starting")

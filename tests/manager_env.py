@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -179,6 +180,18 @@ class ManualEnvironment:
                     path.write_bytes(os.fsencode(content))
             (self.root / self.layout.chunk(number)).write_bytes(os.fsencode("".join(lines)))
         self.values["last_chunk"] = len(chunks)
+        return self
+
+    def pack(self, *, inputs: bool = True) -> ManualEnvironment:
+        """Pack the inputs of each chunk into an archive, as the first submit to a host far away does."""
+        for plan in (self.root / "exec/plan").iterdir() if inputs else ():
+            tasks = [int(line.split("\t")[0]) for line in os.fsdecode(plan.read_bytes()).splitlines()]
+            folders = [self.layout.inputs(task).removeprefix("inputs/") for task in tasks]
+            there = [folder for folder in folders if (self.root / "inputs" / folder).exists()]
+            archive = self.layout.absolute(self.layout.archive(int(plan.name)))
+            subprocess.run(["tar", "-cf", archive, "-C", self.root / "inputs", "--", *there], check=True, timeout=30)
+            for folder in there:
+                shutil.rmtree(self.root / "inputs" / folder)
         return self
 
     def start(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,13 +75,23 @@ TASKS = [PlannedTask(1, "a", "true", ("a.txt", "sub"), ("out",)), PlannedTask(2,
 
 
 def stage(files: Files, swarm: Swarm) -> None:
-    files.stage(swarm, TASKS, [Chunk(1, 2)], {"exec/manager.sh": "echo hello\n"}, Silent())
+    files.stage(swarm, lambda: TASKS, [Chunk(1, 2)], {"exec/manager.sh": "echo hello\n"}, Silent())
 
 
 def tree(root: str) -> dict[str, bytes]:
-    """Read all files below a folder, as one who follows links sees them."""
+    """Read all files below a folder, as one who follows links sees them, and looks into archives."""
     paths = [Path(folder) / name for folder, _, names in os.walk(root, followlinks=True) for name in names]
-    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+    found = {str(path.relative_to(root)): path.read_bytes() for path in paths if path.suffix != ".tar"}
+    for path in paths:
+        if path.suffix == ".tar":
+            folder = path.parent.relative_to(root)
+            with tarfile.open(path) as archive:
+                found |= {
+                    str(folder / member.name): file.read()
+                    for member in archive
+                    if (file := archive.extractfile(member)) is not None
+                }
+    return found
 
 
 def test_staging_comes_to_the_same(tmp_path: Path, files: Files, environment: Environment) -> None:
@@ -103,6 +114,7 @@ def test_staging_comes_to_the_same(tmp_path: Path, files: Files, environment: En
 def test_what_is_there_does_not_move_again(tmp_path: Path, files: Files, environment: Environment) -> None:
     swarm = swarm_in(tmp_path)
     stage(files, swarm)
+    stage(files, swarm)  # now nothing of it is packed any more
     paths = [Path(environment.absolute(name)) for name in ("inputs/0/1/sub/b", "inputs/0/2/a.txt", "shared/big/big")]
     before = [(path.stat().st_ino, path.stat().st_ctime_ns) for path in paths]
     stage(files, swarm)

@@ -38,6 +38,7 @@ LEVELS = (
     "files",
     "collecting",
     "bringing",
+    "archive",
     "stage",
     # what the config means
     "plan replica",
@@ -47,7 +48,7 @@ LEVELS = (
     "bash_cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "remote slurm_starter filetree",
-    "relay login starters poll progress reference partitions parameters",
+    "link relay login starters poll progress reference partitions parameters",
     "ledger tables config",
     "rows slurm settings known_hosts",
     # nouns, names and rules; they do nothing by themselves
@@ -58,8 +59,8 @@ LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.sp
 
 #: Who may import what is not in the standard library.
 VISITORS = {
-    "fabric": {"remote", "relay", "login", "known_hosts"},
-    "paramiko": {"remote", "relay", "login", "known_hosts"},
+    "fabric": {"remote", "link", "relay", "login", "known_hosts"},
+    "paramiko": {"remote", "link", "relay", "login", "known_hosts"},
     "jinja2": {"render"},
     "pydantic": {"config", "settings", "values", "reference"},
     "tomli": {"config"},

@@ -90,11 +90,12 @@ def test_a_task_that_was_stopped_for_a_while(tmp_path: Path) -> None:
         assert env.end_of().reason == "exit 7"
 
 
-def test_attempts_get_clean_sandboxes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_attempts_get_clean_sandboxes(tmp_path: Path, *, packed: bool) -> None:
     """Each attempt fails, has what the inputs were at first, and nothing of the one before."""
     command = "ls -A; cat in; echo changed > in; : > trace; exit 5"
     with ManualEnvironment(tmp_path, has_inputs=1, retries=2, keep="all") as env:
-        env.plan([Spec(command, ["trace"], {"in": "first\n"})]).run()
+        env.plan([Spec(command, ["trace"], {"in": "first\n"})]).pack(inputs=packed).run()
         assert env.states() == {1: ["retry", "retry", "failed"]}
         assert [end.attempt for end in env.ended()] == [1, 2, 3]
         assert {env.log(attempt=attempt) for attempt in (1, 2, 3)} == {"in\nfirst\n"}
@@ -140,7 +141,8 @@ OF_DONE = [f"{DONE}/", "000001.1/log.1", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a
     ],
 )
 @pytest.mark.parametrize("scratch", [False, True])
-def test_what_stays(tmp_path: Path, keep: str, kept: list[str], *, scratch: bool) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_stays(tmp_path: Path, keep: str, kept: list[str], *, scratch: bool, packed: bool) -> None:
     """Outputs and what was printed stay, the sandbox if `keep` says so; wherever the task ran."""
     inputs = {"in": "x"}
     place = str(tmp_path / "scratch") if scratch else ""
@@ -151,7 +153,7 @@ def test_what_stays(tmp_path: Path, keep: str, kept: list[str], *, scratch: bool
                 Spec(": > .h; exit 1", ["o"], inputs),
                 Spec("true", [], inputs),
             ]
-        ).run()
+        ).pack(inputs=packed).run()
         assert env.kept() == sorted(kept)
         assert env.complaints() == ""
 
@@ -299,13 +301,14 @@ def test_a_root_with_an_ampersand(tmp_path: Path, has_inputs: int) -> None:
         assert env.plan([Spec("true", [], {"in": "x"})]).run().states() == {1: ["done"]}
 
 
-def test_odd_ids_inputs_and_outputs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_odd_ids_inputs_and_outputs(tmp_path: Path, *, packed: bool) -> None:
     names = HOSTILE_NAMES
     with ManualEnvironment(tmp_path, has_inputs=1) as env:
         env.plan(
             [Spec(f"cat -- {quote(name)} > {quote('o' + name)}", ["o" + name], {name: name}, name) for name in names]
         )
-        env.run()
+        env.pack(inputs=packed).run()
         assert env.states() == {task: ["done"] for task in range(1, len(names) + 1)}
         assert [env.output("o" + name, task) for task, name in enumerate(names, 1)] == names
 
@@ -415,10 +418,12 @@ def test_without_tmpdir_there_is_another_place(tmp_path: Path) -> None:
 # ---- what cannot be ----
 
 
-def test_inputs_that_are_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_inputs_that_are_not_there(tmp_path: Path, *, packed: bool) -> None:
     """The task that lacks them fails, the others of its chunk run."""
     with ManualEnvironment(tmp_path, has_inputs=1) as env:
-        env.plan([Spec("cat in", [], {"in": "1"}), Spec("cat in", [], {}), Spec("cat in", [], {"in": "3"})]).run()
+        env.plan([Spec("cat in", [], {"in": "1"}), Spec("cat in", [], {}), Spec("cat in", [], {"in": "3"})])
+        env.pack(inputs=packed).run()
         assert env.states() == {1: ["done"], 2: ["failed"], 3: ["done"]}
         assert (env.end_of(2).exit_code, env.end_of(2).reason) == (126, "the sandbox could not be made")
         assert (env.log(1), env.log(3)) == ("1", "3")

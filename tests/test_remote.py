@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import shutil
 import socket
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -24,7 +26,7 @@ from locusts_fab.remote import Remote
 from tests.sshd_fixture import Sshd, free_port, module_sshd, needs_sshd, running_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from locusts_fab.hosts import Carrier
 
@@ -221,6 +223,52 @@ def test_push_of_staged_inputs_removes_only_what_a_task_has_no_more(host: Remote
     left = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
     kept = {"inputs/0/1/same", "inputs/0/2/other", "work/1/out", "exec/x", "shared/k/f"}
     assert left == kept | {"inputs/0/1/new", "exec/plan/1", "shared/k/g"}
+
+
+def tar_of(source: Path) -> bytes:
+    return subprocess.run(["tar", "-cf", "-", "-C", source, "."], check=True, stdout=subprocess.PIPE).stdout
+
+
+def test_unpack(host: Remote, tmp_path: Path) -> None:
+    """What is sent in one stream arrives, whatever it is called; but never in a folder that is there already."""
+    source = fill(tmp_path / "source", HOSTILE_NAMES)
+    (source / "large").write_bytes(bytes(3_000_000))  # more than fits into the window of a channel
+    data = tar_of(source)
+    there = tmp_path / "it's $(a) new" / "root"
+    assert host.unpack(str(there), lambda send: send(data))
+    assert content(there) == content(source)
+    (there / "plain").write_text("changed")
+    assert not host.unpack(str(there), lambda send: send(data))
+    assert (there / "plain").read_text() == "changed"
+    (there.parent / "file").touch()
+    assert not host.unpack(str(there.parent / "file" / "root"), lambda send: send(data))
+
+
+def test_unpack_that_comes_to_nothing(host: Remote, tmp_path: Path) -> None:
+    """It says so, and does not raise: whoever asked has another way, which also tells what is wrong."""
+
+    def stop_half_way(send: Callable[[bytes], object]) -> None:
+        send(tar_of(fill(tmp_path / "source", [b"x"]))[:600])
+        raise FileNotFoundError("gone in the meantime")
+
+    assert not host.unpack(str(tmp_path / "1"), stop_half_way)
+    assert not host.unpack(str(tmp_path / "2"), lambda send: send(b"no archive" * 100))
+    with pytest.raises(KeyboardInterrupt):
+        host.unpack(str(tmp_path / "3"), lambda _send: _thread.interrupt_main())
+    assert host.run("echo on").text == "on\n"  # the link is as good as before
+
+
+def test_unpack_over_a_link_that_breaks(tmp_path: Path) -> None:
+    with running_sshd(tmp_path / "sshd") as sshd:
+        sshd.trust()
+
+        def cut(send: Callable[[bytes], object]) -> None:
+            send(b"x" * 1000)
+            sshd.stop()
+            send(bytes(10_000_000))
+
+        with sshd.remote() as remote:
+            assert not remote.unpack(str(tmp_path / "new"), cut)
 
 
 def test_what_cannot_be_pushed_is_named(host: Remote, tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ def test_what_is_too_new_is_recognised(feature: str) -> None:
 #: Arrays that are expanded without `${name[@]+…}`, which bash 4.2 and 4.3 need under `set -u` if they may be empty,
 #: and without a look at their length.
 NEVER_EMPTY = {
-    ("lib/sandbox.sh", "sources"): "there is a source for each task, and it is called with at least one",
+    ("lib/sandbox.sh", "names"): "there is a name for each task, and it is called with at least one",
     ("lib/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("lib/sandbox.sh", "things"): "holds at least the sandbox",
     ("lib/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",

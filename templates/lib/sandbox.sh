@@ -24,14 +24,20 @@ make_sandboxes() (
   fi
 )
 
-# copy_inputs DESTINATION TASK...: copy their staged folders; inputs/ has a folder for each thousand tasks.
+# copy_inputs DESTINATION TASK...: copy their staged folders. inputs/ has a folder for each thousand tasks, or an archive
+# with the same names for each chunk, if they came when nothing of the swarm was here yet.
 copy_inputs() {
-  local destination=$1 task sources=()
+  local destination=$1 archive=$ROOT/inputs/${CLAIM%.*}.tar folder=$ROOT/inputs/ task names=()
   shift
+  [[ -e $archive ]] && folder=
   for task in "$@"; do
-    sources+=("$ROOT/inputs/$((task / 1000))/$task")
+    names+=("$folder$((task / 1000))/$task")
   done
-  cp -RL --preserve=timestamps -- "${sources[@]}" "$destination"
+  if [[ -z $folder ]]; then
+    tar -xpof "$archive" -C "$destination" --strip-components=1 -- "${names[@]}"
+  else
+    cp -RL --preserve=timestamps -- "${names[@]}" "$destination"
+  fi
 }
 
 # remake_sandbox: a clean one for another attempt of run_task.
@@ -42,7 +48,9 @@ remake_sandbox() (
   elif ((! HAS_INPUTS)); then
     mkdir -- "$sandbox"
   else
-    copy_inputs "$sandbox" "$task" || rm -rf -- "$sandbox"
+    # it comes under the name of the task
+    mkdir -- "$sandbox.new" && copy_inputs "$sandbox.new" "$task" && mv -T -- "$sandbox.new/$task" "$sandbox"
+    rm -rf -- "$sandbox.new"
   fi
 )
 
