@@ -78,7 +78,7 @@ def report(name: str, ratio: float, budget: float) -> None:
 
 
 class Bench:
-    """The four things that are measured. Folders are removed only at the end: ext4 is slow after it removed many files."""
+    """The four things that are measured. Folders are removed only at the end: ext4 is slow after it removed many."""
 
     def __init__(self, sshd: Sshd, folder: Path, tasks: int, seconds: dict[str, list[float]]) -> None:
         self.sshd, self.folder, self.tasks, self.seconds = sshd, folder, tasks, seconds

@@ -72,10 +72,13 @@ def collect_from(
     outcomes: list[Outcome],
     results: Results,
     progress: Progress = lambda _count: None,
+    *,
+    move: bool = False,
 ) -> None:
     """Put what has ended in place, and enter it into the ledger.
 
     :param environment: the environment, or a folder of this machine that holds what was brought from it.
+    :param move: that folder holds nothing but what is wanted, and nobody else needs it.
     :param progress: called with the number of tasks collected so far.
     :raises TransferError: the folder of results cannot be written.
     """
@@ -86,7 +89,12 @@ def collect_from(
             batch = Batch()
             for outcome in outcomes[start : start + BATCH]:
                 place = outcome.place or results.place(outcome.id, outcome.number, total)
-                batch.troubles += _collect_task(outcome, environment, results, place)
+                is_moved = (
+                    move
+                    and not (outcome.place or results.is_flat)
+                    and _move_sandbox(outcome, environment, f"{results.outdir}/{place}")
+                )
+                batch.troubles += _collect_task(outcome, environment, results, place, is_moved=is_moved)
                 batch.places.append((outcome.number, place))
             ledger.set_collected(batch.places, batch.troubles)
             progress(start + len(batch.places))
@@ -97,10 +105,23 @@ def collect_from(
         ) from error
 
 
+def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bool:
+    """Make the sandbox itself the folder of results, if there is none; that costs a fraction of bringing its files."""
+    sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+    with contextlib.suppress(OSError):  # nothing came, or it is another file system: `bring` sees
+        if not os.path.lexists(folder):
+            os.makedirs(os.path.dirname(folder), exist_ok=True)  # noqa: PTH103, PTH120 - strings, for a million tasks
+            os.rename(sandbox, folder)  # noqa: PTH104 - the same
+            return True
+    return False
+
+
 def _collect_task(
-    outcome: Outcome, environment: Environment, results: Results, place: str
+    outcome: Outcome, environment: Environment, results: Results, place: str, *, is_moved: bool
 ) -> Iterator[tuple[int, str, str]]:
     """Bring one task's outputs and log.
+
+    :param is_moved: what came of the outputs is in its place already.
 
     :returns: the outputs that did not come: task, output and why.
     """
@@ -109,6 +130,8 @@ def _collect_task(
     for name, found in outputs_to_bring(outcome, results):
         place_of_output = f"{folder}/{name}"
         if found == "1":
+            if is_moved and os.path.lexists(place_of_output):
+                continue
             try:
                 bring(f"{sandbox}/{name}", place_of_output, sandbox)
             except NotBroughtError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .layout import Results
     from .ledger import Ledger
     from .model import Chunk
-    from .progress import Screen, Silent
+    from .progress import Progress, Screen, Silent
     from .rows import PlannedTask
 
 #: The replica of a custom environment, in the environment.
@@ -251,10 +251,15 @@ class Carried:
                 ]
                 if names:
                     with screen.step("fetching") as progress:
-                        self.host.pull(self.environment.root, names, folder, progress=progress.update_bytes)
+                        self._fetch(names, folder, progress)
                 with screen.step("collecting", len(outcomes)) as progress:
-                    collect_from(Environment(str(folder)), ledger, batch, results, progress.update)
+                    collect_from(Environment(str(folder)), ledger, batch, results, progress.update, move=True)
         return len(outcomes)
+
+    def _fetch(self, names: list[bytes], folder: Path, progress: Progress) -> None:
+        root = self.environment.root
+        if not self.host.fetch(root, names, folder, progress=progress.update_bytes):
+            self.host.pull(root, names, folder, progress=progress.update_bytes)
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Files.send_tree`."""

@@ -121,6 +121,39 @@ def pour(channel: Channel, command: str, pack: Callable[[Callable[[bytes], objec
         return channel.recv_exit_status()
 
 
+def hear(channel: Channel, words: list[str], source: BinaryIO, take: Callable[[IO[bytes]], object]) -> int | None:
+    """Run a program that reads `source` and prints data; start-up files of the login shell may print before it.
+
+    :param take: called with what it prints, as a stream, in a thread of its own.
+    :returns: its exit status; None if the link broke.
+    :raises OSError: it said nothing for so long that it must be stuck, or `take` raised it.
+    :raises SSHException: it could not be started, or the link broke.
+    """
+    faults: list[OSError] = []
+    output, input_ = os.pipe()
+
+    def listen() -> None:
+        with os.fdopen(output, "rb") as stream:
+            try:
+                take(stream)
+            except OSError as error:
+                faults.append(error)
+            while stream.read(_PIECE):  # so that nobody waits for us
+                pass
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        with os.fdopen(input_, "wb", buffering=0) as file:
+            channel.settimeout(SILENCE_S)
+            status, _ = converse(channel, remote_command(words), source, _AfterMark(file).take)
+    finally:
+        listener.join()
+    if faults:
+        raise faults[0]
+    return status
+
+
 def _hang_up(channel: Channel) -> None:
     """Close a channel, whose link may just be breaking."""
     with contextlib.suppress(OSError, EOFError, SSHException):
@@ -138,8 +171,9 @@ def _feed(channel: Channel, source: BinaryIO) -> None:
 
 def _listen(channel: Channel, complaint: bytearray) -> None:
     """Keep what a program writes to stderr."""
-    while data := channel.recv_stderr(_PIECE):
-        complaint.extend(data)
+    with contextlib.suppress(TimeoutError):  # where silence on stdout is timed
+        while data := channel.recv_stderr(_PIECE):
+            complaint.extend(data)
 
 
 class _AfterMark:

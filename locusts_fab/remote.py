@@ -21,9 +21,10 @@ from paramiko import SSHException
 
 from .errors import HostError, LoginRefusedError, TransferError
 from .hosts import Result, frame, unframe
+from .incoming import take_files
 from .link import LINK_ERRORS, explain_link
 from .login import Login, ask_on_terminal, prepare, tune
-from .relay import Transfer, converse, open_channel, pour, run_rsync
+from .relay import Transfer, converse, hear, open_channel, pour, run_rsync
 from .rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ command -v tar >/dev/null && mkdir -p -- "${1%/*}/" && mkdir -- "$1"
 """
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
 _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
+# $1 a folder; names in it come on stdin, each with a NUL after it.
+_PACK = 'exec tar -cf - -C "$1" --format=gnu --hard-dereference --null -T - 2>/dev/null'
 
 
 class Remote:
@@ -176,6 +179,31 @@ class Remote:
         command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(destination)}"
         try:
             return pour(self._channel(), command, pack) == 0
+        except LINK_ERRORS:
+            return False
+
+    def fetch(
+        self,
+        source: str,
+        names: Iterable[bytes],
+        destination: Path,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> bool:
+        """See `hosts.Carrier.fetch`."""
+        wanted = {_inner_path(name) for name in names}
+        listing = io.BytesIO(b"".join(b"./" + path + b"\0" for path in sorted(wanted)))
+        words = ["bash", "-c", _PACK, "bash", source]
+        try:
+            return (
+                hear(
+                    self._channel(),
+                    words,
+                    listing,
+                    lambda stream: take_files(stream, wanted, destination, progress or (lambda _files, _size: None)),
+                )
+                == 0
+            )
         except LINK_ERRORS:
             return False
 

@@ -205,3 +205,24 @@ def test_a_tree_goes_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
     remove_tree(tmp_path / "tree")
     remove_tree(tmp_path / "tree")
     assert tree(str(tmp_path)) == {"mine/x": b"x"}
+
+
+def test_collect_twice_what_came_once(tmp_path: Path, files: Files, environment: Environment) -> None:
+    """A folder of results that is there already is filled; what is missing of it is said to be missing."""
+    for number in (1, 2):
+        sandbox = Path(environment.absolute(f"work/000001.1/{number}"))
+        sandbox.mkdir(parents=True)
+        (sandbox / "out").write_text("new")
+    results = Results(tmp_path / "results", is_flat=False)
+    (results.outdir / "b").mkdir(parents=True)
+    (results.outdir / "b" / "out").write_text("old")
+    (results.outdir / "b" / "lost").write_text("somebody else's")
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task(name, "true", (), ("out", "lost")) for name in "ab"], environment.root)
+        ledger.begin_submission(1, 1)
+        with ledger.transaction():
+            ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, "11", 0, "") for task in (1, 2)]
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
+        assert files.collect(ledger, results, Silent()) == 2
+        assert set(ledger.troubles()) == {(1, "lost"), (2, "lost")}
+    assert tree(str(results.outdir)).items() >= {"a/out": b"new", "b/out": b"new"}.items()

@@ -52,7 +52,7 @@ LEVELS = (
     "ledger tables config",
     "rows slurm settings known_hosts",
     # nouns, names and rules; they do nothing by themselves
-    "quoting records layout hosts lock render rsync selection values wildcards handover words",
+    "quoting records layout hosts lock incoming render rsync selection values wildcards handover words",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}

@@ -1,0 +1,152 @@
+"""What a host sends: what was asked for arrives, and nothing it may think of does anything else."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from locusts_fab.incoming import take_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def archive_of(*members: tuple[str, bytes, dict[str, Any]]) -> bytes:
+    """Write an archive as a host that lies would: each member is a name, its data, and what else its header says."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+        for name, data, header in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            for key, value in header.items():
+                setattr(info, key, value)
+            archive.addfile(info, io.BytesIO(data))
+    return made.getvalue()
+
+
+def take(folder: Path, data: bytes, *wanted: bytes) -> dict[str, bytes]:
+    folder.mkdir(exist_ok=True)
+    take_files(io.BytesIO(data), set(wanted), folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+LINK: dict[str, Any] = {"type": tarfile.SYMTYPE}
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("other", {}),
+        ("/etc/x", {}),
+        ("../victim/x", {}),
+        ("folder/../../victim/x", {}),
+        ("folder/./x", {}),
+        ("folder//x", {}),
+        ("folder/..", {}),
+        ("folder", {**LINK, "linkname": "../victim"}),
+        ("folder/link", {**LINK, "linkname": "../../victim"}),
+        ("file", {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"}),
+        ("file", {"type": tarfile.FIFOTYPE}),
+        ("file", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}),
+        ("file", {"type": tarfile.BLKTYPE, "devmajor": 8}),
+        ("file", {"type": b"Z"}),
+    ],
+)
+def test_what_is_passed_over(tmp_path: Path, name: str, header: dict[str, Any]) -> None:
+    (tmp_path / "victim").mkdir()
+    data = archive_of((name, b"", header), ("folder/x", b"through", {}), ("good", b"good", {}))
+    found = take(tmp_path / "in", data, b"good", b"file", b"folder")
+    found.pop("file", None)  # what tar does not know it takes for a file, which is no harm
+    assert found == {"folder/x": b"through", "good": b"good"}
+    assert list((tmp_path / "victim").iterdir()) == []
+    assert not [path for path in (tmp_path / "in").rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (("file", b"1", {}), ("file", b"2", {})),
+        (("folder/x", b"1", {}), ("folder", b"2", {})),
+        (("folder", b"1", {}), ("folder/x", b"2", {})),
+    ],
+    ids=["twice", "over a folder", "below a file"],
+)
+def test_what_makes_no_sense(tmp_path: Path, members: tuple[tuple[str, bytes, dict[str, Any]], ...]) -> None:
+    with pytest.raises(OSError, match=r"exists|Not a directory"):
+        take(tmp_path / "in", archive_of(*members), b"file", b"folder")
+
+
+def test_modes_and_times(tmp_path: Path) -> None:
+    wide = {"mode": 0o6777, "mtime": 1_600_000_000, "uid": 12345}
+    before = os.umask(0o027)
+    try:
+        take(tmp_path / "in", archive_of(("f", b"x", wide), ("d/g", b"", {"mode": 0})), b"f", b"d")
+    finally:
+        os.umask(before)
+    found = {path.name: path.stat() for path in (tmp_path / "in").rglob("*")}
+    assert {name: stat.S_IMODE(status.st_mode) for name, status in found.items()} == {
+        "f": 0o750,
+        "d": 0o750,
+        "g": 0o600,
+    }
+    assert (found["f"].st_mtime, found["f"].st_uid) == (1_600_000_000, os.getuid())
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 3 * 512 + 699))
+def test_an_archive_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, at: int) -> None:
+    data = archive_of(("one", b"1" * 100, {}), ("two", b"2" * 700, {}))
+    folder = tmp_path_factory.mktemp("cut") / "in"
+    try:
+        take(folder, data[:at], b"one", b"two")
+    except OSError as error:
+        assert re.search("whole archive|middle of a file", str(error))  # noqa: PT017 - it depends on where it is cut
+    else:  # nothing is cut; whether there was more to come, the exit status of tar tells
+        whole = {"one": b"1" * 100, "two": b"2" * 700}
+        assert {path.name: path.read_bytes() for path in folder.iterdir()}.items() <= whole.items()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_at_all(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        take(folder / "in", data, b"one")
+    except OSError:
+        assert data[:512] != bytes(512)
+    assert [path.name for path in folder.iterdir()] == ["in"]
+
+
+def test_damage_at_any_place(tmp_path: Path) -> None:
+    """A header that was changed is refused; what is in a file may be anything."""
+    data = bytearray(archive_of(("one", b"1", {})))
+    for at in range(0, 512, 3):
+        damaged = bytes(data[:at]) + bytes([data[at] ^ 0xFF]) + bytes(data[at + 1 :])
+        folder = tmp_path / f"{at}"
+        try:
+            assert set(take(folder, damaged, b"one")) <= {"one"}
+        except OSError as error:
+            assert "whole archive" in str(error)  # noqa: PT017 - whether it raises depends on the place
+
+
+def test_what_a_real_tar_sends(tmp_path: Path) -> None:
+    names = [b"a b", b"-rf", b"new\nline", b"\xff", b"x" * 150, b"back\\slash", b"tab\t"]
+    (tmp_path / "there").mkdir()
+    for name in names:
+        (tmp_path / "there" / os.fsdecode(name)).write_bytes(name)
+    sent = subprocess.run(
+        ["tar", "-cf", "-", "-C", tmp_path / "there", "--format=gnu", "--hard-dereference", "--null", "-T", "-"],
+        input=b"".join(b"./" + name + b"\0" for name in names),
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    assert take(tmp_path / "in", sent, *names) == {os.fsdecode(name): name for name in names}
