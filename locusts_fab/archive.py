@@ -7,20 +7,20 @@ packed until a manager makes its sandboxes, so that small inputs are made there 
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import sys
 import tarfile
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from .layout import Environment
 from .plan import shared_source
 from .stage import outermost, plan_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from io import FileIO
 
     from .config import Swarm
     from .model import Chunk
@@ -52,24 +52,8 @@ def pack(
     :param progress: called with (files packed, bytes sent) now and then.
     :raises OSError: a file cannot be read, or is neither a file nor a folder.
     """
+    environment, tasks = Environment(""), iter(tasks)
     packer = _Packer(send, progress)
-    try:
-        _pack(packer, swarm, iter(tasks), chunks, scripts)
-        packer.close()
-    except BaseException:
-        packer.cut()
-        raise
-
-
-def _pack(
-    packer: _Packer,
-    swarm: Swarm,
-    tasks: Iterator[PlannedTask],
-    chunks: Iterable[Chunk],
-    scripts: Mapping[str, str],
-) -> None:
-    """Add everything."""
-    environment = Environment("")
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
     for key in swarm.settings.shared:
@@ -82,6 +66,7 @@ def _pack(
             _pack_inputs(packer, f"{swarm.indir}/", environment, chunk, members)
     for path, text in scripts.items():
         packer.add_bytes(path, os.fsencode(text))
+    packer.close()
 
 
 def _pack_inputs(
@@ -119,30 +104,9 @@ class _Packer:
 
     def __init__(self, send: Send, progress: Progress) -> None:
         self._send, self._progress = send, progress
-        self.files = self._sent = 0
-        self._tar = tarfile.open(  # noqa: SIM115 - `close` closes it
-            fileobj=self,  # type: ignore[call-overload]  # only `write` is ever called
-            mode="w|",
-            bufsize=_PIECE,
-            copybufsize=_PIECE,
-            format=tarfile.GNU_FORMAT,
-            encoding=sys.getfilesystemencoding(),
-            errors="surrogateescape",
-        )
-
-    def close(self) -> None:
-        """Send what is left, and the end."""
-        self._tar.close()
-
-    def cut(self) -> None:
-        """Send no more: the archive is not whole, and looks like it."""
-        self._send = lambda _data: None
-
-    def write(self, data: bytes) -> None:
-        """Take a piece of the archive from tarfile."""
-        self._send(data)
-        self._sent += len(data)
-        self._progress(self.files, self._sent)
+        self._waiting = bytearray()
+        self._sent = 0
+        self.files = 0
 
     def add(self, source: str, name: str) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
@@ -152,25 +116,53 @@ class _Packer:
             for entry in sorted(os.listdir(source)):  # noqa: PTH208 - the same
                 self.add(f"{source}/{entry}", f"{name}/{entry}")
         elif stat.S_ISREG(status.st_mode):
-            with open(source, "rb") as file:  # noqa: PTH123 - the same
-                self._add(name, file, status.st_size, (status.st_mode & 0o700) | 0o400, int(status.st_mtime))
+            with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - the same
+                self._add_file(file, name, status)
         else:
             raise OSError(f"{source} is neither a file nor a folder")
 
     def add_folder(self, name: str) -> None:
         """Add an empty folder."""
-        info = tarfile.TarInfo(name)
-        info.type, info.mode = tarfile.DIRTYPE, 0o700
-        self._tar.addfile(info)
+        self._add_header(name, 0, 0o700, 0, tarfile.DIRTYPE)
 
     def add_bytes(self, name: str, data: bytes, files: int = 1) -> None:
         """Add a file that does not lie here, which counts as so many."""
-        self._add(name, io.BytesIO(data), len(data), 0o600, 0)
-        self.files += files - 1
+        self._add_header(name, len(data), 0o600, 0)
+        self._put(data)
+        self._end_file(len(data), files)
 
-    def _add(self, name: str, file: BinaryIO, size: int, mode: int, mtime_s: int) -> None:
+    def close(self) -> None:
+        """Send what is left, and the end. Without it the archive is not whole, and looks like it."""
+        self._put(bytes(2 * tarfile.BLOCKSIZE))
+        self._flush()
+
+    def _add_file(self, file: FileIO, name: str, status: os.stat_result) -> None:
+        self._add_header(name, status.st_size, (status.st_mode & 0o700) | 0o400, int(status.st_mtime))
+        left = status.st_size
+        while left:
+            data = file.read(min(left, _PIECE))
+            if not data:
+                raise OSError(f"{file.name!r} was cut short while it was read")
+            self._put(data)
+            left -= len(data)
+        self._end_file(status.st_size)
+
+    def _add_header(self, name: str, size: int, mode: int, mtime_s: int, kind: bytes = tarfile.REGTYPE) -> None:
         info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = size, mode, mtime_s
-        self._tar.addfile(info, file)
-        self._tar.members.clear()  # it would remember each of a million files
-        self.files += 1
+        info.size, info.mode, info.mtime, info.type = size, mode, mtime_s, kind
+        self._put(info.tobuf(tarfile.GNU_FORMAT, sys.getfilesystemencoding(), "surrogateescape"))
+
+    def _end_file(self, size: int, files: int = 1) -> None:
+        self._put(bytes(-size % tarfile.BLOCKSIZE))
+        self.files += files
+
+    def _put(self, data: bytes) -> None:
+        self._waiting += data
+        if len(self._waiting) >= _PIECE:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._send(bytes(self._waiting))
+        self._sent += len(self._waiting)
+        self._waiting.clear()
+        self._progress(self.files, self._sent)

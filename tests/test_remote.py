@@ -325,6 +325,51 @@ def test_pull_brings_files_and_folders_only(host: Remote, tmp_path: Path) -> Non
     assert content(back)[b"file"] == b"file"
 
 
+def test_fetch(host: Remote, tmp_path: Path) -> None:
+    there = fill(tmp_path / "there", HOSTILE_NAMES)
+    fill(there / "folder" / "below", [b"deep"])
+    (there / "large").write_bytes(bytes(3_000_000))
+    seen: list[tuple[int, int]] = []
+    names = [*HOSTILE_NAMES, b"folder/", b"large"]
+    back = fresh(tmp_path / "back")
+    assert host.fetch(str(there), names, back, progress=lambda *news: seen.append(news))
+    assert content(back) == content(there)
+    assert seen[-1][0] == len(HOSTILE_NAMES) + 2
+
+
+def test_fetch_says_when_it_is_not_enough(host: Remote, tmp_path: Path) -> None:
+    there = fill(tmp_path / "there", [b"one"])
+    (there / "link").symlink_to("/etc/passwd")
+    back = fresh(tmp_path / "back")
+    assert not host.fetch(str(there), [b"one", b"missing"], back)
+    assert content(back) == {b"one": b"one"}
+    assert not host.fetch(str(tmp_path / "nowhere"), [b"one"], fresh(tmp_path / "2"))
+    assert host.fetch(str(there), [b"link"], fresh(tmp_path / "3"))
+    assert content(tmp_path / "3") == {}
+    assert host.run("echo on").text == "on\n"
+
+
+def test_a_tar_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
+    victim = fill(tmp_path / "victim", [b"precious"])
+    there = fill(tmp_path / "there", [b"file"])
+    (there / "link").symlink_to(victim)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    liar = tools / "tar"
+    liar.write_text(
+        f"#!/bin/bash\ncd {there} && {shutil.which('tar')} -cf - -P link link/precious ../victim/precious file\n"
+    )
+    liar.chmod(0o755)
+    force = f'ForceCommand PATH={tools}:$PATH exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    with running_sshd(tmp_path / "sshd", force) as sshd:
+        sshd.trust()
+        back = fresh(tmp_path / "back")
+        with sshd.remote() as remote:
+            assert remote.fetch(str(there), [b"file"], back)
+    assert content(back) == {b"file": b"file"}
+    assert content(victim) == {b"precious": b"precious"}
+
+
 @pytest.mark.parametrize("name", [b"/etc/passwd", b"../x", b"a/../../x", b"", b"a\0b"])
 def test_names_outside_the_folder_are_refused(host: Remote, tmp_path: Path, name: bytes) -> None:
     with pytest.raises(TransferError, match="no path below"):
