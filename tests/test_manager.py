@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -427,6 +428,36 @@ def test_inputs_that_are_not_there(tmp_path: Path, *, packed: bool) -> None:
         assert env.states() == {1: ["done"], 2: ["failed"], 3: ["done"]}
         assert (env.end_of(2).exit_code, env.end_of(2).reason) == (126, "the sandbox could not be made")
         assert (env.log(1), env.log(3)) == ("1", "3")
+
+
+def test_ordinary_variables_cost_nothing(tmp_path: Path) -> None:
+    """None has the name of one of ours; else env(1) would have to give it back to each task."""
+    ordinary = "HOME USER LOGNAME SHELL PWD OLDPWD LANG LC_ALL TERM EDITOR PAGER DISPLAY HOSTNAME MAIL HISTSIZE SHLVL"
+    ordinary += " SSH_CONNECTION SSH_TTY XDG_RUNTIME_DIR LD_LIBRARY_PATH PYTHONPATH CONDA_PREFIX OMP_NUM_THREADS TMPDIR"
+    ordinary += " CUDA_VISIBLE_DEVICES MODULEPATH LOADEDMODULES MANPATH LS_COLORS R_LIBS VIRTUAL_ENV PKG_CONFIG_PATH _"
+    ordinary += " SLURM_JOB_ID SLURM_CPUS_ON_NODE SLURMD_NODENAME DBUS_SESSION_BUS_ADDRESS"
+    (tmp_path / "env").write_text(f'#!/bin/bash\n: > "{tmp_path}/used"\nexec /usr/bin/env "$@"\n')
+    (tmp_path / "env").chmod(0o755)
+    variables = {name: os.environ.get(name, str(tmp_path)) for name in ordinary.split()}
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with ManualEnvironment(tmp_path, "here") as env:
+        assert env.plan(["true"]).run(env={**variables, **path}).states() == {1: ["done"]}
+        assert not (tmp_path / "used").exists()
+    with ManualEnvironment(tmp_path, "there") as env:
+        env.plan(["true"]).run(env={**path, "ROOT": "x"})
+        assert (tmp_path / "used").exists()
+
+
+def test_packed_inputs_where_there_is_no_tar(tmp_path: Path) -> None:
+    """The node says so, and leaves every task to others."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("bash", "cat", "cp", "env", "ln", "mkdir", "mkfifo", "mktemp", "mv", "rm"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    with ManualEnvironment(tmp_path, has_inputs=1) as env:
+        env.plan([Spec("cat in", [], {"in": "1"})]).pack().run(env={"PATH": str(tools)})
+        assert (env.left(), env.states()) == ("inputs came packed, but tar is not installed here", {})
+        assert env.run("1-1").states() == {1: ["done"]}
 
 
 def test_a_plan_that_cannot_be_read(tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ find_program() {
   fi
 }
 
+# find_tar: without it nobody here could unpack inputs that came as archives, and every task would fail.
+find_tar() {
+  if ! type -t tar >/dev/null && compgen -G "$ROOT/inputs/*.tar" >/dev/null; then
+    leave "inputs came packed, but tar is not installed here"
+  fi
+}
+
 # announce: the first record.
 announce() {
   local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
@@ -144,6 +151,7 @@ main() {
   find_scratch
   find_hidden
   find_program
+  find_tar
   mkfifo -- "$RUN/tick"
   exec {TICK}<>"$RUN/tick"
   for ((slot = 0; slot < SLOTS; slot++)); do

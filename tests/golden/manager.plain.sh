@@ -10,7 +10,7 @@
 # cache/MANAGER_ID.tsv when a task begins and when it ended. That line, complete, is what makes a task count.
 # The main process only looks after them: heartbeat, time-outs, leaving in order.
 #
-# Needs bash 4.2, coreutils, nothing else. To stop it: kill -TERM its process, or `locusts cancel`.
+# Needs bash 4.2 and coreutils; tar, if inputs came as archives. To stop it: kill -TERM its process, or `locusts cancel`.
 
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
