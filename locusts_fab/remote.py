@@ -59,8 +59,8 @@ command -v tar >/dev/null && mkdir -p -- "${1%/*}/" && mkdir -- "$1"
 """
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
 _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
-# $1 a folder; names in it come on stdin, each with a NUL after it.
-_PACK = 'exec tar -cf - -C "$1" --format=gnu --hard-dereference --null -T - 2>/dev/null'
+# How tar packs files whose names come on stdin, each with a NUL after it.
+_PACK = ("--format=gnu", "--hard-dereference", "--null", "-T", "-")
 
 
 class Remote:
@@ -193,7 +193,7 @@ class Remote:
         """See `hosts.Carrier.fetch`."""
         wanted = {_inner_path(name) for name in names}
         listing = io.BytesIO(b"".join(b"./" + path + b"\0" for path in sorted(wanted)))
-        words = ["bash", "-c", _PACK, "bash", source]
+        words = ["tar", "-cf", "-", "-C", source, *_PACK]
         try:
             return (
                 hear(

@@ -7,7 +7,7 @@ import os
 import stat
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -119,6 +119,30 @@ def test_what_is_there_does_not_move_again(tmp_path: Path, files: Files, environ
     before = [(path.stat().st_ino, path.stat().st_ctime_ns) for path in paths]
     stage(files, swarm)
     assert [(path.stat().st_ino, path.stat().st_ctime_ns) for path in paths] == before
+
+
+def test_only_what_changed_moves_after_the_first_stream(
+    tmp_path: Path, host: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swarm = swarm_in(tmp_path)
+    (tmp_path / "in" / "sub" / "b").write_bytes(bytes(1_000_000))
+    (tmp_path / "state").mkdir()
+    files = Carried(host, Environment(str(tmp_path / "root" / "s")), tmp_path / "state")
+    moved: list[int] = []
+    push = host.push
+
+    def counted(*args: Any, **options: Any) -> int:
+        moved.append(push(*args, **options))
+        return moved[-1]
+
+    monkeypatch.setattr(host, "push", counted)
+    stage(files, swarm)
+    assert moved == []
+    (tmp_path / "in" / "a.txt").write_text("changed")
+    stage(files, swarm)
+    plan, manager = b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n", b"echo hello\n"
+    assert moved == [2 * len("changed") + len(plan) + len(manager)]
+    assert tree(files.environment.root)["inputs/0/2/a.txt"] == b"changed"
 
 
 def test_an_input_that_is_gone(tmp_path: Path, files: Files) -> None:

@@ -337,6 +337,21 @@ def test_fetch(host: Remote, tmp_path: Path) -> None:
     assert seen[-1][0] == len(HOSTILE_NAMES) + 2
 
 
+def test_fetch_from_an_account_that_talks(tmp_path: Path) -> None:
+    there = fill(tmp_path / "there", HOSTILE_NAMES)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in (".bashrc", ".profile"):
+        (home / name).write_text("echo noise; echo more noise >&2\n")
+    force = f'ForceCommand HOME={home} exec bash -c ". ~/.bashrc; $SSH_ORIGINAL_COMMAND"'
+    with running_sshd(tmp_path / "sshd", f"SetEnv HOME={home}", force) as sshd:
+        sshd.trust()
+        back = fresh(tmp_path / "back")
+        with sshd.remote() as remote:
+            assert remote.fetch(str(there), HOSTILE_NAMES, back)
+    assert content(back) == content(there)
+
+
 def test_fetch_says_when_it_is_not_enough(host: Remote, tmp_path: Path) -> None:
     there = fill(tmp_path / "there", [b"one"])
     (there / "link").symlink_to("/etc/passwd")

@@ -117,7 +117,19 @@ def test_the_disk_of_the_host_is_full(desk: FarDesk) -> None:
 
 def test_the_host_has_no_rsync(desk: FarDesk) -> None:
     desk.swarm()
-    desk.account.write_start_up(NO_RSYNC)
+    desk.account.write_start_up(NO_RSYNC + "rm -f ~/some/tar\n")
+    desk.fail(CONNECTION, f"{ALIAS}: rsync failed: rsync is not installed on the host", "install it there")
+    desk.finish()
+
+
+def test_the_host_has_tar_but_no_rsync(desk: FarDesk) -> None:
+    """All goes well until rsync is needed: some inputs are there already."""
+    desk.swarm()
+    desk.account.write_start_up(NO_RSYNC + "echo noise; echo more of it >&2\n")
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    desk.assert_finished()
+    (desk.folder / "in" / "f_more.txt").write_text("more\n")
     desk.fail(CONNECTION, f"{ALIAS}: rsync failed: rsync is not installed on the host", "install it there")
     desk.finish()
 
@@ -125,6 +137,10 @@ def test_the_host_has_no_rsync(desk: FarDesk) -> None:
 def test_this_machine_has_no_rsync(desk: FarDesk, tmp_path: Path) -> None:
     desk.swarm()
     desk.env["PATH"] = str(tmp_path / "nothing")
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    desk.assert_finished()
+    (desk.folder / "in" / "f_more.txt").write_text("more\n")
     desk.fail(CONNECTION, "rsync could not be started on this machine", "install rsync")
     desk.env.clear()
     desk.finish()
@@ -141,9 +157,26 @@ exec 3>&1
 """
 
 
+NO_TAR = "#!/bin/bash\nexit 1\n"
+
+
+def test_the_link_breaks_in_the_first_stream(desk: FarDesk, sshd: Sshd) -> None:
+    """A login that asks nobody opens again, and rsync moves the rest."""
+    mark = desk.account.home / f"{desk.name}.mark"
+    desk.swarm(size=LARGE)
+    sshd.wrap("tar", SLOW_UP.format(size=LARGE * 2, mark=mark))
+    with desk.listen("run") as run:
+        run.wait_for(mark)
+        sshd.cut()
+        sshd.unwrap("tar")
+        assert run.end() == 0, run.text
+    desk.finish()
+
+
 def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
     mark = desk.account.home / f"{desk.name}.mark"
     desk.swarm(size=LARGE)
+    sshd.wrap("tar", NO_TAR)
     sshd.wrap("rsync", SLOW_UP.format(size=LARGE * 2, mark=mark))
     with desk.listen("run") as run:
         run.wait_for(mark)
@@ -151,6 +184,7 @@ def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")
+    sshd.unwrap("tar")
     desk.finish()
 
 
@@ -159,6 +193,7 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
     desk.swarm(size=LARGE)
     assert desk.locusts("submit")[0] == 0
     assert desk.locusts("watch")[0] == 0
+    sshd.wrap("tar", NO_TAR)
     sshd.wrap("rsync", SLOW_DOWN.format(size=LARGE * 2, mark=mark))
     with desk.listen("run") as run:
         run.wait_for(mark)
@@ -166,6 +201,7 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")
+    sshd.unwrap("tar")
     desk.finish()
 
 

@@ -140,6 +140,8 @@ def test_only_the_input_that_changed_moves_again(desk: ClusterDesk) -> None:
     )
     code, text = desk.locusts("run")
     assert code == 0, text
+    assert desk.locusts("submit", "--redo")[0] == 0  # now what was sent in one stream lies unpacked
+    assert desk.locusts("collect", "--wait")[0] == 0
 
     def staged() -> dict[str, tuple[int, int]]:
         files = [path for name in ("inputs", "shared") for path in (desk.environment() / name).rglob("*.txt")]
