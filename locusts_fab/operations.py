@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 POLL_HERE_S = (0.3, 1.0)
 POLL_FAR_S = (2.0, 30.0)
 _GROWTH = 1.5
+#: If by its rate a swarm ends sooner than that, the next poll is when it ends, but no sooner than this.
+POLL_END_S = 0.5
 #: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
 #: those who knock too often.
 RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
@@ -78,9 +80,11 @@ def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher, sc
         show(now)
         if now.is_over:
             return now
-        pause = shortest if now.tasks != last else min(pause * _GROWTH, longest)
+        moves = now.tasks != last
+        pause = shortest if moves else min(pause * _GROWTH, longest)
         last = now.tasks
-        time.sleep(pause)
+        soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else pause
+        time.sleep(min(pause, soon))
         now = status(swarm, connection) if connection else _look_again(swarm, screen)
 
 
