@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .config import Swarm
 
 #: The longest chunk; see docs/design.md for why these sizes.
-LONGEST_CHUNK = 64
+LONGEST_CHUNK = 128
 _SHOWN = 10
 _LONGEST_NAME_BYTES = 255
 
@@ -145,7 +145,7 @@ def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
 def chunk_sizes(tasks: int, slots: int) -> list[int]:
     """Cut tasks into chunks of falling size, so that few claims are needed and yet no slot idles at the end.
 
-    Each chunk is a 1/(2 x slots) of what remains, at most 64 and at least 1 ("guided self-scheduling" with a cap:
+    Each chunk is a 1/(2 x slots) of what remains, at most 128 and at least 1 ("guided self-scheduling" with a cap:
     Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1987).
 
     :param slots: all slots of all managers together.

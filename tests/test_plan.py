@@ -246,7 +246,7 @@ def test_chunks_hold_every_task_and_fall_to_one(tasks: int, slots: int) -> None:
     sizes = chunk_sizes(tasks, slots)
     assert sum(sizes) == tasks
     assert sizes == sorted(sizes, reverse=True)
-    assert all(1 <= size <= LONGEST_CHUNK == 64 for size in sizes)
+    assert all(1 <= size <= LONGEST_CHUNK == 128 for size in sizes)
     assert sizes[-1:] == ([1] if tasks else [])
 
 
