@@ -23,7 +23,7 @@ from locusts_fab.findings import (
 )
 from locusts_fab.hosts import Here
 from locusts_fab.partitions import parse_memory_mb, parse_sinfo
-from locusts_fab.plan import make_plan
+from locusts_fab.plan import LONGEST_CHUNK, make_plan
 from locusts_fab.probe import Questions, Seen, look
 from locusts_fab.slurm_findings import judge_slurm
 from tests.sshd_fixture import free_port
@@ -231,7 +231,7 @@ def test_only_so_many_sandboxes_are_there_at_a_time(desk: Desk) -> None:
     rows = str([["0"]] * 1000)
     many = load(desk, (desk.folder / "locusts.toml").read_text().replace("[['0']]", rows))
     assert estimate(make_plan(swarm, "/env"), None, is_linked=False).sandbox_bytes == 992
-    assert estimate(make_plan(many, "/env"), None, is_linked=False).sandbox_bytes == 992 * 2 * 64
+    assert estimate(make_plan(many, "/env"), None, is_linked=False).sandbox_bytes == 992 * 2 * LONGEST_CHUNK
     all_kept = load(desk, (desk.folder / "locusts.toml").read_text() + "keep = 'all'\n")
     assert estimate(make_plan(all_kept, "/env"), None, is_linked=False).sandbox_bytes == 992 * 1000
 
