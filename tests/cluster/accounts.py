@@ -27,6 +27,8 @@ Login = Literal["key", "password", "otp"]
 PAM_FOLDER = Path("/etc/pam.d")
 TEMP_FOLDER = Path("/tmp")
 _OURS = re.compile(r"locusts-(\d+)-")
+#: What their programs are called begins so, with Debian's alternatives: `slurmctld-wlm`.
+_DAEMONS = ("munged", "slurmctld", "slurmd", "sshd")
 _START_UP_FILES = {"bash": (".bashrc", ".profile"), "tcsh": (".cshrc",)}
 
 #: What a start-up file does here, because some of those on real clusters do: talk on both streams, and dawdle.
@@ -116,17 +118,54 @@ def kill_processes_of(uid: int) -> None:
 
 def sweep() -> None:
     """Remove the accounts, processes and files that killed runs left behind. Does little unless root."""
+    mine = [path for path in _left_over(TEMP_FOLDER) if path.stat().st_uid == os.geteuid()]
+    for folder in mine:
+        _kill_daemons_of(folder)
     if os.geteuid() == 0:
         for entry in pwd.getpwall():
             if _is_left_over(entry.pw_name):
                 remove(entry.pw_name)
-        for path in PAM_FOLDER.glob("locusts-*"):
-            if _is_left_over(path.name):
-                path.unlink(missing_ok=True)
-    for path in TEMP_FOLDER.glob("locusts-*"):
-        if _is_left_over(path.name) and path.stat().st_uid == os.geteuid():
-            _kill_jobs_of(path)
-            shutil.rmtree(path, ignore_errors=True)
+        for path in _left_over(PAM_FOLDER):
+            path.unlink(missing_ok=True)
+    for folder in mine:
+        _kill_jobs_of(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_over(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("locusts-*") if _is_left_over(path.name)]
+
+
+def _kill_daemons_of(folder: Path) -> None:
+    """Kill the daemons that run from a folder, and wait for their end.
+
+    They were told to end when their run was killed; but slurmctld saves its state first, into the folder that is
+    to go, and a slurmd may yet start a requeued job.
+    """
+    for pid in [int(process.name) for process in Path("/proc").glob("[0-9]*") if _is_daemon(process, folder)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        for _ in range(1000):
+            if not is_alive(pid):
+                break
+            time.sleep(0.01)
+
+
+def _is_daemon(process: Path, folder: Path) -> bool:
+    # A process may end while we look at it.
+    with contextlib.suppress(OSError):
+        name = (process / "exe").readlink().name
+        return name.startswith(_DAEMONS) and os.fsencode(folder) + b"/" in (process / "cmdline").read_bytes()
+    return False
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still does something; a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _kill_jobs_of(folder: Path) -> None:

@@ -208,7 +208,7 @@ class Sshd:
     def _cut(self, listener: subprocess.Popen[bytes]) -> None:
         """Freeze the listener, so that nobody comes in anew, and kill what serves the connections."""
         listener.send_signal(signal.SIGSTOP)
-        while servants := [pid for pid in self._servants() if _is_alive(pid)]:
+        while servants := [pid for pid in self._servants() if accounts.is_alive(pid)]:
             for pid in servants:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -375,15 +375,5 @@ def _descendants(pid: int) -> list[int]:
 def _is_sshd(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/exe").readlink().name.startswith("sshd")
-    except OSError:
-        return False
-
-
-def _is_alive(pid: int) -> bool:
-    """Tell whether a process still does something; a zombie does not."""
-    try:
-        return (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] != "Z"
-        )
     except OSError:
         return False
