@@ -24,7 +24,7 @@ trip_breaker() {
   fi
   to_us begun_us "$begun"
   to_us ended_us "$ended"
-  if [[ $STATE == "done" || -e $RUN/works ]] || ((ended_us - begun_us > 1000000)); then
+  if [[ $STATE == "done" || -e $RUN/works ]] || ((ended_us - begun_us > 1500000)); then
     BREAKER_OFF=1
     : >"$RUN/works"
     return
