@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .layout import Environment
 from .plan import shared_source
-from .stage import outermost, plan_text
+from .stage import outermost, plan_text, tree_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +74,7 @@ def _pack_inputs(
 ) -> None:
     """Add the inputs of a chunk: all in an archive of their own if they are small, else each at its place."""
     names = {task.number: list(outermost(task.inputs)) for task in tasks}
-    if sum(_size(indir + name) for each in names.values() for name in each) > _SMALL:
+    if sum(tree_size(indir + name)[1] for each in names.values() for name in each) > _SMALL:
         for task, each in names.items():
             for name in each:
                 packer.add(indir + name, f"{environment.inputs(task)}/{name}")
@@ -89,14 +89,6 @@ def _pack_inputs(
             inner.add(indir + name, f"{folder}/{name}")
     inner.close()
     packer.add_bytes(environment.archive(chunk.number), b"".join(pieces), files=inner.files)
-
-
-def _size(path: str) -> int:
-    """Tell how many bytes a file has, or a folder with all that is in it."""
-    status = os.stat(path)  # noqa: PTH116 - strings: this runs for every file of a million tasks
-    if not stat.S_ISDIR(status.st_mode):
-        return status.st_size
-    return sum(_size(f"{path}/{entry}") for entry in os.listdir(path))  # noqa: PTH208 - the same
 
 
 class _Packer:

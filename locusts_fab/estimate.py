@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .plan import LONGEST_CHUNK, chunk_sizes, shared_source
+from .stage import tree_size
 from .words import size
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .plan import Plan
     from .selection import Selection
 
@@ -85,8 +83,8 @@ def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
         inputs += len(task.inputs)
         outputs += len(task.outputs)
         for name in task.inputs:
-            input_bytes += _tree_size(indir + name)[1]
-    shared = [_tree_size(shared_source(swarm, key)) for key in swarm.settings.shared]
+            input_bytes += tree_size(indir + name)[1]
+    shared = [tree_size(shared_source(swarm, key)) for key in swarm.settings.shared]
     slots = swarm.slots * swarm.target.nodes
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
     at_once = tasks if swarm.settings.keep == "all" else min(tasks, slots * LONGEST_CHUNK)
@@ -109,14 +107,3 @@ def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
         + _INODES_OF_CHUNK * chunks
         + (len(shared) if is_linked else sum(found[0] for found in shared)),
     )
-
-
-def _tree_size(path: str | Path) -> tuple[int, int]:
-    """Count the inodes and bytes of a file, or of a folder with all that is in it; what is not there counts nothing."""
-    try:
-        if not os.path.isdir(path):  # noqa: PTH112 - strings: this looks at every input of a million tasks
-            return 1, os.stat(path).st_size  # noqa: PTH116 - the same
-        inner = [_tree_size(entry.path) for entry in os.scandir(path)]
-    except OSError:
-        return 0, 0
-    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)

@@ -140,6 +140,17 @@ def _tidy(folder: str, names: Iterable[str]) -> None:
                 remove(entry.path)
 
 
+def tree_size(path: str | Path) -> tuple[int, int]:
+    """Count the inodes and bytes of a file, or of a folder with all that is in it; what is not there counts nothing."""
+    try:
+        if not os.path.isdir(path):  # noqa: PTH112 - strings, as above
+            return 1, os.stat(path).st_size  # noqa: PTH116 - the same
+        inner = [tree_size(entry.path) for entry in os.scandir(path)]
+    except OSError:
+        return 0, 0
+    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)
+
+
 def remove(path: str | Path) -> None:
     """Remove a file, a symlink or a whole folder, if it is there; nothing is removed through a symlink."""
     try:
