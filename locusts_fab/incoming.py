@@ -23,7 +23,7 @@ def take_files(
     stream: IO[bytes],
     wanted: Collection[bytes],
     folder: Path,
-    progress: Callable[[int, int], None] = lambda _files, _size: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write the files of an archive to a folder, as far as they are wanted.
 
@@ -57,7 +57,8 @@ def take_files(
                     _make_folder(base, name.rpartition(b"/")[0], made)
                     _write(base + b"/" + name, data, member)
                     files, size = files + 1, size + member.size
-                    progress(files, size)
+                    if progress is not None:
+                        progress(files, size)
     except (tarfile.TarError, ValueError, OverflowError) as error:  # the latter two: numbers that make no sense
         raise OSError(f"what came is not a whole archive: {error}") from error
 

@@ -14,10 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
-
-from fabric import Connection
-from paramiko import SSHException
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from .errors import HostError, LoginRefusedError, TransferError
 from .hosts import Result, frame, unframe
@@ -25,11 +22,13 @@ from .incoming import take_files
 from .link import LINK_ERRORS, explain_link
 from .login import Login, ask_on_terminal, prepare, tune
 from .relay import Transfer, converse, hear, open_channel, pour, run_rsync
+from .route import hops_to, make_connection
 from .rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from fabric import Connection
     from paramiko import Channel, Transport
 
     from .known_hosts import KnownHostsMode
@@ -163,7 +162,7 @@ class Remote:
         """See `hosts.Carrier.push_names`."""
         self._make_folder(destination)
         with tempfile.TemporaryFile() as listing:
-            listing.write(b"".join(b"./" + _inner_path(name) + b"\0" for name in names))
+            listing.write(_listing(map(_inner_path, names)))
             transfer = self._rsync(
                 lambda shell: tree_arguments(source, destination, shell, progress=progress is not None),
                 self.name,
@@ -192,18 +191,13 @@ class Remote:
     ) -> bool:
         """See `hosts.Carrier.fetch`."""
         wanted = {_inner_path(name) for name in names}
-        listing = io.BytesIO(b"".join(b"./" + path + b"\0" for path in sorted(wanted)))
         words = ["tar", "-cf", "-", "-C", source, *_PACK]
+
+        def take(stream: IO[bytes]) -> None:
+            take_files(stream, wanted, destination, progress)
+
         try:
-            return (
-                hear(
-                    self._channel(),
-                    words,
-                    listing,
-                    lambda stream: take_files(stream, wanted, destination, progress or (lambda _files, _size: None)),
-                )
-                == 0
-            )
+            return hear(self._channel(), words, io.BytesIO(_listing(sorted(wanted))), take) == 0
         except LINK_ERRORS:
             return False
 
@@ -239,8 +233,7 @@ class Remote:
         for first in range(0, len(paths), _BATCH):
             batch = paths[first : first + _BATCH]
             with tempfile.TemporaryFile() as listing:
-                # The ./ keeps a name that begins with # or ; from being a comment.
-                listing.write(b"".join(b"./" + path + b"\0" for path in batch))
+                listing.write(_listing(batch))
                 transfer = self._rsync(
                     lambda shell: pull_arguments(source, destination, shell, progress=progress is not None),
                     "this machine",
@@ -318,7 +311,7 @@ class Remote:
 
     def _log_in(self, connection: Connection) -> None:
         """Open the gateways on the way, if any, and then the host."""
-        hops = _hops(connection)
+        hops = hops_to(connection)
         try:
             for hop in hops:
                 name = self.name if hop is connection else f"gateway {hop.original_host}"
@@ -341,44 +334,8 @@ class Remote:
         """See `hosts.Host.close`. A Connection that was handed in stays open."""
         with self._lock:
             if self._connection is not None and self._is_ours:
-                for hop in reversed(_hops(self._connection)):
+                for hop in reversed(hops_to(self._connection)):
                     hop.close()
-
-
-def make_connection(host: str) -> Connection:
-    """Make a Fabric Connection, not open yet, to an alias of ssh_config or to user@host:port.
-
-    :raises HostError: ssh_config cannot be read, or `host` cannot be understood.
-    """
-    try:
-        connection = Connection(host)
-        _route(connection)
-    except (SSHException, OSError, TypeError, ValueError) as error:  # Fabric chokes on odd names in all these ways
-        raise HostError(
-            f"{host}: no way to connect can be made of this and ssh_config: {error}",
-            hint="host is an alias of ~/.ssh/config, or user@host:port",
-        ) from error
-    return connection
-
-
-def _route(connection: Connection) -> None:
-    """Make the gateways of a connection what ProxyJump says: Fabric visits several in reverse and jumps to `none`."""
-    hops = connection.ssh_config.get("proxyjump", "")
-    if hops.lower() == "none":
-        connection.gateway = None
-    elif "," in hops:
-        gateway = None
-        for hop in hops.split(","):
-            gateway = Connection(hop.strip(), config=connection.config.clone(), gateway=gateway)
-        connection.gateway = gateway
-
-
-def _hops(connection: Connection) -> list[Connection]:
-    """Return the gateways that lead to a connection, in the order of the way, and the connection."""
-    hops = [connection]
-    while isinstance(gateway := hops[0].gateway, Connection):
-        hops.insert(0, gateway)
-    return hops
 
 
 def _limit_connecting(connection: Connection) -> None:
@@ -396,6 +353,11 @@ def _inner_path(name: bytes) -> bytes:
     if not name or path.startswith(b"/") or path.split(b"/")[0] == b".." or b"\0" in path:
         raise TransferError(f"{os.fsdecode(name)!r} is no path below the folder to bring it from")
     return path
+
+
+def _listing(paths: Iterable[bytes]) -> bytes:
+    """List paths for rsync or tar. The ./ keeps a name that begins with # or ; or - from being anything else."""
+    return b"".join(b"./" + path + b"\0" for path in paths)
 
 
 def _remove_irregular(folder: bytes) -> None:

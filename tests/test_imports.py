@@ -48,7 +48,7 @@ LEVELS = (
     "bash_cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "remote slurm_starter filetree",
-    "link relay login starters poll progress reference partitions parameters",
+    "link relay route login starters poll progress reference partitions parameters",
     "ledger tables config",
     "rows slurm settings known_hosts",
     # nouns, names and rules; they do nothing by themselves
@@ -59,8 +59,8 @@ LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.sp
 
 #: Who may import what is not in the standard library.
 VISITORS = {
-    "fabric": {"remote", "link", "relay", "login", "known_hosts"},
-    "paramiko": {"remote", "link", "relay", "login", "known_hosts"},
+    "fabric": {"link", "login", "relay", "remote", "route", "known_hosts"},
+    "paramiko": {"link", "login", "relay", "remote", "route", "known_hosts"},
     "jinja2": {"render"},
     "pydantic": {"config", "settings", "values", "reference"},
     "tomli": {"config"},
