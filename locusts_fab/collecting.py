@@ -37,15 +37,17 @@ class Batch:
 
 
 def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
-    """Find collected tasks of which something is not under outdir any more, so that it has to be brought again."""
+    """Find tasks that came back, but of which something is not under outdir any more, so that it has to come again.
+
+    :param outcomes: those of `Ledger.placed`.
+    """
     root = f"{results.outdir}/"
     for outcome in outcomes:
-        if outcome.has_ended and outcome.place:
-            names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found == "1"]
-            if outcome.log:
-                names.append(results.log(outcome.id))
-            if not all(os.path.lexists(root + name) for name in names):
-                yield outcome.number
+        names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found == "1"]
+        if outcome.log:
+            names.append(results.log(outcome.id))
+        if not all(os.path.lexists(root + name) for name in names):
+            yield outcome.number
 
 
 def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, str]]:
@@ -108,11 +110,13 @@ def collect_from(
 def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bool:
     """Make the sandbox itself the folder of results, if there is none; that costs a fraction of bringing its files."""
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
-    with contextlib.suppress(OSError):  # nothing came, or it is another file system: `bring` sees
-        if not os.path.lexists(folder):
-            os.makedirs(os.path.dirname(folder), exist_ok=True)  # noqa: PTH103, PTH120 - strings, for a million tasks
+    with contextlib.suppress(OSError):  # nothing came, a folder is there, or another file system: `bring` sees
+        try:
+            os.rename(sandbox, folder)  # noqa: PTH104 - strings: this runs for a million tasks
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(folder), exist_ok=True)  # noqa: PTH103, PTH120 - the same
             os.rename(sandbox, folder)  # noqa: PTH104 - the same
-            return True
+        return True
     return False
 
 

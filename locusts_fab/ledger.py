@@ -353,6 +353,11 @@ class Ledger:
         for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
             yield read_outcome(row)
 
+    def placed(self) -> Iterator[Outcome]:
+        """Give the ended tasks of which something came back at some time."""
+        for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
+            yield read_outcome(row)
+
     def find(self, task_id: str) -> Outcome | None:
         """Find a task by its id."""
         row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()

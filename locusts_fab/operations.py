@@ -150,7 +150,7 @@ def collect(
         session.poll()
         ledger = session.ledger
         results = results_of(swarm)
-        ledger.set_uncollected(list(find_lost(ledger.outcomes(), results)))
+        ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
         tasks = session.site.files.collect(ledger, results, screen)
         write_tables(ledger, results)
         brought = None

@@ -6,6 +6,7 @@ Each kind comes to the same: ids in order, and for each the values of the handle
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import os
@@ -85,9 +86,10 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
         raise PlanError(f"indir: there is no folder {indir}", hint="mend indir in the config")
     templates = [Template.name(text, {"id"}) for text in inputs]
     found: dict[str, list[str]] = {}  # an id: the inputs that it has
+    list_once = functools.cache(_list)  # most templates look into the same folder
     for template in templates:
         if template.handles:
-            for task_id in sorted(find_ids(indir, template)):
+            for task_id in sorted(find_ids(indir, template, list_once)):
                 found.setdefault(task_id, []).append(template.text)
         elif not (indir / template.render({})).exists():
             raise PlanError(f"inputs: {template.text}: there is no such file in {indir}")
@@ -108,18 +110,20 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
     return Source(ids, frozenset({"id"}), lambda index: {"id": ids[index]}, is_from_files=True, warnings=warnings)
 
 
-def find_ids(indir: Path, template: Template) -> set[str]:
+def find_ids(indir: Path, template: Template, list_folder: Callable[[Path], list[str]]) -> set[str]:
     """Find every id for which the file that the template names is there.
 
     A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into.
     """
     if "/" not in template.text:
-        return {task_id for name in _list(indir) if (task_id := template.match(name)) is not None}
+        return {task_id for name in list_folder(indir) if (task_id := template.match(name)) is not None}
     parts = [Template.name(part, {"id"}) for part in template.text.split("/")]
     names = [""]
     for depth, part in enumerate(parts):
         if part.handles:
-            names = [name + entry for name in names for entry in _list(indir / name) if part.match(entry) is not None]
+            names = [
+                name + entry for name in names for entry in list_folder(indir / name) if part.match(entry) is not None
+            ]
         else:
             literal = part.render({})
             names = [name + literal for name in names if os.path.lexists(indir / (name + literal))]
@@ -129,7 +133,7 @@ def find_ids(indir: Path, template: Template) -> set[str]:
 
 
 def _list(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names are all that is asked for
 
 
 def sort_ids(ids: list[str]) -> list[str]:

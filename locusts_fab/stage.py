@@ -143,8 +143,9 @@ def _tidy(folder: str, names: Iterable[str]) -> None:
 def tree_size(path: str | Path) -> tuple[int, int]:
     """Count the inodes and bytes of a file, or of a folder with all that is in it; what is not there counts nothing."""
     try:
-        if not os.path.isdir(path):  # noqa: PTH112 - strings, as above
-            return 1, os.stat(path).st_size  # noqa: PTH116 - the same
+        status = os.stat(path)  # noqa: PTH116 - strings, as above
+        if not stat.S_ISDIR(status.st_mode):
+            return 1, status.st_size
         inner = [tree_size(entry.path) for entry in os.scandir(path)]
     except OSError:
         return 0, 0

@@ -56,7 +56,7 @@ class Case:
 
     def collect(self) -> int:
         """Collect as `locusts collect` does."""
-        self.ledger.set_uncollected(list(find_lost(self.ledger.outcomes(), self.results)))
+        self.ledger.set_uncollected(list(find_lost(self.ledger.placed(), self.results)))
         outcomes = self.ledger.uncollected()
         collect_from(self.environment, self.ledger, outcomes, self.results)
         write_tables(self.ledger, self.results)
