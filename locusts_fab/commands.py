@@ -112,18 +112,14 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
     """
     from . import telling  # noqa: PLC0415 - see the module's docstring
     from .errors import StateError  # noqa: PLC0415 - the same
-    from .operations import collect, watch  # noqa: PLC0415 - the same
+    from .operations import collect  # noqa: PLC0415 - the same
     from .submitting import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
     telling.tell_submitted(submit(chosen, connection, screen=screen))
     try:
-        watch(chosen, connection, screen=screen)
-    except KeyboardInterrupt:
-        telling.say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
-        raise
-    try:
-        return telling.tell_collected(collect(chosen, connection, screen=screen))
+        with telling.interruptible(chosen):
+            return telling.tell_collected(collect(chosen, connection, wait=True, screen=screen))
     except StateError:
         telling.say("the results are not collected yet; `locusts collect` brings them")
         raise
@@ -188,17 +184,14 @@ def watch(c: Context, swarm: str | None = None, target: str | None = None, confi
     from .operations import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
-    try:
+    with telling.interruptible(chosen):
         found = operation(chosen, _connection(c), screen=_screen())
-    except KeyboardInterrupt:
-        telling.say(f"swarm {chosen.name} goes on by itself; `locusts watch` looks again, `locusts cancel` stops it")
-        raise
     telling.tell_status(found)
     return telling.exit_status(found)
 
 
 @command(
-    wait="First watch until nothing is left to run.",
+    wait="First watch until nothing is left to run; meanwhile bring what has ended.",
     apply_removals="Custom environment: remove from the local tree what tasks removed from its replica.",
 )
 def collect(
@@ -214,9 +207,10 @@ def collect(
     from .operations import collect as operation  # noqa: PLC0415 - the same
 
     chosen, connection = _load(swarm, target, config), _connection(c)
-    return telling.tell_collected(
-        operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen())
-    )
+    with telling.interruptible(chosen):
+        return telling.tell_collected(
+            operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen())
+        )
 
 
 @command()

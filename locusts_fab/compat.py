@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Swarm, make_config
 from .errors import ConfigError
-from .operations import collect, watch
+from .operations import collect
 from .parameters import Parameters, read_parameters
 from .progress import Screen
 from .settings import NAME, NAME_RULE
@@ -83,16 +83,16 @@ def launch(
     screen = Screen()
     for note in notes:
         screen.note(note)
-    if parameters is None or not parameters.only_gathers:
+    waits = parameters is None or not parameters.only_gathers
+    if waits:
         redo = parameters is not None and parameters.redoes
         for note in submit(swarm, redo=redo, retry=True, screen=screen).notes:
             screen.note(note)
-        try:
-            watch(swarm, screen=screen)
-        except KeyboardInterrupt:
-            screen.note(f"swarm {swarm.name} goes on by itself; the same call looks again")
-            raise
-    collected = collect(swarm, screen=screen)
+    try:
+        collected = collect(swarm, wait=waits, screen=screen)
+    except KeyboardInterrupt:
+        screen.note(f"swarm {swarm.name} goes on by itself; the same call carries on")
+        raise
     for line in (summary(collected.status), *collected.status.notes):
         screen.note(line)
     screen.note(f"results are in {collected.results.outdir}")

@@ -64,9 +64,10 @@ class Files(Protocol):
         :raises TransferError: something did not arrive; to stage again carries on.
         """
 
-    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent, *, limit: int | None = None) -> int:
         """Bring back what has ended since the last time.
 
+        :param limit: no more than so many tasks.
         :returns: the number of tasks.
         :raises TransferError: something did not arrive; to collect again carries on.
         """
@@ -139,9 +140,9 @@ class Reachable:
                 f"scripts cannot be written: {error}", hint="mend the cause and submit again"
             ) from error
 
-    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent, *, limit: int | None = None) -> int:
         """See `Files.collect`."""
-        outcomes = ledger.uncollected()
+        outcomes = ledger.uncollected(limit)
         with screen.step("collecting", len(outcomes)) as progress:
             collect_from(self.environment, ledger, outcomes, results, progress.update)
         return len(outcomes)
@@ -240,9 +241,9 @@ class Carried:
                 stderr=result.stderr,
             )
 
-    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent) -> int:
+    def collect(self, ledger: Ledger, results: Results, screen: Screen | Silent, *, limit: int | None = None) -> int:
         """See `Files.collect`. Everything is first brought to a folder of its own, and put in place from there."""
-        outcomes = ledger.uncollected()
+        outcomes = ledger.uncollected(limit)
         for start in range(0, len(outcomes), PULL_TASKS):
             batch = outcomes[start : start + PULL_TASKS]
             with fresh_folder(self.state_dir, "incoming-") as folder:

@@ -363,9 +363,15 @@ class Ledger:
         row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
         return None if row is None else read_outcome(row)
 
-    def uncollected(self) -> list[Outcome]:
-        """List the tasks that have ended and whose outcome is not here."""
-        rows = self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND NOT t.collected ORDER BY t.number")
+    def uncollected(self, limit: int | None = None) -> list[Outcome]:
+        """List the tasks that have ended and whose outcome is not here.
+
+        :param limit: no more than so many.
+        """
+        rows = self._db.execute(
+            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
         return [read_outcome(row) for row in rows]
 
     def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:

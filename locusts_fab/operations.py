@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .collecting import describe, find_lost, write_tables
-from .errors import HostError, LoginRefusedError, StateError
+from .errors import StateError, TransferError
 from .layout import Results
 from .model import Counts, Status, SwarmState
 from .plan import make_plan
@@ -17,9 +19,9 @@ from .replica import workdir
 from .replicating import bring_back, forget_table, has_news, read_table, recall_table
 from .rows import PlannedTask
 from .session import opened
-from .site import forget_logins
 from .slurm import parse_job_id
 from .submitting import stop_managers
+from .watching import keep_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +30,17 @@ if TYPE_CHECKING:
 
     from .config import Swarm
     from .model import Outcome
-    from .progress import Screen, Watcher
+    from .progress import Screen
     from .replicating import Brought
     from .session import Session
 
-#: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
-POLL_HERE_S = (0.3, 1.0)
-POLL_FAR_S = (2.0, 30.0)
-_GROWTH = 1.5
-#: If by its rate a swarm ends sooner than that, the next poll is when it ends, but no sooner than this.
-POLL_END_S = 0.5
-#: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
-#: those who knock too often.
-RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
+
+#: While somebody waits for results, a look brings some if so many tasks have ended, or the latest are so long ago.
+ALONG_WORTH = 200
+ALONG_EVERY_S = 60.0
+#: It brings so many at first; then as many as come in so long a time.
+ALONG_TASKS = 500
+ALONG_HOLD_S = 2.0
 
 
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
@@ -67,49 +67,8 @@ def watch(
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
     """
-    screen = screen or Silent()
-    with screen.watching() as show:
-        return _watch(swarm, connection, show, screen)
-
-
-def _watch(swarm: Swarm, connection: fabric.Connection | None, show: Watcher, screen: Screen | Silent) -> Status:
-    shortest, longest = POLL_HERE_S if swarm.target.mode == "local" and swarm.target.scheduler == "none" else POLL_FAR_S
-    pause, last = shortest, None
-    now = status(swarm, connection)
-    while True:
-        show(now)
-        if now.is_over:
-            return now
-        moves = now.tasks != last
-        pause = shortest if moves else min(pause * _GROWTH, longest)
-        last = now.tasks
-        soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else pause
-        time.sleep(min(pause, soon))
-        now = status(swarm, connection) if connection else _look_again(swarm, screen)
-
-
-def _look_again(swarm: Swarm, screen: Screen | Silent) -> Status:
-    """Look once more. A host out of reach is tried again for some minutes, as long as a new login asks nobody.
-
-    :raises HostError: it stays out of reach, or a new login needs a person.
-    """
-    for failures, pause_s in enumerate(RETRY_S):
-        try:
-            found = status(swarm)
-        except LoginRefusedError:
-            raise
-        except HostError as error:
-            if failures == 0:
-                minutes = round(sum(RETRY_S) / 60)
-                screen.note(f"{error.message}; the swarm goes on by itself, and we try again for {minutes} minutes")
-            else:
-                forget_logins()  # were it a matter of asking a person, this one would have refused to open again
-        else:
-            if failures:
-                screen.note(f"{swarm.target.host} answers again")
-            return found
-        time.sleep(pause_s)
-    return status(swarm)
+    look = partial(status, swarm, connection)
+    return keep_looking(look, swarm, screen or Silent(), reconnect=connection is None)
 
 
 @dataclass(frozen=True)
@@ -139,24 +98,68 @@ def collect(
 
     The tree of a custom environment comes back once no manager is at work on it.
 
-    :param wait: first watch until nothing is left to run.
+    :param wait: first watch until nothing is left to run, and meanwhile bring what has ended by then.
     :param apply_removals: remove from the local tree what tasks removed from its replica.
     :raises LocustsError: something could not be brought; the same call again carries on.
     """
     screen = screen or Silent()
+    along = _Along(swarm, connection)
     if wait:
-        watch(swarm, connection, screen=screen)
+        keep_looking(along.look, swarm, screen, reconnect=connection is None)
     with opened(swarm, connection) as session:
         session.poll()
-        ledger = session.ledger
-        results = results_of(swarm)
-        ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
-        tasks = session.site.files.collect(ledger, results, screen)
+        ledger, results = session.ledger, results_of(swarm)
+        along.see_what_is_lost(session)
+        tasks = along.tasks + session.site.files.collect(ledger, results, screen)
         write_tables(ledger, results)
         brought = None
         if swarm.settings.environment == "custom" and session.status().is_over and read_table(swarm):
             brought = bring_back(session, screen, apply_removals=apply_removals)
         return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+
+
+class _Along:
+    """Brings results while a swarm is watched: what has ended is safe here, and the end has less to bring.
+
+    A look that brings something keeps other commands on the swarm waiting, so it brings no more than takes a moment.
+
+    :ivar tasks: the number of tasks brought so far.
+    """
+
+    def __init__(self, swarm: Swarm, connection: fabric.Connection | None) -> None:
+        self.tasks = 0
+        self._swarm, self._connection = swarm, connection
+        self._results = results_of(swarm)
+        self._limit = ALONG_TASKS
+        self._latest = time.monotonic()
+        self._has_seen = False
+
+    def see_what_is_lost(self, session: Session) -> None:
+        """Once, look whether all that came earlier is still here; what is not comes again."""
+        if not self._has_seen:
+            session.ledger.set_uncollected(list(find_lost(session.ledger.placed(), self._results)))
+            self._has_seen = True
+
+    def look(self) -> Status:
+        """Look once, as `status` does, and bring something if it is worth it."""
+        with opened(self._swarm, self._connection) as session:
+            session.poll()
+            self.see_what_is_lost(session)
+            now = session.status()
+            here = now.tasks.ended - now.collected
+            is_late = time.monotonic() - self._latest > ALONG_EVERY_S
+            if now.is_over or not here or (here < ALONG_WORTH and not is_late):
+                return now
+            self._bring(session)
+            return session.status()
+
+    def _bring(self, session: Session) -> None:
+        start = self._latest = time.monotonic()
+        with contextlib.suppress(TransferError):  # if it lasts, it is told at the end
+            count = session.site.files.collect(session.ledger, self._results, Silent(), limit=self._limit)
+            self._latest = time.monotonic()
+            self._limit = max(1, int(count * ALONG_HOLD_S / (self._latest - start)))
+            self.tasks += count
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from .replica import local_root
 from .words import printable, size, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .config import Swarm
     from .layout import Results
     from .model import Status
@@ -81,6 +84,16 @@ def tell_status(status: Status) -> None:
     say(summary(status))
     for note in status.notes:
         say(note)
+
+
+@contextlib.contextmanager
+def interruptible(swarm: Swarm) -> Iterator[None]:
+    """Say, if a person interrupts the waiting or bringing within, what becomes of the swarm."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"swarm {swarm.name} goes on by itself; `locusts collect --wait` carries on, `locusts cancel` stops it")
+        raise
 
 
 def tell_collected(collected: Collected) -> ExitStatus:

@@ -172,6 +172,17 @@ def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None
     assert tree(str(results.outdir)) == {"a/out": b"result", "a/folder/x": b"inside", "logs/a.log": b"said\n"}
 
 
+def test_collect_some(tmp_path: Path, files: Files, environment: Environment) -> None:
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task(task_id, "true", (), ()) for task_id in "abc"], environment.root)
+        ledger.begin_submission(1, 1)
+        ended = [Ended("000001.1", number, 1, "done", 0, 1.0, 2.0, "", 0, reason="") for number in (1, 2, 3)]
+        with ledger.transaction():
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
+        results = Results(tmp_path / "results", is_flat=False)
+        assert [files.collect(ledger, results, Silent(), limit=2) for _ in range(3)] == [2, 1, 0]
+
+
 def test_read_and_write(tmp_path: Path, files: Files, environment: Environment) -> None:
     stage(files, swarm_in(tmp_path))
     assert files.read("exec/manager.sh") == b"echo hello\n"

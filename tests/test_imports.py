@@ -28,7 +28,7 @@ LEVELS = (
     "compat",
     # what can be done with a swarm
     "operations checking",
-    "submitting",
+    "submitting watching",
     "session replicating",
     # what is asked of a target beforehand, and what the answers mean
     "probe slurm_findings estimate",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.operations import ALONG_WORTH
+from tests.manager_env import wait_until
 from tests.swarms import REPOSITORY, Desk
 
 if TYPE_CHECKING:
@@ -99,6 +101,28 @@ def test_again_and_again_does_no_harm(desk: Desk) -> None:
         assert desk.locusts(*words)[0] == 0, words
     assert {path: path.stat().st_ino for path in first} == {path: stat.st_ino for path, stat in first.items()}
     assert len([fields for fields in desk.records() if fields[0] == "began"]) == 5
+
+
+def test_results_come_while_the_rest_still_runs(desk: Desk) -> None:
+    desk.pairs(300)
+    go = desk.folder / "go"
+    config = PLAIN.replace('"cat', '\'until [ <id> != 0 -o -e "$GO" ]; do sleep 0.1; done; cat')
+    desk.write(config.replace('_<id>.txt"\nindir', "_<id>.txt'\nindir") + f"env = {{ GO = {json.dumps(str(go))} }}\n")
+    with desk.start("run") as run:
+        results = desk.folder / "results"
+        wait_until(lambda: len(list(results.rglob("out_*.txt"))) >= ALONG_WORTH, "results")
+        assert desk.locusts("status")[0] == 0  # others come in between
+        assert run.poll() is None
+        assert not desk.result("tasks.tsv").exists()
+        removed = next(results.rglob("out_*.txt"))
+        removed.unlink()
+        go.touch()
+        text = "".join(map(bytes.decode, run.communicate(timeout=120)))
+    assert (run.returncode, "300 tasks collected now" in text) == (0, True), text
+    assert not removed.exists()  # it was here once
+    assert desk.locusts("collect", "--wait")[0] == 0
+    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(300)] == [f"{n}\n" for n in range(300)]
+    assert {row["state"] for row in desk.tasks().values()} == {"done"}
 
 
 def test_a_result_that_was_removed_comes_back_and_new_inputs_run(desk: Desk) -> None:

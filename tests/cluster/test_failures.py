@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab import operations, remote
+from locusts_fab import operations, remote, watching
 from locusts_fab.config import load
 from locusts_fab.errors import HostError
+from locusts_fab.operations import ALONG_WORTH
 from locusts_fab.progress import Silent
 from locusts_fab.site import forget_logins
 
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
 CONNECTION, SCHEDULER = 3, 4
 #: More than the pipes and windows between two programs hold, so that a transfer that is stopped is stopped half-way.
 LARGE = 2_000_000
+
+#: Refuses to send files.
+NO_SENDER = """\
+#!/bin/bash
+for word; do
+  [[ $word != {option} ]] || {{ touch {mark}; exit 1; }}
+done
+exec {{real}} "$@"
+"""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can add accounts and mount disks")
 
@@ -205,6 +216,26 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
     desk.finish()
 
 
+def test_what_fails_to_come_along_comes_at_the_end(desk: FarDesk, sshd: Sshd) -> None:
+    mark, go = (desk.account.home / f"{desk.name}.{end}" for end in ("mark", "go"))
+    desk.swarm(count=ALONG_WORTH + 100, wait_for=go)
+    config = (desk.folder / "locusts.toml").read_text()
+    desk.write(config.replace("while [", "[ <id> != 0 ] || while [", 1))
+    desk.account.write_start_up("")
+    sshd.wrap("rsync", NO_SENDER.format(option="--sender", mark=mark))
+    sshd.wrap("tar", NO_SENDER.format(option="-cf", mark=mark))
+    with desk.listen("run") as run:
+        run.wait_for(mark)
+        time.sleep(1)
+        assert run.process.poll() is None
+        assert not list((desk.folder / "results").rglob("o_*"))
+        sshd.unwrap("rsync")
+        sshd.unwrap("tar")
+        go.touch()
+        assert run.end() == 0, run.text
+    desk.assert_finished()
+
+
 @needs_root
 def test_the_disk_for_the_results_is_full(desk: FarDesk) -> None:
     with small_disk(desk.folder / "results", desk.folder) as disk:
@@ -303,7 +334,7 @@ def test_an_outage_that_lasts_ends_the_watching(desk: FarDesk, sshd: Sshd, monke
     desk.swarm(wait_for=go)
     assert desk.locusts("submit")[0] == 0
     monkeypatch.setenv("HOME", str(sshd.client_home))
-    monkeypatch.setattr(operations, "RETRY_S", (0.0,) * 6)
+    monkeypatch.setattr(watching, "RETRY_S", (0.0,) * 6)
     monkeypatch.setattr(remote, "ATTEMPT_DELAYS_S", (0.0,) * 4)
     saboteur = Saboteur(sshd.stop)
     with pytest.raises(HostError, match="the connection was refused"):

@@ -1,0 +1,74 @@
+"""Look at a swarm again and again until nothing more happens by itself."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .errors import HostError, LoginRefusedError
+from .site import forget_logins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Swarm
+    from .model import Status
+    from .progress import Screen, Silent
+
+#: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
+POLL_HERE_S = (0.3, 1.0)
+POLL_FAR_S = (2.0, 30.0)
+_GROWTH = 1.5
+#: If by its rate a swarm ends sooner than that, the next poll is when it ends, but no sooner than this.
+POLL_END_S = 0.5
+#: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
+#: those who knock too often.
+RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
+
+
+def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:
+    """Look until the swarm is over, and show each status.
+
+    :param look: looks once.
+    :param reconnect: a link that breaks may be opened again.
+    :returns: the last status.
+    :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
+    """
+    shortest, longest = POLL_HERE_S if swarm.target.mode == "local" and swarm.target.scheduler == "none" else POLL_FAR_S
+    with screen.watching() as show:
+        pause, last = shortest, None
+        now = look()
+        while True:
+            show(now)
+            if now.is_over:
+                return now
+            moves = now.tasks != last
+            pause = shortest if moves else min(pause * _GROWTH, longest)
+            last = now.tasks
+            soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else pause
+            time.sleep(min(pause, soon))
+            now = _look_again(look, swarm, screen) if reconnect else look()
+
+
+def _look_again(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent) -> Status:
+    """Look once more. A host out of reach is tried again for some minutes, as long as a new login asks nobody.
+
+    :raises HostError: it stays out of reach, or a new login needs a person.
+    """
+    for failures, pause_s in enumerate(RETRY_S):
+        try:
+            found = look()
+        except LoginRefusedError:
+            raise
+        except HostError as error:
+            if failures == 0:
+                minutes = round(sum(RETRY_S) / 60)
+                screen.note(f"{error.message}; the swarm goes on by itself, and we try again for {minutes} minutes")
+            else:
+                forget_logins()  # were it a matter of asking a person, this one would have refused to open again
+        else:
+            if failures:
+                screen.note(f"{swarm.target.host} answers again")
+            return found
+        time.sleep(pause_s)
+    return look()
