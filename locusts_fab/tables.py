@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -36,18 +37,24 @@ _BAR_WIDTH = 60
 def status_panel(status: Status) -> RenderableType:
     """Show a status: a headline, a bar, the managers and what should be known besides."""
     tasks = status.tasks
-    head = Text(printable(summary(status)), style=_STYLES[status.state])
+    head = Text(printable(summary(replace(status, eta_s=None))), style=_STYLES[status.state])
     parts: list[RenderableType] = [head]
     if tasks.total:
         parts.append(_bar(status))
     if status.started is not None and not status.is_over:
-        parts.append(Text(f"since {duration(time.time() - status.started)}", style="dim"))
+        parts.append(Text(_times(status, status.started), style="dim"))
     if status.managers:
         parts.append(_manager_table(status))
     if status.jobs:
         parts.append(_job_table(status))
     parts.extend(Text(printable(note), style="yellow") for note in status.notes)
     return Group(*parts)
+
+
+def _times(status: Status, started: float) -> str:
+    """Say how long it runs, and will yet; the headline is long enough for most terminals without."""
+    left = f", about {duration(status.eta_s)} left" if status.eta_s is not None else ""
+    return f"since {duration(time.time() - started)}{left}"
 
 
 def _bar(status: Status) -> Text:

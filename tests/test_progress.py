@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -145,6 +146,13 @@ def test_managers_jobs_and_notes_are_shown() -> None:
     )
     for word in ("1-0", "node7", "alive", "16", "123", "99_0", "PENDING", "Resources", "the config has changed"):
         assert word in shown
+
+
+def test_ten_thousand_tasks_fit_into_eighty_columns() -> None:
+    counts = Counts(total=10_000, pending=4_000, running=64, done=5_924, failed=12)
+    lines = panel(status_of(counts, eta_s=11_460.0, started=time.time() - 60)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "about 3 h 11 min left" in lines[2]
 
 
 def test_of_many_managers_some_are_shown() -> None:
