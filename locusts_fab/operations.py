@@ -146,9 +146,9 @@ class _Along:
             session.poll()
             self.see_what_is_lost(session)
             now = session.status()
-            here = now.tasks.ended - now.collected
+            there = now.tasks.ended - now.collected
             is_late = time.monotonic() - self._latest > ALONG_EVERY_S
-            if now.is_over or not here or (here < ALONG_WORTH and not is_late):
+            if now.is_over or not there or (there < ALONG_WORTH and not is_late):
                 return now
             self._bring(session)
             return session.status()

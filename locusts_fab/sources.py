@@ -86,7 +86,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
         raise PlanError(f"indir: there is no folder {indir}", hint="mend indir in the config")
     templates = [Template.name(text, {"id"}) for text in inputs]
     found: dict[str, list[str]] = {}  # an id: the inputs that it has
-    list_once = functools.cache(_list)  # most templates look into the same folder
+    list_once = functools.lru_cache(8)(_list)  # most templates look into the same folder
     for template in templates:
         if template.handles:
             for task_id in sorted(find_ids(indir, template, list_once)):
