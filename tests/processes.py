@@ -11,12 +11,16 @@ PATIENCE_S = 20.0
 def await_end(pid: int) -> None:
     """Wait until a process that is no child of ours runs no more."""
     deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        if state == "Z":
-            return
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"process {pid} is still there")
         time.sleep(0.02)
-    raise AssertionError(f"process {pid} is still there")
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still does something; a zombie does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

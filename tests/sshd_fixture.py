@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fabric import Config, Connection
 
+from locusts_fab import remote as remote_module
 from locusts_fab.remote import Remote
 
 if TYPE_CHECKING:
@@ -189,3 +190,17 @@ def module_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with running_sshd(tmp_path_factory.mktemp("sshd")) as sshd:
         sshd.trust()
         yield sshd
+
+
+@pytest.fixture(scope="module")
+def host(module_sshd: Sshd) -> Iterator[Remote]:
+    """One login that all tests of this file share."""
+    with module_sshd.remote() as remote:
+        yield remote
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits before a link is made or used again."""
+    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0, 0))

@@ -22,25 +22,16 @@ from locusts_fab.records import Began, Ended, Manager
 from locusts_fab.rows import PlannedTask
 from locusts_fab.settings import SwarmSettings, Target
 from locusts_fab.stage import put_copy, put_link
-from tests.sshd_fixture import Sshd, module_sshd, needs_sshd
+from tests.sshd_fixture import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from locusts_fab.files import Files
     from locusts_fab.remote import Remote
 
 pytestmark = needs_sshd
-__all__ = ["module_sshd"]
+__all__ = ["host", "module_sshd"]
 
 WAYS = ["linked", "copied", "carried"]
-
-
-@pytest.fixture(scope="module")
-def host(module_sshd: Sshd) -> Iterator[Remote]:
-    """Give one login that all tests of this file share."""
-    with module_sshd.remote() as remote:
-        yield remote
 
 
 @pytest.fixture(params=WAYS)

@@ -11,33 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paramiko import MissingHostKeyPolicy
 
-from locusts_fab import remote as remote_module
 from locusts_fab.errors import HostError
 from locusts_fab.remote import Remote
 from tests.carriage import HOSTILE_NAMES, content, fill, fresh
-from tests.sshd_fixture import Sshd, module_sshd, needs_sshd, running_sshd
+from tests.sshd_fixture import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.hosts import Carrier
 
 pytestmark = needs_sshd
-__all__ = ["module_sshd"]
-
-
-@pytest.fixture(scope="module")
-def host(module_sshd: Sshd) -> Iterator[Remote]:
-    """Give one login that all tests of this file share."""
-    with module_sshd.remote() as remote:
-        yield remote
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
-    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0, 0))
+__all__ = ["host", "module_sshd", "no_waiting"]
 
 
 def test_a_remote_is_a_carrier(host: Remote) -> None:

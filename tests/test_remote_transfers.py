@@ -21,29 +21,16 @@ from locusts_fab import remote as remote_module
 from locusts_fab.errors import TransferError
 from locusts_fab.files import ONLY_OLD_INPUTS
 from tests.carriage import HOSTILE_NAMES, content, fill, fresh
-from tests.sshd_fixture import Sshd, module_sshd, needs_sshd, running_sshd
+from tests.sshd_fixture import host, module_sshd, needs_sshd, no_waiting, running_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from locusts_fab.remote import Remote
 
 
 pytestmark = needs_sshd
-__all__ = ["module_sshd"]
-
-
-@pytest.fixture(scope="module")
-def host(module_sshd: Sshd) -> Iterator[Remote]:
-    """Give one login that all tests of this file share."""
-    with module_sshd.remote() as remote:
-        yield remote
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
-    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0, 0))
+__all__ = ["host", "module_sshd", "no_waiting"]
 
 
 def test_hostile_names_there_and_back(host: Remote, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tests.processes import await_end
+
 #: How an account lets people in: a key; a password; a password and a one-time code, which are two prompts.
 Login = Literal["key", "password", "otp"]
 
@@ -145,10 +147,7 @@ def _kill_daemons_of(folder: Path) -> None:
     for pid in [int(process.name) for process in Path("/proc").glob("[0-9]*") if _is_daemon(process, folder)]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        for _ in range(1000):
-            if not is_alive(pid):
-                break
-            time.sleep(0.01)
+        await_end(pid)
 
 
 def _is_daemon(process: Path, folder: Path) -> bool:
@@ -157,15 +156,6 @@ def _is_daemon(process: Path, folder: Path) -> bool:
         name = (process / "exe").readlink().name
         return name.startswith(_DAEMONS) and os.fsencode(folder) + b"/" in (process / "cmdline").read_bytes()
     return False
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process still does something; a zombie does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _kill_jobs_of(folder: Path) -> None:

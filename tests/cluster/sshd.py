@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.processes import is_alive
+
 from . import accounts
 
 if TYPE_CHECKING:
@@ -208,7 +210,7 @@ class Sshd:
     def _cut(self, listener: subprocess.Popen[bytes]) -> None:
         """Freeze the listener, so that nobody comes in anew, and kill what serves the connections."""
         listener.send_signal(signal.SIGSTOP)
-        while servants := [pid for pid in self._servants() if accounts.is_alive(pid)]:
+        while servants := [pid for pid in self._servants() if is_alive(pid)]:
             for pid in servants:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
