@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.processes import await_end
+
 from . import accounts
 
 if TYPE_CHECKING:
@@ -266,13 +268,20 @@ class Slurm:
             process.wait()
 
     def _kill_jobs_of(self, node: str) -> None:
-        """Kill what runs on a node: first every slurmstepd, which would tell SLURM of the others' end."""
+        """Kill what runs on a node: first every slurmstepd, which would tell SLURM of the others' end.
+
+        Returns once it is dead, which on a loaded machine takes a moment.
+        """
+        killed = []
         for is_victim in (self._is_stepd, self._is_task, self._is_task):
             for process in Path("/proc").glob("[0-9]*"):
                 # A process may end while we look at it, or be somebody else's.
                 with contextlib.suppress(OSError):
                     if is_victim(process, node):
                         os.kill(int(process.name), signal.SIGKILL)
+                        killed.append(int(process.name))
+        for pid in killed:
+            await_end(pid)
 
     def _is_stepd(self, process: Path, node: str) -> bool:
         """Tell a slurmstepd by its log; its environment is overwritten by its title."""
