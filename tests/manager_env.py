@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from locusts_fab.layout import Environment
 from locusts_fab.records import Began, Ended, Left, Manager, Record, escape, parse_records
 from locusts_fab.render import render
@@ -287,3 +289,16 @@ class ManualEnvironment:
 
 def _listing(paths: Iterable[Path], base: Path) -> list[str]:
     return sorted(str(path.relative_to(base)) + "/" * path.is_dir() for path in paths)
+
+
+#: The same command may replace the forked shell itself, or get a bash of its own.
+BOTH_WAYS = pytest.mark.parametrize("is_direct", [False, True])
+
+
+def printed_by(folder: Path, command: str, *, is_direct: bool, env: dict[str, str] | None = None, **values: Any) -> str:
+    """Run one task and tell what it printed."""
+    program = command.split(maxsplit=1)[0] if is_direct else ""
+    with ManualEnvironment(folder, program=program, **values) as made:
+        made.plan([command]).run(env=env)
+        assert made.end_of().reason == ""
+        return made.log()

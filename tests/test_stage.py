@@ -82,13 +82,10 @@ readonly ROOT=$1 LIBRARY=$2
 . "$LIBRARY/records.sh"
 . "$LIBRARY/task.sh"
 . "$LIBRARY/slot.sh"
-run_attempt() {
-  printf '%s\0' "$task" "$command" "${outputs[@]}"
-}
 read_chunk "$3"
-SANDBOXES= STATE="done"
 for line in "${LINES[@]}"; do
-  run_task "$line"
+  read_task "$line"
+  printf '%s\0' "$task" "$command" "${outputs[@]}"
 done
 """
 

@@ -74,6 +74,7 @@ find_scratch() {
     variable=${BASH_REMATCH[1]}
     base=${GIVEN[$variable]:+${GIVEN[$variable]}${BASH_REMATCH[2]}}
   fi
+  [[ -z $base || $base == /* ]] || base=$PWD/$base # slots change their folder
   # a new folder: other swarms may use the same disk
   if [[ -z $base ]] || ! mkdir -p -- "$base" || ! SCRATCH_DIR=$(mktemp -d -- "$base/locusts.XXXXXX"); then
     leave "the scratch folder cannot be made"
@@ -138,6 +139,7 @@ main() {
   readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
   readonly COMPLAINTS=$ROOT/exec/logs/$1.out
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
+  [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
   readonly RUN
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
   trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT

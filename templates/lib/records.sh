@@ -17,7 +17,7 @@ record() {
   printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
 }
 
-# write_held: append the record that run_attempt holds back, to be written with the next one.
+# write_held: append the record that run_task holds back, to be written with the next one.
 write_held() {
   printf '%s' "$HELD" >>"$CACHE" || leave "$NO_RECORDS"
   HELD=

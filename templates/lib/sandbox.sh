@@ -54,7 +54,7 @@ remake_sandbox() (
   fi
 )
 
-# tidy: unless it is only the outputs, note what shall stay of the sandbox of run_attempt.
+# tidy: unless it is only the outputs, note what shall stay of the sandbox of run_task.
 tidy() {
   local home=$WORK/${sandbox##*/}
   case $KEEP.$STATE in
@@ -65,7 +65,7 @@ tidy() {
 }
 
 # sweep: remove what nobody wants of a chunk: GOES, and all that is in sandboxes but does not stay.
-# It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_attempt.
+# It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_task.
 sweep() (
   trap '' TERM HUP INT USR1 USR2
   shopt -s dotglob nullglob
@@ -85,7 +85,7 @@ sweep() (
   done
 )
 
-# bring_home: with SCRATCH, move the sandbox of run_attempt, and its log, to their place in the environment.
+# bring_home: with SCRATCH, move the sandbox of run_task, and its log, to their place in the environment.
 bring_home() {
   local things=("$sandbox")
   if ((log > 0)); then

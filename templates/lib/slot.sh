@@ -15,7 +15,7 @@ leave() {
   fi
 }
 
-# trip_breaker: count failures of run_attempt from the start on; if the first BREAKER tasks all failed, each within about a
+# trip_breaker: count failures of run_task from the start on; if the first BREAKER tasks all failed, each within about a
 # second, then the node or the command is broken, and going on would only burn the swarm.
 trip_breaker() {
   local failures begun_us ended_us
@@ -25,7 +25,7 @@ trip_breaker() {
   to_us begun_us "$begun"
   to_us ended_us "$ended"
   if [[ $STATE == "done" || -e $RUN/works ]] || ((ended_us - begun_us > 1500000)); then
-    BREAKER_OFF=1
+    BREAKER_ON=0
     : >"$RUN/works"
     return
   fi
@@ -73,7 +73,8 @@ work_chunk() {
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
     for line in "${LINES[@]}"; do
       is_leaving && break
-      run_task "$line"
+      read_task "$line"
+      run_task
       ((++ran))
     done
     write_held
@@ -143,7 +144,10 @@ pause() {
 
 # slot_main INDEX: the life of one slot, in a subshell of its own.
 slot_main() {
-  SLOT=$1 WATCHED=() HELD='' BREAKER_OFF=$((BREAKER == 0))
+  SLOT=$1 WATCHED=() HELD='' BREAKER_ON=$((BREAKER > 0)) SETTLE_ALL=0
+  if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
+    SETTLE_ALL=1
+  fi
   declare -gA BEAT_SEEN=() BEAT_SINCE=()
   OFFSET=$((ELEMENT * SLOTS + SLOT))
   if ((OFFSET > LAST_CHUNK - FIRST_CHUNK)); then
@@ -152,6 +156,7 @@ slot_main() {
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
   exec </dev/null >"$RUN/slot.$SLOT" 2>/dev/null
+  export -n OLDPWD              # the slot goes from sandbox to sandbox, which is no business of the tasks
   set -m                        # every command in a process group of its own, which is what job control means here
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
   walk

@@ -1,11 +1,11 @@
 # ==== one task ==============================================================================================
 # bash copies a function each time it is called, and after a fork it pays for every page of memory that it writes to. So
-# what all tasks need stands in run_task and run_attempt; what only some need has functions of its own. For the same
-# reason few variables are declared local; but a slot is a process of its own, and so are its variables.
+# what every task needs stands in run_task, and what only some need has functions of its own. For the same reason few
+# variables are declared local; but a slot is a process of its own, and so are its variables.
 
-# run_task LINE: run the task that a line of the plan describes, again if RETRIES allow.
-run_task() {
-  task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} attempt=1 outputs=()
+# read_task LINE: set task, command and outputs from a line of the plan.
+read_task() {
+  task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} outputs=()
   command=${rest%%$'\t'*}
   [[ $command == *\\* ]] && unescape command
   while [[ $rest == *$'\t'* ]]; do
@@ -14,63 +14,92 @@ run_task() {
     [[ $output == *\\* ]] && unescape output
     outputs+=("$output")
   done
-  sandbox=$SANDBOXES/$task
-  run_attempt
-  while [[ $STATE == retry ]] && ! is_leaving; do
-    ((++attempt))
-    sandbox=$SANDBOXES/$task.$attempt
-    remake_sandbox 2>>"$COMPLAINTS"
-    run_attempt
+}
+
+# run_task: run the task that read_task has read, again if RETRIES allow; record each attempt.
+# An attempt sets STATE, REASON and STATUS. Its command becomes a process group of its own.
+run_task() {
+  attempt=1 sandbox=$SANDBOXES/$task
+  while :; do
+    log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0
+    begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
+    printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" ||
+      leave "$NO_RECORDS"
+
+    if cd ${TREE:+-P} -- "$sandbox"; then
+      # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
+      { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$command &"; } || start_bash
+      PID=$!
+      printf '%-10s %20s\n' "$PID" "$begun" # for the main process; see look_after_tasks
+      wait "$PID" || await
+      disown "$PID" # or `kill` brings it back to bash's list of jobs, for ever, and all forks get slower
+      kill -KILL -- "-$PID" && are_left=1
+    else
+      PID=0 STATUS=126
+    fi
+    ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
+
+    for output in ${outputs[@]+"${outputs[@]}"}; do
+      if [[ -e $sandbox/$output ]]; then
+        found+='1'
+        STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
+      else
+        found+='0'
+        absent=1
+      fi
+    done
+    if ((STATUS + absent + are_left + BREAKER_ON + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
+      settle
+    fi
+    printf -v HELD 'ended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
+      "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
+    if [[ $STATE != retry ]] || is_leaving; then
+      return
+    fi
+    prepare_another
   done
 }
 
-# run_attempt: run the command of run_task in its sandbox, and record it; set STATE, REASON and STATUS.
-# It becomes a process group of its own. A plain program call replaces the forked shell itself; anything else gets a
-# fresh bash, so that nothing of this script (variables, functions, $$) can be seen from it.
-run_attempt() {
-  found='' absent=0 log=0 are_left=0
-  begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
-  printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" ||
-    leave "$NO_RECORDS"
-  (
-    cd ${TREE:+-P} -- "$sandbox" || exit 126
-    if ((IS_DIRECT)); then
-      eval "exec $command"
-    fi
-    exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$command"
-  ) >"$SANDBOXES/log.$LOG" 2>&1 &
-  PID=$!
-  printf '%-10s %20s\n' "$PID" "$begun" # for the main process; see look_after_tasks
-  wait "$PID"
-  STATUS=$?
-  ((STATUS > 128)) && await
-  disown "$PID" # or `kill` brings it back to bash's list of jobs, for ever, and all forks get slower
-  kill -KILL -- "-$PID" && are_left=1
-  ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
-  for output in ${outputs[@]+"${outputs[@]}"}; do
-    if [[ -e $sandbox/$output ]]; then
-      found+='1'
-      STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
-    else
-      found+='0'
-      absent=1
-    fi
-  done
-  [[ -s $SANDBOXES/log.$LOG ]] && log=$LOG
-  STATE="done" REASON=""
+# start_bash: start the command of run_task in a fresh bash, in the container if there is one, so that nothing of this
+# script (variables, functions, $$) can be seen from it.
+start_bash() {
+  exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$command" >"$log_file" 2>&1 &
+}
+
+# prepare_another: prepare another attempt of run_task.
+prepare_another() {
+  ((++attempt))
+  sandbox=$SANDBOXES/$task.$attempt
+  remake_sandbox 2>>"$COMPLAINTS"
+}
+
+# settle: see to an attempt of run_task that did more or less than to leave its outputs, or that must be looked at anyway.
+settle() {
+  if [[ -s $log_file ]]; then
+    log=$LOG
+  fi
   if ((STATUS + absent > 0)) || [[ -e $RUN/kill.$SLOT ]]; then
     judge
   fi
-  [[ $SANDBOXES == "$WORK" ]] || bring_home
-  printf -v HELD 'ended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
-    "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
-  ((log + are_left == 0)) || next_log
-  [[ $STATE == "done" && $KEEP != all && -n $found ]] || tidy
-  ((BREAKER_OFF)) || trip_breaker
+  if [[ $SANDBOXES != "$WORK" ]]; then
+    bring_home
+  fi
+  if ((log + are_left > 0)); then
+    next_log
+  fi
+  tidy
+  if ((BREAKER_ON)); then
+    trip_breaker
+  fi
 }
 
-# await: wait for PID, once more, to end; set STATUS. `wait` also returns, with a status over 128, while it is stopped.
+# await: set STATUS to what `wait` returned, which was not 0. With a status over 128 it also returns when the task was merely
+# stopped, or a signal came for us; then wait once more for PID to end.
 await() {
+  STATUS=$?
+  if ((STATUS <= 128)); then
+    return
+  fi
   while ((STATUS > 128)) && kill -0 "$PID"; do
     sleep 0.1
     wait "$PID"
