@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import HostError
 from .model import ManagerState
-from .records import MANAGER_ID, parse_records
+from .records import MANAGER_ID, Left, parse_records
 from .slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
             count += len(records)
             if is_full:
                 is_all = False
-            else:
+            elif not any(isinstance(record, Left) for record in records):
+                # else it has just said itself that it left, and why, and its process may be seen all the same
                 _judge(ledger, found["manager"], found["process"], found["beat"], queue)
         ledger.set_fact("updated", str(time.time()))
     return News(count, is_all=is_all)

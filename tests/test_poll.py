@@ -217,6 +217,16 @@ def test_one_that_took_its_leave(root: Path, ledger: Ledger) -> None:
     assert ledger.manager_reason("1-0") == "breaker"
 
 
+def test_one_that_is_about_to_leave(root: Path, ledger: Ledger) -> None:
+    """Its last record is there, its mark not yet: what it said stands, whatever its heartbeat looks like."""
+    write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
+    look(ledger, root)
+    (root / "exec/beats/1-0.end").touch()
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.LEFT
+    assert ledger.manager_reason("1-0") == "breaker"
+
+
 def test_one_on_this_machine_whose_process_is_no_more(root: Path, ledger: Ledger) -> None:
     write(root, manager(HOST, dead_pid()), began(1))
     look(ledger, root)
