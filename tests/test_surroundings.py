@@ -115,6 +115,13 @@ def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
     assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "SHLVL", "_"}
 
 
+def test_no_start_up_file_is_read_for_a_task(tmp_path: Path) -> None:
+    """Some builds of bash read ~/.bashrc when they seem to be what an SSH server started."""
+    (tmp_path / ".bashrc").write_text("echo noise\n", encoding="utf-8")
+    env = {"SSH_CLIENT": "::1 50000 22", "HOME": str(tmp_path)}
+    assert printed_by(tmp_path, "echo hello", is_direct=False, env=env) == "hello\n"
+
+
 @BOTH_WAYS
 def test_tasks_see_nothing_of_one_another(tmp_path: Path, *, is_direct: bool) -> None:
     """The same slot ran another task before, in another folder."""

@@ -63,7 +63,8 @@ run_task() {
 # start_bash: start the command of run_task in a fresh bash, in the container if there is one, so that nothing of this
 # script (variables, functions, $$) can be seen from it.
 start_bash() {
-  exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$command" >"$log_file" 2>&1 &
+  # the parentheses leave SHLVL alone: at 1 a bash that was reached over SSH would run the user's ~/.bashrc
+  (exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$command") >"$log_file" 2>&1 &
 }
 
 # prepare_another: prepare another attempt of run_task.
