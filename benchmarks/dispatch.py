@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.peers import HyperQueue, Manager, Parallel, WholeRun, Xargs
+from benchmarks.peers import HyperQueue, Manager, Parallel, WholeRun, Xargs, XargsInSandboxes
 
 if TYPE_CHECKING:
     from benchmarks.peers import Contender, Timing
@@ -48,7 +48,7 @@ def main() -> int:
 def compare(folder: Path, tasks: int, rounds: int) -> None:
     """Measure the manager and the peers in turns."""
     ours = Manager()
-    contenders: list[Contender] = [ours, Xargs(), Parallel(), HyperQueue(), WholeRun()]
+    contenders: list[Contender] = [ours, Xargs(), XargsInSandboxes(), Parallel(), HyperQueue(), WholeRun()]
     present = [each for each in contenders if each.missing() is None]
     for each in contenders:
         if (advice := each.missing()) is not None:

@@ -245,6 +245,27 @@ class Xargs(Peer):
         _start(["xargs", "-P", str(SLOTS), "-n", "1", "bash", "-c", script, "task"], folder, _lines(tasks))
 
 
+class XargsInSandboxes(Peer):
+    """xargs again, but each task makes its sandbox, copies its input and notes how it ended, as the manager's do."""
+
+    name = "xargs, sandbox and record"
+    share = 0.2
+
+    def prepare(self, folder: Path, tasks: int) -> None:
+        """Make the inputs only."""
+        for name in ("inputs", "work"):
+            (folder / name).mkdir()
+        for task in range(1, tasks + 1):
+            (folder / "inputs" / _id(task)).write_text(_content(task))
+
+    def run(self, folder: Path, tasks: int) -> None:
+        """Hand it the names of the inputs."""
+        script = """mkdir "work/$1" && cp "inputs/$1" "work/$1/in.txt" && cd "work/$1" || exit
+            cat in.txt >out.txt 2>"../$1.log"
+            printf '%s\\t%s\\n' "$1" "$?" >>../../records"""
+        _start(["xargs", "-P", str(SLOTS), "-n", "1", "bash", "-c", script, "task"], folder, _lines(tasks))
+
+
 class Parallel(Peer):
     """GNU parallel, with a line in its job log for each task."""
 
