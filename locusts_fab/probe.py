@@ -64,7 +64,7 @@ untry() {
 
 look_at_tools() {
   local tool folder missing=''
-  for tool in cat cp head ln mkdir mktemp mv rm rmdir sed sleep tail tee timeout tr; do
+  for tool in cat cp head ln mkdir mktemp mv rm rmdir sed sleep tail timeout tr; do
     type -P "$tool" >/dev/null || missing+=", $tool"
   done
   if folder=$(mktemp -d); then

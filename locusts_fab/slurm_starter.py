@@ -27,6 +27,10 @@ look() { # set job to what runs, ran or waits under our name; fails if the sched
   job=$(timeout 30 squeue -h -t all -n "$1" -o %F 2>&1) || return 1
   job=${job%%$'\n'*}
 }
+note() { # first on the disk, for whoever asked may be gone
+  printf '%s\n' "$1" >"$token/job"
+  printf '%s\n' "$1"
+}
 if ! complaint=$(mkdir "$token" 2>&1); then
   [[ -d $token ]] || { printf '%s\n' "$complaint"; exit 3; }
   if [[ -s $token/job ]]; then
@@ -35,7 +39,7 @@ if ! complaint=$(mkdir "$token" 2>&1); then
   fi
   look "$4" || { printf '%s\n' "$job"; exit 5; }
   if [[ -n $job ]]; then
-    printf '%s\n' "$job" | tee "$token/job"
+    note "$job"
     exit 0
   fi
 fi
@@ -48,7 +52,7 @@ said=$(timeout 60 sbatch --parsable --job-name="$4" --array="0-$((elements - 1))
   --error="$output" exec/job.sbatch "$2" 2>"$token/complaint" </dev/null)
 status=$?
 if ((status == 0)); then
-  printf '%s\n' "$said" | tee "$token/job"
+  note "$said"
   exit 0
 fi
 for pause in 0 2 4; do
@@ -59,7 +63,7 @@ for pause in 0 2 4; do
     exit 5
   fi
   if [[ -n $job ]]; then
-    printf '%s\n' "$job" | tee "$token/job"
+    note "$job"
     exit 0
   fi
 done
@@ -86,7 +90,11 @@ exit 0
 
 # $1 the environment, $2 the submission, $3 the job's name. Whoever started it may have been killed before we heard.
 _FIND = r"""
-cat -- "$1/exec/started.$2/job" 2>/dev/null || timeout 30 squeue -h -t all -n "$3" -o %F
+if [[ -s $1/exec/started.$2/job ]]; then
+  cat -- "$1/exec/started.$2/job"
+else
+  timeout 30 squeue -h -t all -n "$3" -o %F
+fi
 """
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from locusts_fab import slurm_starter as room
 from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts import Here
 from locusts_fab.layout import Environment
@@ -158,6 +159,26 @@ def test_killed_before_the_answer_was_noted(starter: SlurmArray, commands: Comma
     assert starter.is_alive(submission())
     assert starter.start(1, NAME, 9) == "34"
     assert commands.calls("sbatch") == []
+
+
+def test_killed_while_the_answer_was_noted(starter: SlurmArray, commands: Commands) -> None:
+    """What was noted is not whole; squeue knows."""
+    starter.start(1, NAME, 9)
+    (Path(starter.environment.root) / "exec/started.1/job").write_text("", encoding="utf-8")
+    commands.let(squeue="echo 12")
+    assert starter.find(submission()) == "12"
+    assert starter.is_alive(submission())
+
+
+def test_the_job_is_noted_though_nobody_listens(
+    starter: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link broke while sbatch was at work: what is printed goes nowhere, and ends the script."""
+    monkeypatch.setattr(room, "_START", f"exec 1> >(:); command -p sleep 0.2; {room._START}")  # noqa: SLF001
+    with pytest.raises(SchedulerError):
+        starter.start(1, NAME, 9)
+    assert starter.find(submission()) == "12"
+    assert commands.calls("squeue") == []
 
 
 def test_each_submission_has_its_own(starter: SlurmArray, commands: Commands) -> None:
