@@ -174,7 +174,7 @@ def test_the_job_is_noted_though_nobody_listens(
     starter: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link broke while sbatch was at work: what is printed goes nowhere, and ends the script."""
-    monkeypatch.setattr(room, "_START", f"exec 1> >(:); command -p sleep 0.2; {room._START}")  # noqa: SLF001
+    monkeypatch.setattr(room, "_START", f"exec 1> >(:); command -p sleep 0.2; {room._START}")
     with pytest.raises(SchedulerError):
         starter.start(1, NAME, 9)
     assert starter.find(submission()) == "12"
