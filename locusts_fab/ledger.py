@@ -319,6 +319,10 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------------- looks
 
+    def is_empty(self) -> bool:
+        """Tell whether no task was ever planned."""
+        return self._db.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is None
+
     def counts(self) -> Counts:
         """Count tasks by state."""
         found = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())

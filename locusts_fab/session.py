@@ -152,13 +152,12 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
     if create:
         _make_state_dir(folder)
     elif not (folder / "ledger.sqlite").exists():
-        raise StateError(
-            f"nothing is known of swarm {swarm.name} here: it was not submitted from {swarm.folder}",
-            hint="`locusts submit` starts it; `locusts attach` finds one that was submitted from elsewhere",
-        )
+        raise _nothing_known(swarm)
     site = open_site(swarm, connection)
     try:
         with locked(folder / "lock"), contextlib.closing(Ledger(folder / "ledger.sqlite")) as ledger:
+            if not create and ledger.is_empty():  # the first submit failed before it had a plan
+                raise _nothing_known(swarm)
             _check_target(ledger, swarm, site)
             yield Session(swarm, site, ledger)
     except sqlite3.OperationalError as error:
@@ -166,6 +165,13 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
             f"the local state {folder} cannot be written: {error}",
             hint="make room there, or see its permissions; then the same command again carries on",
         ) from error
+
+
+def _nothing_known(swarm: Swarm) -> StateError:
+    return StateError(
+        f"nothing is known of swarm {swarm.name} here: it was not submitted from {swarm.folder}",
+        hint="`locusts submit` starts it; `locusts attach` finds one that was submitted from elsewhere",
+    )
 
 
 def _make_state_dir(folder: Path) -> None:

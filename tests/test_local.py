@@ -261,6 +261,17 @@ def test_breaker_says_what_to_do(desk: Desk) -> None:
     assert desk.locusts("collect", "--wait")[0] == 0
 
 
+def test_a_first_submit_that_had_no_plan(desk: Desk) -> None:
+    """No other command takes the nothing that there is for a swarm that is done."""
+    desk.write(PLAIN)  # but there are no inputs
+    assert desk.locusts("submit")[0] == 2
+    for command in ("status", "collect --wait", "cancel"):
+        code, text = desk.locusts(*command.split())
+        assert (code, "nothing is known of swarm s" in text) == (2, True), text
+    desk.pairs(3)
+    assert desk.locusts("run")[0] == 0
+
+
 def test_flat_layout_args_and_keep(desk: Desk) -> None:
     desk.write(
         """
