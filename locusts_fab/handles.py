@@ -179,10 +179,11 @@ _SIMPLE_COMMAND = re.compile(
 
 
 def is_direct(text: str) -> bool:
-    """Tell whether a command template is one simple command, which `exec` may run without a shell between.
+    """Tell whether a command template is one simple command, which a slot may start without a shell between.
 
     :returns: True only where that is sure: nothing expands, nothing is joined by operators, and the program is a plain
-        name that is neither a handle nor part of bash. (It may still be a function: `exec` does not find those.)
+        name that is neither a handle nor part of bash. (It may still be a function: the manager looks, and then
+        does not start it itself.)
     """
     found = _SIMPLE_COMMAND.fullmatch(text)
     if found is None or found["program"] in KEYWORDS | BUILTINS:

@@ -291,7 +291,7 @@ def _listing(paths: Iterable[Path], base: Path) -> list[str]:
     return sorted(str(path.relative_to(base)) + "/" * path.is_dir() for path in paths)
 
 
-#: The same command may replace the forked shell itself, or get a bash of its own.
+#: The same command may be started by the slot itself, or get a bash of its own.
 BOTH_WAYS = pytest.mark.parametrize("is_direct", [False, True])
 
 

@@ -81,7 +81,7 @@ find_scratch() {
   fi
 }
 
-# find_program: set IS_DIRECT to 1 if a task may replace the forked shell: PROGRAM is a program of this machine.
+# find_program: set IS_DIRECT to 1 if slots may start tasks without a bash between: PROGRAM is a program of this machine.
 find_program() {
   IS_DIRECT=0
   if [[ -n $PROGRAM && $(type -t -- "$PROGRAM") == file ]] && ((${#CONTAINER[@]} + ${#HIDDEN[@]} == 0)); then
