@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
+from locusts_fab.errors import (
     ConfigError,
     ExitStatus,
     HostError,
@@ -29,12 +29,12 @@ from .errors import (
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-    from .checking import check
-    from .compat import launch
-    from .config import Swarm, load
-    from .converting import convert
-    from .operations import attach, clean, collect, logs, status, watch
-    from .submitting import cancel, retry, submit
+    from locusts_fab.checking import check
+    from locusts_fab.compat import launch
+    from locusts_fab.config import Swarm, load
+    from locusts_fab.converting import convert
+    from locusts_fab.operations import attach, clean, collect, logs, status, watch
+    from locusts_fab.submitting import cancel, retry, submit
 
     collection: Collection
 

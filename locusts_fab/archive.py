@@ -14,17 +14,17 @@ import tarfile
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from .layout import Environment
-from .plan import shared_source
-from .stage import outermost, plan_text, tree_size
+from locusts_fab.layout import Environment
+from locusts_fab.plan import shared_source
+from locusts_fab.stage import outermost, plan_text, tree_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
 
-    from .config import Swarm
-    from .model import Chunk
-    from .rows import PlannedTask
+    from locusts_fab.config import Swarm
+    from locusts_fab.model import Chunk
+    from locusts_fab.rows import PlannedTask
 
     Send = Callable[[bytes], object]
     Progress = Callable[[int, int], None]

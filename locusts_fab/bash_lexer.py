@@ -6,8 +6,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .bash_cursor import Cursor
-from .quoting import Hole, as_it_is, quote_always, quote_in_ansi, quote_in_double, quote_in_single, quote_word
+from locusts_fab.bash_cursor import Cursor
+from locusts_fab.quoting import (
+    Hole,
+    as_it_is,
+    quote_always,
+    quote_in_ansi,
+    quote_in_double,
+    quote_in_single,
+    quote_word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -12,17 +12,17 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import ExitStatus, HostError, LocustsError
-from .estimate import estimate
-from .files import remove_tree
-from .findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
-from .plan import make_chunks, make_plan
-from .probe import Questions, look
-from .replica import select_replica
-from .replicating import is_in_place
-from .site import open_access
-from .slurm_findings import judge_slurm
-from .submitting import render_scripts
+from locusts_fab.errors import ExitStatus, HostError, LocustsError
+from locusts_fab.estimate import estimate
+from locusts_fab.files import remove_tree
+from locusts_fab.findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.plan import make_chunks, make_plan
+from locusts_fab.probe import Questions, look
+from locusts_fab.replica import select_replica
+from locusts_fab.replicating import is_in_place
+from locusts_fab.site import open_access
+from locusts_fab.slurm_findings import judge_slurm
+from locusts_fab.submitting import render_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from .config import Swarm
-    from .estimate import Need
-    from .plan import Plan
-    from .probe import Seen
-    from .selection import Selection
-    from .site import Access
+    from locusts_fab.config import Swarm
+    from locusts_fab.estimate import Need
+    from locusts_fab.plan import Plan
+    from locusts_fab.probe import Seen
+    from locusts_fab.selection import Selection
+    from locusts_fab.site import Access
 
 _PATIENCE_S = 20
 

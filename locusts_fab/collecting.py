@@ -7,18 +7,18 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .bringing import NotBroughtError, bring
-from .errors import TransferError
-from .records import escape
-from .stage import remove, write_whole
+from locusts_fab.bringing import NotBroughtError, bring
+from locusts_fab.errors import TransferError
+from locusts_fab.records import escape
+from locusts_fab.stage import remove, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from .layout import Environment, Results
-    from .ledger import Ledger
-    from .model import Outcome
+    from locusts_fab.layout import Environment, Results
+    from locusts_fab.ledger import Ledger
+    from locusts_fab.model import Outcome
 
     Progress = Callable[[int], None]
 

@@ -14,14 +14,14 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 
-from .errors import ExitStatus, LocustsError
+from locusts_fab.errors import ExitStatus, LocustsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from invoke.context import Context
 
-    from .config import Swarm
+    from locusts_fab.config import Swarm
 
 Body = TypeVar("Body", bound="Callable[..., ExitStatus]")
 
@@ -82,13 +82,13 @@ def _explain_fault(error: Exception) -> str:
 
 
 def _shown(error: LocustsError) -> str:
-    from .words import printable  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.words import printable  # noqa: PLC0415 - see the module's docstring
 
     return printable(str(error))
 
 
 def _load(swarm: str | None, target: str | None, config: str) -> Swarm:
-    from .config import load  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.config import load  # noqa: PLC0415 - see the module's docstring
 
     return load(config, swarm, target)
 
@@ -99,7 +99,7 @@ def _connection(c: Context) -> Any:
 
 
 def _screen() -> Any:
-    from .progress import Screen  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.progress import Screen  # noqa: PLC0415 - see the module's docstring
 
     return Screen()
 
@@ -110,10 +110,10 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
     """
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .errors import StateError  # noqa: PLC0415 - the same
-    from .operations import collect  # noqa: PLC0415 - the same
-    from .submitting import submit  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.errors import StateError  # noqa: PLC0415 - the same
+    from locusts_fab.operations import collect  # noqa: PLC0415 - the same
+    from locusts_fab.submitting import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
     telling.tell_submitted(submit(chosen, connection, screen=screen))
@@ -141,9 +141,9 @@ def submit(
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .submitting import preview  # noqa: PLC0415 - the same
-    from .submitting import submit as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.submitting import preview  # noqa: PLC0415 - the same
+    from locusts_fab.submitting import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     if dry_run:
@@ -162,8 +162,8 @@ def status(
     json_: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Look once: how many tasks are done, failed, running; who is at work; what to do if nobody is."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import status as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import status as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     if json_:
@@ -171,7 +171,7 @@ def status(
     else:
         from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
-        from .tables import status_panel  # noqa: PLC0415 - the same
+        from locusts_fab.tables import status_panel  # noqa: PLC0415 - the same
 
         Console(highlight=False, soft_wrap=True).print(status_panel(found))
     return telling.exit_status(found)
@@ -180,8 +180,8 @@ def status(
 @command()
 def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import watch as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     with telling.interruptible(chosen):
@@ -203,8 +203,8 @@ def collect(
     apply_removals: bool = False,  # noqa: FBT001, FBT002 - the same
 ) -> ExitStatus:
     """Bring back what is done so far. Safe to repeat; moves only what is new."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import collect as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import collect as operation  # noqa: PLC0415 - the same
 
     chosen, connection = _load(swarm, target, config), _connection(c)
     with telling.interruptible(chosen):
@@ -216,8 +216,8 @@ def collect(
 @command()
 def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .submitting import retry as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.submitting import retry as operation  # noqa: PLC0415 - the same
 
     telling.tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
     return ExitStatus.DONE
@@ -226,8 +226,8 @@ def retry(c: Context, swarm: str | None = None, target: str | None = None, confi
 @command()
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .submitting import cancel as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.submitting import cancel as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())
@@ -243,9 +243,9 @@ def logs(
     c: Context, task: str, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import logs as operation  # noqa: PLC0415 - the same
-    from .words import printable  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import logs as operation  # noqa: PLC0415 - the same
+    from locusts_fab.words import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
     outcome = found.outcome
@@ -278,8 +278,8 @@ def clean(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Remove the environment from the target; what was collected stays."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import clean as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import clean as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     operation(chosen, _connection(c), force=force, screen=_screen())
@@ -290,8 +290,8 @@ def clean(
 @command()
 def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .operations import attach as operation  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.operations import attach as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     telling.tell_status(found)
@@ -306,9 +306,9 @@ def check(c: Context, swarm: str | None = None, target: str | None = None, confi
     """
     from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
-    from .checking import check as operation  # noqa: PLC0415 - the same
-    from .findings import exit_status_of  # noqa: PLC0415 - the same
-    from .tables import findings_table  # noqa: PLC0415 - the same
+    from locusts_fab.checking import check as operation  # noqa: PLC0415 - the same
+    from locusts_fab.findings import exit_status_of  # noqa: PLC0415 - the same
+    from locusts_fab.tables import findings_table  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     console = Console(highlight=False)
@@ -345,9 +345,9 @@ def convert(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Make a locusts.toml from a parameter file of the original locusts."""
-    from . import telling  # noqa: PLC0415 - see the module's docstring
-    from .converting import convert as operation  # noqa: PLC0415 - the same
-    from .converting import save  # noqa: PLC0415 - the same
+    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.converting import convert as operation  # noqa: PLC0415 - the same
+    from locusts_fab.converting import save  # noqa: PLC0415 - the same
 
     parts = {"indir": indir, "outdir": outdir, "cmd": cmd, "spcins": spcins, "shdins": shdins, "outs": outs}
     text = operation(par, code, parts)

@@ -11,20 +11,20 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .config import Swarm, make_config
-from .errors import ConfigError
-from .operations import collect
-from .parameters import Parameters, read_parameters
-from .progress import Screen
-from .settings import NAME, NAME_RULE
-from .submitting import submit
-from .words import summary
+from locusts_fab.config import Swarm, make_config
+from locusts_fab.errors import ConfigError
+from locusts_fab.operations import collect
+from locusts_fab.parameters import Parameters, read_parameters
+from locusts_fab.progress import Screen
+from locusts_fab.settings import NAME, NAME_RULE
+from locusts_fab.submitting import submit
+from locusts_fab.words import summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from .operations import Collected
-    from .settings import SwarmSettings, Target
+    from locusts_fab.operations import Collected
+    from locusts_fab.settings import SwarmSettings, Target
 
     AnyPath = str | os.PathLike[str]
 

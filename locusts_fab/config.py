@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tomli
 from pydantic import ValidationError
 
-from .errors import ConfigError
-from .settings import (
+from locusts_fab.errors import ConfigError
+from locusts_fab.settings import (
     NAME,
     NAME_RULE,
     Container,

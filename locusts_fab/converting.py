@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .compat import LAUNCH_NAMES, check, swarm_table
-from .errors import ConfigError
-from .parameters import read_parameters
-from .words import printable
+from locusts_fab.compat import LAUNCH_NAMES, check, swarm_table
+from locusts_fab.errors import ConfigError
+from locusts_fab.parameters import read_parameters
+from locusts_fab.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .parameters import Parameters
+    from locusts_fab.parameters import Parameters
 
 #: What stands for parts of the swarm that nobody gave; the tutorial of the original.
 EXAMPLE: dict[str, Any] = {

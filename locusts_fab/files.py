@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from .archive import pack
-from .collecting import collect_from, wanted_files
-from .errors import TransferError
-from .layout import Environment
-from .stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
+from locusts_fab.archive import pack
+from locusts_fab.collecting import collect_from, wanted_files
+from locusts_fab.errors import TransferError
+from locusts_fab.layout import Environment
+from locusts_fab.stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from .config import Swarm
-    from .hosts import Carrier
-    from .layout import Results
-    from .ledger import Ledger
-    from .model import Chunk
-    from .progress import Progress, Screen, Silent
-    from .rows import PlannedTask
+    from locusts_fab.config import Swarm
+    from locusts_fab.hosts import Carrier
+    from locusts_fab.layout import Results
+    from locusts_fab.ledger import Ledger
+    from locusts_fab.model import Chunk
+    from locusts_fab.progress import Progress, Screen, Silent
+    from locusts_fab.rows import PlannedTask
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"

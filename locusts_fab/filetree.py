@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .errors import ConfigError
-from .selection import Selection, walk
-from .wildcards import ANY_DEPTH, RsyncPattern, wildcards_regex
+from locusts_fab.errors import ConfigError
+from locusts_fab.selection import Selection, walk
+from locusts_fab.wildcards import ANY_DEPTH, RsyncPattern, wildcards_regex
 
 if TYPE_CHECKING:
     import os

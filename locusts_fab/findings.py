@@ -9,15 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .errors import ExitStatus
-from .words import size
+from locusts_fab.errors import ExitStatus
+from locusts_fab.words import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .config import Swarm
-    from .estimate import Need
-    from .probe import Seen
+    from locusts_fab.config import Swarm
+    from locusts_fab.estimate import Need
+    from locusts_fab.probe import Seen
 
 State = Literal["ok", "warning", "error"]
 

@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import HostError
+from locusts_fab.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from paramiko import MissingHostKeyPolicy
 
-from .errors import LoginRefusedError
+from locusts_fab.errors import LoginRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,16 +12,25 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from .model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
-from .records import Began, Ended, Left, Manager, join_fields
-from .rows import OUTCOME, Planned, PlannedTask, Submission, fingerprint, open_tables, read_outcome, read_task
+from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
+from locusts_fab.records import Began, Ended, Left, Manager, join_fields
+from locusts_fab.rows import (
+    OUTCOME,
+    Planned,
+    PlannedTask,
+    Submission,
+    fingerprint,
+    open_tables,
+    read_outcome,
+    read_task,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from .model import Outcome, Task
-    from .records import Record
+    from locusts_fab.model import Outcome, Task
+    from locusts_fab.records import Record
 
 
 class Ledger:

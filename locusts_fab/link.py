@@ -12,8 +12,8 @@ from paramiko import (
 )
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from .errors import HostError, LoginRefusedError
-from .known_hosts import by_hand
+from locusts_fab.errors import HostError, LoginRefusedError
+from locusts_fab.known_hosts import by_hand
 
 #: What paramiko and sockets raise when the link is at fault.
 LINK_ERRORS = (SSHException, OSError, EOFError)

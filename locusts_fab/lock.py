@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from .errors import StateError
+from locusts_fab.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,8 +29,8 @@ from paramiko import (
 )
 from paramiko.pkey import UnknownKeyType
 
-from .errors import LoginRefusedError
-from .known_hosts import HostKeyCheck, KnownHostsMode, by_hand
+from locusts_fab.errors import LoginRefusedError
+from locusts_fab.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .collecting import describe, find_lost, write_tables
-from .errors import StateError, TransferError
-from .layout import Results
-from .model import Counts, Status, SwarmState
-from .plan import make_plan
-from .progress import Silent
-from .records import unescape
-from .replica import workdir
-from .replicating import bring_back, forget_table, has_news, read_table, recall_table
-from .rows import PlannedTask
-from .session import opened
-from .slurm import parse_job_id
-from .submitting import stop_managers
-from .watching import keep_looking
+from locusts_fab.collecting import describe, find_lost, write_tables
+from locusts_fab.errors import StateError, TransferError
+from locusts_fab.layout import Results
+from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.plan import make_plan
+from locusts_fab.progress import Silent
+from locusts_fab.records import unescape
+from locusts_fab.replica import workdir
+from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
+from locusts_fab.rows import PlannedTask
+from locusts_fab.session import opened
+from locusts_fab.slurm import parse_job_id
+from locusts_fab.submitting import stop_managers
+from locusts_fab.watching import keep_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import fabric
 
-    from .config import Swarm
-    from .model import Outcome
-    from .progress import Screen
-    from .replicating import Brought
-    from .session import Session
+    from locusts_fab.config import Swarm
+    from locusts_fab.model import Outcome
+    from locusts_fab.progress import Screen
+    from locusts_fab.replicating import Brought
+    from locusts_fab.session import Session
 
 
 #: While somebody waits for results, a look brings some if so many tasks have ended, or the latest are so long ago.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from locusts_fab.errors import ConfigError
 
 #: What kind of value each key takes.
 KEYS: dict[str, type[bool | int | str]] = {

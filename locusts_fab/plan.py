@@ -8,17 +8,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .errors import PlanError
-from .handles import Template, is_direct
-from .layout import Environment, Results, folders_above, why_id_is_unusable
-from .model import Chunk, Task
-from .sources import Source, read_source
+from locusts_fab.errors import PlanError
+from locusts_fab.handles import Template, is_direct
+from locusts_fab.layout import Environment, Results, folders_above, why_id_is_unusable
+from locusts_fab.model import Chunk, Task
+from locusts_fab.sources import Source, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .config import Swarm
+    from locusts_fab.config import Swarm
 
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128

@@ -12,15 +12,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import HostError
-from .model import ManagerState
-from .records import MANAGER_ID, Left, parse_records
-from .slurm import SQUEUE_FORMAT, parse_squeue
+from locusts_fab.errors import HostError
+from locusts_fab.model import ManagerState
+from locusts_fab.records import MANAGER_ID, Left, parse_records
+from locusts_fab.slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
-    from .hosts import Host
-    from .ledger import Ledger
-    from .slurm import Queue
+    from locusts_fab.hosts import Host
+    from locusts_fab.ledger import Ledger
+    from locusts_fab.slurm import Queue
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
 MOST_BYTES = 32 * 1024 * 1024

@@ -9,11 +9,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .partitions import SINFO_FORMAT
-from .site import RESOLVE_ROOT
+from locusts_fab.partitions import SINFO_FORMAT
+from locusts_fab.site import RESOLVE_ROOT
 
 if TYPE_CHECKING:
-    from .hosts import Host
+    from locusts_fab.hosts import Host
 
 #: Longer than all the time-outs in the script together; a file system that hangs makes it wait for ever.
 _PATIENCE_S = 180

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
-from .commands import make_collection
-from .errors import ExitStatus
+from locusts_fab.commands import make_collection
+from locusts_fab.errors import ExitStatus
 
 
 class LocustsProgram(Program):

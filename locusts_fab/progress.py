@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from .words import printable, size, summary
+from locusts_fab.words import printable, size, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from .model import Status
+    from locusts_fab.model import Status
 
 #: What takes less than this is not worth a word.
 PATIENCE_S = 2.0
@@ -99,7 +99,7 @@ class Screen:
             return
         from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
 
-        from .tables import status_panel  # noqa: PLC0415 - the same
+        from locusts_fab.tables import status_panel  # noqa: PLC0415 - the same
 
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             yield lambda status: live.update(status_panel(status))

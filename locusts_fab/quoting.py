@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PlanError
+from locusts_fab.errors import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -21,10 +21,10 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from paramiko import SSHException
 
-from .errors import TransferError
-from .handover import LINK_BROKE
-from .hosts import BEGIN_MARK
-from .rsync import SILENCE_S, parse_moved, parse_progress, parse_skipped, shell_word
+from locusts_fab.errors import TransferError
+from locusts_fab.handover import LINK_BROKE
+from locusts_fab.hosts import BEGIN_MARK
+from locusts_fab.rsync import SILENCE_S, parse_moved, parse_progress, parse_skipped, shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

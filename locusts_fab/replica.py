@@ -11,17 +11,17 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import ConfigError, PlanError
-from .filetree import parse_tree, select, select_patterns
-from .records import join_fields, split_fields
+from locusts_fab.errors import ConfigError, PlanError
+from locusts_fab.filetree import parse_tree, select, select_patterns
+from locusts_fab.records import join_fields, split_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from .config import Swarm
-    from .filetree import Tree
-    from .selection import Selection
+    from locusts_fab.config import Swarm
+    from locusts_fab.filetree import Tree
+    from locusts_fab.selection import Selection
 
 #: $1 a folder; then names of it that do not count, such as our own state. Needs GNU find.
 SCAN = r"""

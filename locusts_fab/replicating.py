@@ -11,9 +11,9 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .errors import HostError, TransferError
-from .files import TREE, fresh_folder
-from .replica import (
+from locusts_fab.errors import HostError, TransferError
+from locusts_fab.files import TREE, fresh_folder
+from locusts_fab.replica import (
     SCAN,
     Agreed,
     agree,
@@ -28,16 +28,16 @@ from .replica import (
     parse_table,
     select_replica,
 )
-from .stage import remove, write_whole
+from locusts_fab.stage import remove, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .config import Swarm
-    from .progress import Screen, Silent
-    from .replica import Change, Mark
-    from .selection import Selection
-    from .session import Session
+    from locusts_fab.config import Swarm
+    from locusts_fab.progress import Screen, Silent
+    from locusts_fab.replica import Change, Mark
+    from locusts_fab.selection import Selection
+    from locusts_fab.session import Session
 
 
 def is_in_place(swarm: Swarm) -> bool:

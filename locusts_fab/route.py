@@ -5,7 +5,7 @@ from __future__ import annotations
 from fabric import Connection
 from paramiko import SSHException
 
-from .errors import HostError
+from locusts_fab.errors import HostError
 
 
 def make_connection(host: str) -> Connection:

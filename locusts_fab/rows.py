@@ -8,14 +8,14 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import StateError
-from .model import Outcome, TaskState
-from .records import join_fields, split_fields
+from locusts_fab.errors import StateError
+from locusts_fab.model import Outcome, TaskState
+from locusts_fab.records import join_fields, split_fields
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .model import Task
+    from locusts_fab.model import Task
 
 #: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
 VERSION = 3

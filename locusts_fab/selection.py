@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import PlanError
+from locusts_fab.errors import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import StateError, TransferError
-from .ledger import Ledger
-from .lock import locked
-from .model import Counts, ManagerState, Status, SwarmState
-from .poll import poll
-from .site import open_site
-from .slurm import ACTIVE
+from locusts_fab.errors import StateError, TransferError
+from locusts_fab.ledger import Ledger
+from locusts_fab.lock import locked
+from locusts_fab.model import Counts, ManagerState, Status, SwarmState
+from locusts_fab.poll import poll
+from locusts_fab.site import open_site
+from locusts_fab.slurm import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from .config import Swarm
-    from .model import ManagerStatus
-    from .rows import Submission
-    from .site import Site
+    from locusts_fab.config import Swarm
+    from locusts_fab.model import ManagerStatus
+    from locusts_fab.rows import Submission
+    from locusts_fab.site import Site
 
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 

@@ -9,13 +9,13 @@ import atexit
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import HostError
-from .files import Carried, Reachable
-from .hosts import Here
-from .layout import Environment
-from .slurm_starter import SlurmArray
-from .stage import put_copy
-from .starters import Detached
+from locusts_fab.errors import HostError
+from locusts_fab.files import Carried, Reachable
+from locusts_fab.hosts import Here
+from locusts_fab.layout import Environment
+from locusts_fab.slurm_starter import SlurmArray
+from locusts_fab.stage import put_copy
+from locusts_fab.starters import Detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from .config import Swarm
-    from .files import Files
-    from .hosts import Carrier, Host
-    from .rows import Submission
+    from locusts_fab.config import Swarm
+    from locusts_fab.files import Files
+    from locusts_fab.hosts import Carrier, Host
+    from locusts_fab.rows import Submission
 
 
 class Starter(Protocol):
@@ -122,7 +122,7 @@ _LOGINS: dict[tuple[str, str], Carrier] = {}
 
 def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
     """Find the login to a host, or prepare one; it opens when it is first used."""
-    from .remote import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
+    from locusts_fab.remote import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
 
     name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
     if connection is not None:

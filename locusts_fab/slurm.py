@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .model import JobStatus
+from locusts_fab.model import JobStatus
 
 if TYPE_CHECKING:
-    from .settings import Slurm
+    from locusts_fab.settings import Slurm
 
 #: States in which a job will run, runs, or is just ending.
 ACTIVE = frozenset(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from .errors import ExitStatus
-from .findings import Finding, State
-from .partitions import Partition, parse_memory_mb, parse_sinfo
-from .slurm import parse_time_s
+from locusts_fab.errors import ExitStatus
+from locusts_fab.findings import Finding, State
+from locusts_fab.partitions import Partition, parse_memory_mb, parse_sinfo
+from locusts_fab.slurm import parse_time_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .config import Swarm
-    from .partitions import Nodes
-    from .probe import Seen
+    from locusts_fab.config import Swarm
+    from locusts_fab.partitions import Nodes
+    from locusts_fab.probe import Seen
 
 _INFINITE = {"infinite", "unlimited"}
 #: What `timeout` says when a command took too long.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import HostError, SchedulerError
-from .slurm import parse_job_id
-from .starters import FENCE, MARK_AS_LEFT
+from locusts_fab.errors import HostError, SchedulerError
+from locusts_fab.slurm import parse_job_id
+from locusts_fab.starters import FENCE, MARK_AS_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .hosts import Host
-    from .layout import Environment
-    from .rows import Submission
+    from locusts_fab.hosts import Host
+    from locusts_fab.layout import Environment
+    from locusts_fab.rows import Submission
 
 # $1 the environment, $2 the submission, $3 the elements wanted, $4 the job's name, which no other job has.
 # Exactly one array comes of this, whatever happens: the folder made first is the token, and whoever finds it made, or

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .errors import PlanError
-from .handles import Template
+from locusts_fab.errors import PlanError
+from locusts_fab.handles import Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from .config import Swarm
+    from locusts_fab.config import Swarm
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

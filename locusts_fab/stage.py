@@ -15,18 +15,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import TransferError
-from .layout import folders_above
-from .plan import shared_source
-from .records import escape
+from locusts_fab.errors import TransferError
+from locusts_fab.layout import folders_above
+from locusts_fab.plan import shared_source
+from locusts_fab.records import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .config import Swarm
-    from .layout import Environment
-    from .model import Chunk
-    from .rows import PlannedTask
+    from locusts_fab.config import Swarm
+    from locusts_fab.layout import Environment
+    from locusts_fab.model import Chunk
+    from locusts_fab.rows import PlannedTask
 
     Progress = Callable[[int], None]
     Put = Callable[[str, str], None]

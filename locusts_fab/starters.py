@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import HostError
-from .layout import Environment, manager_id
+from locusts_fab.errors import HostError
+from locusts_fab.layout import Environment, manager_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .hosts import Host
-    from .rows import Submission
+    from locusts_fab.hosts import Host
+    from locusts_fab.rows import Submission
 
 # $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,
 # after a reply that was lost, starts nothing twice.

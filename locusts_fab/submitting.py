@@ -11,28 +11,28 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .layout import Environment
-from .plan import chunk_sizes, make_chunks, make_plan
-from .poll import BEAT_S, STALE_S
-from .progress import Silent
-from .render import render
-from .replica import select_replica, workdir
-from .replicating import forget_table, stage_replica, tree_dir
-from .session import opened
-from .slurm import KILL_WAIT_S, directives, warning_s
+from locusts_fab.layout import Environment
+from locusts_fab.plan import chunk_sizes, make_chunks, make_plan
+from locusts_fab.poll import BEAT_S, STALE_S
+from locusts_fab.progress import Silent
+from locusts_fab.render import render
+from locusts_fab.replica import select_replica, workdir
+from locusts_fab.replicating import forget_table, stage_replica, tree_dir
+from locusts_fab.session import opened
+from locusts_fab.slurm import KILL_WAIT_S, directives, warning_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import fabric
 
-    from .config import Swarm
-    from .model import Chunk, Task
-    from .plan import Plan
-    from .progress import Screen
-    from .rows import Planned, Submission
-    from .selection import Selection
-    from .session import Session
+    from locusts_fab.config import Swarm
+    from locusts_fab.model import Chunk, Task
+    from locusts_fab.plan import Plan
+    from locusts_fab.progress import Screen
+    from locusts_fab.rows import Planned, Submission
+    from locusts_fab.selection import Selection
+    from locusts_fab.session import Session
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
 GRACE_S = 5

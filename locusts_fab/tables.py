@@ -10,16 +10,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from .model import SwarmState
-from .words import duration, printable, summary
+from locusts_fab.model import SwarmState
+from locusts_fab.words import duration, printable, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import RenderableType
 
-    from .findings import Finding
-    from .model import Status
+    from locusts_fab.findings import Finding
+    from locusts_fab.model import Status
 
 _STYLES = {
     SwarmState.FINISHED: "green",

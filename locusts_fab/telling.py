@@ -6,22 +6,22 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from .errors import ExitStatus
-from .model import SwarmState
-from .records import escape
-from .replica import local_root
-from .words import printable, size, summary
+from locusts_fab.errors import ExitStatus
+from locusts_fab.model import SwarmState
+from locusts_fab.records import escape
+from locusts_fab.replica import local_root
+from locusts_fab.words import printable, size, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .config import Swarm
-    from .layout import Results
-    from .model import Status
-    from .operations import Collected
-    from .replicating import Brought
-    from .selection import Selection
-    from .submitting import Preview, Submitted
+    from locusts_fab.config import Swarm
+    from locusts_fab.layout import Results
+    from locusts_fab.model import Status
+    from locusts_fab.operations import Collected
+    from locusts_fab.replicating import Brought
+    from locusts_fab.selection import Selection
+    from locusts_fab.submitting import Preview, Submitted
 
 
 def exit_status(status: Status) -> ExitStatus:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .errors import HostError, LoginRefusedError
-from .site import forget_logins
+from locusts_fab.errors import HostError, LoginRefusedError
+from locusts_fab.site import forget_logins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import Swarm
-    from .model import Status
-    from .progress import Screen, Silent
+    from locusts_fab.config import Swarm
+    from locusts_fab.model import Status
+    from locusts_fab.progress import Screen, Silent
 
 #: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
 POLL_HERE_S = (0.3, 1.0)
