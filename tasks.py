@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The Python that we run under; the virtual environment need not be active.
 PYTHON = shlex.quote(sys.executable)
+#: The tests that need neither a server nor a whole swarm.
+QUICK = "tests/unit tests/bash tests/project"
 
 
 @task
@@ -25,13 +27,19 @@ def lint(c: Context) -> None:
         c.run(f"{PYTHON} -m {words}")
 
 
+@task(pre=[lint], help={"words": "What to pass on to pytest, such as `-x -k quoting`."})
+def quick(c: Context, words: str = "") -> None:
+    """Check what needs no server, in about a minute: style, types, unit tests, the bash scripts, the docs."""
+    c.run(f"{PYTHON} -m pytest -q -n auto {QUICK} {words}")
+
+
 @task
 def packages(c: Context) -> None:
     """Install what the tests need from Debian: sshd, rsync, SLURM."""
     c.run(f"{PYTHON} -m tests.cluster.packages")
 
 
-@task(name="test", pre=[lint, packages], help={"words": "What to pass on to pytest, such as `tests/test_plan.py -x`."})
+@task(name="test", pre=[lint, packages], help={"words": "What to pass on to pytest, such as `tests/unit/plan -x`."})
 def run_tests(c: Context, words: str = "") -> None:
     """Check everything: style, types, and all the tests."""
     c.run(f"{PYTHON} -m pytest {words}")
@@ -50,7 +58,7 @@ def bench(c: Context, name: str = "dispatch") -> None:
 
 
 dev = Collection("dev")
-for each in (lint, packages, run_tests, cluster, bench):
+for each in (lint, quick, packages, run_tests, cluster, bench):
     dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

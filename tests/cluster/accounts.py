@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.processes import await_end
+from tests.support.processes import await_end
 
 #: How an account lets people in: a key; a password; a password and a one-time code, which are two prompts.
 Login = Literal["key", "password", "otp"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.swarms import REPOSITORY, Desk
+from tests.support.workspace import REPOSITORY, Desk
 
 from .sshd import ALIAS
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.swarms import REPOSITORY, Desk
+from tests.support.workspace import REPOSITORY, Desk
 
 from .accounts import NOISE
 from .failures import Conversation

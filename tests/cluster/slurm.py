@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.processes import await_end
+from tests.support.processes import await_end
 
 from . import accounts
 

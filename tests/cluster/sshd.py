@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.processes import is_alive
+from tests.support.processes import is_alive
 
 from . import accounts
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.swarms import REPOSITORY
-from tests.worlds import TASKS, TREE, check_tree, make_world
+from tests.support.workspace import REPOSITORY
+from tests.support.worlds import TASKS, TREE, check_tree, make_world
 
 from .runs import ClusterDesk, cluster_desk
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.swarms import REPOSITORY, Desk
+from tests.support.workspace import REPOSITORY, Desk
 
 from .failures import wait_until
 from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target

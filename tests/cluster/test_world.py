@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.worlds import check_tree, expected_changes, make_world, modified
+from tests.support.worlds import check_tree, expected_changes, make_world, modified
 
 from .runs import ClusterDesk, cluster_desk, target
 from .sshd import Sshd
@@ -42,7 +42,7 @@ def test_what_twenty_tasks_change_in_a_shared_folder_comes_home(tmp_path: Path, 
 
 
 def check_homecoming(desk: ClusterDesk, config: str, nodes: int) -> None:
-    """Run the world of `tests.worlds`, change a file here meanwhile, and see what comes home."""
+    """Run the world of `tests.support.worlds`, change a file here meanwhile, and see what comes home."""
     world = make_world(desk, config, "far")
     if "host" not in config:  # in mode local, a copy
         path = desk.folder / "locusts.toml"

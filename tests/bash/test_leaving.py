@@ -1,0 +1,241 @@
+"""How a manager comes to its end before its tasks do: stopped, asked to leave, killed, broken, or out of disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.records import Ended, parse_records
+from tests.support.managers import ManualEnvironment, Spec, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: A task that ends when the test lets it; there the test sees that it runs.
+HELD = ': > "{tmp}/at-work.$$"; while [[ ! -e "{tmp}/go" ]]; do sleep 0.02; done'
+
+
+def at_work(folder: Path) -> int:
+    return len(list(folder.glob("at-work.*")))
+
+
+# ---- asked to leave ----
+
+
+def test_the_fence(tmp_path: Path) -> None:
+    """Once the stop file is there, running tasks may end, and no other one is begun."""
+    held = HELD.format(tmp=tmp_path)
+    with ManualEnvironment(tmp_path, slots=2, grace_s=60) as env:
+        manager = env.plan([held, "true"], [held, "true"], ["true"]).start()
+        wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
+        (env.root / "exec/stop.1").touch()
+        (tmp_path / "go").touch()
+        manager.wait()
+        assert env.states() == {1: ["done"], 3: ["done"]}
+        assert (env.left(), env.has_left_in_order()) == ("stopped", True)
+        assert not list(env.root.glob("exec/claims/*.end"))
+
+
+def test_the_fence_of_another_submission(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path, submission=2) as env:
+        (env.root / "exec/stop.1").touch()
+        assert env.plan(["true"]).run("2-0").states() == {1: ["done"]}
+
+
+def test_a_manager_of_an_earlier_submission_does_nothing(tmp_path: Path) -> None:
+    """Its job waited so long that the next submit has written the manager anew."""
+    with ManualEnvironment(tmp_path, submission=2) as env:
+        assert env.plan(["true"]).run("1-0").states() == {}
+        assert list((env.root / "exec/cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_running_tasks_may_end(tmp_path: Path, number: signal.Signals) -> None:
+    """Asked to leave, a manager gives its tasks time: they end well, and no others begin."""
+    held = HELD.format(tmp=tmp_path)
+    with ManualEnvironment(tmp_path, grace_s=60) as env:
+        manager = env.plan([held, "true"], ["true"]).start()
+        wait_until(lambda: at_work(tmp_path) == 1, "the task")
+        manager.send(number)
+        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
+        (tmp_path / "go").touch()
+        manager.wait()
+        assert env.states() == {1: ["done"]}
+        assert (env.left(), env.has_left_in_order()) == (f"signal {number.name.removeprefix('SIG')}", True)
+
+
+def test_tasks_that_take_too_long_are_interrupted(tmp_path: Path) -> None:
+    """After the grace they get a TERM, which they may use; however they end then, they were interrupted."""
+    commands = ["sleep 60", "trap 'echo saved > o; exit 0' TERM; sleep 60 & wait"]
+    with ManualEnvironment(tmp_path, slots=2, retries=3) as env:
+        manager = env.plan(*([Spec(f': > "{tmp_path}/at-work.$$"; {command}', ["o"])] for command in commands)).start()
+        wait_until(lambda: at_work(tmp_path) == 2, "both tasks")
+        manager.send(signal.SIGTERM)
+        manager.wait()
+        assert env.states() == {1: ["interrupted"], 2: ["interrupted"]}
+        assert (env.left(), env.has_left_in_order()) == ("signal TERM", True)
+        assert env.kept() == []
+
+
+def test_signals_that_reach_everybody(tmp_path: Path) -> None:
+    """SLURM sends TERM to every process of a job at once: what dies of it has not failed."""
+    with ManualEnvironment(tmp_path, slots=4, grace_s=60, retries=1) as env:
+        manager = env.plan(*([f': > "{tmp_path}/at-work.$$"; sleep 60'] for _ in range(8))).start()
+        wait_until(lambda: at_work(tmp_path) == 4, "all slots at work")
+        manager.send_all(signal.SIGTERM)
+        manager.wait()
+        assert env.states() == {task: ["interrupted"] for task in (1, 2, 3, 4)}
+        assert (env.left(), env.has_left_in_order()) == ("signal TERM", True)
+
+
+def test_a_hang_up_is_nothing(tmp_path: Path) -> None:
+    """Whoever started it may log out."""
+    with ManualEnvironment(tmp_path) as env:
+        manager = env.plan([HELD.format(tmp=tmp_path)], ["true"]).start()
+        wait_until(lambda: at_work(tmp_path) == 1, "the task")
+        manager.send(signal.SIGHUP)
+        (tmp_path / "go").touch()
+        manager.wait()
+        assert env.states() == {1: ["done"], 2: ["done"]}
+
+
+def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path, slots=2) as env:
+        env.plan(*([f"sleep 0.05; echo {chunk}"] * 5 for chunk in range(4)))
+        manager = env.start()
+        manager.wait_for(3, Ended)
+        manager.send(signal.SIGTERM)
+        manager.wait()
+        before = env.states()
+        assert 0 < len(before) < 20
+        env.run("1-1")
+        assert {task: states[-1] for task, states in env.states().items()} == dict.fromkeys(range(1, 21), "done")
+        assert [states for states in env.states().values() if states.count("done") > 1] == []
+
+
+# ---- killed ----
+
+
+def test_slots_whose_manager_was_killed_leave(tmp_path: Path) -> None:
+    """What runs may end, and is recorded; nobody says goodbye, and no folder is left."""
+    held = HELD.format(tmp=tmp_path)
+    with ManualEnvironment(tmp_path, slots=2) as env:
+        manager = env.plan([held, "true"], [held, "true"], ["true"]).start()
+        wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
+        manager.send(signal.SIGKILL)
+        (tmp_path / "go").touch()
+        manager.wait()
+        assert env.states() == {1: ["done"], 3: ["done"]}
+        assert (env.left(), env.has_left_in_order()) == (None, False)
+        assert list(env.temp.iterdir()) == []
+
+
+def test_a_slot_that_was_killed(tmp_path: Path) -> None:
+    """The others go on, and the manager comes to its end."""
+    held = HELD.format(tmp=tmp_path)
+    with ManualEnvironment(tmp_path, slots=2) as env:
+        manager = env.plan([held], [held], ["true"]).start()
+        wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
+        task = int(next(tmp_path.glob("at-work.*")).suffix[1:])
+        os.kill(parent_of(task), signal.SIGKILL)
+        (tmp_path / "go").touch()
+        manager.wait()
+        assert len(env.states()) == 2
+        env.run("1-1")
+        assert {task: states[-1] for task, states in env.states().items()} == dict.fromkeys((1, 2, 3), "done")
+
+
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - not a file that a Path is of use for
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+# ---- the breaker ----
+
+
+def test_the_breaker(tmp_path: Path) -> None:
+    """The first so many tasks fail at once, so something is broken, and it is not the tasks."""
+    with ManualEnvironment(tmp_path, slots=2, breaker=20) as env:
+        env.plan(*(["no-such-program"] * 10 for _ in range(20))).run()
+        assert env.left() == "breaker"
+        assert 20 <= len(env.ended()) <= 22
+        assert all(end.state == "failed" for end in env.ended())
+
+
+def test_the_breaker_counts_tasks_not_attempts(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path, breaker=5, retries=3) as env:
+        env.plan(["false"] * 30).run()
+        assert (env.left(), len(env.states()), len(env.ended())) == ("breaker", 5, 20)
+
+
+@pytest.mark.parametrize("good", ["true", "sleep 1.6; false"])
+def test_the_breaker_does_not_trip(tmp_path: Path, good: str) -> None:
+    """One task that succeeds, or that took its time to fail, shows that the node works."""
+    with ManualEnvironment(tmp_path, breaker=20) as env:
+        env.plan(["false"] * 19 + [good] + ["false"] * 30).run()
+        assert (env.left(), len(env.ended())) == ("finished", 50)
+
+
+def test_without_a_breaker(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        assert env.plan(["false"] * 30).run().left() == "finished"
+
+
+# ---- no room ----
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system of 1 MiB, which only root can."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    """A record that is torn counts as none; the manager leaves, and what was whole stays whole."""
+    filling = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null; true'
+    with ManualEnvironment(small_disk, slots=1) as env:
+        env.temp = tmp_path
+        env.plan(["echo first"] * 5 + [filling] + ["true"] * 500).run()
+        data = (env.root / "exec/cache/1-0.tsv").read_bytes()
+        whole = [line for line in data.split(b"\n") if line.endswith(b"\t.")]
+        records, _length = parse_records(data)
+        assert len(records) == len(whole)
+        assert [end.task for end in env.ended() if end.state == "done"][:5] == [1, 2, 3, 4, 5]
+        assert len(env.ended()) < 506
+        assert not list(env.root.glob("exec/claims/*.end"))
+        assert "locusts" not in " ".join(path.name for path in tmp_path.iterdir())
+        (small_disk / "filling").unlink()
+        env.run("1-1")
+        assert {task: states[-1] for task, states in env.states().items()} == dict.fromkeys(range(1, 507), "done")
+
+
+def test_torn_records_count_for_nothing(tmp_path: Path) -> None:
+    """What the next owner of a chunk takes for ended is what the client takes for ended: whole records only."""
+    good = "ended\t000001.1\t{}\t1\tdone\t0\t1.0\t0.1\t\t0\t\t.\n"
+    torn = [
+        "ended\t000001.1\t2\t1\tdone\t0\t1.0\t0.1\t\t0\t\t",
+        "ended\t000001.1\t3\t1\tdone\t0\t1",
+        "ended\t000001.1\t4\t1\tdo",
+        "ended\t000001.1\t5",
+    ]
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["true"] * 10)
+        (env.root / "exec/claims/000001.1").write_text("1-7 0\n")
+        (env.root / "exec/beats/1-7.end").touch()
+        text = good.format(1) + "".join(line + good.format(9) for line in torn) + torn[0]
+        (env.root / "exec/cache/1-7.tsv").write_text(text)
+        already = {end.task for end in env.ended()}
+        assert already == {1}
+        env.run()
+        assert {end.task for end in env.ended() if end.claim == "000001.2"} == set(range(1, 11)) - already

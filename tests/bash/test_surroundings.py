@@ -1,0 +1,174 @@
+"""What a task finds around it: folder, input, signals, variables, and names of any kind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from shlex import quote
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, printed_by
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE_NAMES = [
+    "a b", "it's", 'say "hi"', "$(touch x)", "`touch x`", "a;touch x", "a&b", "*", "-rf", "--", "a\nb", "a\tb", "a\\nb",
+    "\\", "\\x41\\c", "%s%n", "~", "#", "{a,b}", "[a]", "!", "é", "\udcff\udcfe", " ", ".hidden", "…",
+]  # fmt: skip
+
+
+# ---- what a task finds around it ----
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("readlink /proc/self/fd/0", "/dev/null\n"),
+        ("wc -c", "0\n"),
+        ("ls /proc/self/fd", "0\n1\n2\n3\n"),  # 3 is the folder that it lists
+        ("printf %s/ * .h*", "*/.h*/"),
+        ("printf %s {a,b}", "ab"),
+        ("printf %s ~root", "/root"),
+    ],
+)
+def test_surroundings(tmp_path: Path, command: str, printed: str, *, is_direct: bool) -> None:
+    assert printed_by(tmp_path, command, is_direct=is_direct) == printed
+
+
+@BOTH_WAYS
+def test_a_task_is_in_a_process_group_of_its_own(tmp_path: Path, *, is_direct: bool) -> None:
+    pid, group = printed_by(tmp_path, "cut -d' ' -f1,5 /proc/self/stat", is_direct=is_direct).split()
+    assert pid == group
+
+
+@BOTH_WAYS
+def test_signals_are_as_usual(tmp_path: Path, *, is_direct: bool) -> None:
+    (line,) = printed_by(tmp_path, "grep SigIgn /proc/self/status", is_direct=is_direct).splitlines()
+    assert int(line.split()[1], 16) & ~0b1 == 0  # all but HUP, which nohup and the manager ignore
+
+
+def test_tasks_differ_in_their_process(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["echo $$ $PPID", "echo $$ $PPID"]).run()
+        (first, slot), (second, same_slot) = env.log(1).split(), env.log(2).split()
+        assert len({first, second, slot, str(env.announced().pid)}) == 4
+        assert slot == same_slot
+
+
+def test_direct_and_in_a_shell_come_to_the_same(tmp_path: Path) -> None:
+    """One program with plain words needs no shell; nobody shall be able to tell."""
+    commands = [
+        "cat in", "cat *", "cat in > out", "cat < in", "cat < missing", "cat missing 2>&1", "cat -- 'i'n \"in\" i\\n",
+        "cat in >> in2", "cat in > /nowhere/out", "cat in >", "cat in 2>",
+        "cat in in in", "cat [a-z]n", "cat \t in  ", "cat /proc/self/comm",
+    ]  # fmt: skip
+    seen = []
+    for program in ("", "cat"):
+        with ManualEnvironment(tmp_path, f"env{program}", program=program, has_inputs=1, keep="all") as env:
+            env.plan([Spec(command, ["out"], {"in": "text\n"}) for command in commands]).run()
+            seen.append(
+                [
+                    (
+                        end.state,
+                        end.exit_code,
+                        end.found,
+                        env.log(end.task).splitlines()[:1] if end.log and end.exit_code == 0 else "",
+                    )
+                    for end in env.ended()
+                ]
+            )
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "cd", "if", "./mine", "-rf", "a b"])
+def test_what_is_no_program_gets_a_shell(tmp_path: Path, program: str) -> None:
+    with ManualEnvironment(tmp_path, program=program) as env:
+        assert env.plan(["no-such-program", "true && true"]).run().states() == {1: ["failed"], 2: ["done"]}
+        assert env.end_of(1).exit_code == 127
+
+
+# ---- variables ----
+
+#: Names that sites and users give to variables of theirs, and that this script might use too.
+COMMON_NAMES = [
+    "ROOT", "SCRATCH", "WORK", "PROGRAM", "CACHE", "RUN", "STATE", "PID", "TASKS", "SLOT", "OWNER", "CONTAINER", "KEEP",
+    "MANAGER", "STATUS", "REASON", "name", "task", "command", "start", "index", "log", "line", "output", "OUTPUTS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_from_config", [False, True])
+def test_variables_arrive_as_they_are(tmp_path: Path, *, is_from_config: bool) -> None:
+    values = dict(zip(COMMON_NAMES, HOSTILE_NAMES, strict=False))
+    with ManualEnvironment(tmp_path, env=list(values.items()) if is_from_config else []) as env:
+        env.plan(["env -0"]).run(env={} if is_from_config else values)
+        seen = dict(entry.split("=", 1) for entry in env.log().split("\0")[:-1])
+        assert {name: seen.get(name) for name in values} == values
+        assert env.complaints() == ""
+
+
+def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
+    shown = printed_by(tmp_path, "compgen -e; compgen -A function; true", is_direct=False)
+    assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "SHLVL", "_"}
+
+
+def test_no_start_up_file_is_read_for_a_task(tmp_path: Path) -> None:
+    """Some builds of bash read ~/.bashrc when they seem to be what an SSH server started."""
+    (tmp_path / ".bashrc").write_text("echo noise\n", encoding="utf-8")
+    env = {"SSH_CLIENT": "::1 50000 22", "HOME": str(tmp_path)}
+    assert printed_by(tmp_path, "echo hello", is_direct=False, env=env) == "hello\n"
+
+
+@BOTH_WAYS
+def test_tasks_see_nothing_of_one_another(tmp_path: Path, *, is_direct: bool) -> None:
+    """The same slot ran another task before, in another folder."""
+    with ManualEnvironment(tmp_path, program="env" if is_direct else "") as env:
+        env.plan(["env", "env"]).run()
+        first, second = (env.log(task).splitlines() for task in (1, 2))
+        assert [line for line in second if line not in first] == [f"PWD={env.root / 'work' / '000001.1' / '2'}"]
+
+
+# ---- odd names ----
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_odd_roots(tmp_path: Path, name: str) -> None:
+    with ManualEnvironment(tmp_path, f"r{name}", has_inputs=1, scratch=f"{tmp_path}/s{name}") as env:
+        env.plan([Spec("cat in > out", ["out"], {"in": "x"}), Spec("cat in", [], {"in": "y"})]).run()
+        assert env.states() == {1: ["done"], 2: ["done"]}
+        assert (env.output("out"), env.log(2)) == ("x", "y")
+        assert env.complaints() == ""
+
+
+@pytest.mark.parametrize("has_inputs", [0, 1])
+def test_a_root_with_an_ampersand(tmp_path: Path, has_inputs: int) -> None:
+    """`&` has a meaning of its own in some replacements of bash 5.2."""
+    with ManualEnvironment(tmp_path, "R&D", has_inputs=has_inputs) as env:
+        assert env.plan([Spec("true", [], {"in": "x"})]).run().states() == {1: ["done"]}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_odd_ids_inputs_and_outputs(tmp_path: Path, *, packed: bool) -> None:
+    names = HOSTILE_NAMES
+    with ManualEnvironment(tmp_path, has_inputs=1) as env:
+        env.plan(
+            [Spec(f"cat -- {quote(name)} > {quote('o' + name)}", ["o" + name], {name: name}, name) for name in names]
+        )
+        env.pack(inputs=packed).run()
+        assert env.states() == {task: ["done"] for task in range(1, len(names) + 1)}
+        assert [env.output("o" + name, task) for task, name in enumerate(names, 1)] == names
+
+
+def test_odd_commands(tmp_path: Path) -> None:
+    """What a command prints is what bash itself makes of it."""
+    commands = [f"printf '%s|' {quote(name)} $((1+1))" for name in HOSTILE_NAMES]
+    commands += ["printf '%s' '\n\t\\'\t\n# comment", "cat <<'E'\n\ttext \\t $x\nE", 'printf %s "${x-\\\\n}"', "-c", ""]
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(commands).run()
+        for task, command in enumerate(commands, 1):
+            there = subprocess.run(["bash", "-c", "--", command], capture_output=True, check=False)
+            assert env.end_of(task).exit_code == there.returncode
+            assert (env.log(task) if env.end_of(task).log else "").startswith(os.fsdecode(there.stdout))

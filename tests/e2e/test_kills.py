@@ -1,0 +1,119 @@
+"""Whatever is killed, every task ends up done once or reported as not done, and the same command carries on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.workspace import Desk
+
+CONFIG = """
+[targets.here]
+mode = "local"
+slots = 2
+[swarms.s]
+command = "cat f_<id>.txt > out_<id>.txt; sleep 0.003"
+indir = "in"
+inputs = ["f_<id>.txt"]
+outputs = ["out_<id>.txt"]
+"""
+TASKS = 2000
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all that came of it: no warning, no order."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(re.sub(r"^.*\) ", "", stat.read_text()).split()[1])
+            parents.setdefault(parent, []).append(int(stat.parent.name))
+    doomed = [pid]
+    for victim in doomed:
+        doomed += parents.get(victim, [])
+    for victim in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+
+def check_all_came(desk: Desk, tasks: int, most_twice: int) -> None:
+    """See that each task is done once in the results, and how many had to run twice."""
+    assert {row["state"] for row in desk.tasks().values()} == {"done"}
+    assert len(desk.tasks()) == tasks
+    for number in range(tasks):
+        assert desk.result(f"{number}/out_{number}.txt").read_bytes() == b"%d\n" % number
+    begun = Counter(fields[2] for fields in desk.records() if fields[0] == "began")
+    assert len(begun) == tasks
+    assert sum(times > 1 for times in begun.values()) <= most_twice
+    ended = Counter(fields[2] for fields in desk.records() if fields[0] == "ended" and fields[4] == "done")
+    assert set(ended.values()) == {1}
+
+
+def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.pairs(TASKS)
+    desk.write(CONFIG)
+    assert desk.locusts("submit")[0] == 0
+    time.sleep(1.5)
+    manager = next(fields for fields in desk.records() if fields[0] == "manager")
+    kill_tree(int(manager[3]))
+    code, text = desk.locusts("status")
+    assert (code, "stalled" in text) == (1, True), text
+    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("collect", "--wait")[0] == 0
+    check_all_came(desk, TASKS, most_twice=2)
+
+
+def test_only_the_main_process_is_killed_and_its_slots_do_not_go_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.pairs(300)
+    desk.write(CONFIG.replace("sleep 0.003", "sleep 0.05"))
+    assert desk.locusts("submit")[0] == 0
+    time.sleep(1)
+    os.kill(int(desk.records()[0][3]), signal.SIGKILL)
+    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("collect", "--wait")[0] == 0
+    check_all_came(desk, 300, most_twice=2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_client_is_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    """The kills fall into planning, staging, starting, polling and collecting, wherever the clock has it."""
+    desk = Desk(tmp_path)
+    desk.pairs(TASKS)
+    desk.write(CONFIG.replace("; sleep 0.003", ""))
+    dice = random.Random(seed)  # noqa: S311 - dice, not secrets
+    for _ in range(12):
+        with desk.start("run") as process:
+            time.sleep(dice.uniform(0.2, 1.4))
+            process.kill()
+            process.communicate()
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    check_all_came(desk, TASKS, most_twice=0)
+
+
+@pytest.mark.parametrize("words", [["collect"], ["run"]])
+def test_the_client_is_killed_while_it_collects(tmp_path: Path, words: list[str]) -> None:
+    desk = Desk(tmp_path)
+    desk.pairs(TASKS)
+    desk.write(CONFIG.replace("; sleep 0.003", ""))
+    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("watch")[0] == 0
+    for delay in (0.45, 0.5, 0.55, 0.6):
+        with desk.start(*words) as process:
+            time.sleep(delay)
+            process.kill()
+            process.communicate()
+        for path in desk.result("").rglob("out_*.txt"):
+            assert path.read_bytes().endswith(b"\n"), "a file is there whole or not at all"
+    assert desk.locusts("collect")[0] == 0
+    check_all_came(desk, TASKS, most_twice=0)
+    assert not list(desk.result("").rglob(".locusts-*"))

@@ -1,0 +1,254 @@
+"""The ways files travel to an environment and back; staging and collecting as such are tested in their own rooms."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locusts_fab.config import Swarm
+from locusts_fab.errors import TransferError
+from locusts_fab.files import Carried, Reachable, fresh_folder, remove_tree
+from locusts_fab.layout import Environment, Results
+from locusts_fab.ledger import Ledger
+from locusts_fab.model import Chunk, Task
+from locusts_fab.progress import Silent
+from locusts_fab.records import Began, Ended, Manager
+from locusts_fab.rows import PlannedTask
+from locusts_fab.settings import SwarmSettings, Target
+from locusts_fab.stage import put_copy, put_link
+from tests.support.sshd import host, module_sshd, needs_sshd
+
+if TYPE_CHECKING:
+    from locusts_fab.files import Files
+    from locusts_fab.remote import Remote
+
+pytestmark = needs_sshd
+__all__ = ["host", "module_sshd"]
+
+WAYS = ["linked", "copied", "carried"]
+
+
+@pytest.fixture(params=WAYS)
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    """Give each of the ways."""
+    environment = Environment(str(tmp_path / "it's an environment"))
+    if request.param == "carried":
+        (tmp_path / "state").mkdir()
+        return Carried(request.getfixturevalue("host"), environment, tmp_path / "state")
+    return Reachable(environment, put_link if request.param == "linked" else put_copy)
+
+
+@pytest.fixture
+def environment(files: Files) -> Environment:
+    assert isinstance(files, (Reachable, Carried))
+    return files.environment
+
+
+def swarm_in(folder: Path) -> Swarm:
+    (folder / "in").mkdir()
+    (folder / "in" / "a.txt").write_text("input")
+    (folder / "in" / "sub").mkdir()
+    (folder / "in" / "sub" / "b").write_text("deep")
+    (folder / "in" / "big").write_text("shared")
+    settings = SwarmSettings.model_validate(
+        {"command": "true", "indir": "in", "inputs": ["<id>.txt", "sub"], "shared": {"big": "big"}}
+    )
+    return Swarm("s", settings, "there", Target(mode="local"), folder)
+
+
+TASKS = [PlannedTask(1, "a", "true", ("a.txt", "sub"), ("out",)), PlannedTask(2, "b", "true", ("a.txt",), ("out",))]
+
+
+def stage(files: Files, swarm: Swarm) -> None:
+    files.stage(swarm, lambda: TASKS, [Chunk(1, 2)], {"exec/manager.sh": "echo hello\n"}, Silent())
+
+
+def tree(root: str) -> dict[str, bytes]:
+    """Read all files below a folder, as one who follows links sees them, and looks into archives."""
+    paths = [Path(folder) / name for folder, _, names in os.walk(root, followlinks=True) for name in names]
+    found = {str(path.relative_to(root)): path.read_bytes() for path in paths if path.suffix != ".tar"}
+    for path in paths:
+        if path.suffix == ".tar":
+            folder = path.parent.relative_to(root)
+            with tarfile.open(path) as archive:
+                found |= {
+                    str(folder / member.name): file.read()
+                    for member in archive
+                    if (file := archive.extractfile(member)) is not None
+                }
+    return found
+
+
+def test_staging_comes_to_the_same(tmp_path: Path, files: Files, environment: Environment) -> None:
+    swarm = swarm_in(tmp_path)
+    for _ in range(2):
+        stage(files, swarm)
+        assert tree(environment.root) == {
+            "exec/manager.sh": b"echo hello\n",
+            "exec/plan/000001": b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n",
+            "inputs/0/1/a.txt": b"input",
+            "inputs/0/1/sub/b": b"deep",
+            "inputs/0/2/a.txt": b"input",
+            "shared/big/big": b"shared",
+        }
+    for folder in ("", *Environment.FOLDERS):
+        assert stat.S_IMODE(Path(environment.absolute(folder)).stat().st_mode) == 0o700
+    assert not list(tmp_path.glob("state/*")), "nothing stays behind on the way"
+
+
+def test_what_is_there_does_not_move_again(tmp_path: Path, files: Files, environment: Environment) -> None:
+    swarm = swarm_in(tmp_path)
+    stage(files, swarm)
+    stage(files, swarm)  # now nothing of it is packed any more
+    paths = [Path(environment.absolute(name)) for name in ("inputs/0/1/sub/b", "inputs/0/2/a.txt", "shared/big/big")]
+    before = [(path.stat().st_ino, path.stat().st_ctime_ns) for path in paths]
+    stage(files, swarm)
+    assert [(path.stat().st_ino, path.stat().st_ctime_ns) for path in paths] == before
+
+
+def test_only_what_changed_moves_after_the_first_stream(
+    tmp_path: Path, host: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swarm = swarm_in(tmp_path)
+    (tmp_path / "in" / "sub" / "b").write_bytes(bytes(1_000_000))
+    (tmp_path / "state").mkdir()
+    files = Carried(host, Environment(str(tmp_path / "root" / "s")), tmp_path / "state")
+    moved: list[int] = []
+    push = host.push
+
+    def counted(*args: Any, **options: Any) -> int:
+        moved.append(push(*args, **options))
+        return moved[-1]
+
+    monkeypatch.setattr(host, "push", counted)
+    stage(files, swarm)
+    assert moved == []
+    (tmp_path / "in" / "a.txt").write_text("changed")
+    stage(files, swarm)
+    plan, manager = b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n", b"echo hello\n"
+    assert moved == [2 * len("changed") + len(plan) + len(manager)]
+    assert tree(files.environment.root)["inputs/0/2/a.txt"] == b"changed"
+
+
+def test_an_input_that_is_gone(tmp_path: Path, files: Files) -> None:
+    swarm = swarm_in(tmp_path)
+    (tmp_path / "in" / "a.txt").unlink()
+    if isinstance(files, Reachable) and files.put is put_link:
+        stage(files, swarm)  # the sandbox cannot be made then, which the task says
+        return
+    with pytest.raises(TransferError):
+        stage(files, swarm)
+
+
+def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None:
+    sandbox = Path(environment.absolute("work/000001.1/1"))
+    (sandbox / "folder").mkdir(parents=True)
+    (sandbox / "out").write_text("result")
+    (sandbox / "folder" / "x").write_text("inside")
+    sandbox.with_name("log.4").write_text("said\n")
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task("a", "true", (), ("out", "folder", "none"))], environment.root)
+        ledger.begin_submission(1, 1)
+        with ledger.transaction():
+            ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 2.0, "110", 4, reason="missing output")
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
+        results = Results(tmp_path / "results", is_flat=False)
+        assert [files.collect(ledger, results, Silent()) for _ in range(2)] == [1, 0]
+    assert tree(str(results.outdir)) == {"a/out": b"result", "a/folder/x": b"inside", "logs/a.log": b"said\n"}
+
+
+def test_collect_some(tmp_path: Path, files: Files, environment: Environment) -> None:
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task(task_id, "true", (), ()) for task_id in "abc"], environment.root)
+        ledger.begin_submission(1, 1)
+        ended = [Ended("000001.1", number, 1, "done", 0, 1.0, 2.0, "", 0, reason="") for number in (1, 2, 3)]
+        with ledger.transaction():
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
+        results = Results(tmp_path / "results", is_flat=False)
+        assert [files.collect(ledger, results, Silent(), limit=2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_read_and_write(tmp_path: Path, files: Files, environment: Environment) -> None:
+    stage(files, swarm_in(tmp_path))
+    assert files.read("exec/manager.sh") == b"echo hello\n"
+    assert files.read("exec/nothing") is None
+    files.write("exec/note", b"\0\xff\n")
+    assert files.read("exec/note") == b"\0\xff\n"
+    assert (Path(environment.root) / "exec" / "note").read_bytes() == b"\0\xff\n"
+
+
+def test_forget_leaves_what_need_not_travel_again(tmp_path: Path, files: Files, environment: Environment) -> None:
+    stage(files, swarm_in(tmp_path))
+    files.forget()
+    assert set(tree(environment.root)) == {
+        "inputs/0/1/a.txt",
+        "inputs/0/1/sub/b",
+        "inputs/0/2/a.txt",
+        "shared/big/big",
+    }
+    files.forget()
+
+
+def test_remove_takes_all_of_it_and_nothing_of_the_users(
+    tmp_path: Path, files: Files, environment: Environment
+) -> None:
+    stage(files, swarm_in(tmp_path))
+    locked = Path(environment.absolute("work/locked"))
+    (locked / "inner").mkdir(parents=True)
+    (locked / "inner").chmod(0o500)
+    locked.chmod(0o000)
+    files.remove()
+    assert not Path(environment.root).exists()
+    files.remove()
+    assert tree(str(tmp_path / "in")) == {"a.txt": b"input", "sub/b": b"deep", "big": b"shared"}
+
+
+def test_a_fresh_folder_is_ours_alone_and_goes_with_what_killed_commands_left(tmp_path: Path) -> None:
+    (tmp_path / "stage-old" / "x").mkdir(parents=True)
+    (tmp_path / "other-old").mkdir()
+    with fresh_folder(tmp_path, "stage-") as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([folder.name, "other-old"])
+        (folder / "x").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
+    with pytest.raises(TransferError, match="no folder can be made"), fresh_folder(tmp_path / "nowhere", "x-"):
+        pass
+
+
+def test_a_tree_goes_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "mine")
+    (tmp_path / "tree" / "dangling").symlink_to("nowhere")
+    (tmp_path / "tree" / "locked").mkdir(mode=0o500)
+    remove_tree(tmp_path / "tree")
+    remove_tree(tmp_path / "tree")
+    assert tree(str(tmp_path)) == {"mine/x": b"x"}
+
+
+def test_collect_twice_what_came_once(tmp_path: Path, files: Files, environment: Environment) -> None:
+    """A folder of results that is there already is filled; what is missing of it is said to be missing."""
+    for number in (1, 2):
+        sandbox = Path(environment.absolute(f"work/000001.1/{number}"))
+        sandbox.mkdir(parents=True)
+        (sandbox / "out").write_text("new")
+    results = Results(tmp_path / "results", is_flat=False)
+    (results.outdir / "b").mkdir(parents=True)
+    (results.outdir / "b" / "out").write_text("old")
+    (results.outdir / "b" / "lost").write_text("somebody else's")
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task(name, "true", (), ("out", "lost")) for name in "ab"], environment.root)
+        ledger.begin_submission(1, 1)
+        with ledger.transaction():
+            ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, "11", 0, "") for task in (1, 2)]
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
+        assert files.collect(ledger, results, Silent()) == 2
+        assert set(ledger.troubles()) == {(1, "lost"), (2, "lost")}
+    assert tree(str(results.outdir)).items() >= {"a/out": b"new", "b/out": b"new"}.items()

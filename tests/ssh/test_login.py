@@ -1,0 +1,438 @@
+"""Which host keys are accepted, and how we say who we are."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fabric import Connection
+from paramiko import PKey, ServerInterface, SSHException, Transport
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
+from paramiko.server import InteractiveQuery
+
+from locusts_fab import remote as remote_module
+from locusts_fab.errors import HostError
+from locusts_fab.known_hosts import hash_name
+from locusts_fab.login import Login, NoAnswerError
+from locusts_fab.remote import Remote
+from tests.support.sshd import Sshd, make_key, needs_sshd, public, running_sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = needs_sshd
+
+
+# The host's key, shown by a real sshd.
+
+
+@pytest.fixture(scope="module")
+def shared_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as sshd:
+        yield sshd
+
+
+@pytest.fixture
+def sshd(shared_sshd: Sshd) -> Sshd:
+    """Give an sshd of whose key the client knows nothing."""
+    shared_sshd.known_hosts.unlink(missing_ok=True)
+    shared_sshd.ssh_config()
+    return shared_sshd
+
+
+def assert_works(sshd: Sshd, mode: str = "strict") -> None:
+    with sshd.remote(known_hosts="strict" if mode == "strict" else "accept-new") as remote:
+        assert remote.run("echo in").text == "in\n"
+
+
+def assert_refused(sshd: Sshd, why: str, *modes: str, host: str = "cluster") -> HostError:
+    before, logins = (sshd.known_hosts.read_text() if sshd.known_hosts.exists() else None), sshd.logins()
+    for mode in modes or ("strict", "accept-new"):
+        with (
+            sshd.remote(host, known_hosts="strict" if mode == "strict" else "accept-new") as remote,
+            pytest.raises(HostError, match=why) as caught,
+        ):
+            remote.run("true")
+        assert remote._connection is not None
+        assert not remote._connection.is_connected
+    assert (sshd.known_hosts.read_text() if sshd.known_hosts.exists() else None) == before
+    assert sshd.logins() == logins
+    return caught.value
+
+
+def test_an_unknown_key(sshd: Sshd) -> None:
+    error = assert_refused(sshd, "is not known", "strict")
+    assert "accept-new" in str(error)
+    assert "SHA256:" in str(error)
+    assert_works(sshd, "accept-new")
+    assert sshd.known_hosts.read_text() == f"[127.0.0.1]:{sshd.port} {public(sshd.host_key)}\n"
+    assert stat.S_IMODE(sshd.known_hosts.stat().st_mode) == 0o600
+    assert_works(sshd)
+    assert_works(sshd, "accept-new")
+    assert sshd.known_hosts.read_text().count("\n") == 1
+
+
+def test_a_changed_key(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust(public(make_key(tmp_path / "other")))
+    error = assert_refused(sshd, "another key")
+    assert "ssh-keygen -R" in str(error)
+    assert f"{sshd.known_hosts}:1" in str(error)
+
+
+def test_a_key_of_another_kind_is_a_changed_one(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust(public(make_key(tmp_path / "other", "ecdsa")))
+    assert_refused(sshd, "another key")
+
+
+def test_one_name_with_several_keys(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust(public(make_key(tmp_path / "other")))
+    sshd.trust()
+    assert_works(sshd)
+
+
+def test_a_revoked_key(sshd: Sshd) -> None:
+    sshd.trust()
+    sshd.trust(marker="@revoked", name="*")
+    assert_refused(sshd, "revoked")
+
+
+def test_an_authority_does_no_harm_and_helps_nobody(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust(public(make_key(tmp_path / "ca")), marker="@cert-authority", name="*")
+    assert_refused(sshd, "certificate authority", "strict")
+    sshd.trust()
+    assert_works(sshd)
+
+
+def test_other_names_for_a_host(sshd: Sshd) -> None:
+    sshd.trust(name=hash_name(f"[127.0.0.1]:{sshd.port}"))
+    assert_works(sshd)
+    sshd.known_hosts.unlink()
+    sshd.trust(name="[127.0.*]:*")
+    assert_works(sshd)
+    sshd.known_hosts.unlink()
+    sshd.ssh_config(more="Host cluster\n  HostKeyAlias The-Cluster\n")
+    sshd.trust(name="the-cluster")
+    assert_works(sshd)
+    sshd.known_hosts.unlink()
+    sshd.ssh_config(more="Host cluster\n  HashKnownHosts yes\n")
+    assert_works(sshd, "accept-new")
+    assert sshd.known_hosts.read_text().startswith("|1|")
+    assert_works(sshd)
+
+
+def test_a_host_with_two_keys_shows_the_one_we_know(tmp_path: Path) -> None:
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    rsa = make_key(folder / "rsa_key", "rsa")
+    with running_sshd(folder, f"HostKey {rsa}") as sshd:
+        sshd.trust(public(rsa))
+        assert_works(sshd)
+
+
+def test_a_file_that_cannot_be_written(sshd: Sshd, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    sshd.ssh_config(more=f"Host cluster\n  UserKnownHostsFile {tmp_path}/file/known_hosts\n")
+    assert_refused(sshd, "cannot be kept", "accept-new")
+    sshd.ssh_config(more="Host cluster\n  UserKnownHostsFile none\n")
+    assert_refused(sshd, "names no UserKnownHostsFile", "accept-new")
+
+
+def test_the_key_of_a_gateway_is_checked_too(sshd: Sshd, tmp_path: Path) -> None:
+    other = public(make_key(tmp_path / "other"))
+    jump = "Host cluster\n  ProxyJump gate\n  HostKeyAlias far\nHost gate\n  HostKeyAlias near\n"
+    sshd.ssh_config(more=jump)
+    sshd.trust(name="far")
+    assert_refused(sshd, "gateway gate: the host's key", "strict")
+    sshd.trust(other, name="near")
+    assert_refused(sshd, "gateway gate: the host shows another key")
+    sshd.known_hosts.unlink()
+    sshd.trust(name="near")
+    sshd.trust(other, name="far")
+    logins = sshd.logins()
+    for mode in ("strict", "accept-new"):
+        with (
+            sshd.remote(known_hosts="strict" if mode == "strict" else "accept-new") as remote,
+            pytest.raises(HostError, match="cluster: the host shows another key"),
+        ):
+            remote.run("true")
+    assert sshd.logins() == logins + 2, "only the gateway was logged in to"
+
+
+def test_keys_are_checked_after_a_failed_attempt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    sshd = Sshd(tmp_path / "sshd")
+    sshd.ssh_config(more="Host cluster\n  ProxyJump gate\n  HostKeyAlias far\nHost gate\n  HostKeyAlias near\n")
+    sshd.trust(name="near")
+    with sshd.remote() as remote:
+        with pytest.raises(HostError, match="gateway gate: the connection was refused"):
+            remote.run("true")
+        sshd.start()
+        try:
+            with pytest.raises(HostError, match=r"cluster: the host's key .* is not known"):
+                remote.run("true")
+        finally:
+            sshd.stop()
+
+
+# Who we are, told to a real sshd.
+
+
+def test_a_key_that_the_host_does_not_know(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust()
+    sshd.ssh_config(key=make_key(tmp_path / "stranger"))
+    error = assert_refused(sshd, "login as .* was refused", "strict")
+    assert "stranger" in error.message
+    assert "publickey" in error.message
+
+
+def test_refusals_are_final(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust()
+    sshd.ssh_config(key=make_key(tmp_path / "stranger"))
+    with sshd.remote() as remote:
+        with pytest.raises(HostError, match="refused"):
+            remote.run("true")
+        knocks = sshd.log.read_text().count("Connection")
+        with pytest.raises(HostError, match="refused"):
+            remote.run("true")
+        assert sshd.log.read_text().count("Connection") <= knocks + 1
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_key_with_a_passphrase(sshd: Sshd, tmp_path: Path, kind: str) -> None:
+    sshd.trust()
+    locked = make_key(tmp_path / "locked", kind, "open sesame")
+    with (sshd.folder / "authorized_keys").open("a") as file:
+        file.write(public(locked) + "\n")
+    sshd.ssh_config(key=locked)
+    asked: list[str] = []
+
+    def prompt(question: str) -> str:
+        asked.append(question)
+        return "open sesame"
+
+    with sshd.remote(prompt=prompt) as remote:
+        assert remote.run("echo in").text == "in\n"
+        assert remote.run("echo in").text == "in\n"
+        assert asked == [f"passphrase for {locked}: "]
+        sshd.cut()
+        with pytest.raises(HostError, match="a new login might ask you again"):
+            remote.run("true")
+    assert len(asked) == 1
+    with sshd.remote(prompt=lambda _: "wrong") as remote, pytest.raises(HostError, match="wrong passphrase"):
+        remote.run("true")
+
+    def nobody(question: str) -> str:
+        raise NoAnswerError(question)
+
+    with sshd.remote(prompt=nobody) as remote, pytest.raises(HostError, match="needs a passphrase"):
+        remote.run("true")
+
+
+def test_keys_of_an_agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sshd.trust()
+    locked = make_key(tmp_path / "locked", "ed25519", "x")
+    unlocked = make_key(tmp_path / "unlocked")
+    with (sshd.folder / "authorized_keys").open("a") as file:
+        file.write(public(unlocked) + "\n")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL)
+    try:
+        while not (tmp_path / "agent").exists():
+            assert agent.poll() is None
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        subprocess.run(["ssh-add", "-q", unlocked], check=True)
+        unlocked.unlink()
+        sshd.ssh_config(key=unlocked)  # IdentitiesOnly: found in the agent by its public half
+        assert_works(sshd)
+        sshd.ssh_config(key=locked)
+        assert_refused(sshd, "refused", "strict")
+        sshd.ssh_config(key=locked, more="Host cluster\n  IdentitiesOnly no\n")
+        assert_works(sshd)
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.trust()
+    sshd.ssh_config(key=tmp_path / "absent")
+    given = PKey.from_path(sshd.key)
+    for kwargs in ({"pkey": given}, {"key_filename": str(sshd.key)}):
+        config = sshd.connection().config
+        with Connection("cluster", config=config, connect_kwargs=kwargs) as connection:
+            assert Remote(connection, host="cluster").run("echo in").text == "in\n"
+
+
+def test_no_terminal_no_answer() -> None:
+    program = """if True:
+        from locusts_fab import login
+        try:
+            login.ask_on_terminal("code: ")
+        except login.NoAnswerError:
+            print("nobody")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # no terminal to open
+        check=True,
+    )
+    assert done.stdout == b"nobody\n"
+
+
+# Questions, asked by a server of a few lines, for sshd asks them only through PAM.
+
+
+class Questioner(ServerInterface):
+    """A server that wants a list of ways, one after the other.
+
+    :param ways: such as `publickey`, `keyboard-interactive`, `password`.
+    :param rounds: the questions of each round of keyboard-interactive, with their answers.
+    """
+
+    def __init__(self, ways: list[str], rounds: list[list[tuple[str, str]]], password: str = "") -> None:
+        self.ways = [*ways]
+        self.rounds = [*rounds]
+        self.password = password
+        self.attempts: list[str] = []
+
+    # ruff: noqa: D102 - the methods are paramiko's
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's signature
+        return ",".join(self.ways[:1])
+
+    def _next(self, way: str) -> int:
+        self.ways.remove(way)
+        return AUTH_PARTIALLY_SUCCESSFUL if self.ways else AUTH_SUCCESSFUL
+
+    def check_auth_none(self, username: str) -> int:  # noqa: ARG002
+        return AUTH_FAILED if self.ways else AUTH_SUCCESSFUL
+
+    def check_auth_publickey(self, username: str, key: PKey) -> int:  # noqa: ARG002
+        self.attempts.append("publickey")
+        return self._next("publickey") if "publickey" in self.ways[:1] else AUTH_FAILED
+
+    def check_auth_password(self, username: str, password: str) -> int:  # noqa: ARG002
+        self.attempts.append("password")
+        return self._next("password") if password == self.password else AUTH_FAILED
+
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:  # noqa: ARG002
+        self.attempts.append("keyboard-interactive")
+        return self._ask()
+
+    def _ask(self) -> InteractiveQuery:
+        query = InteractiveQuery("The \x1b[31mCluster", "Second factor")
+        for question, _ in self.rounds[0]:
+            query.add_prompt(question, echo=False)
+        return query
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int | InteractiveQuery:
+        if [*responses] != [answer for _, answer in self.rounds.pop(0)]:
+            return AUTH_FAILED
+        return self._ask() if self.rounds else self._next("keyboard-interactive")
+
+
+@contextlib.contextmanager
+def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[str], str]], Login]]:
+    """Serve one login; gives a function that logs in with a prompt and returns the login."""
+    host_key = PKey.from_path(sshd.host_key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sshd.trust(name=f"[127.0.0.1]:{port}")
+        transports: list[Transport] = []
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            transport = Transport(client)
+            transport.add_server_key(host_key)
+            transports.append(transport)
+            with contextlib.suppress(SSHException, EOFError):
+                transport.start_server(server=server)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+
+        def log_in(prompt: Callable[[str], str]) -> Login:
+            config = sshd.connection().config
+            with Connection(f"127.0.0.1:{port}", config=config) as connection:
+                remote = Remote(connection, host="cluster", prompt=prompt)
+                remote._transport()
+                return next(iter(remote._logins.values()))
+
+        try:
+            yield log_in
+        finally:
+            thread.join()
+            for transport in transports:
+                transport.close()
+
+
+def answers(book: dict[str, str], asked: list[str]) -> Callable[[str], str]:
+    """Return a prompt that answers from a book."""
+
+    def prompt(question: str) -> str:
+        asked.append(question)
+        return next((answer for part, answer in book.items() if part in question), "no idea")
+
+    return prompt
+
+
+@pytest.mark.parametrize(
+    ("ways", "rounds", "questions"),
+    [
+        (["publickey"], [], 0),
+        (["password"], [], 1),
+        (["keyboard-interactive"], [[("Password: ", "pw")]], 1),
+        (["publickey", "keyboard-interactive"], [[("Code: ", "123")]], 1),
+        (["keyboard-interactive"], [[("Password: ", "pw")], [("Code: ", "123")], []], 2),
+        (["keyboard-interactive"], [[("Password: ", "pw"), ("Code: ", "123")]], 2),
+        (["publickey", "password", "keyboard-interactive"], [[("Code: ", "123")]], 2),
+        ([], [], 0),
+    ],
+)
+def test_each_question_is_asked_once(
+    sshd: Sshd, ways: list[str], rounds: list[list[tuple[str, str]]], questions: int
+) -> None:
+    asked: list[str] = []
+    server = Questioner(ways, rounds, "pw")
+    with questioner(sshd, server) as log_in:
+        login = log_in(answers({"assword": "pw", "Code": "123"}, asked))
+    assert len(asked) == questions
+    assert login.asked is (questions > 0)
+    assert not any("\x1b" in question for question in asked)
+
+
+@pytest.mark.parametrize("ways", [["password"], ["keyboard-interactive"]])
+def test_a_wrong_answer_ends_the_login(sshd: Sshd, ways: list[str]) -> None:
+    asked: list[str] = []
+    server = Questioner(ways, [[("Password: ", "pw")]], "pw")
+    with questioner(sshd, server) as log_in, pytest.raises(HostError, match="was refused"):
+        log_in(answers({}, asked))
+    assert len(asked) == 1
+    assert server.attempts.count(ways[0]) == 1
+
+
+@pytest.mark.parametrize("ways", [["password"], ["keyboard-interactive"]])
+def test_nobody_there_to_ask(sshd: Sshd, ways: list[str]) -> None:
+    def nobody(question: str) -> str:
+        raise NoAnswerError(question)
+
+    server = Questioner(ways, [[("Password: ", "pw")]], "pw")
+    with questioner(sshd, server) as log_in, pytest.raises(HostError, match="no terminal"):
+        log_in(nobody)
+
+
+def test_an_impatient_person(sshd: Sshd) -> None:
+    def interrupt(question: str) -> str:
+        raise KeyboardInterrupt(question)
+
+    server = Questioner(["keyboard-interactive"], [[("Password: ", "pw")]])
+    with questioner(sshd, server) as log_in, pytest.raises(KeyboardInterrupt):
+        log_in(interrupt)

@@ -1,0 +1,76 @@
+"""Small swarms for tests that run the whole thing: a folder, a config, and the program as a user starts it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from locusts_fab.records import unescape
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Desk:
+    """A user's folder with a locusts.toml in it."""
+
+    folder: Path
+
+    def write(self, config: str) -> None:
+        """Write the config."""
+        (self.folder / "locusts.toml").write_text(config, encoding="utf-8")
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """Start the program and do not wait."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "locusts_fab", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            **more,
+        )
+
+    def locusts(self, *words: str) -> tuple[int, str]:
+        """Run the program.
+
+        :returns: its exit code, and what it printed on both streams.
+        """
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=120)
+        text = (out + err).decode("utf-8", "replace")
+        assert "Traceback" not in text, text
+        return process.returncode, text
+
+    def table(self, name: str, swarm: str = "s") -> list[dict[str, str]]:
+        """Read a table of the results, its escapes undone."""
+        with (self.folder / "results" / swarm / name).open(
+            encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as file:
+            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return [{key: unescape(value) for key, value in row.items()} for row in rows]
+
+    def tasks(self, swarm: str = "s") -> dict[str, dict[str, str]]:
+        """Read tasks.tsv, by task."""
+        return {row["task"]: row for row in self.table("tasks.tsv", swarm)}
+
+    def result(self, path: str, swarm: str = "s") -> Path:
+        """Find a file of the results."""
+        return self.folder / "results" / swarm / path
+
+    def records(self, swarm: str = "s", target: str = "here") -> list[list[str]]:
+        """Read the records of all managers as fields."""
+        cache = self.folder / ".locusts" / target / swarm / "exec" / "cache"
+        return [line.split("\t") for file in sorted(cache.iterdir()) for line in file.read_text().splitlines()]
+
+    def pairs(self, count: int) -> None:
+        """Make inputs f_0.txt, f_1.txt, …, each holding its own number."""
+        (self.folder / "in").mkdir()
+        for number in range(count):
+            (self.folder / "in" / f"f_{number}.txt").write_text(f"{number}\n")

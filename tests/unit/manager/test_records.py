@@ -1,0 +1,245 @@
+"""Records: whatever happens to a cache file, what is read from it is what was written whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locusts_fab.records import (
+    MANAGER_ID,
+    Began,
+    Ended,
+    Left,
+    Manager,
+    Record,
+    escape,
+    join_fields,
+    parse_record,
+    parse_records,
+    split_fields,
+    unescape,
+)
+
+LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "lib" / "records.sh"
+
+#: Words that the writing side may put into a field: no tab, no newline, any other byte.
+words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0").decode("utf-8", "surrogateescape"))
+times = st.integers(0, 4 * 10**15).map(lambda us: us / 1_000_000)
+claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}")
+tasks = st.integers(1, 10**6)
+attempts = st.integers(1, 20)
+managers = st.from_regex(f"\\A({MANAGER_ID})\\Z")
+logs = st.integers(0, 10**6)
+records = st.one_of(
+    st.builds(Manager, managers, words, st.integers(1, 10**7), st.integers(1, 999), times),
+    st.builds(Began, claims, tasks, attempts, times, logs),
+    st.builds(
+        Ended,
+        claims,
+        tasks,
+        attempts,
+        st.sampled_from(["done", "failed", "retry", "interrupted"]),
+        st.integers(0, 255),
+        times,
+        times,
+        st.text("01", max_size=5),
+        logs,
+        words,
+    ),
+    st.builds(Left, words, times),
+)
+
+
+def written(record: Record) -> bytes:
+    """Write a record as templates/lib/records.sh does."""
+    fields: list[str]
+    if isinstance(record, Manager):
+        fields = ["manager", record.id, record.host, str(record.pid), str(record.slots), f"{record.time_s:.6f}", "5.2"]
+    elif isinstance(record, Began):
+        fields = [
+            "began",
+            record.claim,
+            str(record.task),
+            str(record.attempt),
+            f"{record.start_s:.6f}",
+            str(record.log),
+        ]
+    elif isinstance(record, Ended):
+        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", record.found]
+        fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
+        fields += [str(record.log), record.reason]
+    else:
+        fields = ["left", record.reason, f"{record.time_s:.6f}"]
+    return os.fsencode("\t".join(fields) + "\t.\n")
+
+
+@settings(deadline=None)
+@given(st.lists(records, max_size=6), st.data())
+def test_a_stream_cut_at_any_byte_gives_exactly_the_whole_records(stream: list[Record], data: st.DataObject) -> None:
+    lines = [written(record) for record in stream]
+    whole = b"".join(lines)
+    cut = data.draw(st.integers(0, len(whole)))
+    found, read = parse_records(whole[:cut])
+    assert found == stream[: len(found)]
+    assert read == sum(map(len, lines[: len(found)]))
+    assert cut - read < len(lines[len(found)]) if len(found) < len(lines) else read == cut
+    rest, read_later = parse_records(whole[read:])  # the next poll goes on from there
+    assert found + rest == stream
+    assert read + read_later == len(whole)
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=6), st.data())
+def test_garbage_lines_between_records_are_passed_over(stream: list[Record], data: st.DataObject) -> None:
+    lines = []
+    for record in stream:
+        # a line that does not end in a tab and a dot is no record, whatever it holds
+        garbage = data.draw(st.binary(max_size=30)).replace(b"\n", b"\t").removesuffix(b".")
+        lines += [garbage + b"\n", written(record)]
+    whole = b"".join(lines)
+    assert parse_records(whole) == (stream, len(whole))
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=6), st.data())
+def test_a_torn_line_alone_on_its_line_is_passed_over(stream: list[Record], data: st.DataObject) -> None:
+    lines = []
+    for record in stream:
+        torn = written(data.draw(records))
+        lines += [torn[: data.draw(st.integers(0, len(torn) - 2))] + b"\n", written(record)]
+    assert parse_records(b"".join(lines))[0] == stream
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(records, st.booleans(), st.integers(0, 10**6)), max_size=8))
+def test_torn_lines_that_run_into_the_next_never_make_a_wrong_record(
+    stream: list[tuple[Record, bool, int]],
+) -> None:
+    """A full disk may tear a record anywhere, its newline included; what comes next then stands on the same line."""
+    whole, torn_before, expected = b"", False, []
+    for record, is_torn, at in stream:
+        line = written(record)
+        if is_torn:
+            whole += line[: at % (len(line) - 1)]  # at least its dot and newline are lost
+            torn_before = torn_before or not whole.endswith(b"\n")
+        else:
+            if whole.endswith(b"\n") or not whole:
+                expected.append(record)
+            whole += line
+    found, read = parse_records(whole)
+    assert found == expected
+    assert whole[read:].count(b"\n") == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        ".",
+        "\t.",
+        "ended",
+        "ended\t.",
+        "began\t000001.1\t5\t1\t12.5\t1",
+        "began\t000001.1\t5\t1\t12.5\t1\t",
+        "began\t000001.1\t5\t1\t12.5\t1\t. ",
+        "began\t000001.1\t5\t1\t12.5\t1\t.\t.",
+        "began\t000001.1\tfive\t1\t12.5\t1\t.",
+        "began\t000001\t5\t1\t12.5\t1\t.",
+        "began\t../../x.1\t5\t1\t12.5\t1\t.",
+        "Began\t000001.1\t5\t1\t12.5\t1\t.",
+        "\0\0began\t000001.1\t5\t1\t12.5\t1\t.",
+        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t\t.",
+        "ended\t000001.1\t5\t1\twell\t0\t1.0\t2.0\t1\t0\t\t.",
+        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1x\t0\t\t.",
+        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\tmany\t\t.",
+        "ended\t000001.1\t5\t1\tdone\t\t1.0\t2.0\t1\t0\t\t.",
+        "manager\t1-0\tnode\tpid\t2\t1.0\t5.2\t.",
+        "left\tfinished\tnow\t.",
+    ],
+)
+def test_what_is_no_record(line: str) -> None:
+    assert parse_record(line) is None
+
+
+def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
+    cache = tmp_path / "1-0.tsv"
+    script = f"""
+    CACHE=$1 HELD=; . {LIBRARY}
+    record manager 1-0 'a node' 12 2 1700000000.000001 '5.2.15(1)-release'
+    record began 000001.1 7 1 1700000000.500000 3
+    printf -v HELD '%s\\t' ended 000001.1 7 1 failed 137 1700000000,500000 1700000012,345678 10 3 'signal 9'
+    HELD+=$'.\\n'
+    write_held
+    record ended 000001.1 8 1 done 0 1700000000.5 1700000000.6 '' 0 ''
+    record left finished 1700000001.0
+    """
+    subprocess.run(["bash", "-c", script, "bash", str(cache)], check=True, timeout=30)
+    assert parse_records(cache.read_bytes())[0] == [
+        Manager("1-0", "a node", 12, 2, 1700000000.000001),
+        Began("000001.1", 7, 1, 1700000000.5, 3),
+        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, "10", 3, "signal 9"),
+        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, "", 0, ""),
+        Left("finished", 1700000001.0),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fields
+
+any_text = st.text(st.characters(codec=None))  # surrogates included
+telling_text = st.one_of(any_text, st.text("\\tn\t\n\r. 0c"))
+
+
+@settings(deadline=None)
+@given(telling_text)
+def test_unescape_undoes_escape(text: str) -> None:
+    escaped = escape(text)
+    assert "\t" not in escaped
+    assert "\n" not in escaped
+    assert "\r" not in escaped  # it ends a line too, for many who read tables
+    assert unescape(escaped) == text
+
+
+@settings(deadline=None)
+@given(st.lists(telling_text, max_size=5).filter(lambda fields: fields != [""]))
+def test_split_undoes_join(fields: list[str]) -> None:
+    line = join_fields(fields)
+    assert "\n" not in line
+    assert split_fields(line) == fields
+
+
+def test_no_fields_and_one_empty_field_are_written_alike() -> None:
+    assert join_fields([]) == join_fields([""]) == ""
+    assert split_fields("") == []
+
+
+@pytest.mark.parametrize("plain", ["", "a b", "'", '"', "$(x)", "<id>", "\x1b[0m", "\udcff", "é"])
+def test_what_needs_no_escape_stays_as_it_is(plain: str) -> None:
+    assert escape(plain) == plain
+
+
+#: What can be in a command or a file name: any bytes but NUL.
+hostile_bytes = st.one_of(
+    st.binary(max_size=20).map(lambda data: data.replace(b"\0", b"")),
+    st.text("\\tnc0x41u\t\n\r%b", max_size=20).map(str.encode),
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(hostile_bytes, min_size=1, max_size=200))
+def test_bash_reads_fields_as_we_do(values: list[bytes]) -> None:
+    script = f"""
+    . {LIBRARY}
+    for value in "$@"; do
+      unescape value
+      printf '%s\\0' "$value"
+    done
+    """
+    escaped = [os.fsencode(escape(os.fsdecode(value))) for value in values]
+    shown = subprocess.run(["bash", "-c", script, "bash", *escaped], check=True, timeout=30, stdout=subprocess.PIPE)
+    assert shown.stdout.split(b"\0")[:-1] == values

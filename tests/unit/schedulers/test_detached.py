@@ -1,0 +1,140 @@
+"""Managers without a scheduler: started once, they run on without us. Here a small script stands for a manager."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.errors import HostError
+from locusts_fab.hosts import Here
+from locusts_fab.layout import Environment
+from locusts_fab.rows import Submission
+from locusts_fab.stage import make_environment
+from locusts_fab.starters import Detached
+from tests.support.processes import await_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MANAGER = r"""
+cd -- "${0%/exec/*}" || exit 1
+trap 'echo asked >>exec/logs/asked; exit 0' TERM
+trap '' HUP
+printf 'manager\t%s\thost\t%d\t1\t1.0\t5\t.\n' "$1" "$$" >"exec/cache/$1.tsv"
+echo "$1" >>exec/logs/starts
+mkdir -p work/task
+(cd work/task && exec sleep 60) &
+echo "$!" >exec/logs/task.pid
+echo 1 >"exec/beats/$1"
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def detached(tmp_path: Path) -> Iterator[Detached]:
+    environment = Environment(str(tmp_path / "it's an environment"))
+    make_environment(environment)
+    script = environment.absolute(environment.manager_script)
+    Path(script).write_text(MANAGER, encoding="utf-8")
+    start = Path(environment.absolute(environment.start_script))
+    start.write_text('exec bash "$PWD/exec/manager.sh" "$1"\n', encoding="utf-8")
+    yield Detached(Here(), environment)
+    logs = Path(environment.absolute("exec/logs/task.pid"))
+    for path in (*Path(environment.root).glob("exec/started.*/pid"), *([logs] if logs.exists() else [])):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(path.read_text(encoding="utf-8")), signal.SIGKILL)
+
+
+def path_in(detached: Detached, name: str) -> Path:
+    return Path(detached.environment.absolute(name))
+
+
+def read(detached: Detached, name: str) -> str:
+    return path_in(detached, name).read_text(encoding="utf-8")
+
+
+def submission(number: int) -> Submission:
+    return Submission(number, 1, 1, "started", 0.0, "", "")
+
+
+def test_a_manager_is_started_once(detached: Detached) -> None:
+    assert detached.start(3, "t", 1) == ""
+    assert detached.start(3, "t", 1) == ""  # the reply to the first call was lost, say
+    assert read(detached, "exec/logs/starts") == "3-0\n"
+    assert detached.is_alive(submission(3))
+    assert not detached.is_alive(submission(4))
+
+
+def test_it_runs_in_a_session_of_its_own(detached: Detached) -> None:
+    detached.start(1, "t", 1)
+    pid = int(read(detached, "exec/started.1/pid"))
+    assert os.getsid(pid) == pid
+
+
+def test_it_is_asked_to_leave(detached: Detached) -> None:
+    detached.start(1, "t", 1)
+    pid = int(read(detached, "exec/started.1/pid"))
+    detached.stop(["2-0", "1-00", "1"], [])  # others
+    assert detached.is_alive(submission(1))
+    detached.stop(["1-0"], [])
+    await_end(pid)
+    assert read(detached, "exec/logs/asked") == "asked\n"
+    assert not detached.is_alive(submission(1))
+
+
+def test_what_a_dead_manager_left_running_is_ended(detached: Detached) -> None:
+    detached.start(1, "t", 1)
+    pid, task = (int(read(detached, name)) for name in ("exec/started.1/pid", "exec/logs/task.pid"))
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
+    os.kill(task, 0)
+    assert not path_in(detached, "exec/beats/1-0.end").exists()
+    detached.bury(["1-0"])
+    await_end(task)
+    assert path_in(detached, "exec/beats/1-0.end").exists()
+
+
+def test_a_manager_that_ends_at_once_is_an_error_with_what_it_said(detached: Detached) -> None:
+    path_in(detached, "exec/start.sh").write_text("echo no such module; exit 1\n", encoding="utf-8")
+    with pytest.raises(HostError, match="did not start:\nno such module") as caught:
+        detached.start(1, "t", 1)
+    assert "setup" in str(caught.value.hint)
+    assert not detached.is_alive(submission(1))
+
+
+def test_a_manager_that_has_ended_already_has_started(detached: Detached) -> None:
+    path_in(detached, "exec/start.sh").write_text('echo 1 >"exec/beats/$1"\n', encoding="utf-8")
+    assert detached.start(1, "t", 1) == ""
+
+
+@pytest.mark.parametrize("missing", ["", "exec"])
+def test_an_environment_that_is_not_there_is_an_error(tmp_path: Path, missing: str) -> None:
+    if missing:
+        (tmp_path / "environment").mkdir()
+    with pytest.raises(HostError, match=r"did not start:\n.*: No such file") as caught:
+        Detached(Here(), Environment(str(tmp_path / "environment"))).start(1, "t", 1)
+    assert "can be written" in str(caught.value.hint)
+
+
+def test_a_token_that_cannot_be_made_is_not_taken_for_one_that_is_there(detached: Detached) -> None:
+    path_in(detached, "exec/started.1").touch()
+    with pytest.raises(HostError, match=r"did not start:\n.*File exists"):
+        detached.start(1, "t", 1)
+
+
+def test_earlier_submissions_are_fenced(detached: Detached) -> None:
+    detached.fence([submission(number) for number in (1, 2, 3)])
+    stops = sorted(path.name for path in path_in(detached, "exec").glob("stop.*"))
+    assert stops == ["stop.1", "stop.2", "stop.3"]
+    detached.fence([])
+
+
+def test_a_fence_that_cannot_be_put_up_is_an_error(detached: Detached) -> None:
+    path_in(detached, "exec/stop.1").mkdir()
+    with pytest.raises(HostError, match="cannot be written"):
+        detached.fence([submission(1)])
