@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
-from locusts_fab.handles import Template
+from locusts_fab.shell.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -43,16 +43,16 @@ LEVELS = (
     # what the config means
     "plan replica",
     "sources",
-    "handles",
-    "bash_lexer",
-    "bash_cursor",
+    "shell.template",
+    "shell.lexer",
+    "shell.cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "remote slurm_starter filetree",
     "link relay route login starters poll progress reference partitions parameters",
     "ledger tables config",
     "rows slurm settings known_hosts",
     # nouns, names and rules; they do nothing by themselves
-    "quoting records layout hosts lock incoming render rsync selection values wildcards handover words",
+    "shell.quoting records layout hosts lock incoming render rsync selection values wildcards handover words",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}

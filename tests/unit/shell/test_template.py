@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import PlanError
-from locusts_fab.handles import BUILTINS, Template, is_direct
-from locusts_fab.quoting import KEYWORDS
+from locusts_fab.shell.quoting import KEYWORDS
+from locusts_fab.shell.template import BUILTINS, Template, is_direct
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ import re
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from locusts_fab.bash_lexer import Lexer
 from locusts_fab.errors import PlanError
-from locusts_fab.quoting import KEYWORDS, Hole, as_it_is, excerpt, find_key
+from locusts_fab.shell.lexer import Lexer
+from locusts_fab.shell.quoting import KEYWORDS, Hole, as_it_is, excerpt, find_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locusts_fab.bash_cursor import Cursor
-from locusts_fab.quoting import (
+from locusts_fab.shell.cursor import Cursor
+from locusts_fab.shell.quoting import (
     Hole,
     as_it_is,
     quote_always,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from locusts_fab.errors import PlanError
-from locusts_fab.quoting import Hole, as_it_is, excerpt, find_key
+from locusts_fab.shell.quoting import Hole, as_it_is, excerpt, find_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
