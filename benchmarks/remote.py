@@ -129,7 +129,7 @@ class Bench:
         program = (
             "import locusts_fab.submitting as s, locusts_fab.slurm_starter as t\n"
             "t.SlurmArray.start = lambda *_: ''\n"
-            "from locusts_fab.config import load\n"
+            "from locusts_fab.config.load import load\n"
             f"s.submit(load({str(desk / 'locusts.toml')!r}))\n"
         )
         self.run(sys.executable, "-c", program)

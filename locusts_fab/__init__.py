@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.checking import check
     from locusts_fab.compat import launch
-    from locusts_fab.config import Swarm, load
+    from locusts_fab.config.load import Swarm, load
     from locusts_fab.converting import convert
     from locusts_fab.operations import attach, clean, collect, logs, status, watch
     from locusts_fab.submitting import cancel, retry, submit
@@ -65,8 +65,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Swarm": "config",
-    "load": "config",
+    "Swarm": "config.load",
+    "load": "config.load",
     "launch": "compat",
     "convert": "converting",
     "attach": "operations",

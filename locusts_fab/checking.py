@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.estimate import Need
     from locusts_fab.plan import Plan
     from locusts_fab.probe import Seen

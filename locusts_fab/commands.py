@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
 
 Body = TypeVar("Body", bound="Callable[..., ExitStatus]")
 
@@ -88,7 +88,7 @@ def _shown(error: LocustsError) -> str:
 
 
 def _load(swarm: str | None, target: str | None, config: str) -> Swarm:
-    from locusts_fab.config import load  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.config.load import load  # noqa: PLC0415 - see the module's docstring
 
     return load(config, swarm, target)
 

@@ -11,20 +11,20 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.config import Swarm, make_config
+from locusts_fab.config.load import Swarm, make_config
+from locusts_fab.config.schema import NAME, NAME_RULE
 from locusts_fab.errors import ConfigError
 from locusts_fab.operations import collect
 from locusts_fab.parameters import Parameters, read_parameters
 from locusts_fab.progress import Screen
-from locusts_fab.settings import NAME, NAME_RULE
 from locusts_fab.submitting import submit
 from locusts_fab.words import summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from locusts_fab.config.schema import SwarmSettings, Target
     from locusts_fab.operations import Collected
-    from locusts_fab.settings import SwarmSettings, Target
 
     AnyPath = str | os.PathLike[str]
 

@@ -19,7 +19,7 @@ from locusts_fab.stage import make_environment, put_link, stage_shared, stage_ta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.hosts import Carrier
     from locusts_fab.layout import Results
     from locusts_fab.ledger import Ledger

@@ -15,7 +15,7 @@ from locusts_fab.words import size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.estimate import Need
     from locusts_fab.probe import Seen
 

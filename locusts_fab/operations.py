@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.model import Outcome
     from locusts_fab.progress import Screen
     from locusts_fab.replicating import Brought

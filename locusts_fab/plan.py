@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
 
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128

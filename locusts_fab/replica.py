@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.filetree import Tree
     from locusts_fab.selection import Selection
 

@@ -33,7 +33,7 @@ from locusts_fab.stage import remove, write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.progress import Screen, Silent
     from locusts_fab.replica import Change, Mark
     from locusts_fab.selection import Selection

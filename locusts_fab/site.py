@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.files import Files
     from locusts_fab.hosts import Carrier, Host
     from locusts_fab.rows import Submission

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.model import JobStatus
 
 if TYPE_CHECKING:
-    from locusts_fab.settings import Slurm
+    from locusts_fab.config.schema import Slurm
 
 #: States in which a job will run, runs, or is just ending.
 ACTIVE = frozenset(

@@ -13,7 +13,7 @@ from locusts_fab.slurm import parse_time_s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.partitions import Nodes
     from locusts_fab.probe import Seen
 

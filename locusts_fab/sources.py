@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

@@ -23,7 +23,7 @@ from locusts_fab.records import escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk
     from locusts_fab.rows import PlannedTask

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.model import Chunk, Task
     from locusts_fab.plan import Plan
     from locusts_fab.progress import Screen

@@ -15,7 +15,7 @@ from locusts_fab.words import printable, size, summary
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
     from locusts_fab.operations import Collected

@@ -11,7 +11,7 @@ from locusts_fab.site import forget_logins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locusts_fab.config import Swarm
+    from locusts_fab.config.load import Swarm
     from locusts_fab.model import Status
     from locusts_fab.progress import Screen, Silent
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab import operations, remote, watching
-from locusts_fab.config import load
+from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.operations import ALONG_WORTH
 from locusts_fab.progress import Silent

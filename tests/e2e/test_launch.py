@@ -13,7 +13,7 @@ import pytest
 
 import locusts_fab
 from locusts_fab.compat import swarm_table
-from locusts_fab.config import make_config
+from locusts_fab.config.load import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
 from locusts_fab.model import SwarmState
 from locusts_fab.site import forget_logins

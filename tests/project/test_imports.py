@@ -40,7 +40,7 @@ LEVELS = (
     "bringing",
     "archive",
     "stage",
-    # what the config means
+    # what the config.load means
     "plan replica",
     "sources",
     "shell.template",
@@ -48,11 +48,11 @@ LEVELS = (
     "shell.cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "remote slurm_starter filetree",
-    "link relay route login starters poll progress reference partitions parameters",
-    "ledger tables config",
-    "rows slurm settings known_hosts",
+    "link relay route login starters poll progress config.reference partitions parameters",
+    "ledger tables config.load",
+    "rows slurm config.schema known_hosts",
     # nouns, names and rules; they do nothing by themselves
-    "shell.quoting records layout hosts lock incoming render rsync selection values wildcards handover words",
+    "shell.quoting records layout hosts lock incoming render rsync selection config.types wildcards handover words",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}
@@ -62,8 +62,8 @@ VISITORS = {
     "fabric": {"link", "login", "relay", "remote", "route", "known_hosts"},
     "paramiko": {"link", "login", "relay", "remote", "route", "known_hosts"},
     "jinja2": {"render"},
-    "pydantic": {"config", "settings", "values", "reference"},
-    "tomli": {"config"},
+    "pydantic": {"config.load", "config.schema", "config.types", "config.reference"},
+    "tomli": {"config.load"},
     "rich": {"progress", "tables", "commands"},
     "invoke": {"program", "commands"},
 }

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locusts_fab.config import Swarm
+from locusts_fab.config.load import Swarm
+from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import TransferError
 from locusts_fab.files import Carried, Reachable, fresh_folder, remove_tree
 from locusts_fab.layout import Environment, Results
@@ -20,7 +21,6 @@ from locusts_fab.model import Chunk, Task
 from locusts_fab.progress import Silent
 from locusts_fab.records import Began, Ended, Manager
 from locusts_fab.rows import PlannedTask
-from locusts_fab.settings import SwarmSettings, Target
 from locusts_fab.stage import put_copy, put_link
 from tests.support.sshd import host, module_sshd, needs_sshd
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.config import load_config
+from locusts_fab.config.load import load_config
 from locusts_fab.errors import ConfigError
 
 if TYPE_CHECKING:

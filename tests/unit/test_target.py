@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fabric import Connection
 
-from locusts_fab.config import Swarm
+from locusts_fab.config.load import Swarm
+from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import HostError
 from locusts_fab.files import Carried, Reachable
 from locusts_fab.hosts import Here
 from locusts_fab.remote import Remote
-from locusts_fab.settings import SwarmSettings, Target
 from locusts_fab.site import _resolve_root, forget_logins, open_site
 from locusts_fab.slurm_starter import SlurmArray
 from locusts_fab.stage import put_copy, put_link

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from locusts_fab.reference import render_reference
-from locusts_fab.settings import Container, Slurm, SwarmSettings, Table, Target
+from locusts_fab.config.reference import render_reference
+from locusts_fab.config.schema import Container, Slurm, SwarmSettings, Table, Target
 
 
 def test_it_is_the_same_each_time() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.config import load, load_config
+from locusts_fab.config.load import load, load_config
 from locusts_fab.errors import ConfigError
 from tests.support.configs import CLUSTER, LOCAL, OTHERS, PAIRS, SWARM, TARGETS, problems_of, write
 

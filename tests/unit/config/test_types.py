@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locusts_fab.values import parse_duration
+from locusts_fab.config.types import parse_duration
 
 
 @pytest.mark.parametrize(

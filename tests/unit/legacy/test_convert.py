@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import locusts_fab
-from locusts_fab.config import load, load_config
+from locusts_fab.config.load import load, load_config
 from locusts_fab.converting import convert
 from locusts_fab.errors import ConfigError
 from locusts_fab.parameters import read_parameters
@@ -20,7 +20,7 @@ from tests.unit.legacy.test_parfile import HPC, MEANINGS, PUBLISHED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.config import Config
+    from locusts_fab.config.load import Config
 
 PARTS: dict[str, Any] = {
     "indir": "in",

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locusts_fab.config import make_config
+from locusts_fab.config.load import make_config
 from locusts_fab.errors import ConfigError
 from locusts_fab.parameters import KEYS, Parameters, read_parameters
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.settings import Target
+    from locusts_fab.config.schema import Target
 
 HPC = "run_on_hpc True\nhost_name biowulf\nhpc_exec_dir /data/me/try\nrequested_nodes 2\ncpus_per_node 10\n"
 REMOTE: dict[str, Any] = {

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.config import Swarm
+from locusts_fab.config.load import Swarm
+from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import PlanError
-from locusts_fab.settings import SwarmSettings, Target
 from locusts_fab.sources import (
     from_args_file,
     from_command_file,

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from locusts_fab import archive
 from locusts_fab.archive import pack
-from locusts_fab.config import Swarm
+from locusts_fab.config.load import Swarm
+from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.files import UNPACK_INPUTS
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
 from locusts_fab.rows import PlannedTask
-from locusts_fab.settings import SwarmSettings, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

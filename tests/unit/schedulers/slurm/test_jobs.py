@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locusts_fab.config.schema import Slurm
 from locusts_fab.model import JobStatus
-from locusts_fab.settings import Slurm
 from locusts_fab.slurm import (
     ACTIVE,
     KILL_WAIT_S,

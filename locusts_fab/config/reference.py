@@ -7,7 +7,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.settings import Container, Slurm, SwarmSettings, Table, Target
+from locusts_fab.config.schema import Container, Slurm, SwarmSettings, Table, Target
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

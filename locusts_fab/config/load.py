@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tomli
 from pydantic import ValidationError
 
-from locusts_fab.errors import ConfigError
-from locusts_fab.settings import (
+from locusts_fab.config.schema import (
     NAME,
     NAME_RULE,
     Container,
@@ -28,6 +27,7 @@ from locusts_fab.settings import (
     conflicts_of_swarm,
     conflicts_of_target,
 )
+from locusts_fab.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

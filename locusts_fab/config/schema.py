@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from locusts_fab.values import (
+from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
     Column,
