@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
-from locusts_fab.plan import shared_source
+from locusts_fab.plan.tasks import shared_source
 from locusts_fab.stage import outermost, plan_text, tree_size
 
 if TYPE_CHECKING:

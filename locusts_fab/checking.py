@@ -16,7 +16,7 @@ from locusts_fab.errors import ExitStatus, HostError, LocustsError
 from locusts_fab.estimate import estimate
 from locusts_fab.files import remove_tree
 from locusts_fab.findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
-from locusts_fab.plan import make_chunks, make_plan
+from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.probe import Questions, look
 from locusts_fab.replica import select_replica
 from locusts_fab.replicating import is_in_place
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.estimate import Need
-    from locusts_fab.plan import Plan
+    from locusts_fab.plan.tasks import Plan
     from locusts_fab.probe import Seen
     from locusts_fab.selection import Selection
     from locusts_fab.site import Access

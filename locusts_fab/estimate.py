@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.plan import LONGEST_CHUNK, chunk_sizes, shared_source
+from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, shared_source
 from locusts_fab.stage import tree_size
 from locusts_fab.words import size
 
 if TYPE_CHECKING:
-    from locusts_fab.plan import Plan
+    from locusts_fab.plan.tasks import Plan
     from locusts_fab.selection import Selection
 
 #: Folders of an environment, scripts, and a few files for each of the first managers.

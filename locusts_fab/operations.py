@@ -12,7 +12,7 @@ from locusts_fab.collecting import describe, find_lost, write_tables
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.plan import make_plan
+from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.records import unescape
 from locusts_fab.replica import workdir

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import folders_above
-from locusts_fab.plan import shared_source
+from locusts_fab.plan.tasks import shared_source
 from locusts_fab.records import escape
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
-from locusts_fab.plan import chunk_sizes, make_chunks, make_plan
+from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.poll import BEAT_S, STALE_S
 from locusts_fab.progress import Silent
 from locusts_fab.render import render
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import Chunk, Task
-    from locusts_fab.plan import Plan
+    from locusts_fab.plan.tasks import Plan
     from locusts_fab.progress import Screen
     from locusts_fab.rows import Planned, Submission
     from locusts_fab.selection import Selection

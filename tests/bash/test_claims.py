@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.plan import chunk_sizes
+from locusts_fab.plan.tasks import chunk_sizes
 from locusts_fab.records import Began
 from tests.support.managers import ManualEnvironment, Running
 

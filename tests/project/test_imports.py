@@ -41,8 +41,8 @@ LEVELS = (
     "archive",
     "stage",
     # what the config.load means
-    "plan replica",
-    "sources",
+    "plan.tasks replica",
+    "plan.sources",
     "shell.template",
     "shell.lexer",
     "shell.cursor",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import PlanError
-from locusts_fab.sources import (
+from locusts_fab.plan.sources import (
     from_args_file,
     from_command_file,
     from_inputs,

@@ -12,12 +12,12 @@ from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import PlanError
 from locusts_fab.model import Chunk, Task
-from locusts_fab.plan import LONGEST_CHUNK, chunk_sizes, make_chunks, make_plan, shared_paths
+from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, make_chunks, make_plan, shared_paths
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.plan import Plan
+    from locusts_fab.plan.tasks import Plan
 
 ROOT = "/scratch/s"
 

@@ -23,7 +23,7 @@ from locusts_fab.findings import (
 )
 from locusts_fab.hosts import Here
 from locusts_fab.partitions import parse_memory_mb, parse_sinfo
-from locusts_fab.plan import LONGEST_CHUNK, make_plan
+from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.probe import Questions, Seen, look
 from locusts_fab.slurm_findings import judge_slurm
 from tests.support.sshd import free_port

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment, Results, folders_above, why_id_is_unusable
 from locusts_fab.model import Chunk, Task
+from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
-from locusts_fab.sources import Source, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
