@@ -12,8 +12,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from locusts_fab.manager.records import Began, Ended, Left, Manager, join_fields
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
-from locusts_fab.records import Began, Ended, Left, Manager, join_fields
 from locusts_fab.rows import (
     OUTCOME,
     Planned,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from locusts_fab.manager.records import Record
     from locusts_fab.model import Outcome, Task
-    from locusts_fab.records import Record
 
 
 class Ledger:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from locusts_fab.collecting import describe, find_lost, write_tables
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
+from locusts_fab.manager.records import unescape
 from locusts_fab.model import Counts, Status, SwarmState
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
-from locusts_fab.records import unescape
 from locusts_fab.replica import workdir
 from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
 from locusts_fab.rows import PlannedTask

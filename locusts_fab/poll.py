@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError
+from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
 from locusts_fab.model import ManagerState
-from locusts_fab.records import MANAGER_ID, Left, parse_records
 from locusts_fab.slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:

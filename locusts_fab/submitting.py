@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
+from locusts_fab.manager.render import render
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.poll import BEAT_S, STALE_S
 from locusts_fab.progress import Silent
-from locusts_fab.render import render
 from locusts_fab.replica import select_replica, workdir
 from locusts_fab.replicating import forget_table, stage_replica, tree_dir
 from locusts_fab.session import opened

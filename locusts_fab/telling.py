@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
+from locusts_fab.manager.records import escape
 from locusts_fab.model import SwarmState
-from locusts_fab.records import escape
 from locusts_fab.replica import local_root
 from locusts_fab.words import printable, size, summary
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.manager.records import Began
 from locusts_fab.plan.tasks import chunk_sizes
-from locusts_fab.records import Began
 from tests.support.managers import ManualEnvironment, Running
 
 if TYPE_CHECKING:

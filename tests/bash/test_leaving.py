@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.records import Ended, parse_records
+from locusts_fab.manager.records import Ended, parse_records
 from tests.support.managers import ManualEnvironment, Spec, wait_until
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import jinja2
 import pytest
 
 import locusts_fab
-from locusts_fab.render import environment, render, template_folder
+from locusts_fab.manager.render import environment, render, template_folder
 from tests.support.managers import VALUES
 
 if TYPE_CHECKING:

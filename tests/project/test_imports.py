@@ -52,7 +52,8 @@ LEVELS = (
     "ledger tables config.load",
     "rows slurm config.schema known_hosts",
     # nouns, names and rules; they do nothing by themselves
-    "shell.quoting records layout hosts lock incoming render rsync selection config.types wildcards handover words",
+    "shell.quoting manager.records layout hosts lock incoming manager.render rsync selection",
+    "config.types wildcards handover words",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}
@@ -61,7 +62,7 @@ LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.sp
 VISITORS = {
     "fabric": {"link", "login", "relay", "remote", "route", "known_hosts"},
     "paramiko": {"link", "login", "relay", "remote", "route", "known_hosts"},
-    "jinja2": {"render"},
+    "jinja2": {"manager.render"},
     "pydantic": {"config.load", "config.schema", "config.types", "config.reference"},
     "tomli": {"config.load"},
     "rich": {"progress", "tables", "commands"},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locusts_fab.manager.records import Began, Ended
 from locusts_fab.model import ManagerState, Outcome, Task
-from locusts_fab.records import Began, Ended
 
 if TYPE_CHECKING:
     from locusts_fab.ledger import Ledger
-    from locusts_fab.records import Record
+    from locusts_fab.manager.records import Record
 
 ROOT = "/scratch/pairs"
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.layout import Environment
-from locusts_fab.records import Began, Ended, Left, Manager, Record, escape, parse_records
-from locusts_fab.render import render
+from locusts_fab.manager.records import Began, Ended, Left, Manager, Record, escape, parse_records
+from locusts_fab.manager.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

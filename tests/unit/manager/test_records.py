@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.records import (
+from locusts_fab.manager.records import (
     MANAGER_ID,
     Began,
     Ended,

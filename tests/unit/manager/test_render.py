@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.render import environment, render, template_folder
+from locusts_fab.manager.render import environment, render, template_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

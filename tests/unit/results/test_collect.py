@@ -16,7 +16,7 @@ from locusts_fab.collecting import (
     wanted_files,
 )
 from locusts_fab.errors import TransferError
-from locusts_fab.records import Began
+from locusts_fab.manager.records import Began
 from tests.support.outcomes import Case
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.ledger import Ledger
+from locusts_fab.manager.records import Ended, Left, Manager, Record
 from locusts_fab.model import Counts, ManagerState, TaskState
-from locusts_fab.records import Ended, Left, Manager, Record
 from tests.support.ledgers import began, ended, found, started, states, tell
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
+from locusts_fab.manager.render import template_folder
 from locusts_fab.model import Chunk
-from locusts_fab.render import template_folder
 from locusts_fab.rows import PlannedTask
 from locusts_fab.stage import make_environment, put_copy, put_link, remove, stage_shared, stage_tasks, write_whole
 

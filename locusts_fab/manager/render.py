@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def template_folder() -> Path:
     """Find our templates: inside the package where it is installed from a wheel, beside it in a checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     inside = here / "templates"
     return inside if inside.is_dir() else here.parent / "templates"
 
