@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.hosts import Carrier
+    from locusts_fab.hosts.base import Carrier
     from locusts_fab.layout import Results
     from locusts_fab.ledger import Ledger
     from locusts_fab.model import Chunk

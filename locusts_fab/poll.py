@@ -18,7 +18,7 @@ from locusts_fab.model import ManagerState
 from locusts_fab.slurm import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
-    from locusts_fab.hosts import Host
+    from locusts_fab.hosts.base import Host
     from locusts_fab.ledger import Ledger
     from locusts_fab.slurm import Queue
 

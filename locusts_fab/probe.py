@@ -13,7 +13,7 @@ from locusts_fab.partitions import SINFO_FORMAT
 from locusts_fab.site import RESOLVE_ROOT
 
 if TYPE_CHECKING:
-    from locusts_fab.hosts import Host
+    from locusts_fab.hosts.base import Host
 
 #: Longer than all the time-outs in the script together; a file system that hangs makes it wait for ever.
 _PATIENCE_S = 180

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locusts_fab.errors import HostError
 from locusts_fab.files import Carried, Reachable
-from locusts_fab.hosts import Here
+from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.slurm_starter import SlurmArray
 from locusts_fab.stage import put_copy
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.files import Files
-    from locusts_fab.hosts import Carrier, Host
+    from locusts_fab.hosts.base import Carrier, Host
     from locusts_fab.rows import Submission
 
 
@@ -122,7 +122,7 @@ _LOGINS: dict[tuple[str, str], Carrier] = {}
 
 def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
     """Find the login to a host, or prepare one; it opens when it is first used."""
-    from locusts_fab.remote import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
+    from locusts_fab.hosts.ssh import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
 
     name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
     if connection is not None:

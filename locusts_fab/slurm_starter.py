@@ -12,7 +12,7 @@ from locusts_fab.starters import FENCE, MARK_AS_LEFT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.hosts import Host
+    from locusts_fab.hosts.base import Host
     from locusts_fab.layout import Environment
     from locusts_fab.rows import Submission
 

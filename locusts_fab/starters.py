@@ -11,7 +11,7 @@ from locusts_fab.layout import Environment, manager_id
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.hosts import Host
+    from locusts_fab.hosts.base import Host
     from locusts_fab.rows import Submission
 
 # $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,

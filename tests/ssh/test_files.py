@@ -26,7 +26,7 @@ from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
     from locusts_fab.files import Files
-    from locusts_fab.remote import Remote
+    from locusts_fab.hosts.ssh import Remote
 
 pytestmark = needs_sshd
 __all__ = ["host", "module_sshd"]

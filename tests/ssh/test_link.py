@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.remote import Remote
+from locusts_fab.hosts.ssh import Remote
 from tests.support.sshd import free_port
 
 

@@ -17,11 +17,11 @@ from paramiko import PKey, ServerInterface, SSHException, Transport
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
 from paramiko.server import InteractiveQuery
 
-from locusts_fab import remote as remote_module
 from locusts_fab.errors import HostError
-from locusts_fab.known_hosts import hash_name
-from locusts_fab.login import Login, NoAnswerError
-from locusts_fab.remote import Remote
+from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.hosts.auth import Login, NoAnswerError
+from locusts_fab.hosts.known_hosts import hash_name
+from locusts_fab.hosts.ssh import Remote
 from tests.support.sshd import Sshd, make_key, needs_sshd, public, running_sshd
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None
 
 def test_no_terminal_no_answer() -> None:
     program = """if True:
-        from locusts_fab import login
+        from locusts_fab.hosts import auth as login
         try:
             login.ask_on_terminal("code: ")
         except login.NoAnswerError:

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from paramiko import MissingHostKeyPolicy
 
 from locusts_fab.errors import HostError
-from locusts_fab.remote import Remote
+from locusts_fab.hosts.ssh import Remote
 from tests.support.sshd import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.hosts import Carrier
+    from locusts_fab.hosts.base import Carrier
 
 pytestmark = needs_sshd
 __all__ = ["host", "module_sshd", "no_waiting"]

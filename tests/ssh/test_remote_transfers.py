@@ -17,16 +17,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab import remote as remote_module
 from locusts_fab.errors import TransferError
 from locusts_fab.files import ONLY_OLD_INPUTS
+from locusts_fab.hosts import ssh as remote_module
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locusts_fab.remote import Remote
+    from locusts_fab.hosts.ssh import Remote
 
 
 pytestmark = needs_sshd

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from locusts_fab import route as route_module
 from locusts_fab.errors import HostError
-from locusts_fab.remote import Remote
+from locusts_fab.hosts import connection as route_module
+from locusts_fab.hosts.ssh import Remote
 from tests.support.sshd import Sshd, module_sshd, needs_sshd
 
 pytestmark = needs_sshd

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import pytest
 from fabric import Config, Connection
 
-from locusts_fab import remote as remote_module
-from locusts_fab.remote import Remote
+from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.hosts.ssh import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locusts_fab.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.known_hosts import KnownHostsMode
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 

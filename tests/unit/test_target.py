@@ -11,8 +11,8 @@ from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import HostError
 from locusts_fab.files import Carried, Reachable
-from locusts_fab.hosts import Here
-from locusts_fab.remote import Remote
+from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.ssh import Remote
 from locusts_fab.site import _resolve_root, forget_logins, open_site
 from locusts_fab.slurm_starter import SlurmArray
 from locusts_fab.stage import put_copy, put_link

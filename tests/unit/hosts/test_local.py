@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import Here, frame, unframe
+from locusts_fab.hosts.base import Here, frame, unframe
 from tests.support.processes import await_end
 
 if TYPE_CHECKING:

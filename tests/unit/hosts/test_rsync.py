@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from locusts_fab.rsync import (
+from locusts_fab.hosts.rsync import (
     explain,
     parse_moved,
     parse_progress,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.incoming import take_files
+from locusts_fab.hosts.untar import take_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from locusts_fab.findings import (
     judge_target,
     judge_tools,
 )
-from locusts_fab.hosts import Here
+from locusts_fab.hosts.base import Here
 from locusts_fab.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.probe import Questions, Seen, look

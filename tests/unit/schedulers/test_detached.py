@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import Here
+from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.rows import Submission
 from locusts_fab.stage import make_environment

@@ -13,7 +13,7 @@ import pytest
 
 from locusts_fab import poll as room
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import Here, Result
+from locusts_fab.hosts.base import Here, Result
 from locusts_fab.layout import Environment
 from locusts_fab.ledger import Ledger
 from locusts_fab.model import ManagerState, Task

@@ -13,7 +13,7 @@ import pytest
 
 from locusts_fab import slurm_starter as room
 from locusts_fab.errors import HostError, SchedulerError
-from locusts_fab.hosts import Here
+from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.rows import Submission
 from locusts_fab.slurm_starter import SlurmArray

@@ -1,6 +1,6 @@
 """Programs on the other side of a login: feed them, hear them, and let rsync run through the login that is there.
 
-rsync wants to start its own ssh, which would log in again. It gets `handover.py` instead, which hands its pipes to us
+rsync wants to start its own ssh, which would log in again. It gets `fake_ssh.py` instead, which hands its pipes to us
 through an inherited socket; we pump them to and from a channel of the transport that is logged in already.
 """
 
@@ -22,9 +22,9 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 from paramiko import SSHException
 
 from locusts_fab.errors import TransferError
-from locusts_fab.handover import LINK_BROKE
-from locusts_fab.hosts import BEGIN_MARK
-from locusts_fab.rsync import SILENCE_S, parse_moved, parse_progress, parse_skipped, shell_word
+from locusts_fab.hosts.base import BEGIN_MARK
+from locusts_fab.hosts.fake_ssh import LINK_BROKE
+from locusts_fab.hosts.rsync import SILENCE_S, parse_moved, parse_progress, parse_skipped, shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -266,7 +266,7 @@ def run_rsync(
 
 def _handover_command(door: int) -> str:
     """Return what rsync starts in place of ssh. Python skips all that it can: it starts in 10 ms."""
-    program = Path(__file__).with_name("handover.py")
+    program = Path(__file__).with_name("fake_ssh.py")
     return f"{shell_word(sys.executable)} -I -S -E {shell_word(os.fspath(program))} {door}"
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
-from locusts_fab.hosts import Result, frame, unframe
-from locusts_fab.incoming import take_files
-from locusts_fab.link import LINK_ERRORS, explain_link
-from locusts_fab.login import Login, ask_on_terminal, prepare, tune
-from locusts_fab.relay import Transfer, converse, hear, open_channel, pour, run_rsync
-from locusts_fab.route import hops_to, make_connection
-from locusts_fab.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
+from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
+from locusts_fab.hosts.base import Result, frame, unframe
+from locusts_fab.hosts.channel import Transfer, converse, hear, open_channel, pour, run_rsync
+from locusts_fab.hosts.connection import hops_to, make_connection
+from locusts_fab.hosts.link import LINK_ERRORS, explain_link
+from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
+from locusts_fab.hosts.untar import take_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fabric import Connection
     from paramiko import Channel, Transport
 
-    from locusts_fab.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.known_hosts import KnownHostsMode
 
 #: How long a host may take to answer, unless ssh_config says otherwise.
 _CONNECT_S = 30

@@ -30,7 +30,7 @@ from paramiko import (
 from paramiko.pkey import UnknownKeyType
 
 from locusts_fab.errors import LoginRefusedError
-from locusts_fab.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
+from locusts_fab.hosts.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

@@ -13,7 +13,7 @@ from paramiko import (
 from paramiko.ssh_exception import NoValidConnectionsError
 
 from locusts_fab.errors import HostError, LoginRefusedError
-from locusts_fab.known_hosts import by_hand
+from locusts_fab.hosts.known_hosts import by_hand
 
 #: What paramiko and sockets raise when the link is at fault.
 LINK_ERRORS = (SSHException, OSError, EOFError)

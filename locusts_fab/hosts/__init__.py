@@ -1,0 +1,1 @@
+"""Machines that run scripts: this one, and hosts over SSH, where one login carries scripts and files."""
