@@ -20,8 +20,8 @@ from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.probe import Questions, look
 from locusts_fab.replica import select_replica
 from locusts_fab.replicating import is_in_place
+from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.site import open_access
-from locusts_fab.slurm_findings import judge_slurm
 from locusts_fab.submitting import render_scripts
 
 if TYPE_CHECKING:

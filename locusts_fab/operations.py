@@ -18,8 +18,8 @@ from locusts_fab.progress import Silent
 from locusts_fab.replica import workdir
 from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
 from locusts_fab.rows import PlannedTask
+from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.session import opened
-from locusts_fab.slurm import parse_job_id
 from locusts_fab.submitting import stop_managers
 from locusts_fab.watching import keep_looking
 

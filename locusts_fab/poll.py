@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
 from locusts_fab.model import ManagerState
-from locusts_fab.slurm import SQUEUE_FORMAT, parse_squeue
+from locusts_fab.schedulers.slurm.jobs import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
     from locusts_fab.ledger import Ledger
-    from locusts_fab.slurm import Queue
+    from locusts_fab.schedulers.slurm.jobs import Queue
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
 MOST_BYTES = 32 * 1024 * 1024

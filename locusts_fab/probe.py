@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.partitions import SINFO_FORMAT
+from locusts_fab.schedulers.slurm.partitions import SINFO_FORMAT
 from locusts_fab.site import RESOLVE_ROOT
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from locusts_fab.ledger import Ledger
 from locusts_fab.lock import locked
 from locusts_fab.model import Counts, ManagerState, Status, SwarmState
 from locusts_fab.poll import poll
+from locusts_fab.schedulers.slurm.jobs import ACTIVE
 from locusts_fab.site import open_site
-from locusts_fab.slurm import ACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from locusts_fab.poll import BEAT_S, STALE_S
 from locusts_fab.progress import Silent
 from locusts_fab.replica import select_replica, workdir
 from locusts_fab.replicating import forget_table, stage_replica, tree_dir
+from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
 from locusts_fab.session import opened
-from locusts_fab.slurm import KILL_WAIT_S, directives, warning_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

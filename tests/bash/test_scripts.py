@@ -150,7 +150,7 @@ def test_nothing_is_overlooked() -> None:
         "slot.sh",
         "task.sh",
     } <= {path.name for path in LIBRARIES}
-    assert {"poll._SCRIPT", "starters._START", "starters._BURY", "operations._READ_PLAN"} <= set(EMBEDDED)
+    assert {"poll._SCRIPT", "detached._START", "detached._BURY", "operations._READ_PLAN"} <= set(EMBEDDED)
 
 
 # ---- well formed ----
@@ -304,7 +304,7 @@ NEVER_EMPTY = {
     ("lib/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("lib/sandbox.sh", "things"): "holds at least the sandbox",
     ("lib/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
-    ("starters._START", "detach"): "holds at least nohup",
+    ("detached._START", "detach"): "holds at least nohup",
 }
 
 

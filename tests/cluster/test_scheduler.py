@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.slurm import ACTIVE
+from locusts_fab.schedulers.slurm.jobs import ACTIVE
 
 from .failures import wait_until
 from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target

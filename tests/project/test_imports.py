@@ -31,7 +31,7 @@ LEVELS = (
     "submitting watching",
     "session replicating",
     # what is asked of a target beforehand, and what the answers mean
-    "probe slurm_findings estimate",
+    "probe schedulers.slurm.preflight estimate",
     "findings",
     # where it runs: how commands travel, how files travel, who starts managers
     "site",
@@ -47,11 +47,11 @@ LEVELS = (
     "shell.lexer",
     "shell.cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
-    "hosts.ssh slurm_starter filetree",
-    "hosts.link hosts.channel hosts.connection hosts.auth starters poll progress config.reference",
-    "partitions parameters",
+    "hosts.ssh schedulers.slurm.launcher filetree",
+    "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached poll progress config.reference",
+    "schedulers.slurm.partitions parameters",
     "ledger tables config.load",
-    "rows slurm config.schema hosts.known_hosts",
+    "rows schedulers.slurm.jobs config.schema hosts.known_hosts",
     # nouns, names and rules; they do nothing by themselves
     "shell.quoting manager.records layout hosts.base lock hosts.untar manager.render hosts.rsync selection",
     "config.types wildcards hosts.fake_ssh words",

@@ -22,10 +22,10 @@ from locusts_fab.findings import (
     judge_tools,
 )
 from locusts_fab.hosts.base import Here
-from locusts_fab.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.probe import Questions, Seen, look
-from locusts_fab.slurm_findings import judge_slurm
+from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo
+from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from tests.support.sshd import free_port
 from tests.support.workspace import Desk
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from locusts_fab import slurm_starter as room
 from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.rows import Submission
-from locusts_fab.slurm_starter import SlurmArray
+from locusts_fab.schedulers.slurm import launcher as room
+from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.stage import make_environment
 
 COMMAND = """#!/bin/bash

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from locusts_fab.slurm import parse_time_s
+from locusts_fab.schedulers.slurm.jobs import parse_time_s
 
 #: The fields that sinfo is asked for: partition, whether it is up, time limit, and of each group of nodes that are
 #: alike: how many, CPUs, megabytes, state.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, SchedulerError
-from locusts_fab.slurm import parse_job_id
-from locusts_fab.starters import FENCE, MARK_AS_LEFT
+from locusts_fab.schedulers.detached import FENCE, MARK_AS_LEFT
+from locusts_fab.schedulers.slurm.jobs import parse_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

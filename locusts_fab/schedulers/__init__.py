@@ -1,0 +1,1 @@
+"""Who starts, stops and watches over managers: nobody but us, or a scheduler."""
