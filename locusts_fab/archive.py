@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import Chunk
-    from locusts_fab.rows import PlannedTask
+    from locusts_fab.state.schema import PlannedTask
 
     Send = Callable[[bytes], object]
     Progress = Callable[[int, int], None]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Environment, Results
-    from locusts_fab.ledger import Ledger
     from locusts_fab.model import Outcome
+    from locusts_fab.state.ledger import Ledger
 
     Progress = Callable[[int], None]
 

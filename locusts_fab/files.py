@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from locusts_fab.config.load import Swarm
     from locusts_fab.hosts.base import Carrier
     from locusts_fab.layout import Results
-    from locusts_fab.ledger import Ledger
     from locusts_fab.model import Chunk
     from locusts_fab.progress import Progress, Screen, Silent
-    from locusts_fab.rows import PlannedTask
+    from locusts_fab.state.ledger import Ledger
+    from locusts_fab.state.schema import PlannedTask
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"

@@ -17,9 +17,9 @@ from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica import workdir
 from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
-from locusts_fab.rows import PlannedTask
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.session import opened
+from locusts_fab.state.schema import PlannedTask
 from locusts_fab.submitting import stop_managers
 from locusts_fab.watching import keep_looking
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.load import Swarm
     from locusts_fab.files import Files
     from locusts_fab.hosts.base import Carrier, Host
-    from locusts_fab.rows import Submission
+    from locusts_fab.state.schema import Submission
 
 
 class Starter(Protocol):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.load import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk
-    from locusts_fab.rows import PlannedTask
+    from locusts_fab.state.schema import PlannedTask
 
     Progress = Callable[[int], None]
     Put = Callable[[str, str], None]

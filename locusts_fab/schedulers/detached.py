@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.hosts.base import Host
-    from locusts_fab.rows import Submission
+    from locusts_fab.state.schema import Submission
 
 # $1 the environment, $2 the submission, $3 the manager. The folder made first is the token: whoever repeats this,
 # after a reply that was lost, starts nothing twice.

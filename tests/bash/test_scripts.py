@@ -117,7 +117,7 @@ def check(*command: str, script: str | bytes) -> None:
 
 
 #: Constants that look like scripts and are not.
-OTHER_LANGUAGES = {"rows.SCHEMA": "SQL"}
+OTHER_LANGUAGES = {"schema.SCHEMA": "SQL"}
 
 
 def embedded() -> dict[str, str]:

@@ -48,12 +48,14 @@ LEVELS = (
     "shell.cursor",
     # the parts of a site, what is known of a swarm, and what people see of it
     "hosts.ssh schedulers.slurm.launcher filetree",
-    "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached poll progress config.reference",
+    "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached state.poll progress",
+    "config.reference",
     "schedulers.slurm.partitions parameters",
-    "ledger tables config.load",
-    "rows schedulers.slurm.jobs config.schema hosts.known_hosts",
+    "state.ledger tables config.load",
+    "state.schema schedulers.slurm.jobs config.schema hosts.known_hosts",
     # nouns, names and rules; they do nothing by themselves
-    "shell.quoting manager.records layout hosts.base lock hosts.untar manager.render hosts.rsync selection",
+    "shell.quoting manager.records layout hosts.base state.lock hosts.untar manager.render",
+    "hosts.rsync selection",
     "config.types wildcards hosts.fake_ssh words",
     "model errors",
 )

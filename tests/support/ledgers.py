@@ -8,8 +8,8 @@ from locusts_fab.manager.records import Began, Ended
 from locusts_fab.model import ManagerState, Outcome, Task
 
 if TYPE_CHECKING:
-    from locusts_fab.ledger import Ledger
     from locusts_fab.manager.records import Record
+    from locusts_fab.state.ledger import Ledger
 
 ROOT = "/scratch/pairs"
 

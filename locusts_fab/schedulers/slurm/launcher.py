@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.hosts.base import Host
     from locusts_fab.layout import Environment
-    from locusts_fab.rows import Submission
+    from locusts_fab.state.schema import Submission
 
 # $1 the environment, $2 the submission, $3 the elements wanted, $4 the job's name, which no other job has.
 # Exactly one array comes of this, whatever happens: the folder made first is the token, and whoever finds it made, or

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import StateError
-from locusts_fab.ledger import Ledger
 from locusts_fab.model import Counts, Task, TaskState
-from locusts_fab.rows import Planned, PlannedTask
+from locusts_fab.state.ledger import Ledger
+from locusts_fab.state.schema import Planned, PlannedTask
 from tests.support.ledgers import ROOT, began, change_much, ended, found, started, states, task, tell
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from tests.support.ledgers import change_much, started
-from locusts_fab.ledger import Ledger
+from locusts_fab.state.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 started(ledger, "a", "b")
 with ledger.transaction():

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.ledger import Ledger
 from locusts_fab.manager.records import Ended, Left, Manager, Record
 from locusts_fab.model import Counts, ManagerState, TaskState
+from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import began, ended, found, started, states, tell
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from locusts_fab.errors import StateError
-from locusts_fab.lock import locked
+from locusts_fab.state.lock import locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from locusts_fab.lock import locked
+from locusts_fab.state.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -18,7 +18,7 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.files import UNPACK_INPUTS
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
-from locusts_fab.rows import PlannedTask
+from locusts_fab.state.schema import PlannedTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable

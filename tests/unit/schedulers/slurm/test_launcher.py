@@ -14,10 +14,10 @@ import pytest
 from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
-from locusts_fab.rows import Submission
 from locusts_fab.schedulers.slurm import launcher as room
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.stage import make_environment
+from locusts_fab.state.schema import Submission
 
 COMMAND = """#!/bin/bash
 printf '%s' "${{0##*/}}" >>{calls}

@@ -19,8 +19,8 @@ from locusts_fab.schedulers.slurm.jobs import SQUEUE_FORMAT, parse_squeue
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
-    from locusts_fab.ledger import Ledger
     from locusts_fab.schedulers.slurm.jobs import Queue
+    from locusts_fab.state.ledger import Ledger
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
 MOST_BYTES = 32 * 1024 * 1024

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import Began, Ended, Left, Manager, join_fields
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
-from locusts_fab.rows import (
+from locusts_fab.state.schema import (
     OUTCOME,
     Planned,
     PlannedTask,
