@@ -171,7 +171,7 @@ def status(
     else:
         from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
-        from locusts_fab.tables import status_panel  # noqa: PLC0415 - the same
+        from locusts_fab.ui.tables import status_panel  # noqa: PLC0415 - the same
 
         Console(highlight=False, soft_wrap=True).print(status_panel(found))
     return telling.exit_status(found)
@@ -308,7 +308,7 @@ def check(c: Context, swarm: str | None = None, target: str | None = None, confi
 
     from locusts_fab.checking import check as operation  # noqa: PLC0415 - the same
     from locusts_fab.findings import exit_status_of  # noqa: PLC0415 - the same
-    from locusts_fab.tables import findings_table  # noqa: PLC0415 - the same
+    from locusts_fab.ui.tables import findings_table  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     console = Console(highlight=False)

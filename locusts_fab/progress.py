@@ -99,7 +99,7 @@ class Screen:
             return
         from rich.live import Live  # noqa: PLC0415 - only a terminal pays for it
 
-        from locusts_fab.tables import status_panel  # noqa: PLC0415 - the same
+        from locusts_fab.ui.tables import status_panel  # noqa: PLC0415 - the same
 
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             yield lambda status: live.update(status_panel(status))

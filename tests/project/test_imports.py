@@ -51,7 +51,7 @@ LEVELS = (
     "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached state.poll progress",
     "config.reference",
     "schedulers.slurm.partitions parameters",
-    "state.ledger tables config.load",
+    "state.ledger ui.tables config.load",
     "state.schema schedulers.slurm.jobs config.schema hosts.known_hosts",
     # nouns, names and rules; they do nothing by themselves
     "shell.quoting manager.records layout hosts.base state.lock hosts.untar manager.render",
@@ -68,7 +68,7 @@ VISITORS = {
     "jinja2": {"manager.render"},
     "pydantic": {"config.load", "config.schema", "config.types", "config.reference"},
     "tomli": {"config.load"},
-    "rich": {"progress", "tables", "commands"},
+    "rich": {"progress", "ui.tables", "commands"},
     "invoke": {"program", "commands"},
 }
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from locusts_fab import progress as room
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
 from locusts_fab.progress import Screen, Silent
-from locusts_fab.tables import status_panel
+from locusts_fab.ui.tables import status_panel
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
