@@ -13,7 +13,7 @@ import stat
 import tempfile
 from typing import TYPE_CHECKING
 
-from locusts_fab.stage import remove
+from locusts_fab.transfer.stage import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
 from locusts_fab.estimate import estimate
-from locusts_fab.files import remove_tree
 from locusts_fab.findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.probe import Questions, look
@@ -23,6 +22,7 @@ from locusts_fab.replicating import is_in_place
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.site import open_access
 from locusts_fab.submitting import render_scripts
+from locusts_fab.transfer.base import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

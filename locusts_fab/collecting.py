@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bringing import NotBroughtError, bring
 from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import escape
-from locusts_fab.stage import remove, write_whole
+from locusts_fab.transfer.stage import remove, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
-from locusts_fab.files import TREE, fresh_folder
 from locusts_fab.replica import (
     SCAN,
     Agreed,
@@ -28,7 +27,8 @@ from locusts_fab.replica import (
     parse_table,
     select_replica,
 )
-from locusts_fab.stage import remove, write_whole
+from locusts_fab.transfer.base import TREE, fresh_folder
+from locusts_fab.transfer.stage import remove, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

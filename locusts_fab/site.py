@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from locusts_fab.errors import HostError
-from locusts_fab.files import Carried, Reachable
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
-from locusts_fab.stage import put_copy
+from locusts_fab.transfer.base import Carried, Reachable
+from locusts_fab.transfer.stage import put_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.files import Files
     from locusts_fab.hosts.base import Carrier, Host
     from locusts_fab.state.schema import Submission
+    from locusts_fab.transfer.base import Files
 
 
 class Starter(Protocol):

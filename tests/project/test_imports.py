@@ -33,13 +33,13 @@ LEVELS = (
     # what is asked of a target beforehand, and what the answers mean
     "probe schedulers.slurm.preflight estimate",
     "findings",
-    # where it runs: how commands travel, how files travel, who starts managers
+    # where it runs: how commands travel, how transfer.base travel, who starts managers
     "site",
-    "files",
+    "transfer.base",
     "collecting",
     "bringing",
-    "archive",
-    "stage",
+    "transfer.tarball",
+    "transfer.stage",
     # what the config.load means
     "plan.tasks replica",
     "plan.sources",

@@ -14,19 +14,19 @@ import pytest
 from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import TransferError
-from locusts_fab.files import Carried, Reachable, fresh_folder, remove_tree
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager
 from locusts_fab.model import Chunk, Task
 from locusts_fab.progress import Silent
-from locusts_fab.stage import put_copy, put_link
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.schema import PlannedTask
+from locusts_fab.transfer.base import Carried, Reachable, fresh_folder, remove_tree
+from locusts_fab.transfer.stage import put_copy, put_link
 from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
-    from locusts_fab.files import Files
     from locusts_fab.hosts.ssh import Remote
+    from locusts_fab.transfer.base import Files
 
 pytestmark = needs_sshd
 __all__ = ["host", "module_sshd"]

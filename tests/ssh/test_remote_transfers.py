@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
-from locusts_fab.files import ONLY_OLD_INPUTS
 from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.transfer.base import ONLY_OLD_INPUTS
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 

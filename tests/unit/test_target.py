@@ -10,13 +10,13 @@ from fabric import Connection
 from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.errors import HostError
-from locusts_fab.files import Carried, Reachable
 from locusts_fab.hosts.base import Here
 from locusts_fab.hosts.ssh import Remote
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.site import _resolve_root, forget_logins, open_site
-from locusts_fab.stage import put_copy, put_link
+from locusts_fab.transfer.base import Carried, Reachable
+from locusts_fab.transfer.stage import put_copy, put_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

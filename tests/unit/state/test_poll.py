@@ -15,10 +15,10 @@ from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here, Result
 from locusts_fab.layout import Environment
 from locusts_fab.model import ManagerState, Task
-from locusts_fab.stage import make_environment
 from locusts_fab.state import poll as room
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.poll import News, poll
+from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,16 @@ from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
 from locusts_fab.manager.render import template_folder
 from locusts_fab.model import Chunk
-from locusts_fab.stage import make_environment, put_copy, put_link, remove, stage_shared, stage_tasks, write_whole
 from locusts_fab.state.schema import PlannedTask
+from locusts_fab.transfer.stage import (
+    make_environment,
+    put_copy,
+    put_link,
+    remove,
+    stage_shared,
+    stage_tasks,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

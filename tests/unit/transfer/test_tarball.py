@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab import archive
-from locusts_fab.archive import pack
 from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
-from locusts_fab.files import UNPACK_INPUTS
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
 from locusts_fab.state.schema import PlannedTask
+from locusts_fab.transfer import tarball as archive
+from locusts_fab.transfer.base import UNPACK_INPUTS
+from locusts_fab.transfer.tarball import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.schedulers.slurm import launcher as room
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
-from locusts_fab.stage import make_environment
 from locusts_fab.state.schema import Submission
+from locusts_fab.transfer.stage import make_environment
 
 COMMAND = """#!/bin/bash
 printf '%s' "${{0##*/}}" >>{calls}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
 from locusts_fab.plan.tasks import shared_source
-from locusts_fab.stage import outermost, plan_text, tree_size
+from locusts_fab.transfer.stage import outermost, plan_text, tree_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

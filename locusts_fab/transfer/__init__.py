@@ -1,0 +1,1 @@
+"""How files travel between this machine and an environment: linked, through a shared folder, over SSH."""
