@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.collecting import describe, find_lost, write_tables
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import unescape
@@ -17,6 +16,7 @@ from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica import workdir
 from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
+from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.session import opened
 from locusts_fab.state.schema import PlannedTask

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from locusts_fab.collecting import collect_from, wanted_files
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
+from locusts_fab.results.collect import collect_from, wanted_files
 from locusts_fab.transfer.stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
 from locusts_fab.transfer.tarball import pack
 

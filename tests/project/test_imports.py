@@ -36,8 +36,8 @@ LEVELS = (
     # where it runs: how commands travel, how transfer.base travel, who starts managers
     "site",
     "transfer.base",
-    "collecting",
-    "bringing",
+    "results.collect",
+    "results.place",
     "transfer.tarball",
     "transfer.stage",
     # what the config.load means

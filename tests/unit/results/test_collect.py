@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.collecting import (
+from locusts_fab.errors import TransferError
+from locusts_fab.manager.records import Began
+from locusts_fab.results.collect import (
     describe,
     last_line,
     wanted_files,
 )
-from locusts_fab.errors import TransferError
-from locusts_fab.manager.records import Began
 from tests.support.outcomes import Case
 
 if TYPE_CHECKING:

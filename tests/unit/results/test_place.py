@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.bringing import NotBroughtError, bring
+from locusts_fab.results.place import NotBroughtError, bring
 
 if TYPE_CHECKING:
     from pathlib import Path

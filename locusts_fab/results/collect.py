@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locusts_fab.bringing import NotBroughtError, bring
 from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import escape
+from locusts_fab.results.place import NotBroughtError, bring
 from locusts_fab.transfer.stage import remove, write_whole
 
 if TYPE_CHECKING:
