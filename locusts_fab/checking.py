@@ -20,8 +20,8 @@ from locusts_fab.probe import Questions, look
 from locusts_fab.replica import select_replica
 from locusts_fab.replicating import is_in_place
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
-from locusts_fab.site import open_access
 from locusts_fab.submitting import render_scripts
+from locusts_fab.target import open_access
 from locusts_fab.transfer.base import remove_tree
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.probe import Seen
     from locusts_fab.selection import Selection
-    from locusts_fab.site import Access
+    from locusts_fab.target import Access
 
 _PATIENCE_S = 20
 

@@ -82,7 +82,7 @@ def _explain_fault(error: Exception) -> str:
 
 
 def _shown(error: LocustsError) -> str:
-    from locusts_fab.words import printable  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.text import printable  # noqa: PLC0415 - see the module's docstring
 
     return printable(str(error))
 
@@ -245,7 +245,7 @@ def logs(
     """Show a task's command, exit code and node, and what it printed."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations import logs as operation  # noqa: PLC0415 - the same
-    from locusts_fab.words import printable  # noqa: PLC0415 - the same
+    from locusts_fab.text import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
     outcome = found.outcome

@@ -18,7 +18,7 @@ from locusts_fab.operations import collect
 from locusts_fab.parameters import Parameters, read_parameters
 from locusts_fab.progress import Screen
 from locusts_fab.submitting import submit
-from locusts_fab.words import summary
+from locusts_fab.text import summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

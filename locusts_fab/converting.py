@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from locusts_fab.compat import LAUNCH_NAMES, check, swarm_table
 from locusts_fab.errors import ConfigError
 from locusts_fab.parameters import read_parameters
-from locusts_fab.words import printable
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, shared_source
+from locusts_fab.text import size
 from locusts_fab.transfer.stage import tree_size
-from locusts_fab.words import size
 
 if TYPE_CHECKING:
     from locusts_fab.plan.tasks import Plan

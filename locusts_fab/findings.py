@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.words import size
+from locusts_fab.text import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.schedulers.slurm.partitions import SINFO_FORMAT
-from locusts_fab.site import RESOLVE_ROOT
+from locusts_fab.target import RESOLVE_ROOT
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host

@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from locusts_fab.words import printable, size, summary
+from locusts_fab.text import printable, size, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

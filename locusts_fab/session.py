@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.model import Counts, ManagerState, Status, SwarmState
 from locusts_fab.schedulers.slurm.jobs import ACTIVE
-from locusts_fab.site import open_site
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked
 from locusts_fab.state.poll import poll
+from locusts_fab.target import open_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import ManagerStatus
-    from locusts_fab.site import Site
     from locusts_fab.state.schema import Submission
+    from locusts_fab.target import Site
 
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 

@@ -10,7 +10,7 @@ from locusts_fab.errors import ExitStatus
 from locusts_fab.manager.records import escape
 from locusts_fab.model import SwarmState
 from locusts_fab.replica import local_root
-from locusts_fab.words import printable, size, summary
+from locusts_fab.text import printable, size, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

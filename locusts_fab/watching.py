@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, LoginRefusedError
-from locusts_fab.site import forget_logins
+from locusts_fab.target import forget_logins
 
 if TYPE_CHECKING:
     from collections.abc import Callable

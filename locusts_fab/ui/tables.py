@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locusts_fab.model import SwarmState
-from locusts_fab.words import duration, printable, summary
+from locusts_fab.text import duration, printable, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.operations import ALONG_WORTH
 from locusts_fab.progress import Silent
-from locusts_fab.site import forget_logins
+from locusts_fab.target import forget_logins
 
 from .failures import NO_RSYNC, FarDesk, assert_clear, small_disk, wait_until
 from .sshd import ALIAS

@@ -16,7 +16,7 @@ from locusts_fab.compat import swarm_table
 from locusts_fab.config.load import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
 from locusts_fab.model import SwarmState
-from locusts_fab.site import forget_logins
+from locusts_fab.target import forget_logins
 from tests.support.sshd import Sshd, module_sshd, needs_sshd
 from tests.support.workspace import REPOSITORY, Desk
 

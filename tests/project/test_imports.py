@@ -34,7 +34,7 @@ LEVELS = (
     "probe schedulers.slurm.preflight estimate",
     "findings",
     # where it runs: how commands travel, how transfer.base travel, who starts managers
-    "site",
+    "target",
     "transfer.base",
     "results.collect",
     "results.place",
@@ -46,7 +46,7 @@ LEVELS = (
     "shell.template",
     "shell.lexer",
     "shell.cursor",
-    # the parts of a site, what is known of a swarm, and what people see of it
+    # the parts of a target, what is known of a swarm, and what people see of it
     "hosts.ssh schedulers.slurm.launcher filetree",
     "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached state.poll progress",
     "config.reference",
@@ -56,7 +56,7 @@ LEVELS = (
     # nouns, names and rules; they do nothing by themselves
     "shell.quoting manager.records layout hosts.base state.lock hosts.untar manager.render",
     "hosts.rsync selection",
-    "config.types wildcards hosts.fake_ssh words",
+    "config.types wildcards hosts.fake_ssh text",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}

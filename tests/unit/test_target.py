@@ -14,7 +14,7 @@ from locusts_fab.hosts.base import Here
 from locusts_fab.hosts.ssh import Remote
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
-from locusts_fab.site import _resolve_root, forget_logins, open_site
+from locusts_fab.target import _resolve_root, forget_logins, open_site
 from locusts_fab.transfer.base import Carried, Reachable
 from locusts_fab.transfer.stage import put_copy, put_link
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.words import duration, printable, summary
+from locusts_fab.text import duration, printable, summary
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
