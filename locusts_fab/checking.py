@@ -17,8 +17,8 @@ from locusts_fab.estimate import estimate
 from locusts_fab.findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.probe import Questions, look
-from locusts_fab.replica import select_replica
-from locusts_fab.replicating import is_in_place
+from locusts_fab.replica.manifest import select_replica
+from locusts_fab.replica.sync import is_in_place
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.submitting import render_scripts
 from locusts_fab.target import open_access
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from locusts_fab.estimate import Need
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.probe import Seen
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.walk import Selection
     from locusts_fab.target import Access
 
 _PATIENCE_S = 20

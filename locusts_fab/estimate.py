@@ -11,7 +11,7 @@ from locusts_fab.transfer.stage import tree_size
 
 if TYPE_CHECKING:
     from locusts_fab.plan.tasks import Plan
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.walk import Selection
 
 #: Folders of an environment, scripts, and a few files for each of the first managers.
 _FIXED_INODES = 50

@@ -14,8 +14,8 @@ from locusts_fab.manager.records import unescape
 from locusts_fab.model import Counts, Status, SwarmState
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
-from locusts_fab.replica import workdir
-from locusts_fab.replicating import bring_back, forget_table, has_news, read_table, recall_table
+from locusts_fab.replica.manifest import workdir
+from locusts_fab.replica.sync import bring_back, forget_table, has_news, read_table, recall_table
 from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.session import opened
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import Outcome
     from locusts_fab.progress import Screen
-    from locusts_fab.replicating import Brought
+    from locusts_fab.replica.sync import Brought
     from locusts_fab.session import Session
 
 

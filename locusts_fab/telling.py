@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import ExitStatus
 from locusts_fab.manager.records import escape
 from locusts_fab.model import SwarmState
-from locusts_fab.replica import local_root
+from locusts_fab.replica.manifest import local_root
 from locusts_fab.text import printable, size, summary
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
     from locusts_fab.operations import Collected
-    from locusts_fab.replicating import Brought
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.sync import Brought
+    from locusts_fab.replica.walk import Selection
     from locusts_fab.submitting import Preview, Submitted
 
 

@@ -29,7 +29,7 @@ LEVELS = (
     # what can be done with a swarm
     "operations checking",
     "submitting watching",
-    "session replicating",
+    "session replica.sync",
     # what is asked of a target beforehand, and what the answers mean
     "probe schedulers.slurm.preflight estimate",
     "findings",
@@ -41,13 +41,13 @@ LEVELS = (
     "transfer.tarball",
     "transfer.stage",
     # what the config.load means
-    "plan.tasks replica",
+    "plan.tasks replica.manifest",
     "plan.sources",
     "shell.template",
     "shell.lexer",
     "shell.cursor",
     # the parts of a target, what is known of a swarm, and what people see of it
-    "hosts.ssh schedulers.slurm.launcher filetree",
+    "hosts.ssh schedulers.slurm.launcher replica.treefile",
     "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached state.poll progress",
     "config.reference",
     "schedulers.slurm.partitions parameters",
@@ -55,8 +55,8 @@ LEVELS = (
     "state.schema schedulers.slurm.jobs config.schema hosts.known_hosts",
     # nouns, names and rules; they do nothing by themselves
     "shell.quoting manager.records layout hosts.base state.lock hosts.untar manager.render",
-    "hosts.rsync selection",
-    "config.types wildcards hosts.fake_ssh text",
+    "hosts.rsync replica.walk",
+    "config.types replica.patterns hosts.fake_ssh text",
     "model errors",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}

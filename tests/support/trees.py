@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.filetree import parse_tree, select
+from locusts_fab.replica.treefile import parse_tree, select
 
 if TYPE_CHECKING:
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.walk import Selection
 
 #: Names that some program or other takes for something else.
 HOSTILE = (

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import ConfigError
-from locusts_fab.filetree import escape_name, parse_tree, select, select_patterns
+from locusts_fab.replica.treefile import escape_name, parse_tree, select, select_patterns
 from tests.support.trees import ALL_FOLDERS, FILES, HOSTILE, TOP, below, chosen, like, made, world
 
 __all__ = ["world"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
-from locusts_fab.replica import (
+from locusts_fab.replica.manifest import (
     SCAN,
     Agreed,
     agree,
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.progress import Screen, Silent
-    from locusts_fab.replica import Change, Mark
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.manifest import Change, Mark
+    from locusts_fab.replica.walk import Selection
     from locusts_fab.session import Session
 
 

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ConfigError
-from locusts_fab.selection import Selection, walk
-from locusts_fab.wildcards import ANY_DEPTH, RsyncPattern, wildcards_regex
+from locusts_fab.replica.patterns import ANY_DEPTH, RsyncPattern, wildcards_regex
+from locusts_fab.replica.walk import Selection, walk
 
 if TYPE_CHECKING:
     import os

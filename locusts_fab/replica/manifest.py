@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locusts_fab.errors import ConfigError, PlanError
-from locusts_fab.filetree import parse_tree, select, select_patterns
 from locusts_fab.manager.records import join_fields, split_fields
+from locusts_fab.replica.treefile import parse_tree, select, select_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.filetree import Tree
-    from locusts_fab.selection import Selection
+    from locusts_fab.replica.treefile import Tree
+    from locusts_fab.replica.walk import Selection
 
 #: $1 a folder; then names of it that do not count, such as our own state. Needs GNU find.
 SCAN = r"""
