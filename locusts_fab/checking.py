@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
-from locusts_fab.estimate import estimate
-from locusts_fab.findings import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.probe import Questions, look
+from locusts_fab.preflight.machine import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.preflight.probe import Questions, look
+from locusts_fab.preflight.space import estimate
 from locusts_fab.replica.manifest import select_replica
 from locusts_fab.replica.sync import is_in_place
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.estimate import Need
     from locusts_fab.plan.tasks import Plan
-    from locusts_fab.probe import Seen
+    from locusts_fab.preflight.probe import Seen
+    from locusts_fab.preflight.space import Need
     from locusts_fab.replica.walk import Selection
     from locusts_fab.target import Access
 

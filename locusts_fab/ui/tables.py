@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from locusts_fab.findings import Finding
     from locusts_fab.model import Status
+    from locusts_fab.preflight.machine import Finding
 
 _STYLES = {
     SwarmState.FINISHED: "green",

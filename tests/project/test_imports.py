@@ -31,8 +31,8 @@ LEVELS = (
     "submitting watching",
     "session replica.sync",
     # what is asked of a target beforehand, and what the answers mean
-    "probe schedulers.slurm.preflight estimate",
-    "findings",
+    "preflight.probe schedulers.slurm.preflight preflight.space",
+    "preflight.machine",
     # where it runs: how commands travel, how transfer.base travel, who starts managers
     "target",
     "transfer.base",

@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.findings import Finding, State
+from locusts_fab.preflight.machine import Finding, State
 from locusts_fab.schedulers.slurm.jobs import parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.probe import Seen
+    from locusts_fab.preflight.probe import Seen
     from locusts_fab.schedulers.slurm.partitions import Nodes
 
 _INFINITE = {"infinite", "unlimited"}

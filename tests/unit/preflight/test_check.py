@@ -11,8 +11,9 @@ import pytest
 
 import locusts_fab
 from locusts_fab.errors import ExitStatus
-from locusts_fab.estimate import estimate
-from locusts_fab.findings import (
+from locusts_fab.hosts.base import Here
+from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
+from locusts_fab.preflight.machine import (
     Finding,
     exit_status_of,
     judge_root,
@@ -21,9 +22,8 @@ from locusts_fab.findings import (
     judge_target,
     judge_tools,
 )
-from locusts_fab.hosts.base import Here
-from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
-from locusts_fab.probe import Questions, Seen, look
+from locusts_fab.preflight.probe import Questions, Seen, look
+from locusts_fab.preflight.space import estimate
 from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from tests.support.sshd import free_port

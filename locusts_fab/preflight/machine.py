@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from locusts_fab.config.load import Swarm
-    from locusts_fab.estimate import Need
-    from locusts_fab.probe import Seen
+    from locusts_fab.preflight.probe import Seen
+    from locusts_fab.preflight.space import Need
 
 State = Literal["ok", "warning", "error"]
 

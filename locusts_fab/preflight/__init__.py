@@ -1,0 +1,1 @@
+"""Judge a target before anything is sent there."""
