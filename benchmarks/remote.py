@@ -127,7 +127,7 @@ class Bench:
     def stage_only(self, desk: Path) -> None:
         """Plan and stage with the package, in a process of its own, and start nothing."""
         program = (
-            "import locusts_fab.submitting as s, locusts_fab.slurm_starter as t\n"
+            "import locusts_fab.operations.submit as s, locusts_fab.schedulers.slurm.launcher as t\n"
             "t.SlurmArray.start = lambda *_: ''\n"
             "from locusts_fab.config.load import load\n"
             f"s.submit(load({str(desk / 'locusts.toml')!r}))\n"

@@ -29,12 +29,12 @@ from locusts_fab.errors import (
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-    from locusts_fab.checking import check
     from locusts_fab.compat import launch
     from locusts_fab.config.load import Swarm, load
     from locusts_fab.converting import convert
-    from locusts_fab.operations import attach, clean, collect, logs, status, watch
-    from locusts_fab.submitting import cancel, retry, submit
+    from locusts_fab.operations.check import check
+    from locusts_fab.operations.collect import attach, clean, collect, logs, status, watch
+    from locusts_fab.operations.submit import cancel, retry, submit
 
     collection: Collection
 
@@ -69,16 +69,16 @@ _HOMES = {
     "load": "config.load",
     "launch": "compat",
     "convert": "converting",
-    "attach": "operations",
-    "clean": "operations",
-    "collect": "operations",
-    "logs": "operations",
-    "status": "operations",
-    "watch": "operations",
-    "check": "checking",
-    "cancel": "submitting",
-    "retry": "submitting",
-    "submit": "submitting",
+    "attach": "operations.collect",
+    "clean": "operations.collect",
+    "collect": "operations.collect",
+    "logs": "operations.collect",
+    "status": "operations.collect",
+    "watch": "operations.collect",
+    "check": "operations.check",
+    "cancel": "operations.submit",
+    "retry": "operations.submit",
+    "submit": "operations.submit",
 }
 
 

@@ -112,8 +112,8 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
     """
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.errors import StateError  # noqa: PLC0415 - the same
-    from locusts_fab.operations import collect  # noqa: PLC0415 - the same
-    from locusts_fab.submitting import submit  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import collect  # noqa: PLC0415 - the same
+    from locusts_fab.operations.submit import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
     telling.tell_submitted(submit(chosen, connection, screen=screen))
@@ -142,8 +142,8 @@ def submit(
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.submitting import preview  # noqa: PLC0415 - the same
-    from locusts_fab.submitting import submit as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.submit import preview  # noqa: PLC0415 - the same
+    from locusts_fab.operations.submit import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     if dry_run:
@@ -163,7 +163,7 @@ def status(
 ) -> ExitStatus:
     """Look once: how many tasks are done, failed, running; who is at work; what to do if nobody is."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import status as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import status as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     if json_:
@@ -181,7 +181,7 @@ def status(
 def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import watch as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     with telling.interruptible(chosen):
@@ -204,7 +204,7 @@ def collect(
 ) -> ExitStatus:
     """Bring back what is done so far. Safe to repeat; moves only what is new."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import collect as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import collect as operation  # noqa: PLC0415 - the same
 
     chosen, connection = _load(swarm, target, config), _connection(c)
     with telling.interruptible(chosen):
@@ -217,7 +217,7 @@ def collect(
 def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.submitting import retry as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.submit import retry as operation  # noqa: PLC0415 - the same
 
     telling.tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
     return ExitStatus.DONE
@@ -227,7 +227,7 @@ def retry(c: Context, swarm: str | None = None, target: str | None = None, confi
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.submitting import cancel as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.submit import cancel as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())
@@ -244,7 +244,7 @@ def logs(
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import logs as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import logs as operation  # noqa: PLC0415 - the same
     from locusts_fab.text import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
@@ -279,7 +279,7 @@ def clean(
 ) -> ExitStatus:
     """Remove the environment from the target; what was collected stays."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import clean as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import clean as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     operation(chosen, _connection(c), force=force, screen=_screen())
@@ -291,7 +291,7 @@ def clean(
 def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations import attach as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.collect import attach as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     telling.tell_status(found)
@@ -306,7 +306,7 @@ def check(c: Context, swarm: str | None = None, target: str | None = None, confi
     """
     from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
-    from locusts_fab.checking import check as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.check import check as operation  # noqa: PLC0415 - the same
     from locusts_fab.preflight.machine import exit_status_of  # noqa: PLC0415 - the same
     from locusts_fab.ui.tables import findings_table  # noqa: PLC0415 - the same
 

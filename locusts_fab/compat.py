@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from locusts_fab.config.load import Swarm, make_config
 from locusts_fab.config.schema import NAME, NAME_RULE
 from locusts_fab.errors import ConfigError
-from locusts_fab.operations import collect
+from locusts_fab.operations.collect import collect
+from locusts_fab.operations.submit import submit
 from locusts_fab.parameters import Parameters, read_parameters
 from locusts_fab.progress import Screen
-from locusts_fab.submitting import submit
 from locusts_fab.text import summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from locusts_fab.config.schema import SwarmSettings, Target
-    from locusts_fab.operations import Collected
+    from locusts_fab.operations.collect import Collected
 
     AnyPath = str | os.PathLike[str]
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from locusts_fab.config.load import Swarm
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
-    from locusts_fab.operations import Collected
+    from locusts_fab.operations.collect import Collected
+    from locusts_fab.operations.submit import Preview, Submitted
     from locusts_fab.replica.sync import Brought
     from locusts_fab.replica.walk import Selection
-    from locusts_fab.submitting import Preview, Submitted
 
 
 def exit_status(status: Status) -> ExitStatus:

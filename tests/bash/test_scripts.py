@@ -150,7 +150,7 @@ def test_nothing_is_overlooked() -> None:
         "slot.sh",
         "task.sh",
     } <= {path.name for path in LIBRARIES}
-    assert {"poll._SCRIPT", "detached._START", "detached._BURY", "operations._READ_PLAN"} <= set(EMBEDDED)
+    assert {"poll._SCRIPT", "detached._START", "detached._BURY", "collect._READ_PLAN"} <= set(EMBEDDED)
 
 
 # ---- well formed ----

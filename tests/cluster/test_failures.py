@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab import operations, remote, watching
 from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
-from locusts_fab.operations import ALONG_WORTH
+from locusts_fab.hosts import ssh
+from locusts_fab.operations import collect, watching
+from locusts_fab.operations.collect import ALONG_WORTH
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins
 
@@ -335,10 +336,10 @@ def test_an_outage_that_lasts_ends_the_watching(desk: FarDesk, sshd: Sshd, monke
     assert desk.locusts("submit")[0] == 0
     monkeypatch.setenv("HOME", str(sshd.client_home))
     monkeypatch.setattr(watching, "RETRY_S", (0.0,) * 6)
-    monkeypatch.setattr(remote, "ATTEMPT_DELAYS_S", (0.0,) * 4)
+    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0.0,) * 4)
     saboteur = Saboteur(sshd.stop)
     with pytest.raises(HostError, match="the connection was refused"):
-        operations.watch(load(str(desk.folder / "locusts.toml")), screen=saboteur)
+        collect.watch(load(str(desk.folder / "locusts.toml")), screen=saboteur)
     assert len(saboteur.notes) == 1
     forget_logins()
     sshd.start()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.operations import ALONG_WORTH
+from locusts_fab.operations.collect import ALONG_WORTH
 from tests.support.managers import wait_until
 from tests.support.workspace import REPOSITORY, Desk
 

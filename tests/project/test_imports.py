@@ -27,9 +27,9 @@ LEVELS = (
     "converting",
     "compat",
     # what can be done with a swarm
-    "operations checking",
-    "submitting watching",
-    "session replica.sync",
+    "operations.collect operations.check",
+    "operations.submit operations.watching",
+    "operations.session replica.sync",
     # what is asked of a target beforehand, and what the answers mean
     "preflight.probe schedulers.slurm.preflight preflight.space",
     "preflight.machine",

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
+from locusts_fab.operations.session import opened
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica.manifest import select_replica, workdir
 from locusts_fab.replica.sync import forget_table, stage_replica, tree_dir
 from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
-from locusts_fab.session import opened
 from locusts_fab.state.poll import BEAT_S, STALE_S
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import Chunk, Task
+    from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.progress import Screen
     from locusts_fab.replica.walk import Selection
-    from locusts_fab.session import Session
     from locusts_fab.state.schema import Planned, Submission
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.

@@ -12,16 +12,16 @@ from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import unescape
 from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.operations.session import opened
+from locusts_fab.operations.submit import stop_managers
+from locusts_fab.operations.watching import keep_looking
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica.manifest import workdir
 from locusts_fab.replica.sync import bring_back, forget_table, has_news, read_table, recall_table
 from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
-from locusts_fab.session import opened
 from locusts_fab.state.schema import PlannedTask
-from locusts_fab.submitting import stop_managers
-from locusts_fab.watching import keep_looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.load import Swarm
     from locusts_fab.model import Outcome
+    from locusts_fab.operations.session import Session
     from locusts_fab.progress import Screen
     from locusts_fab.replica.sync import Brought
-    from locusts_fab.session import Session
 
 
 #: While somebody waits for results, a look brings some if so many tasks have ended, or the latest are so long ago.
