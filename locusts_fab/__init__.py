@@ -29,9 +29,9 @@ from locusts_fab.errors import (
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-    from locusts_fab.compat import launch
     from locusts_fab.config.load import Swarm, load
-    from locusts_fab.converting import convert
+    from locusts_fab.legacy.convert import convert
+    from locusts_fab.legacy.launch import launch
     from locusts_fab.operations.check import check
     from locusts_fab.operations.collect import attach, clean, collect, logs, status, watch
     from locusts_fab.operations.submit import cancel, retry, submit
@@ -67,8 +67,8 @@ __all__ = [
 _HOMES = {
     "Swarm": "config.load",
     "load": "config.load",
-    "launch": "compat",
-    "convert": "converting",
+    "launch": "legacy.launch",
+    "convert": "legacy.convert",
     "attach": "operations.collect",
     "clean": "operations.collect",
     "collect": "operations.collect",

@@ -346,8 +346,8 @@ def convert(
 ) -> ExitStatus:
     """Make a locusts.toml from a parameter file of the original locusts."""
     from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.converting import convert as operation  # noqa: PLC0415 - the same
-    from locusts_fab.converting import save  # noqa: PLC0415 - the same
+    from locusts_fab.legacy.convert import convert as operation  # noqa: PLC0415 - the same
+    from locusts_fab.legacy.convert import save  # noqa: PLC0415 - the same
 
     parts = {"indir": indir, "outdir": outdir, "cmd": cmd, "spcins": spcins, "shdins": shdins, "outs": outs}
     text = operation(par, code, parts)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import locusts_fab
-from locusts_fab.compat import swarm_table
 from locusts_fab.config.load import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
+from locusts_fab.legacy.launch import swarm_table
 from locusts_fab.model import SwarmState
 from locusts_fab.target import forget_logins
 from tests.support.sshd import Sshd, module_sshd, needs_sshd

@@ -24,8 +24,8 @@ LEVELS = (
     "commands",
     "telling",
     # the original's ways
-    "converting",
-    "compat",
+    "legacy.convert",
+    "legacy.launch",
     # what can be done with a swarm
     "operations.collect operations.check",
     "operations.submit operations.watching",
@@ -50,7 +50,7 @@ LEVELS = (
     "hosts.ssh schedulers.slurm.launcher replica.treefile",
     "hosts.link hosts.channel hosts.connection hosts.auth schedulers.detached state.poll progress",
     "config.reference",
-    "schedulers.slurm.partitions parameters",
+    "schedulers.slurm.partitions legacy.parfile",
     "state.ledger ui.tables config.load",
     "state.schema schedulers.slurm.jobs config.schema hosts.known_hosts",
     # nouns, names and rules; they do nothing by themselves

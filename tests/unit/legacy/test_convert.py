@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import locusts_fab
 from locusts_fab.config.load import load, load_config
-from locusts_fab.converting import convert
 from locusts_fab.errors import ConfigError
-from locusts_fab.parameters import read_parameters
+from locusts_fab.legacy.convert import convert
+from locusts_fab.legacy.parfile import read_parameters
 from tests.support.workspace import Desk
 from tests.unit.legacy.test_parfile import HPC, MEANINGS, PUBLISHED
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.config.load import make_config
 from locusts_fab.errors import ConfigError
-from locusts_fab.parameters import KEYS, Parameters, read_parameters
+from locusts_fab.legacy.parfile import KEYS, Parameters, read_parameters
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.compat import LAUNCH_NAMES, check, swarm_table
 from locusts_fab.errors import ConfigError
-from locusts_fab.parameters import read_parameters
+from locusts_fab.legacy.launch import LAUNCH_NAMES, check, swarm_table
+from locusts_fab.legacy.parfile import read_parameters
 from locusts_fab.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from locusts_fab.parameters import Parameters
+    from locusts_fab.legacy.parfile import Parameters
 
 #: What stands for parts of the swarm that nobody gave; the tutorial of the original.
 EXAMPLE: dict[str, Any] = {

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from locusts_fab.config.load import Swarm, make_config
 from locusts_fab.config.schema import NAME, NAME_RULE
 from locusts_fab.errors import ConfigError
+from locusts_fab.legacy.parfile import Parameters, read_parameters
 from locusts_fab.operations.collect import collect
 from locusts_fab.operations.submit import submit
-from locusts_fab.parameters import Parameters, read_parameters
 from locusts_fab.progress import Screen
 from locusts_fab.text import summary
 
