@@ -186,7 +186,7 @@ class WholeRun(Contender):
 
     def run(self, folder: Path, tasks: int) -> None:  # noqa: ARG002 - the config says it
         """Call it as a user would."""
-        program = "from locusts_fab.program import main; main()"
+        program = "from locusts_fab.cli.program import main; main()"
         _start([sys.executable, "-c", program, "run", "--config", str(folder / "locusts.toml")], folder)
 
     def outputs(self, folder: Path, tasks: int) -> Iterable[Path]:

@@ -1,5 +1,5 @@
 """`python -m locusts_fab` is the same as `locusts`."""
 
-from locusts_fab.program import main
+from locusts_fab.cli.program import main
 
 main()

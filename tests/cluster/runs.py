@@ -54,7 +54,7 @@ class ClusterDesk(Desk):
         if not self.patches:
             return self.python("-m", "locusts_fab", *words, **more)
         patches = "".join(f"poll.{name} = {value}; " for name, value in self.patches.items())
-        source = f"from locusts_fab.state import poll; {patches}from locusts_fab.program import main; main()"
+        source = f"from locusts_fab.state import poll; {patches}from locusts_fab.cli.program import main; main()"
         return self.python("-c", source, *words, **more)
 
     def python(self, *words: str, before: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[bytes]:

@@ -20,9 +20,9 @@ PACKAGE = REPOSITORY / "locusts_fab"
 LEVELS = (
     # what a person starts
     "__main__ __init__",
-    "program",
-    "commands",
-    "telling",
+    "cli.program",
+    "cli.commands",
+    "cli.messages",
     # the original's ways
     "legacy.convert",
     "legacy.launch",
@@ -33,7 +33,7 @@ LEVELS = (
     # what is asked of a target beforehand, and what the answers mean
     "preflight.probe schedulers.slurm.preflight preflight.space",
     "preflight.machine",
-    # where it runs: how commands travel, how transfer.base travel, who starts managers
+    # where it runs: how cli.commands travel, how transfer.base travel, who starts managers
     "target",
     "transfer.base",
     "results.collect",
@@ -68,8 +68,8 @@ VISITORS = {
     "jinja2": {"manager.render"},
     "pydantic": {"config.load", "config.schema", "config.types", "config.reference"},
     "tomli": {"config.load"},
-    "rich": {"progress", "ui.tables", "commands"},
-    "invoke": {"program", "commands"},
+    "rich": {"progress", "ui.tables", "cli.commands"},
+    "invoke": {"cli.program", "cli.commands"},
 }
 
 
@@ -153,4 +153,4 @@ def test_to_list_the_commands_loads_nothing_heavy(code: str) -> None:
     assert "locusts_fab" in loaded
     assert loaded & {"fabric", "paramiko", "jinja2", "rich", "pydantic", "tomli", "sqlite3"} == set()
     ours = {name.partition(".")[2] for name in loaded if name.startswith("locusts_fab.")}
-    assert ours <= {"errors", "commands"}
+    assert ours <= {"cli", "errors", "cli.commands"}

@@ -110,18 +110,18 @@ def run(c: Context, swarm: str | None = None, target: str | None = None, config:
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
     """
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.errors import StateError  # noqa: PLC0415 - the same
     from locusts_fab.operations.collect import collect  # noqa: PLC0415 - the same
     from locusts_fab.operations.submit import submit  # noqa: PLC0415 - the same
 
     chosen, screen, connection = _load(swarm, target, config), _screen(), _connection(c)
-    telling.tell_submitted(submit(chosen, connection, screen=screen))
+    messages.tell_submitted(submit(chosen, connection, screen=screen))
     try:
-        with telling.interruptible(chosen):
-            return telling.tell_collected(collect(chosen, connection, wait=True, screen=screen))
+        with messages.interruptible(chosen):
+            return messages.tell_collected(collect(chosen, connection, wait=True, screen=screen))
     except StateError:
-        telling.say("the results are not collected yet; `locusts collect` brings them")
+        messages.say("the results are not collected yet; `locusts collect` brings them")
         raise
 
 
@@ -141,15 +141,15 @@ def submit(
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.submit import preview  # noqa: PLC0415 - the same
     from locusts_fab.operations.submit import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     if dry_run:
-        telling.show_preview(chosen, preview(chosen))
+        messages.show_preview(chosen, preview(chosen))
         return ExitStatus.DONE
-    telling.tell_submitted(operation(chosen, _connection(c), redo=redo, screen=_screen()))
+    messages.tell_submitted(operation(chosen, _connection(c), redo=redo, screen=_screen()))
     return ExitStatus.DONE
 
 
@@ -162,7 +162,7 @@ def status(
     json_: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Look once: how many tasks are done, failed, running; who is at work; what to do if nobody is."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import status as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
@@ -174,20 +174,20 @@ def status(
         from locusts_fab.ui.tables import status_panel  # noqa: PLC0415 - the same
 
         Console(highlight=False, soft_wrap=True).print(status_panel(found))
-    return telling.exit_status(found)
+    return messages.exit_status(found)
 
 
 @command()
 def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
-    with telling.interruptible(chosen):
+    with messages.interruptible(chosen):
         found = operation(chosen, _connection(c), screen=_screen())
-    telling.tell_status(found)
-    return telling.exit_status(found)
+    messages.tell_status(found)
+    return messages.exit_status(found)
 
 
 @command(
@@ -203,12 +203,12 @@ def collect(
     apply_removals: bool = False,  # noqa: FBT001, FBT002 - the same
 ) -> ExitStatus:
     """Bring back what is done so far. Safe to repeat; moves only what is new."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import collect as operation  # noqa: PLC0415 - the same
 
     chosen, connection = _load(swarm, target, config), _connection(c)
-    with telling.interruptible(chosen):
-        return telling.tell_collected(
+    with messages.interruptible(chosen):
+        return messages.tell_collected(
             operation(chosen, connection, wait=wait, apply_removals=apply_removals, screen=_screen())
         )
 
@@ -216,25 +216,25 @@ def collect(
 @command()
 def retry(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Submit again what failed or was lost, with the config as it is now."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.submit import retry as operation  # noqa: PLC0415 - the same
 
-    telling.tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
+    messages.tell_submitted(operation(_load(swarm, target, config), _connection(c), screen=_screen()))
     return ExitStatus.DONE
 
 
 @command()
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.submit import cancel as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())
     if left:
-        telling.say(f"{left} managers were told to stop and have not been seen to; `locusts status` looks again")
+        messages.say(f"{left} managers were told to stop and have not been seen to; `locusts status` looks again")
         return ExitStatus.FAILED
-    telling.say(f"swarm {chosen.name} is stopped; what is done stays, `locusts submit` carries on")
+    messages.say(f"swarm {chosen.name} is stopped; what is done stays, `locusts submit` carries on")
     return ExitStatus.DONE
 
 
@@ -243,7 +243,7 @@ def logs(
     c: Context, task: str, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml"
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import logs as operation  # noqa: PLC0415 - the same
     from locusts_fab.text import printable  # noqa: PLC0415 - the same
 
@@ -259,9 +259,9 @@ def logs(
         lines.append(f"sandbox  {found.sandbox}")
     print(printable("\n".join(lines)))  # noqa: T201 - the answer
     if found.printed is None:
-        telling.say("what it printed is not to be had any more")
+        messages.say("what it printed is not to be had any more")
     elif not found.printed:
-        telling.say("it printed nothing")
+        messages.say("it printed nothing")
     else:
         print("printed:", flush=True)  # noqa: T201 - the answer
         sys.stdout.buffer.write(found.printed)
@@ -278,24 +278,24 @@ def clean(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Remove the environment from the target; what was collected stays."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import clean as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     operation(chosen, _connection(c), force=force, screen=_screen())
-    telling.say(f"the environment of swarm {chosen.name} is removed from {chosen.target_name}")
+    messages.say(f"the environment of swarm {chosen.name} is removed from {chosen.target_name}")
     return ExitStatus.DONE
 
 
 @command()
 def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.operations.collect import attach as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
-    telling.tell_status(found)
-    return telling.exit_status(found)
+    messages.tell_status(found)
+    return messages.exit_status(found)
 
 
 @command()
@@ -345,7 +345,7 @@ def convert(
     force: bool = False,  # noqa: FBT001, FBT002 - Invoke makes flags of such arguments
 ) -> ExitStatus:
     """Make a locusts.toml from a parameter file of the original locusts."""
-    from locusts_fab import telling  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
     from locusts_fab.legacy.convert import convert as operation  # noqa: PLC0415 - the same
     from locusts_fab.legacy.convert import save  # noqa: PLC0415 - the same
 
@@ -355,7 +355,7 @@ def convert(
         sys.stdout.write(text)
         return ExitStatus.DONE
     save(text, output, force=force)
-    telling.say(f"written to {output}; try it with: locusts submit --dry-run --config {output}")
+    messages.say(f"written to {output}; try it with: locusts submit --dry-run --config {output}")
     return ExitStatus.DONE
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
-from locusts_fab.commands import make_collection
+from locusts_fab.cli.commands import make_collection
 from locusts_fab.errors import ExitStatus
 
 

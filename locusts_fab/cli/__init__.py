@@ -1,0 +1,1 @@
+"""Arguments in, exit codes out, and what is printed on the way."""
