@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.manager.records import escape
 from locusts_fab.model import SwarmState
 from locusts_fab.replica.manifest import local_root
 from locusts_fab.text import printable, size, summary
+from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The records that managers append to their cache files, and the escapes of every tab-separated file.
+"""The records that managers append to their cache files.
 
 The writing side is `templates/lib/records.sh`. A record is a line of fields between tabs; its last field is a dot,
 so that a line torn by a crash or a full disk is recognised and left aside.
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 END = ["."]  # the last field of a record that is whole
 
@@ -159,30 +159,3 @@ _READERS: dict[str, Callable[..., Record | None]] = {
     "ended": _ended,
     "left": _left,
 }
-
-
-def escape(field: str) -> str:
-    r"""Write a field of a tab-separated line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`."""
-    return field.translate(_ESCAPES) if _ODD.search(field) else field
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_ODD = re.compile(r"[\\\t\n\r]")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-
-
-def unescape(field: str) -> str:
-    """Read a field that `escape` wrote."""
-    if "\\" not in field:
-        return field
-    return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), field)
-
-
-def join_fields(fields: Iterable[str]) -> str:
-    """Put fields of any content into one line, without its newline."""
-    return "\t".join(map(escape, fields))
-
-
-def split_fields(line: str) -> list[str]:
-    """Take a line apart that `join_fields` made; an empty line has no fields."""
-    return [unescape(field) for field in line.split("\t")] if line else []

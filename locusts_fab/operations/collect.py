@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
-from locusts_fab.manager.records import unescape
 from locusts_fab.model import Counts, Status, SwarmState
 from locusts_fab.operations.session import opened
 from locusts_fab.operations.submit import stop_managers
@@ -22,6 +21,7 @@ from locusts_fab.replica.sync import bring_back, forget_table, has_news, read_ta
 from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.state.schema import PlannedTask
+from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locusts_fab.errors import ConfigError, PlanError
-from locusts_fab.manager.records import join_fields, split_fields
 from locusts_fab.replica.treefile import parse_tree, select, select_patterns
+from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

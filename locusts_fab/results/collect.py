@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
-from locusts_fab.manager.records import escape
 from locusts_fab.results.place import NotBroughtError, bring
 from locusts_fab.transfer.stage import remove, write_whole
+from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

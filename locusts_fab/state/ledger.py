@@ -12,7 +12,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import Began, Ended, Left, Manager, join_fields
+from locusts_fab.manager.records import Began, Ended, Left, Manager
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
 from locusts_fab.state.schema import (
     OUTCOME,
@@ -24,6 +24,7 @@ from locusts_fab.state.schema import (
     read_outcome,
     read_task,
 )
+from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

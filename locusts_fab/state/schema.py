@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.errors import StateError
-from locusts_fab.manager.records import join_fields, split_fields
 from locusts_fab.model import Outcome, TaskState
+from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import folders_above
-from locusts_fab.manager.records import escape
 from locusts_fab.plan.tasks import shared_source
+from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

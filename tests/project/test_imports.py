@@ -57,7 +57,7 @@ LEVELS = (
     "shell.quoting manager.records layout hosts.base state.lock hosts.untar manager.render",
     "hosts.rsync replica.walk",
     "config.types replica.patterns hosts.fake_ssh text",
-    "model errors",
+    "model errors tsv",
 )
 LEVEL = {room: -number for number, line in enumerate(LEVELS) for room in line.split()}
 

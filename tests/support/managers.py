@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.layout import Environment
-from locusts_fab.manager.records import Began, Ended, Left, Manager, Record, escape, parse_records
+from locusts_fab.manager.records import Began, Ended, Left, Manager, Record, parse_records
 from locusts_fab.manager.render import render
+from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from locusts_fab.layout import Environment, Results
-from locusts_fab.manager.records import Began, Ended, Manager, unescape
+from locusts_fab.manager.records import Began, Ended, Manager
 from locusts_fab.model import Task
 from locusts_fab.results.collect import collect_from, find_lost, write_tables
 from locusts_fab.state.ledger import Ledger
+from locusts_fab.tsv import unescape
 
 
 class Case:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from locusts_fab.manager.records import unescape
+from locusts_fab.tsv import unescape
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import unescape
+from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
     from pathlib import Path

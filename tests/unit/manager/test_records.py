@@ -10,20 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.manager.records import (
-    MANAGER_ID,
-    Began,
-    Ended,
-    Left,
-    Manager,
-    Record,
-    escape,
-    join_fields,
-    parse_record,
-    parse_records,
-    split_fields,
-    unescape,
-)
+from locusts_fab.manager.records import MANAGER_ID, Began, Ended, Left, Manager, Record, parse_record, parse_records
+from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "lib" / "records.sh"
 
