@@ -29,7 +29,8 @@ from locusts_fab.errors import (
 if TYPE_CHECKING:
     from invoke.collection import Collection
 
-    from locusts_fab.config.load import Swarm, load
+    from locusts_fab.config.load import load
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.legacy.convert import convert
     from locusts_fab.legacy.launch import launch
     from locusts_fab.operations.check import check
@@ -65,7 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Swarm": "config.load",
+    "Swarm": "config.swarm",
     "load": "config.load",
     "launch": "legacy.launch",
     "convert": "legacy.convert",

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+from locusts_fab.text import duration
+
 
 class TaskState(str, Enum):
     """What has become of a task. What was lost or interrupted is pending again."""
@@ -155,6 +157,21 @@ class Status:
     updated: float | None = None
     eta_s: float | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """The status in one line."""
+        tasks = self.tasks
+        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done} of {tasks.total} done"]
+        if tasks.failed:
+            parts.append(f"{tasks.failed} failed")
+        if tasks.running:
+            parts.append(f"{tasks.running} running")
+        if tasks.pending and self.started is not None:
+            parts.append(f"{tasks.pending} waiting")
+        if self.eta_s is not None:
+            parts.append(f"about {duration(self.eta_s)} left")
+        return ", ".join(parts)
 
     @property
     def is_over(self) -> bool:

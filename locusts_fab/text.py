@@ -1,30 +1,23 @@
-"""How numbers, times and a status are said to a person, and how any text is made safe to show."""
+"""Text for people: numbers and times in words, the word that was probably meant, and any text made safe to show.
+
+Nothing here knows what the texts are about, so every package may use it.
+"""
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from locusts_fab.model import Status
+    from collections.abc import Iterable, Sequence
 
-
-def summary(status: Status) -> str:
-    """Say a status in one line."""
-    tasks = status.tasks
-    parts = [f"{status.swarm} on {status.target}: {status.state.value}", f"{tasks.done} of {tasks.total} done"]
-    if tasks.failed:
-        parts.append(f"{tasks.failed} failed")
-    if tasks.running:
-        parts.append(f"{tasks.running} running")
-    if tasks.pending and status.started is not None:
-        parts.append(f"{tasks.pending} waiting")
-    if status.eta_s is not None:
-        parts.append(f"about {duration(status.eta_s)} left")
-    return ", ".join(parts)
+#: How alike two words must be for one to be taken for the other, from 0 (not at all) to 1 (the same).
+LIKENESS = 0.6
+_LONGEST_GUESSED = 100
 
 
 def duration(seconds: float) -> str:
-    """Say a time as a person would: 45 s, 12 min, 3 h 20 min."""
+    """Return a time as a person would say it: 45 s, 12 min, 3 h 20 min."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 2:  # noqa: PLR2004 - below two minutes, seconds matter
         return f"{minutes * 60 + rest} s"
@@ -34,16 +27,39 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """Say a number of bytes as a person would: 12 kB, 3.4 MB."""
+    """Return a number of bytes as a person would say it: 12 kB, 3.4 MB."""
     amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
     while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - units of a thousand
         amount, units = amount / 1000, units[1:]
     return f"{amount:.3g} {units[0]}"
 
 
-def printable(text: str) -> str:
-    """Make any text safe to show: control characters and bytes that are no text become escapes; newlines stay."""
+def printable(text: str, keep: str = "\n") -> str:
+    """Return a text that is safe to show: control characters and bytes that are no text become escapes.
+
+    :param keep: control characters that stay as they are.
+    """
     return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "surrogatepass").decode()
+        char if char.isprintable() or char in keep else char.encode("unicode_escape", "surrogatepass").decode()
         for char in text
     )
+
+
+def nearest(word: str, words: Iterable[str], likeness: float = LIKENESS) -> str | None:
+    """Return the word that was probably meant: the same letters in another order, or else the most similar one.
+
+    :param likeness: how alike it must be, from 0 to 1.
+    :returns: one of `words`; None if none is alike enough.
+    """
+    plain = word.lower().replace("-", "_")[:_LONGEST_GUESSED]  # difflib's time grows with the square of the length
+    by_plain = {known.lower().replace("-", "_"): known for known in words}
+    for candidate, known in by_plain.items():
+        if sorted(candidate) == sorted(plain):
+            return known
+    close = difflib.get_close_matches(plain, by_plain, n=1, cutoff=likeness)
+    return by_plain[close[0]] if close else None
+
+
+def first_few(items: Sequence[str], most: int) -> list[str]:
+    """Return no more than `most` of the items, then `and N more` if there are more."""
+    return [*items[:most], *([f"and {len(items) - most} more"] if len(items) > most else [])]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
 
 Body = TypeVar("Body", bound="Callable[..., ExitStatus]")
 
@@ -99,7 +99,7 @@ def _connection(c: Context) -> Any:
 
 
 def _screen() -> Any:
-    from locusts_fab.progress import Screen  # noqa: PLC0415 - see the module's docstring
+    from locusts_fab.ui.screen import Screen  # noqa: PLC0415 - see the module's docstring
 
     return Screen()
 

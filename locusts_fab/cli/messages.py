@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
 from locusts_fab.replica.manifest import local_root
-from locusts_fab.text import printable, size, summary
+from locusts_fab.text import printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
     from locusts_fab.operations.collect import Collected
@@ -81,7 +81,7 @@ def show_replica(swarm: Swarm, replica: Selection) -> None:
 
 def tell_status(status: Status) -> None:
     """Say how a swarm stands, and what a person should do about it."""
-    say(summary(status))
+    say(status.summary)
     for note in status.notes:
         say(note)
 

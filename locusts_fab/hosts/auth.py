@@ -31,6 +31,7 @@ from paramiko.pkey import UnknownKeyType
 
 from locusts_fab.errors import LoginRefusedError
 from locusts_fab.hosts.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 #: How long a person may take to answer; sshd itself hangs up after two minutes, unless told otherwise.
 _ANSWER_S = 120
+#: What a host may use to lay out a question; anything else could steer the terminal.
+_LAID_OUT = "\n\t"
 #: How long bytes may stay unacknowledged before the link counts as broken.
 _BROKEN_S = 120
 
@@ -221,12 +224,13 @@ class Login:
         """Answer one round of questions; a round without any only informs."""
         heading = "".join(f"{text.strip()}\n" for text in (title, instructions) if text.strip())
         if not fields:
-            sys.stderr.write(_printable(heading))
+            sys.stderr.write(printable(heading, _LAID_OUT))
             return []
         if len(fields) == 1 and not fields[0][1] and (password := self.given.pop("password", None)) is not None:
             return [password]
         return [
-            self._ask(_printable((heading if number == 0 else "") + text)) for number, (text, _) in enumerate(fields)
+            self._ask(printable((heading if number == 0 else "") + text, _LAID_OUT))
+            for number, (text, _) in enumerate(fields)
         ]
 
     def _ask(self, question: str) -> str:
@@ -313,8 +317,3 @@ def _load_key(path: Path, passphrase: str | None) -> PKey | Literal["locked"] | 
         return "locked" if passphrase else None
     except UnknownKeyType:
         return None
-
-
-def _printable(text: str) -> str:
-    """Return text from a host without what could steer the terminal."""
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -11,14 +11,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.config.load import Swarm, make_config
+from locusts_fab.config.load import make_config
 from locusts_fab.config.schema import NAME, NAME_RULE
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import ConfigError
 from locusts_fab.legacy.parfile import Parameters, read_parameters
 from locusts_fab.operations.collect import collect
 from locusts_fab.operations.submit import submit
-from locusts_fab.progress import Screen
-from locusts_fab.text import summary
+from locusts_fab.ui.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -93,7 +93,7 @@ def launch(
     except KeyboardInterrupt:
         screen.note(f"swarm {swarm.name} goes on by itself; the same call carries on")
         raise
-    for line in (summary(collected.status), *collected.status.notes):
+    for line in (collected.status.summary, *collected.status.notes):
         screen.note(line)
     screen.note(f"results are in {collected.results.outdir}")
     return collected

@@ -6,13 +6,13 @@ What the original could not have used is an error, all of them at once. What has
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from locusts_fab.errors import ConfigError
+from locusts_fab.text import nearest
 
 #: What kind of value each key takes.
 KEYS: dict[str, type[bool | int | str]] = {
@@ -171,7 +171,7 @@ class _Reader:
             return
         key, text = _OLD_NAMES.get(words[0], words[0]), " ".join(words[1:])
         if key not in KEYS:
-            guess = next(iter(difflib.get_close_matches(key[:100].lower(), KEYS, 1)), None)
+            guess = nearest(key, KEYS)
             self.spoiled.update({guess} if guess else ())
             rest = f"did you mean {guess}?" if guess else f"the keys are {', '.join(KEYS)}"
             self.problems.append(f"line {number}: {key[:100]}: unknown key; {rest}")

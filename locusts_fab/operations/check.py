@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.preflight.space import Need

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Outcome
     from locusts_fab.operations.session import Session
-    from locusts_fab.progress import Screen
     from locusts_fab.replica.sync import Brought
+    from locusts_fab.ui.screen import Screen
 
 
 #: While somebody waits for results, a look brings some if so many tasks have ended, or the latest are so long ago.

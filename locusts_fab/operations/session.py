@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import fabric
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import ManagerStatus
     from locusts_fab.state.schema import Submission
     from locusts_fab.target import Site

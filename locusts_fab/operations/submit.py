@@ -20,19 +20,20 @@ from locusts_fab.replica.manifest import select_replica, workdir
 from locusts_fab.replica.sync import forget_table, stage_replica, tree_dir
 from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
 from locusts_fab.state.poll import BEAT_S, STALE_S
+from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import fabric
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Chunk, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
-    from locusts_fab.progress import Screen
     from locusts_fab.replica.walk import Selection
     from locusts_fab.state.schema import Planned, Submission
+    from locusts_fab.ui.screen import Screen
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
 GRACE_S = 5
@@ -115,10 +116,9 @@ def _note_changed(planned: Planned) -> list[str]:
     """Count and name done tasks that the config would run differently now."""
     if not planned.changed:
         return []
-    names = ", ".join(planned.changed[:_SHOWN])
-    more = f" and {len(planned.changed) - _SHOWN} more" if len(planned.changed) > _SHOWN else ""
+    names = ", ".join(first_few(planned.changed, _SHOWN))
     stand = "they stay as they are; --redo runs everything again"
-    return [f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}{more}); {stand}"]
+    return [f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}); {stand}"]
 
 
 def _fence(session: Session, live: Submission | None) -> None:

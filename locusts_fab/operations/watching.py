@@ -11,9 +11,10 @@ from locusts_fab.target import forget_logins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Status
-    from locusts_fab.progress import Screen, Silent
+    from locusts_fab.progress import Silent
+    from locusts_fab.ui.screen import Screen
 
 #: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
 POLL_HERE_S = (0.3, 1.0)

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.template import Template
+from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -100,8 +101,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
     warnings = []
     if incomplete:
         lines = [f"{task_id!r} lacks {' and '.join(set(wanted) - set(has))}" for task_id, has in incomplete.items()]
-        message = "\n  ".join([f"{len(lines)} of {len(found)} ids lack an input:", *lines[:_SHOWN]])
-        message += f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        message = "\n  ".join([f"{len(lines)} of {len(found)} ids lack an input:", *first_few(lines, _SHOWN)])
         if not skip_incomplete or len(incomplete) == len(found):
             hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
             raise PlanError(message, hint=hint, task_ids=list(incomplete))

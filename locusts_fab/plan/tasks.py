@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,12 +12,13 @@ from locusts_fab.layout import Environment, Results, folders_above, why_id_is_un
 from locusts_fab.model import Chunk, Task
 from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
+from locusts_fab.text import first_few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
 
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128
@@ -223,6 +223,4 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
 
 def _listing(title: str, lines: list[str]) -> str:
     """Show the first few of many."""
-    shown = [f"  {re.sub(r'[^ -~]', lambda found: ascii(found[0])[1:-1], line)}" for line in lines[:_SHOWN]]
-    more = [f"  and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "\n".join([f"{title}:", *shown, *more])
+    return "\n  ".join([f"{title}:", *(printable(line, keep="") for line in first_few(lines, _SHOWN))])

@@ -15,7 +15,7 @@ from locusts_fab.text import size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.preflight.space import Need
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.replica.treefile import Tree
     from locusts_fab.replica.walk import Selection
 

@@ -33,11 +33,12 @@ from locusts_fab.transfer.stage import remove, write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.operations.session import Session
-    from locusts_fab.progress import Screen, Silent
+    from locusts_fab.progress import Silent
     from locusts_fab.replica.manifest import Change, Mark
     from locusts_fab.replica.walk import Selection
+    from locusts_fab.ui.screen import Screen
 
 
 def is_in_place(swarm: Swarm) -> bool:

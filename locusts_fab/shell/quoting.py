@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
+from locusts_fab.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,11 +79,11 @@ def find_key(text: str, start: int, end: int, shared: Mapping[str, str]) -> str:
         return key
     written = re.compile(r"[A-Za-z0-9._-]*").match(text, end)
     word = written[0] if written else ""
-    near = difflib.get_close_matches(word, shared, 1, 0.5)
+    near = nearest(word, shared, 0.5)
     known = ", ".join(sorted(shared)) or "none: the swarm has no `shared` files"
     raise PlanError(
         f"<shared>{word}: no shared file has this key:\n{excerpt(text, start, end + len(word))}",
-        hint=(f"did you mean <shared>{near[0]}? " if near else "") + f"known keys: {known}",
+        hint=(f"did you mean <shared>{near}? " if near else "") + f"known keys: {known}",
     )
 
 

@@ -15,7 +15,6 @@ cannot change that.
 
 from __future__ import annotations
 
-import difflib
 import re
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.lexer import Lexer
 from locusts_fab.shell.quoting import KEYWORDS, Hole, as_it_is, excerpt, find_key
+from locusts_fab.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -146,9 +146,8 @@ def _find_suspects(text: str, handles: Collection[str], shared: Mapping[str, str
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:
     """Name the handle that `word` may have been meant for, if one is close."""
-    by_lower = {name.lower(): name for name in sorted(known)}
-    near = difflib.get_close_matches(word.lower(), by_lower, 1, 0.7)
-    return f"did you mean <{by_lower[near[0]]}>?" if near else ""
+    near = nearest(word, sorted(known), 0.7)
+    return f"did you mean <{near}>?" if near else ""
 
 
 # ---- commands that need no shell of their own ----

@@ -19,13 +19,14 @@ from locusts_fab.transfer.tarball import pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier
     from locusts_fab.layout import Results
     from locusts_fab.model import Chunk
-    from locusts_fab.progress import Progress, Screen, Silent
+    from locusts_fab.progress import Progress, Silent
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.schema import PlannedTask
+    from locusts_fab.ui.screen import Screen
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"

@@ -23,7 +23,7 @@ from locusts_fab.tsv import escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk
     from locusts_fab.state.schema import PlannedTask

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Chunk
     from locusts_fab.state.schema import PlannedTask
 

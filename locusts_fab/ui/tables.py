@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from locusts_fab.model import SwarmState
-from locusts_fab.text import duration, printable, summary
+from locusts_fab.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ _BAR_WIDTH = 60
 def status_panel(status: Status) -> RenderableType:
     """Show a status: a headline, a bar, the managers and what should be known besides."""
     tasks = status.tasks
-    head = Text(printable(summary(replace(status, eta_s=None))), style=_STYLES[status.state])
+    head = Text(printable(replace(status, eta_s=None).summary), style=_STYLES[status.state])
     parts: list[RenderableType] = [head]
     if tasks.total:
         parts.append(_bar(status))

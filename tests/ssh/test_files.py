@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fabric import Connection
 
-from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here
 from locusts_fab.hosts.ssh import Remote

@@ -1,4 +1,4 @@
-"""Words: how numbers, times and a status are said, and how any text is made safe to show."""
+"""Numbers, times and a status in words; guessing what was meant; any text made safe to show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.text import duration, printable, summary
+from locusts_fab.text import duration, first_few, nearest, printable
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
@@ -30,7 +30,7 @@ HALF = Counts(total=10, pending=4, running=1, done=4, failed=1)
     ],
 )
 def test_a_status_in_a_line(status: Status, line: str) -> None:
-    assert summary(status) == line
+    assert status.summary == line
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,31 @@ def test_any_text_can_be_shown(text: str) -> None:
 
 def test_what_cannot_be_shown_becomes_an_escape() -> None:
     assert printable("a\x1b[31mb\tc\udcff\nd") == "a\\x1b[31mb\\tc\\udcff\nd"
+
+
+def test_what_is_to_stay_stays() -> None:
+    assert printable("a\tb\n\x07", "\n\t") == "a\tb\n\\x07"
+    assert printable("a\nb", keep="") == "a\\nb"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("prot", "port"),
+        ("PORT", "port"),
+        ("cpus-per-task", "cpus_per_task"),
+        ("slts", "Slots"),
+        ("zzz", None),
+        ("", None),
+    ],
+)
+def test_the_word_that_was_meant(word: str, meant: str | None) -> None:
+    assert nearest(word, ["port", "cpus_per_task", "Slots"]) == meant
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, []), (2, ["0", "1"]), (3, ["0", "1", "and 1 more"]), (12, ["0", "1", "and 10 more"])],
+)
+def test_of_many_the_first_few(count: int, shown: list[str]) -> None:
+    assert first_few([str(number) for number in range(count)], 2) == shown

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.preflight.machine import Finding, State
 from locusts_fab.schedulers.slurm.jobs import parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
+from locusts_fab.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.schedulers.slurm.partitions import Nodes
 
@@ -81,8 +81,8 @@ def _judge_partitions(swarm: Swarm, known: list[Partition]) -> Iterator[Finding]
 
 
 def _judge_unknown(name: str, known: list[str]) -> Finding:
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    advice = (f"did you mean {near[0]}? " if near else "") + f"there are: {', '.join(known) or 'none'}"
+    near = nearest(name, known, 0.5)
+    advice = (f"did you mean {near}? " if near else "") + f"there are: {', '.join(known) or 'none'}"
     return _found("partition", "error", f"there is no partition {name}", advice)
 
 

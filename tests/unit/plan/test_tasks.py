@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
 from locusts_fab.model import Chunk, Task
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, make_chunks, make_plan, shared_paths

@@ -32,7 +32,7 @@ from tests.support.workspace import Desk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.config.load import Swarm
+    from locusts_fab.config.swarm import Swarm
 
 SWARM = """
 [swarms.s]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.config.load import Swarm
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
 from locusts_fab.state.schema import PlannedTask

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from locusts_fab import progress as room
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
-from locusts_fab.progress import Screen, Silent
+from locusts_fab.progress import Silent
+from locusts_fab.ui import screen as module
+from locusts_fab.ui.screen import Screen
 from locusts_fab.ui.tables import status_panel
 
 
@@ -40,7 +41,7 @@ def test_a_note_shows_text_as_it_is(capsys: pytest.CaptureFixture[str], text: st
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Give progress a clock of our own: a list of one time."""
     now = [1000.0]
-    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 

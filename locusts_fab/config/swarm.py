@@ -1,0 +1,73 @@
+"""A swarm and the target that it runs on: what the config says of one run, with paths made absolute."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locusts_fab.config.schema import SwarmSettings, Target
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """A swarm and the target that it runs on.
+
+    :param folder: the absolute folder of locusts.toml; the paths in it are relative to this.
+    """
+
+    name: str
+    settings: SwarmSettings
+    target_name: str
+    target: Target
+    folder: Path
+
+    def resolve(self, path: str) -> Path:
+        """Make a path of the config absolute: `~` is the user's home, the rest is relative to locusts.toml."""
+        try:
+            return self.folder / Path(path).expanduser()
+        except RuntimeError:  # ~somebody who has no home here: then it is a name like any other
+            return self.folder / path
+
+    @property
+    def state_dir(self) -> Path:
+        """Where this machine keeps what it knows of the swarm."""
+        return self.folder / ".locusts" / self.name
+
+    @property
+    def indir(self) -> Path:
+        """The folder of the inputs."""
+        return self.folder if self.settings.indir is None else self.resolve(self.settings.indir)
+
+    @property
+    def outdir(self) -> Path:
+        """The folder for what comes back."""
+        if self.settings.outdir is not None:
+            return self.resolve(self.settings.outdir)
+        if self.settings.environment == "custom":  # its files come back into the tree; only the lists need a place
+            return self.state_dir
+        return self.folder / "results" / self.name
+
+    @property
+    def slots(self) -> int:
+        """Tasks at a time on each node; where the node is this machine, by default as many as its cores can take."""
+        if self.target.slots is not None:
+            return self.target.slots
+        if self.target.mode != "local" or self.target.scheduler != "none":
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.settings.cpus_per_task)
+
+    @property
+    def root(self) -> str:
+        """The folder on the target that holds environments: absolute on this machine, as written on others."""
+        if self.target.mode != "local":
+            return self.target.root or ""
+        return str(self.resolve(self.target.root or f".locusts/{self.target_name}"))
+
+    @property
+    def environment_dir(self) -> str:
+        """The environment of this swarm on the target."""
+        return f"{self.root}/{self.name}"
