@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 BATCH_ABOVE = 10_000
 #: Tasks of a batch.
 BATCH_SIZE = 1_000
-#: Tasks of a folder of staged inputs; `templates/lib/sandbox.sh` says the same.
+#: Tasks of a folder of staged inputs; `templates/manager/sandbox.sh` says the same.
 INPUTS_SIZE = 1_000
 
 _RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
@@ -67,7 +67,7 @@ class Environment:
         return f"inputs/{task // INPUTS_SIZE}/{task}"
 
     def archive(self, chunk: int) -> str:
-        """Tell where the inputs of a chunk lie that were sent as one file; `templates/lib/sandbox.sh` knows it too."""
+        """Return the path of a chunk's inputs that were sent as one file; `templates/manager/sandbox.sh` has it too."""
         return f"inputs/{chunk:06d}.tar"
 
     def sandbox(self, claim: str, task: int, attempt: int) -> str:

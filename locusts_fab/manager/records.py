@@ -1,6 +1,6 @@
 """The records that managers append to their cache files.
 
-The writing side is `templates/lib/records.sh`. A record is a line of fields between tabs; its last field is a dot,
+The writing side is `templates/manager/records.sh`. A record is a line of fields between tabs; its last field is a dot,
 so that a line torn by a crash or a full disk is recognised and left aside.
 """
 

@@ -1,7 +1,7 @@
 """Render the scripts that run on the target: the only room that knows Jinja.
 
 A template sets values in one header, each through the filter `q` (quoted for bash) or `int`, and includes plain bash
-from `templates/lib/`. A user's own template folder wins over ours.
+from `templates/manager/`. A user's own template folder wins over ours.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOLDEN = Path(__file__).parent / "golden"
-LIBRARIES = sorted((template_folder() / "lib").glob("*.sh"))
+LIBRARIES = sorted((template_folder() / "manager").glob("*.sh"))
 #: The templates of scripts; a page is escaped in another way, and tested elsewhere.
 TEMPLATES = sorted(path.name for path in template_folder().glob("*.j2") if path.read_text().startswith("#!"))
 
@@ -133,7 +133,7 @@ def embedded() -> dict[str, str]:
 
 
 EMBEDDED = embedded()
-SOURCES = {f"lib/{path.name}": path.read_text() for path in LIBRARIES}
+SOURCES = {f"manager/{path.name}": path.read_text() for path in LIBRARIES}
 SOURCES.update({name: (template_folder() / name).read_text() for name in TEMPLATES})
 SOURCES.update(EMBEDDED)
 
@@ -144,7 +144,7 @@ def test_nothing_is_overlooked() -> None:
         "claims.sh",
         "clock.sh",
         "environment.sh",
-        "manager.sh",
+        "main.sh",
         "records.sh",
         "sandbox.sh",
         "slot.sh",
@@ -300,10 +300,10 @@ def test_what_is_too_new_is_recognised(feature: str) -> None:
 #: Arrays that are expanded without `${name[@]+…}`, which bash 4.2 and 4.3 need under `set -u` if they may be empty,
 #: and without a look at their length.
 NEVER_EMPTY = {
-    ("lib/sandbox.sh", "names"): "there is a name for each task, and it is called with at least one",
-    ("lib/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
-    ("lib/sandbox.sh", "things"): "holds at least the sandbox",
-    ("lib/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
+    ("manager/sandbox.sh", "names"): "there is a name for each task, and it is called with at least one",
+    ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
+    ("manager/sandbox.sh", "things"): "holds at least the sandbox",
+    ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("detached._START", "detach"): "holds at least nohup",
 }
 
@@ -335,7 +335,7 @@ def golden_texts() -> dict[str, str]:
     for template, name in RENDERED:
         text = rendered(template, name)
         for path in LIBRARIES:
-            text = text.replace(path.read_text(), f"# …the whole of templates/lib/{path.name}…\n")
+            text = text.replace(path.read_text(), f"# …the whole of templates/manager/{path.name}…\n")
         kind, _, ending = template.removesuffix(".j2").partition(".")
         texts[f"{kind}.{name}.{ending}"] = text
     return texts

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from locusts_fab.manager.records import MANAGER_ID, Began, Ended, Left, Manager, Record, parse_record, parse_records
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
-LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "lib" / "records.sh"
+LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
 
 #: Words that the writing side may put into a field: no tab, no newline, any other byte.
 words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0").decode("utf-8", "surrogateescape"))
@@ -44,7 +44,7 @@ records = st.one_of(
 
 
 def written(record: Record) -> bytes:
-    """Write a record as templates/lib/records.sh does."""
+    """Write a record as templates/manager/records.sh does."""
     fields: list[str]
     if isinstance(record, Manager):
         fields = ["manager", record.id, record.host, str(record.pid), str(record.slots), f"{record.time_s:.6f}", "5.2"]

@@ -104,7 +104,7 @@ def test_the_manager_reads_the_plan_as_it_was_meant(tmp_path: Path, environment:
         for number, task_id in enumerate(HOSTILE, 1)
     ]
     stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(7, 5), Chunk(8, len(HOSTILE) - 5)])
-    library = template_folder() / "lib"
+    library = template_folder() / "manager"
     shown = b""
     for chunk in ("7", "8"):
         words = ["bash", "-c", READ_PLAN, "bash", environment.root, str(library), chunk]
