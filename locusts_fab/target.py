@@ -14,6 +14,7 @@ from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.base import Carried, Reachable
 from locusts_fab.transfer.stage import put_copy
 
@@ -140,27 +141,11 @@ def forget_logins() -> None:
         _LOGINS.popitem()[1].close()
 
 
-# $1 the root as the config has it: absolute, or beginning with ~ or a variable such as $SCRATCH, or relative to home.
-RESOLVE_ROOT = r"""
-root=$1
-if [[ $root == "~" || $root == "~/"* ]]; then
-  root=$HOME${root#"~"}
-elif [[ $root =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
-  base=${BASH_REMATCH[1]}
-  [[ -n ${!base-} ]] || { printf '%s is not set there' "$base"; exit 1; }
-  root=${!base}${BASH_REMATCH[2]}
-elif [[ $root != /* ]]; then
-  root=$HOME/$root
-fi
-printf '%s' "$root"
-"""
-
-
 def _resolve_root(host: Host, root: str) -> str:
     """Make the root of a target absolute, as that host has it."""
     if root.startswith("/"):
         return root.rstrip("/")
-    result = host.run(RESOLVE_ROOT, root)
+    result = host.run(remote_script("resolve_root"), root)
     if result.exit_status != 0 or not result.text.startswith("/"):
         raise HostError(
             f"{host.name}: the root {root} means nothing there: {result.text or result.stderr.strip()}",

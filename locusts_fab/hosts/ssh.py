@@ -24,6 +24,7 @@ from locusts_fab.hosts.connection import hops_to, make_connection
 from locusts_fab.hosts.link import LINK_ERRORS, explain_link
 from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 from locusts_fab.hosts.untar import take_files
+from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,11 +52,6 @@ _PARTLY = (23, 24)
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-# $1 a folder that shall be new; there shall be a program to unpack into it as well.
-_NEW_FOLDER = """
-umask 077
-command -v tar >/dev/null && mkdir -p -- "${1%/*}/" && mkdir -- "$1"
-"""
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
 _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
 # How tar packs files whose names come on stdin, each with a NUL after it.
@@ -173,7 +169,7 @@ class Remote:
 
     def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
         """See `hosts.Carrier.unpack`."""
-        if self.run(_NEW_FOLDER, destination).exit_status != 0:
+        if self.run(remote_script("new_folder"), destination).exit_status != 0:
             return False
         command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(destination)}"
         try:

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import shlex
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from locusts_fab.shell.scripts import templates_folder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def template_folder() -> Path:
-    """Find our templates: inside the package where it is installed from a wheel, beside it in a checkout."""
-    here = Path(__file__).resolve().parents[1]
-    inside = here / "templates"
-    return inside if inside.is_dir() else here.parent / "templates"
+    from pathlib import Path
 
 
 @lru_cache
@@ -30,7 +25,7 @@ def environment(own: Path | None = None) -> jinja2.Environment:
 
     :param own: a user's template folder, looked into before ours.
     """
-    folders = [template_folder()] if own is None else [own, template_folder()]
+    folders = [templates_folder()] if own is None else [own, templates_folder()]
     made = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(folder) for folder in folders]),
         undefined=jinja2.StrictUndefined,

@@ -20,6 +20,7 @@ from locusts_fab.replica.manifest import workdir
 from locusts_fab.replica.sync import bring_back, forget_table, has_news, read_table, recall_table
 from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.state.schema import PlannedTask
 from locusts_fab.tsv import unescape
 
@@ -248,7 +249,7 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """
     with opened(swarm, connection, create=True) as session:
         environment = session.site.environment
-        result = session.site.host.run(_READ_PLAN, environment.root)
+        result = session.site.host.run(remote_script("read_plan"), environment.root)
         if result.exit_status != 0:
             raise StateError(
                 f"there is no environment of swarm {swarm.name} at {environment.root} ({session.site.host.name})",
@@ -264,25 +265,6 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
             recall_table(session)
         session.poll()
         return session.status()
-
-
-# $1 the environment. First the latest submission, the latest chunk, and the submission's job, if it has one; then the
-# plan.
-_READ_PLAN = r"""
-cd -- "$1/exec" 2>/dev/null || exit 3
-latest=0
-for token in started.*; do
-  [[ -e $token ]] && ((${token#started.} > latest)) && latest=${token#started.}
-done
-chunk=0
-for file in plan/*; do
-  [[ -e $file ]] && chunk=${file#plan/}
-done
-job=
-[[ -e started.$latest/job ]] && job=$(tail -n 1 -- "started.$latest/job")
-printf '%d %d %s\n' "$latest" "$((10#$chunk))" "$job"
-find plan -type f ! -name '.*' -print0 | sort -z | xargs -0 -r cat --
-"""
 
 
 def _parse_plan(plan: bytes) -> Iterator[PlannedTask]:

@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from locusts_fab.replica.treefile import Tree
     from locusts_fab.replica.walk import Selection
 
-#: $1 a folder; then names of it that do not count, such as our own state. Needs GNU find.
-SCAN = r"""
-cd -- "$1" || exit 3
-shift
-skip=()
-for name in "$@"; do
-  skip+=(-path "./$name" -prune -o)
-done
-LC_ALL=C find . -mindepth 1 ${skip[@]+"${skip[@]}"} -printf '%y %s %T@ %m\0%l\0%P\0'
-"""
 _PARTS = 3
 
 
@@ -56,7 +46,7 @@ def folder_mark() -> Mark:
 
 
 def parse_scan(data: bytes) -> dict[str, Mark]:
-    """Read what `SCAN` printed.
+    """Read what `scan_tree.sh` printed.
 
     :returns: the marks by path, relative to the folder.
     """

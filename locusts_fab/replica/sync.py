@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
 from locusts_fab.replica.manifest import (
-    SCAN,
     Agreed,
     agree,
     changes_since_staging,
@@ -27,6 +26,7 @@ from locusts_fab.replica.manifest import (
     parse_table,
     select_replica,
 )
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.base import TREE, fresh_folder
 from locusts_fab.transfer.stage import remove, write_whole
 
@@ -78,7 +78,7 @@ def scan(session: Session) -> dict[str, Mark]:
     :raises HostError: it cannot be listed.
     """
     folder = tree_dir(session.swarm, session.site.environment.root)
-    result = session.site.host.run(SCAN, folder, *_own_names(session.swarm, folder))
+    result = session.site.host.run(remote_script("scan_tree"), folder, *_own_names(session.swarm, folder))
     if result.exit_status != 0:
         raise HostError(
             f"{session.site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",

@@ -16,6 +16,7 @@ from locusts_fab.errors import HostError
 from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
 from locusts_fab.model import ManagerState
 from locusts_fab.schedulers.slurm.jobs import SQUEUE_FORMAT, parse_squeue
+from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
@@ -31,53 +32,6 @@ BEAT_S = 10
 FRESH_S = 4 * BEAT_S
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
-
-
-# $1 the environment, $2 the mark between parts, $3 the most bytes of a file, $4 the jobs to ask the scheduler for, with
-# commas between, or nothing; then, by twos, a manager and the offset from which its cache file is wanted, or -1 if
-# nothing more will come.
-# Files are opened and read, never judged by their size: on a network file system that may be old. What is not named as
-# managers are is none of ours: somebody's copy, or what an editor left.
-_SCRIPT = r"""
-cd -- "$1/exec" 2>/dev/null || exit 3
-mark=$2 most=$3 jobs=$4
-shift 4
-declare -A offset=()
-while (($# > 0)); do
-  offset[$1]=$2
-  shift 2
-done
-for file in cache/*.tsv; do
-  id=${file#cache/}
-  id=${id%.tsv}
-  [[ -f $file && $id =~ @MANAGER@ ]] || continue
-  from=${offset[$id]-0}
-  ((from < 0)) && continue
-  host= pid=0 beat= process=unknown
-  IFS=$'\t' read -r -n 1000 _ _ host pid _ <"$file"
-  [[ -e beats/$id ]] && read -r -n 20 beat <"beats/$id"
-  [[ $beat =~ ^[0-9]+$ ]] || beat=0
-  if [[ -e beats/$id.end ]]; then
-    process=left
-  elif [[ $host == "${HOSTNAME:-localhost}" && -d /proc/self ]]; then
-    process=gone
-    if [[ -e /proc/$pid/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *manager.sh\ "$id"\ * ]]; then
-      process=alive
-    elif [[ -e beats/$id.end ]]; then
-      process=left # just now
-    fi
-  fi
-  printf '%s\n%s %s %s\n' "$mark" "$id" "$process" "$beat"
-  tail -c "+$((from + 1))" -- "$file" | head -c "$most"
-  printf '\n'
-done
-said= status=-
-if [[ -n $jobs ]]; then
-  said=$(timeout 30 squeue -h -r -t all -j "$jobs" -o '@FORMAT@' 2>&1)
-  status=$?
-fi
-printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
-""".replace("@FORMAT@", SQUEUE_FORMAT).replace("@MANAGER@", f"^{MANAGER_ID}$")
 #: What the script says of a manager, before what is new in its cache file.
 _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
 
@@ -113,8 +67,9 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
     offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
-    result = host.run(_SCRIPT, environment_dir, mark, str(MOST_BYTES), jobs, *offsets)
-    if result.exit_status == 3:  # noqa: PLR2004 - what the script says where there is no environment
+    questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, SQUEUE_FORMAT, jobs)
+    result = host.run(remote_script("poll"), *questions, *offsets)
+    if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return News(0, reached=False)
     parts = result.stdout.split(mark.encode() + b"\n")
     if result.exit_status != 0 or len(parts) < 2:  # noqa: PLR2004 - before the first mark, and after it

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
 from locusts_fab.results.collect import collect_from, wanted_files
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.stage import make_environment, put_link, stage_shared, stage_tasks, write_whole
 from locusts_fab.transfer.tarball import pack
 
@@ -32,17 +33,6 @@ if TYPE_CHECKING:
 TREE = "tree"
 #: What staging removes on the host: in the folder of a task that is staged again, inputs that it has no more.
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
-# $1 the environment. Archives of inputs are unpacked where rsync will look for them. One that is not whole, because
-# sending it was cut off, may leave files that are cut off too; rsync sees that by their sizes.
-UNPACK_INPUTS = r"""
-cd -- "$1/inputs" 2>/dev/null || exit 0
-umask 077
-for archive in *.tar; do
-  [[ -e $archive ]] || continue
-  tar -xpof "$archive" 2>/dev/null
-  rm -- "$archive" || exit
-done
-"""
 #: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
 PULL_TASKS = 5_000
 
@@ -234,7 +224,7 @@ class Carried:
 
     def _unpack_inputs(self) -> None:
         """Put what the first submit left packed where rsync will look for it."""
-        result = self.host.run(UNPACK_INPUTS, self.environment.root)
+        result = self.host.run(remote_script("unpack_inputs"), self.environment.root)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
@@ -277,7 +267,7 @@ class Carried:
 
     def read(self, path: str) -> bytes | None:
         """See `Files.read`."""
-        result = self.host.run('[[ -e $1 ]] || exit 3\ncat -- "$1"', self.environment.absolute(path))
+        result = self.host.run('[[ -e $1 ]] && cat -- "$1"', self.environment.absolute(path))
         return result.stdout if result.exit_status == 0 else None
 
     def write(self, path: str, data: bytes) -> None:
@@ -296,8 +286,7 @@ class Carried:
         self._remove(self.environment.root)
 
     def _remove(self, *folders: str) -> None:
-        script = 'rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@"; }'
-        result = self.host.run(script, *folders)
+        result = self.host.run(remote_script("remove"), *folders)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: {folders[0]} cannot be removed:\n{result.stderr.strip()}",

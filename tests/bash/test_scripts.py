@@ -7,7 +7,6 @@ The golden files show what the templates make of some values; after a change of 
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shutil
@@ -19,17 +18,18 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 
-import locusts_fab
-from locusts_fab.manager.render import environment, render, template_folder
+from locusts_fab.manager.render import environment, render
+from locusts_fab.shell.scripts import templates_folder
 from tests.support.managers import VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOLDEN = Path(__file__).parent / "golden"
-LIBRARIES = sorted((template_folder() / "manager").glob("*.sh"))
+LIBRARIES = sorted((templates_folder() / "manager").glob("*.sh"))
+REMOTE = sorted((templates_folder() / "remote").glob("*.sh"))
 #: The templates of scripts; a page is escaped in another way, and tested elsewhere.
-TEMPLATES = sorted(path.name for path in template_folder().glob("*.j2") if path.read_text().startswith("#!"))
+TEMPLATES = sorted(path.name for path in templates_folder().glob("*.j2") if path.read_text().startswith("#!"))
 
 HOSTILE = "/tmp/a b'c\"d\n$(touch x)`touch y`;touch z&\\ -é\t*"
 MANAGERS: dict[str, dict[str, Any]] = {
@@ -93,9 +93,6 @@ DATA_LOOKS_LIKE_CODE = "SC2016"
 #: a variable that is used is assigned elsewhere (and is no misspelling of a similar one), one that is assigned is used
 #: elsewhere.
 OTHER_FILES = "SC2154,SC2153,SC2034"
-#: `a= b=1` gives an empty value to a variable of the script, not to the environment of a command, and "~/" in quotes is
-#: compared with, not expanded: both as is meant.
-MEANT = "SC1007,SC2088"
 
 
 def rendered(template: str, name: str) -> str:
@@ -116,26 +113,9 @@ def check(*command: str, script: str | bytes) -> None:
     assert result.stdout == b""
 
 
-#: Constants that look like scripts and are not.
-OTHER_LANGUAGES = {"schema.SCHEMA": "SQL"}
-
-
-def embedded() -> dict[str, str]:
-    """Find the scripts that are written inside the Python sources: constants that begin with a new line."""
-    found: dict[str, str] = {}
-    for path in Path(locusts_fab.__file__).parent.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign):
-                name = f"{path.stem}.{ast.unparse(node.targets[0])}"
-                texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
-                found.update((name, text) for text in texts if isinstance(text, str) and re.match(r"\n.", text))
-    return {name: value for name, value in found.items() if name not in OTHER_LANGUAGES}
-
-
-EMBEDDED = embedded()
 SOURCES = {f"manager/{path.name}": path.read_text() for path in LIBRARIES}
-SOURCES.update({name: (template_folder() / name).read_text() for name in TEMPLATES})
-SOURCES.update(EMBEDDED)
+SOURCES.update({name: (templates_folder() / name).read_text() for name in TEMPLATES})
+SOURCES.update({f"remote/{path.name}": path.read_text() for path in REMOTE})
 
 
 def test_nothing_is_overlooked() -> None:
@@ -150,7 +130,9 @@ def test_nothing_is_overlooked() -> None:
         "slot.sh",
         "task.sh",
     } <= {path.name for path in LIBRARIES}
-    assert {"poll._SCRIPT", "detached._START", "detached._BURY", "collect._READ_PLAN"} <= set(EMBEDDED)
+    assert {"poll", "probe", "mark_gone", "read_plan", "slurm_start"} <= {path.stem for path in REMOTE}
+    folders = (templates_folder() / name for name in ("manager", "remote"))
+    assert all(path.suffix == ".sh" for folder in folders for path in folder.iterdir())
 
 
 # ---- well formed ----
@@ -173,10 +155,12 @@ def test_libraries_are_well_formed_by_themselves(path: Path) -> None:
     check(tool("shellcheck"), "--shell=bash", f"--exclude={OTHER_FILES}", "-", script=script)
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_scripts_inside_python_are_well_formed(name: str) -> None:
-    check("bash", "-n", script=EMBEDDED[name])
-    check(tool("shellcheck"), "--shell=bash", f"--exclude={MEANT}", "-", script=EMBEDDED[name])
+@pytest.mark.parametrize("path", REMOTE, ids=lambda path: str(path.name))
+def test_remote_scripts_are_well_formed(path: Path) -> None:
+    script = path.read_text()
+    check("bash", "-n", script=script)
+    check(tool("shfmt"), "-i", "2", "-ci", "-d", script=script)
+    check(tool("shellcheck"), "-", script=script)
 
 
 # ---- values are data ----
@@ -219,7 +203,7 @@ UNQUOTED = {
 
 def outputs(template: str) -> Iterator[tuple[jinja2.nodes.Expr, str]]:
     """Walk over what a template puts into a script: each expression, and the name of its last filter."""
-    source = (template_folder() / template).read_text()
+    source = (templates_folder() / template).read_text()
     for output in environment().parse(source).find_all(jinja2.nodes.Output):
         for node in output.nodes:
             if not isinstance(node, jinja2.nodes.TemplateData):
@@ -304,7 +288,7 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
-    ("detached._START", "detach"): "holds at least nohup",
+    ("remote/start_detached.sh", "my_detach"): "holds at least nohup",
 }
 
 

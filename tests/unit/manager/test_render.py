@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.manager.render import environment, render, template_folder
+from locusts_fab.manager.render import environment, render
+from locusts_fab.shell.scripts import templates_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ def rendered(folder: Path, template: str, **values: object) -> str:
 
 
 def test_our_templates_are_found() -> None:
-    assert (template_folder() / "manager.sh.j2").is_file()
+    assert (templates_folder() / "manager.sh.j2").is_file()
     assert "manager.sh.j2" in environment().list_templates()
 
 

@@ -14,8 +14,8 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
-from locusts_fab.manager.render import template_folder
 from locusts_fab.model import Chunk
+from locusts_fab.shell.scripts import templates_folder
 from locusts_fab.state.schema import PlannedTask
 from locusts_fab.transfer.stage import (
     make_environment,
@@ -104,7 +104,7 @@ def test_the_manager_reads_the_plan_as_it_was_meant(tmp_path: Path, environment:
         for number, task_id in enumerate(HOSTILE, 1)
     ]
     stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(7, 5), Chunk(8, len(HOSTILE) - 5)])
-    library = template_folder() / "manager"
+    library = templates_folder() / "manager"
     shown = b""
     for chunk in ("7", "8"):
         words = ["bash", "-c", READ_PLAN, "bash", environment.root, str(library), chunk]

@@ -15,9 +15,9 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.state.schema import PlannedTask
 from locusts_fab.transfer import tarball as archive
-from locusts_fab.transfer.base import UNPACK_INPUTS
 from locusts_fab.transfer.tarball import pack
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def unpacked(folder: Path, data: bytes, *, wholly: bool = True) -> Path:
     unpack = 'umask 077; tar -xpof - -C "$1"'
     subprocess.run(["bash", "-c", unpack, "bash", root], input=data, check=True, timeout=30)
     if wholly:
-        subprocess.run(["bash", "-c", UNPACK_INPUTS, "bash", root], check=True, timeout=30)
+        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
     return root
 
 
@@ -100,7 +100,7 @@ def test_everything_comes_to_its_place(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*") if path.is_dir()} == {0o700}
     assert (root / "exec/manager.sh").read_bytes() == b"echo \xff\n"
     assert (root / "exec/plan/000001").read_text() == "1\ta\tone\tout\n"
-    subprocess.run(["bash", "-c", UNPACK_INPUTS, "bash", root], check=True, timeout=30)
+    subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
     inputs = root / "inputs/0"
     assert set(files_of(inputs)) == {"1/data/x", "1/tool", "2/link"}
     assert (inputs / "1/data/empty").is_dir()
@@ -144,7 +144,7 @@ def test_an_archive_that_was_cut_off(tmp_path: Path) -> None:
     inner = root / "inputs/000001.tar"
     os.truncate(inner, 2048 + 700)
     for _ in range(2):  # again is no error
-        subprocess.run(["bash", "-c", UNPACK_INPUTS, "bash", root], check=True, timeout=30)
+        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
         left = files_of(root / "inputs")
         assert left["0/1/a"] == b"a" * 600
         assert len(left.get("0/2/b", b"")) < 600
@@ -152,7 +152,7 @@ def test_an_archive_that_was_cut_off(tmp_path: Path) -> None:
 
 
 def test_no_environment_at_all(tmp_path: Path) -> None:
-    subprocess.run(["bash", "-c", UNPACK_INPUTS, "bash", tmp_path / "none"], check=True, timeout=30)
+    subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", tmp_path / "none"], check=True, timeout=30)
 
 
 def test_progress_counts_files_and_bytes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.schedulers.slurm import launcher as room
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.state.schema import Submission
 from locusts_fab.transfer.stage import make_environment
 
@@ -174,9 +175,11 @@ def test_the_job_is_noted_though_nobody_listens(
     starter: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link broke while sbatch was at work: what is printed goes nowhere, and ends the script."""
-    monkeypatch.setattr(room, "_START", f"exec 1> >(:); command -p sleep 0.2; {room._START}")
-    with pytest.raises(SchedulerError):
-        starter.start(1, NAME, 9)
+    with monkeypatch.context() as patch:
+        unheard = f"exec 1> >(:); command -p sleep 0.2\n{remote_script('slurm_start')}"
+        patch.setattr(room, "remote_script", {"slurm_start": unheard}.__getitem__)
+        with pytest.raises(SchedulerError):
+            starter.start(1, NAME, 9)
     assert starter.find(submission()) == "12"
     assert commands.calls("squeue") == []
 

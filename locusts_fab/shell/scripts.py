@@ -1,0 +1,37 @@
+"""The scripts that run on a target by themselves: where their files are, and the exit codes that they share with us."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+
+
+class RemoteExit(IntEnum):
+    """Exit codes by which a script says what went wrong; its header has the same names and numbers.
+
+    0 is success, and 1 any failure that is told in words only.
+    """
+
+    #: The environment is not there, or cannot be written.
+    NO_ENVIRONMENT = 3
+    #: The manager ended at once, or sbatch refused the job.
+    NOT_STARTED = 4
+    #: The scheduler does not answer, so nobody knows whether there is a job.
+    NO_ANSWER = 5
+
+
+@cache
+def templates_folder() -> Path:
+    """Return the folder of our templates: inside the package where it was installed, beside it in a checkout."""
+    above = Path(__file__).resolve().parents
+    return next(found for found in (folder / "templates" for folder in above) if (found / "remote").is_dir())
+
+
+@cache
+def remote_script(name: str) -> str:
+    """Return the text of a script, for `Host.run`.
+
+    :param name: its name in `templates/remote`, without `.sh`.
+    """
+    return (templates_folder() / "remote" / f"{name}.sh").read_text(encoding="utf-8")

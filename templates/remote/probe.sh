@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+#
+# Looks at a target, for `locusts check`. It leaves everything as it was: folders that it makes to see whether they can
+# be made, it removes.
+#
+#   usage: bash probe.sh ROOT RESOLVER SCRATCH SETUP RUNTIME IMAGE FOLDER WORD SCHEDULER JOB ELEMENTS FORMAT
+#
+#     ROOT        the root, as the config has it
+#     RESOLVER    the text of resolve_root.sh, which makes it absolute
+#     SCRATCH     the scratch folder, if it is an absolute path
+#     SETUP       the lines of `setup`
+#     RUNTIME     the container's runtime
+#     IMAGE       its image
+#     FOLDER      a folder below the root that somebody who sees the same root has made, with a file `here` in it
+#     WORD        what that file holds; the answer is a file `there` that holds it too
+#     SCHEDULER   slurm, or anything else
+#     JOB         the job script
+#     ELEMENTS    how many elements its array has
+#     FORMAT      how sinfo shall print a partition
+#
+#     What is empty is not looked at.
+#
+#   prints: a key and a value for each thing that was found, a NUL after each of them; the last key is `end`
+#   exits with: 0
+
+exec 2>/dev/null # what is printed there before this is the start-up files' own, and looked at
+root=$1 resolver=$2 scratch=$3 setup=$4 runtime=$5 image=$6 folder=$7 word=$8 scheduler=$9
+job=${10} elements=${11} format=${12}
+
+# say KEY VALUE: one thing that was found. NUL ends each part, for values hold anything else.
+say() {
+  printf '%s\0%s\0' "$1" "$2"
+}
+
+# within SECONDS COMMAND...: what it prints on both streams; says so if it takes too long.
+within() {
+  local status
+  timeout "$@" 2>&1
+  status=$?
+  ((status == 124)) && printf 'no answer within %s s' "$1"
+  return "$status"
+}
+
+# resolve ROOT: print it made absolute, or what is wrong with it. Not in a bash of its own, which would not know the
+# variables that start-up files set without exporting them.
+resolve() (
+  eval "$resolver"
+)
+
+# try FOLDER: make it, and in it a folder TRIED with a file in it; COMPLAINT says why not. `untry` removes all of that.
+try() {
+  TRIED='' FIRST=$1
+  while [[ ! -e $FIRST && ! -L $FIRST && $FIRST == */* ]]; do # what is there already stays
+    FIRST=${FIRST%/*}
+  done
+  COMPLAINT=$(umask 077 && mkdir -p -- "$1/" 2>&1) || return
+  COMPLAINT=$(umask 077 && mktemp -d -- "$1/.locusts-check.XXXXXX" 2>&1) || return
+  TRIED=$COMPLAINT
+  # a file of some size, for a quota may be used up where a folder can still be made
+  COMPLAINT=$({ printf '%65536s' '' >"$TRIED/file"; } 2>&1)
+}
+
+# untry FOLDER: remove what `try` has made.
+untry() {
+  local made=$1
+  [[ -n $TRIED ]] && rm -rf -- "$TRIED"
+  while [[ $made != "$FIRST" && $made == */* ]]; do
+    rmdir -- "$made"
+    made=${made%/*}
+  done
+}
+
+# look_at_tools: which programs are missing, or do not know what managers ask of them.
+look_at_tools() {
+  local tool place missing=''
+  for tool in cat cp head ln mkdir mktemp mv rm rmdir sed sleep tail timeout tr; do
+    type -P "$tool" >/dev/null || missing+=", $tool"
+  done
+  if place=$(mktemp -d); then
+    : >"$place/file"
+    ln -T -- "$place/file" "$place/link" || missing+=', ln -T'
+    cp -RL --preserve=timestamps -- "$place/file" "$place/copy" || missing+=', cp --preserve=timestamps'
+    rm -rf -- "$place"
+  else
+    missing+=', mktemp -d'
+  fi
+  say missing "${missing#, }"
+  [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
+  type -P rsync >/dev/null && say rsync "$(rsync --version 2>&1 | head -n 1)"
+}
+
+# look_at_root: where it is, whether it can be written and is seen by the other side, and its file system.
+look_at_root() {
+  local place
+  if ! place=$(resolve "$root") || [[ $place != /* ]]; then
+    say root_complaint "${place:-it comes to nothing}"
+    return
+  fi
+  place=${place%/}
+  say root "$place"
+  if [[ -n $folder && $(cat -- "$place/$folder/here") == "$word" ]]; then
+    say letter read
+    (umask 077 && printf '%s' "$word" >"$place/$folder/there")
+  fi
+  if try "$place"; then
+    # a second link of one name must fail: this is how managers take chunks
+    ln -- "$TRIED/file" "$TRIED/link" && [[ $TRIED/file -ef $TRIED/link ]] &&
+      ! ln -- "$TRIED/file" "$TRIED/link" && say links yes
+    say filesystem "$(stat -f -c '%a %S %c %d %T' -- "$TRIED")"
+  else
+    say root_complaint "$COMPLAINT"
+  fi
+  untry "$place"
+}
+
+# look_at_scratch: whether it can be written.
+look_at_scratch() {
+  try "$scratch" || say scratch_complaint "$COMPLAINT"
+  untry "$scratch"
+}
+
+# look_at_setup: whether bash can read the lines; they are not run. They may switch extglob on by themselves.
+look_at_setup() {
+  say setup_complaint "$(printf '%s\n' "$setup" | bash -O extglob -n 2>&1)"
+}
+
+# look_at_container: whether the runtime and the image are there.
+look_at_container() {
+  say runtime "$(type -P "$runtime")"
+  [[ $image != /* || -e $image ]] && say image yes
+}
+
+# look_at_slurm: its programs, its partitions, and what sbatch says of the job, which it does not submit.
+look_at_slurm() {
+  local tool said missing=''
+  for tool in sbatch squeue scancel; do
+    type -P "$tool" >/dev/null || missing+=", $tool"
+  done
+  say slurm_missing "${missing#, }"
+  [[ -z $missing ]] || return
+  if ! said=$(within 20 squeue -h -n locusts-check -o %i); then
+    say slurm_silent "${said:-squeue failed}"
+    return
+  fi
+  say partitions "$(timeout 20 sinfo -h -e -a -o "$format")"
+  say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
+  [[ -n $job ]] || return
+  said=$(printf '%s' "$job" |
+    within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null)
+  say sbatch_status "$?"
+  say sbatch "$said"
+}
+
+say shell "${SHELL-}"
+say bash "${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]}.${BASH_VERSINFO[2]}"
+look_at_tools
+look_at_root
+[[ -n $scratch ]] && look_at_scratch
+[[ -n $setup ]] && look_at_setup
+[[ -n $runtime ]] && look_at_container
+[[ $scheduler == slurm ]] && look_at_slurm
+say end ''
+exit 0

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+#
+# Cancels jobs.
+#
+#   usage: bash slurm_cancel.sh [JOB]...
+#
+#     JOB   what SLURM calls a job
+#
+#   prints: what scancel complains of
+#   exits with: 0 if all went well; 1 if scancel failed, be it because a job is over
+
+complaint=
+for job in "$@"; do
+  timeout 30 scancel "$job" || complaint=yes
+done 2>&1
+[[ -z $complaint ]]

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+#
+# Prints the job of a submission, also if whoever started it was killed before the answer came.
+#
+#   usage: bash slurm_find.sh ENVIRONMENT SUBMISSION NAME
+#
+#     ENVIRONMENT   the folder of the swarm
+#     SUBMISSION    the number of the submission
+#     NAME          the job's name
+#
+#   prints: what SLURM calls the job; nothing if there is none
+#   exits with: 0; anything else if the scheduler does not answer
+
+environment=$1 submission=$2 name=$3
+
+if [[ -s $environment/exec/started.$submission/job ]]; then
+  cat -- "$environment/exec/started.$submission/job"
+else
+  timeout 30 squeue -h -t all -n "$name" -o %F
+fi

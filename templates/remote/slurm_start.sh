@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+#
+# Submits the job array of a submission: exactly one, however often this is repeated, and whatever happens on the way.
+#
+#   usage: bash slurm_start.sh ENVIRONMENT SUBMISSION ELEMENTS NAME
+#
+#     ENVIRONMENT   the folder of the swarm
+#     SUBMISSION    the number of the submission
+#     ELEMENTS      how many elements are wanted; the cluster may allow fewer
+#     NAME          the job's name, which no other job has
+#
+#   prints: what sbatch or squeue call the job; or why there is none
+#   exits with: 0 if there is a job, of now or before; NO_ENVIRONMENT; NOT_STARTED if sbatch refused it; NO_ANSWER
+#
+# The folder exec/started.SUBMISSION is made first. Whoever finds it there, or gets no clear answer from sbatch, looks
+# for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same.
+
+readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5
+# What is submitted here inherits the variables of this shell. Those of this script begin with my_, so that they do not
+# take the place of something that the user exports.
+my_environment=$1 my_submission=$2 my_elements=$3 my_name=$4
+my_token=exec/started.$my_submission
+
+# end_with JOB: note the job, and end. First on the disk, for whoever asked may be gone.
+end_with() {
+  printf '%s\n' "$1" >"$my_token/job"
+  printf '%s\n' "$1"
+  exit 0
+}
+
+# look_for_job: if a job of our name runs, waits, or ran, end with it; fail if the scheduler does not answer.
+look_for_job() {
+  my_answer=$(timeout 30 squeue -h -t all -n "$my_name" -o %F 2>&1) || return
+  my_answer=${my_answer%%$'\n'*}
+  [[ -z $my_answer ]] || end_with "$my_answer"
+}
+
+# limit_elements: ask for no more elements than the cluster allows.
+limit_elements() {
+  my_limit=$(timeout 30 scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
+  if [[ $my_limit =~ ^[0-9]+$ ]] && ((my_limit > 0 && my_elements > my_limit)); then
+    my_elements=$my_limit
+  fi
+}
+
+# submit: print what sbatch prints; what it complains of goes into a file.
+submit() {
+  my_output=exec/logs/$my_submission-%a.out
+  [[ $my_environment == *[%\\]* ]] && my_output=/dev/null # SLURM takes these for its own, wherever they stand in a path
+  timeout 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --output="$my_output" \
+    --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_token/complaint" </dev/null
+}
+
+cd -- "$my_environment" || exit "$NO_ENVIRONMENT"
+if ! my_complaint=$(mkdir "$my_token" 2>&1); then
+  if [[ ! -d $my_token ]]; then
+    printf '%s\n' "$my_complaint"
+    exit "$NO_ENVIRONMENT"
+  fi
+  if [[ -s $my_token/job ]]; then
+    cat "$my_token/job"
+    exit 0
+  fi
+  if ! look_for_job; then
+    printf '%s\n' "$my_answer"
+    exit "$NO_ANSWER"
+  fi
+fi
+
+limit_elements
+my_answer=$(submit) && end_with "$my_answer"
+
+for my_pause in 0 2 4; do
+  sleep "$my_pause"
+  if ! look_for_job; then
+    cat "$my_token/complaint"
+    printf '%s\n' "$my_answer"
+    exit "$NO_ANSWER"
+  fi
+done
+cat "$my_token/complaint"
+rm -rf -- "$my_token"
+exit "$NOT_STARTED"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+#
+# Starts the manager of a submission where there is no scheduler: detached from the terminal, and only once.
+#
+#   usage: bash start_detached.sh ENVIRONMENT SUBMISSION MANAGER
+#
+#     ENVIRONMENT   the folder of the swarm
+#     SUBMISSION    the number of the submission
+#     MANAGER       what the manager is called
+#
+#   prints: why it did not start
+#   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; NOT_STARTED if it ended at once
+#
+# The folder exec/started.SUBMISSION is made first. Whoever repeats this, because the reply was lost, finds it there and
+# starts nothing.
+
+readonly NO_ENVIRONMENT=3 NOT_STARTED=4
+# What is started here inherits the variables of this shell. Those of this script begin with my_, so that they do not
+# take the place of something that the user exports.
+my_environment=$1 my_submission=$2 my_manager=$3
+my_token=exec/started.$my_submission
+my_output=exec/logs/$my_manager.out
+
+# has_begun: the manager's heart beats.
+has_begun() {
+  [[ -e exec/beats/$my_manager ]]
+}
+
+# is_running: the process that was started is still there.
+is_running() {
+  kill -0 "$my_pid" 2>/dev/null
+}
+
+cd -- "$my_environment" 2>&1 || exit "$NO_ENVIRONMENT"
+if ! my_complaint=$(mkdir "$my_token" 2>&1); then
+  [[ -d $my_token ]] && exit 0
+  printf '%s\n' "$my_complaint"
+  exit "$NO_ENVIRONMENT"
+fi
+
+my_detach=(nohup)
+command -v setsid >/dev/null && my_detach=(setsid nohup)
+"${my_detach[@]}" bash exec/start.sh "$my_manager" </dev/null >>"$my_output" 2>&1 &
+my_pid=$!
+printf '%s\n' "$my_pid" >"$my_token/pid"
+
+for ((my_round = 0; my_round < 50; my_round++)); do
+  has_begun && exit 0
+  is_running || break
+  sleep 0.1
+done
+is_running && exit 0
+has_begun && exit 0
+tail -n 5 "$my_output"
+exit "$NOT_STARTED"
