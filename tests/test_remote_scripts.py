@@ -1,0 +1,354 @@
+"""The scripts of `templates/remote`: their headers are true, Python holds none of its own, and each does what it says.
+
+What poll, probe, and the scripts that start and stop managers do is in `test_poll.py`, `test_check.py`,
+`test_starters.py` and `test_slurm_starter.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import locusts_fab
+from locusts_fab.hosts.base import Here, Result
+from locusts_fab.layout import Environment
+from locusts_fab.replica.manifest import mark_of, parse_scan
+from locusts_fab.shell.scripts import RemoteExit, remote_script, templates_folder
+from locusts_fab.transfer.stage import make_environment
+from tests.support.processes import await_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Run = Callable[..., Result]
+
+FOLDER = templates_folder() / "remote"
+NAMES = sorted(path.stem for path in FOLDER.iterdir())
+ODD = ["a b", "it's", "$(touch x)", "new\nline", "-rf", "é", "back\\slash", "*", "tab\there"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Python and its scripts
+
+
+def parsed() -> Iterator[ast.Module]:
+    """Parse every module of ours."""
+    for path in sorted(Path(locusts_fab.__file__).parent.rglob("*.py")):
+        yield ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def test_every_script_is_used_and_every_name_is_that_of_a_script() -> None:
+    calls = [
+        node
+        for module in parsed()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "remote_script"
+    ]
+    assert {ast.literal_eval(call.args[0]) for call in calls} == set(NAMES)
+
+
+#: A script of more lines than this is to have a file.
+MOST_LINES = 6
+#: What no other language that we write has: a variable in quotes or after `=`, a test, the end of a compound command.
+BASH = re.compile(r"[\"=]\$\w|\$\{|\[\[ |^\s*(fi|done|esac)\s*([<>|&;2]|$)|2?>/dev/null", re.MULTILINE)
+#: Functions that may hold more all the same, each with the reason.
+EXEMPT = {"frame": "what it puts around every script that is sent"}
+
+
+def long_bash(module: ast.Module) -> list[str]:
+    """Find the texts of a module that are bash, and too long to stand there; docstrings are not looked at."""
+    found = []
+    passed_over: set[int] = set()
+    for node in ast.walk(module):  # from the top down, so that what is passed over is so before it comes up
+        if isinstance(node, ast.Expr):  # it stands alone: a docstring, or a call
+            passed_over.add(id(node.value))
+        elif isinstance(node, ast.FunctionDef) and node.name in EXEMPT:
+            passed_over.update(map(id, ast.walk(node)))
+        if id(node) in passed_over:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if len(text.strip().splitlines()) > MOST_LINES and BASH.search(text):
+            found.append(text)
+    return found
+
+
+def test_python_holds_no_long_scripts() -> None:
+    assert [text for module in parsed() for text in long_bash(module)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_would_be_seen_in_python(name: str) -> None:
+    assert long_bash(ast.parse(f"x = f({remote_script(name)!r})"))
+    assert long_bash(ast.parse(f"x = f'{{y}}' {remote_script(name)!r}"))
+    assert not long_bash(ast.parse(repr(remote_script(name))))  # it would be a docstring
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Headers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_header_says_what_it_is(name: str) -> None:
+    lines = remote_script(name).splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    header = "\n".join(lines[: lines.index("")])
+    assert f"#   usage: bash {name}.sh" in header
+    assert "#   exits with: " in header
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_named_as_the_header_has_them(name: str) -> None:
+    text = remote_script(name)
+    usage = re.search(rf"usage: bash {name}\.sh ?(.*)", text)
+    assert usage is not None
+    said = usage[1].partition("[")[0].split()
+    if said and said[-1].endswith("..."):
+        said.pop()
+    assigned = re.findall(r"(?:^|\s)(?:my_)?([a-z_]+)=\$(?:([1-9])|\{([0-9]+)\})(?=\s|$)", text_of_the_top(text))
+    named = {int(digit or digits): variable.upper() for variable, digit, digits in assigned}
+    assert named == dict(enumerate(said, 1))
+    for word in re.findall(r"[A-Z_]+", usage[1]):
+        assert re.search(rf"^#     ([A-Z]+ )*{word} ", text, re.MULTILINE), f"{word} is not explained"
+
+
+def text_of_the_top(text: str) -> str:
+    """Cut out what stands outside of functions."""
+    return re.sub(r"^\w+\(\) [({]\n.*?^[)}]$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exit_codes_have_the_names_that_python_knows(name: str) -> None:
+    text = remote_script(name)
+    code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    lists = re.findall(r"^readonly (.*)$", code, re.MULTILINE)
+    named = {key: int(value) for key, value in re.findall(r"([A-Z_]+)=([0-9]+)", " ".join(lists))}
+    assert named == {key: int(RemoteExit[key]) for key in named}
+    assert set(re.findall(r'\bexit "\$([A-Z_]+)"', code)) == set(named)
+    exits = text[text.index("#   exits with:") :].partition("\n\n")[0]
+    assert {key.name for key in RemoteExit if key.name in exits} == set(named)
+    assert re.findall(r"\b(?:exit|return) (?:[2-9]|1[0-9])", code) == [], "codes above 1 have names"
+
+
+def test_every_exit_code_is_used() -> None:
+    texts = "".join(map(remote_script, NAMES))
+    assert [code.name for code in RemoteExit if f'exit "${code.name}"' not in texts] == []
+    assert len({*RemoteExit}) == len(RemoteExit.__members__)
+
+
+def test_python_compares_with_names() -> None:
+    bare = [
+        ast.unparse(node)
+        for module in parsed()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("exit_status")
+        for other in node.comparators
+        if isinstance(other, ast.Constant) and other.value != 0
+    ]
+    assert bare == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What they do
+
+
+def run_here(name: str, *args: str) -> Result:
+    return Here().run(remote_script(name), *args)
+
+
+def run_file(name: str, *args: str) -> Result:
+    """Run a script as somebody would who found its file."""
+    words = ["bash", str(FOLDER / f"{name}.sh"), *args]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    return Result(done.returncode, done.stdout, os.fsdecode(done.stderr))
+
+
+@pytest.fixture(params=[run_here, run_file], ids=["sent", "file"])
+def run(request: pytest.FixtureRequest) -> Run:
+    way: Run = request.param
+    return way
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    made = Environment(str(tmp_path / "it's $(an) environment"))
+    make_environment(made)
+    return made
+
+
+@pytest.mark.parametrize("name", ["poll", "read_plan", "scan_tree", "slurm_start", "start_detached"])
+def test_where_there_is_no_environment(run: Run, tmp_path: Path, name: str) -> None:
+    result = run(name, str(tmp_path / "nowhere"), "1", "1", "1", "%i", "")
+    assert result.exit_status == RemoteExit.NO_ENVIRONMENT
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["fence", "mark_gone", "mark_left", "stop", "unpack_inputs"])
+def test_where_there_is_nothing_left_to_do(run: Run, tmp_path: Path, name: str) -> None:
+    result = run(name, str(tmp_path / "nowhere"), "1-0")
+    assert (result.exit_status, result.stdout, result.stderr) == (0, b"", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_of_an_environment(run: Run, environment: Environment) -> None:
+    folder = Path(environment.absolute("exec"))
+    assert run("read_plan", environment.root).stdout == b"0 0 \n"
+    for number in (9, 10):
+        (folder / f"started.{number}").mkdir()
+        (folder / f"started.{number}/job").write_text(f"welcome\n{number};cluster\n")
+    (folder / "plan/000008").write_text("1\tone\ttrue\n")
+    (folder / "plan/000009").write_bytes(b"2\ttwo \xff\tfalse\n")
+    (folder / "plan/.000010").write_text("half written")
+    result = run("read_plan", environment.root)
+    assert result.exit_status == 0
+    assert result.stdout == b"10 9 10;cluster\n1\tone\ttrue\n2\ttwo \xff\tfalse\n"
+
+
+def test_a_tree_is_listed_with_all_its_marks(run: Run, tmp_path: Path) -> None:
+    tree = tmp_path / "it's a tree"
+    for name in ODD:
+        (tree / "folder" / name).mkdir(parents=True)
+        (tree / "folder" / name / "file").write_text(name)
+        (tree / f"link to {name}").symlink_to(name)
+    (tree / "folder").chmod(0o750)
+    result = run("scan_tree", str(tree))
+    assert result.exit_status == 0
+    assert parse_scan(result.stdout) == {str(path.relative_to(tree)): mark_of(path) for path in tree.rglob("*")}
+
+
+def test_what_does_not_count_is_not_listed(run: Run, tmp_path: Path) -> None:
+    for name in ("own state/file", "sub/results/file", "sub/results 2/file"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    listed = parse_scan(run("scan_tree", str(tmp_path), "own state", "sub/results").stdout)
+    assert sorted(listed) == ["sub", "sub/results 2", "sub/results 2/file"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_folder_to_unpack_into_is_new_and_ours_alone(run: Run, tmp_path: Path, odd: str) -> None:
+    folder = tmp_path / odd / "new"
+    assert run("new_folder", str(folder)).exit_status == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
+    assert run("new_folder", str(folder)).exit_status != 0
+
+
+def test_no_folder_to_unpack_into_without_tar(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    for tool in ("bash", "mkdir"):
+        (tmp_path / "bin" / tool).symlink_to(f"/bin/{tool}")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert run("new_folder", str(tmp_path / "new")).exit_status != 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_named_is_removed_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    for name in ODD:
+        (tmp_path / name / "inner").mkdir(parents=True)
+    (tmp_path / ODD[0] / "inner").chmod(0o000)
+    (tmp_path / ODD[1] / "out").symlink_to(tmp_path / ODD[-1])
+    result = run("remove", *[str(tmp_path / name) for name in ODD[:-1]], str(tmp_path / "not there"))
+    assert (result.exit_status, result.stdout) == (0, b"")
+    assert [path.name for path in tmp_path.iterdir()] == [ODD[-1]]
+    assert (tmp_path / ODD[-1] / "inner").is_dir()
+
+
+def test_what_cannot_be_removed_is_told(run: Run) -> None:
+    result = run("remove", "/proc/self/cmdline")
+    assert result.exit_status != 0
+    assert "cmdline" in result.stderr
+
+
+def test_a_manager_without_records_is_not_marked_as_gone(run: Run, environment: Environment) -> None:
+    beats, cache = (Path(environment.absolute(f"exec/{name}")) for name in ("beats", "cache"))
+    (cache / "1-1.tsv").write_text("manager\t1-1\thost\t999999999\t1\t1.0\t5\t.\n")
+    assert run("mark_gone", environment.root, "1-0", "1-1").exit_status == 0
+    assert [path.name for path in beats.iterdir()] == ["1-1.end"]
+
+
+def test_the_notes_of_a_manager_that_is_gone_go_too(run: Run, environment: Environment, tmp_path: Path) -> None:
+    beats, cache = (Path(environment.absolute(f"exec/{name}")) for name in ("beats", "cache"))
+    folders = [tmp_path / name for name in ("locusts.abc123", "notes of mine")]
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        (cache / f"1-{number}.tsv").write_text(f"manager\t1-{number}\thost\t999999999\t1\t1.0\t5\t.\n")
+        (beats / f"1-{number}.run").write_text(f"{folder}\n")
+    assert run("mark_gone", environment.root, "1-0", "1-1").exit_status == 0
+    assert [folder.exists() for folder in folders] == [False, True]
+
+
+def test_the_probe_knows_variables_that_are_not_exported(tmp_path: Path) -> None:
+    """As what is sent later does: start-up files may have set them."""
+    answers = [
+        Here().run(f"PLACE='{tmp_path}'\n{remote_script(name)}", *args).text
+        for name, args in (
+            ("resolve_root", ["$PLACE/a b"]),
+            ("probe", ["$PLACE/a b", remote_script("resolve_root"), *[""] * 10]),
+        )
+    ]
+    assert answers[0] == f"{tmp_path}/a b"
+    assert f"\0root\0{tmp_path}/a b\0" in answers[1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_only_has_its_number_is_not_what_was_started(run: Run, environment: Environment) -> None:
+    token = Path(environment.absolute("exec/started.1"))
+    assert run("is_alive", environment.root, "1").exit_status == 1
+    token.mkdir()
+    (token / "pid").write_text(f"{os.getpid()}\n")
+    assert run("is_alive", environment.root, "1").exit_status == 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What they start finds the user's variables
+
+
+def words_of(name: str) -> list[str]:
+    """List all words of a script: what its variables are called, but for those that it sets apart, and more."""
+    return sorted({word.removeprefix("my_") for word in re.findall(r"[a-z]\w*", remote_script(name))} - {""})
+
+
+def seen_in(path: Path) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in path.read_text().split("\0") if entry)
+
+
+def test_a_manager_inherits_what_the_user_exports(
+    run: Run, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = words_of("start_detached")
+    assert {"environment", "submission", "manager"} <= set(words)
+    for word in words:
+        monkeypatch.setenv(word, "the user's")
+    start = Path(environment.absolute("exec/start.sh"))
+    start.write_text('env -0 >exec/seen\n: >"exec/beats/$1"\n')
+    assert run("start_detached", environment.root, "1", "1-0").exit_status == 0
+    await_end(int(Path(environment.absolute("exec/started.1/pid")).read_text()))
+    seen = seen_in(Path(environment.absolute("exec/seen")))
+    assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")
+
+
+def test_a_job_inherits_what_the_user_exports(
+    run: Run, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = words_of("slurm_start")
+    for word in words:
+        monkeypatch.setenv(word, "the user's")
+    (tmp_path / "bin").mkdir()
+    for name, does in {"sbatch": f"env -0 >'{tmp_path}/seen'; echo 12", "scontrol": "echo 'MaxArraySize = 2'"}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{does}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    result = run("slurm_start", environment.root, "1", "3", "locusts-cafe")
+    assert (result.exit_status, result.stdout) == (0, b"12\n")
+    seen = seen_in(tmp_path / "seen")
+    assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")
