@@ -263,6 +263,22 @@ def test_what_is_named_is_removed_and_nothing_else(run: Run, tmp_path: Path) -> 
     assert (tmp_path / ODD[-1] / "inner").is_dir()
 
 
+def test_what_may_not_be_written_is_removed_at_the_second_go(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be root, whom modes do not stop: so rm fails until chmod was called."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/rm").write_text(f"#!/bin/bash\n[[ -e '{tmp_path}/seen' ]] && exec /bin/rm \"$@\"\nexit 1\n")
+    (tmp_path / "bin/chmod").write_text(f"#!/bin/bash\nprintf '%s\\n' \"$@\" >'{tmp_path}/seen'\n")
+    for path in (tmp_path / "bin").iterdir():
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    (tmp_path / "it's").mkdir()
+    assert run("remove", str(tmp_path / "it's")).exit_status == 0
+    assert (tmp_path / "seen").read_text() == f"-R\nu+rwX\n--\n{tmp_path}/it's\n"
+    assert not (tmp_path / "it's").exists()
+
+
 def test_what_cannot_be_removed_is_told(run: Run) -> None:
     result = run("remove", "/proc/self/cmdline")
     assert result.exit_status != 0
