@@ -199,9 +199,8 @@ def changes_since_staging(table: Mapping[str, Agreed], theirs: Mapping[str, Mark
     found = []
     for path in sorted({*table, *theirs}):
         known = table.get(path, Agreed(None, None, None))
-        before = known.staged
-        after = theirs.get(path)
-        if before == after or "d" in {mark.kind for mark in (before, after) if mark}:
+        before, after = (None if mark == folder_mark() else mark for mark in (known.staged, theirs.get(path)))
+        if before == after:
             continue
         what = "created" if before is None else "removed" if after is None else "changed"
         found.append(Change("conflict" if known.is_contested else what, path, after.size if after else None))

@@ -70,9 +70,9 @@ class Files(Protocol):
         """
 
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
-        """Bring files of the replica into a local folder; what is not there any more does not come.
+        """Bring files of the replica into a local folder; what is not there any more, or no file, does not come.
 
-        :raises TransferError: the transfer as a whole failed.
+        :raises TransferError: not all came; those that are in the folder are whole.
         """
 
     def read(self, path: str) -> bytes | None:
@@ -153,12 +153,22 @@ class Reachable:
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
         """See `Files.fetch_tree`."""
         tree = Path(self.environment.absolute(TREE))
+        failures = []
         with screen.step("copying the tree back", len(names)) as progress:
             for count, name in enumerate(names, 1):
-                with suppress(FileNotFoundError):
+                try:
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(tree / name, folder / name, follow_symlinks=False)
+                except (FileNotFoundError, NotADirectoryError, IsADirectoryError, shutil.SpecialFileError):
+                    pass  # it is gone, or is something else now
+                except OSError as error:
+                    with suppress(OSError):
+                        (folder / name).unlink()  # it may be cut off
+                    failures.append(f"{tree / name} cannot be brought: {error}")
                 progress.update(count)
+        if failures:
+            more = f"\nand {len(failures) - 1} more like this" if len(failures) > 1 else ""
+            raise TransferError(failures[0] + more, hint="mend the cause and collect again")
 
     def read(self, path: str) -> bytes | None:
         """See `Files.read`."""
@@ -315,7 +325,9 @@ def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
     except OSError as error:
-        raise TransferError(f"no folder can be made in {parent}: {error.strerror}") from error
+        raise TransferError(
+            f"no folder can be made in {parent}: {error.strerror}", hint="make room there, or see its permissions"
+        ) from error
     try:
         yield folder
     finally:

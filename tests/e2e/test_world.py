@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.workspace import Desk
-from tests.support.worlds import check_tree, expected_changes, make_world, modified
+from tests.support.worlds import HOSTILE, check_tree, expected_changes, make_world, modified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +88,24 @@ def test_the_copy_goes_on_where_it_was_and_takes_what_is_new_here(desk: Desk) ->
     assert (copy / "untouched.txt").read_text() == "touched\n"
     assert (copy / "journal.txt").read_text() == (world / "data" / "journal.txt").read_text()
     assert modified(desk)["data/existing/made_0"] == "created"
+
+
+def test_a_folder_becomes_a_file_and_a_file_a_folder(desk: Desk) -> None:
+    make_world(desk, TARGET, "here")
+    in_a_copy(desk)
+    config = desk.folder / "locusts.toml"
+    change = "rm -r hostile doomed.txt; echo theirs >hostile; mkdir doomed.txt; echo theirs >doomed.txt/new"
+    config.write_text(config.read_text().replace("bash ../scripts", f"[ <arg0> = 3 ] || exit 0; {change}; #"))
+    code, text = desk.locusts("run")
+    assert code == 0, text
+    data = desk.folder / "world" / "data"
+    assert (data / "hostile").read_text() == "theirs\n"
+    assert (data / "doomed.txt" / "new").read_text() == "theirs\n"
+    removed = {"data/doomed.txt", *(f"data/hostile/{name}" for name in HOSTILE)}
+    made = {"data/hostile", "data/doomed.txt/new"}
+    assert modified(desk) == {**dict.fromkeys(removed, "removed"), **dict.fromkeys(made, "created")}
+    assert desk.locusts("collect", "--apply-removals")[0] == 0
+    assert desk.locusts("clean")[0] == 0
 
 
 def test_dry_run_lists_what_would_be_replicated(desk: Desk) -> None:

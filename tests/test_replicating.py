@@ -1,0 +1,384 @@
+"""Bringing back a replica whose entries changed their kind, on one side or both, or that cannot be written here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from locusts_fab.config.swarm import Swarm
+
+from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.errors import TransferError
+from locusts_fab.layout import Environment
+from locusts_fab.operations.session import Session
+from locusts_fab.progress import Silent
+from locusts_fab.replica.manifest import sync as room
+from locusts_fab.replica.sync import bring_back, has_news, read_table, stage_replica
+from locusts_fab.target import open_site
+from locusts_fab.transfer.stage import make_environment, write_whole
+
+if TYPE_CHECKING:
+    from locusts_fab.replica.sync import Brought
+    from locusts_fab.state.ledger import Ledger
+
+
+class Sides:
+    """A local tree, and its replica."""
+
+    def __init__(self, folder: Path) -> None:
+        self.here = folder / "world"
+        (self.here / "d" / "deep").mkdir(parents=True)
+        for name in ("a", "x", "d/one", "d/deep/two", "z"):
+            (self.here / name).write_text("start\n")
+        settings = SwarmSettings.model_validate(
+            {"command": "true", "args": [["1"]], "environment": "custom", "root": "world", "include": ["**"],
+             "in_place": False, "outdir": "results"}
+        )  # fmt: skip
+        swarm = Swarm("s", settings, "t", Target(mode="local"), folder)
+        swarm.state_dir.mkdir(parents=True)
+        self.session = Session(swarm, open_site(swarm), cast("Ledger", None))
+        root = self.session.site.environment.root
+        make_environment(Environment(root))
+        self.there = Path(root) / "tree"
+        self.submit()
+
+    def submit(self) -> list[str]:
+        """Send the tree, and what changed of it since."""
+        return stage_replica(self.session, Silent())
+
+    def collect(self, *, apply_removals: bool = False) -> Brought:
+        """Bring it back."""
+        return bring_back(self.session, Silent(), apply_removals=apply_removals)
+
+    def rows(self) -> dict[str, str]:
+        """Read modified.tsv: what became of each path."""
+        lines = (self.session.swarm.outdir / "modified.tsv").read_text().splitlines()[1:]
+        return {path: what for what, path, _ in (line.split("\t") for line in lines)}
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> Sides:
+    return Sides(tmp_path)
+
+
+def to_file(folder: Path, text: str = "theirs\n") -> None:
+    shutil.rmtree(folder)
+    folder.write_text(text)
+
+
+def to_folder(file: Path) -> None:
+    file.unlink()
+    (file / "deep").mkdir(parents=True)
+    (file / "deep" / "new").write_text("theirs\n")
+
+
+def files(root: Path) -> dict[str, str]:
+    return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+# ---- another kind there, nothing changed here ----
+
+
+def test_a_folder_that_tasks_replaced_by_a_file(sides: Sides) -> None:
+    to_file(sides.there / "d")
+    brought = sides.collect()
+    assert (brought.notes, brought.moved) == ([], 1)
+    assert files(sides.here) == {"a": "start\n", "x": "start\n", "z": "start\n", "d": "theirs\n"}
+    assert sides.rows() == {"d": "created", "d/one": "removed", "d/deep/two": "removed"}
+    again = sides.collect(apply_removals=True)
+    assert (again.notes, again.moved) == ([], 0)
+    assert not has_news(sides.session)
+
+
+def test_a_file_that_tasks_replaced_by_a_folder(sides: Sides) -> None:
+    to_folder(sides.there / "x")
+    brought = sides.collect()
+    assert (brought.notes, brought.moved) == ([], 1)
+    assert (sides.here / "x/deep/new").read_text() == "theirs\n"
+    assert sides.rows() == {"x": "removed", "x/deep/new": "created"}
+    assert sides.collect().moved == 0
+    assert not has_news(sides.session)
+
+
+def test_links_for_files_and_folders_and_the_other_way_round(sides: Sides) -> None:
+    (sides.here / "link").symlink_to("a")
+    sides.submit()
+    shutil.rmtree(sides.there / "d")
+    (sides.there / "d").symlink_to("a")
+    to_folder(sides.there / "link")
+    (sides.there / "x").unlink()
+    (sides.there / "x").symlink_to("a")
+    assert sides.collect().notes == []
+    assert [(sides.here / name).readlink() for name in ("d", "x")] == [Path("a"), Path("a")]
+    assert (sides.here / "link/deep/new").read_text() == "theirs\n"
+    assert (sides.here / "a").read_text() == "start\n"
+
+
+def test_what_is_no_file_stays_there_and_holds_up_nothing(sides: Sides) -> None:
+    (sides.there / "a").unlink()
+    os.mkfifo(sides.there / "a")
+    (sides.there / "z").write_text("changed\n")
+    assert sides.collect().notes == ["a is neither file, folder nor link there; it was left there"]
+    assert files(sides.here)["a"] == "start\n"
+    assert files(sides.here)["z"] == "changed\n"
+    assert sides.collect().notes == []
+
+
+# ---- both sides ----
+
+
+@pytest.mark.parametrize("touch", ["changed", "new", "deeper", "in a new folder"])
+def test_a_folder_with_something_of_ours_stays_and_the_file_goes_beside_it(sides: Sides, touch: str) -> None:
+    places = {"changed": "d/one", "new": "d/mine", "deeper": "d/deep/two", "in a new folder": "d/more/mine"}
+    mine = sides.here / places[touch]
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine\n")
+    to_file(sides.there / "d")
+    assert sides.collect().notes == ["d was changed here and there; what is there is now in d.from-t"]
+    assert mine.read_text() == "mine\n"
+    assert len(files(sides.here / "d")) >= 2
+    assert (sides.here / "d.from-t").read_text() == "theirs\n"
+    assert sides.rows()["d"] == "conflict"
+    before = files(sides.here)
+    assert sides.collect().notes == []
+    assert files(sides.here) == before
+
+
+def test_a_file_of_ours_where_a_folder_is_there_stays_until_it_is_moved(sides: Sides) -> None:
+    (sides.here / "x").write_text("mine\n")
+    to_folder(sides.there / "x")
+    (sides.there / "z").write_text("changed\n")
+    note = "x is a folder there and none here; what is in it was left there until x is moved away here"
+    for _ in range(2):
+        assert sides.collect().notes == [note]
+    assert (sides.here / "x").read_text() == "mine\n"
+    assert (sides.here / "z").read_text() == "changed\n"
+    assert sides.rows() == {"x": "conflict", "x/deep/new": "conflict", "z": "changed"}
+    assert has_news(sides.session), "it is not cleaned away"
+    (sides.here / "x").rename(sides.here / "my x")
+    assert sides.collect().notes == []
+    assert (sides.here / "x/deep/new").read_text() == "theirs\n"
+    assert sides.rows() == {"x": "removed", "x/deep/new": "created", "z": "changed"}
+    assert not has_news(sides.session)
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_folder_replaced_here_where_tasks_add_to_it(sides: Sides, tmp_path: Path, *, is_link: bool) -> None:
+    shutil.rmtree(sides.here / "d")
+    (tmp_path / "elsewhere").mkdir()
+    if is_link:
+        (sides.here / "d").symlink_to(tmp_path / "elsewhere")
+    else:
+        (sides.here / "d").write_text("mine\n")
+    (sides.there / "d/new").write_text("theirs\n")
+    (sides.there / "d/deep/two").write_text("theirs\n")
+    (sides.there / "z").write_text("changed\n")
+    note = "d is a folder there and none here; what is in it was left there until d is moved away here"
+    assert sides.collect().notes == [note]
+    assert (sides.here / "z").read_text() == "changed\n"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    (sides.here / "d").unlink()
+    assert sides.collect(apply_removals=True).notes == []
+    assert files(sides.here / "d") == {"new": "theirs\n", "deep/two": "theirs\n"}
+
+
+def test_a_folder_here_where_tasks_changed_the_file(sides: Sides) -> None:
+    (sides.here / "x").unlink()
+    (sides.here / "x").mkdir()
+    (sides.here / "x" / "mine").write_text("mine\n")
+    (sides.there / "x").write_text("theirs\n")
+    assert sides.collect().notes == ["x was changed here and there; what is there is now in x.from-t"]
+    assert (sides.here / "x/mine").read_text() == "mine\n"
+    assert (sides.here / "x.from-t").read_text() == "theirs\n"
+
+
+def test_what_was_contested_once_is_not_overwritten_later(sides: Sides) -> None:
+    (sides.here / "a").write_text("mine\n")
+    for text in ("theirs\n", "theirs again\n"):
+        (sides.there / "a").write_text(text)
+        assert sides.collect().notes == ["a was changed here and there; what is there is now in a.from-t"]
+        assert files(sides.here)["a"] == "mine\n"
+        assert files(sides.here)["a.from-t"] == text
+    (sides.there / "a").unlink()
+    assert sides.collect(apply_removals=True).notes == ["a was removed there and changed here; it stays"]
+    assert files(sides.here)["a"] == "mine\n"
+
+
+def test_what_is_ours_beside_it_is_not_overwritten_either(sides: Sides) -> None:
+    for name in ("a", "x"):
+        (sides.here / name).write_text("mine\n")
+        (sides.there / name).write_text("theirs\n")
+    (sides.here / "a.from-t").write_text("mine too\n")
+    (sides.here / "x.from-t").mkdir()
+    (sides.here / "x.from-t/y").write_text("mine too\n")
+    sides.collect()
+    found = files(sides.here)
+    assert (found["a"], found["a.from-t"], found["a.from-t.2"]) == ("mine\n", "mine too\n", "theirs\n")
+    assert (found["x"], found["x.from-t/y"], found["x.from-t.2"]) == ("mine\n", "mine too\n", "theirs\n")
+
+
+def test_what_came_with_a_collect_that_was_killed_is_no_conflict(sides: Sides) -> None:
+    table = room._table_path(sides.session.swarm)
+    before = table.read_bytes()
+    (sides.there / "a").write_text("theirs\n")
+    (sides.there / "new").write_text("theirs\n")
+    to_file(sides.there / "d")
+    sides.collect()
+    table.write_bytes(before)
+    assert sides.collect(apply_removals=True).notes == []
+    assert files(sides.here) == {"a": "theirs\n", "new": "theirs\n", "d": "theirs\n", "x": "start\n", "z": "start\n"}
+
+
+def test_what_is_gone_on_both_sides_is_settled(sides: Sides) -> None:
+    for side in (sides.here, sides.there):
+        (side / "a").unlink()
+    assert sides.collect(apply_removals=True).notes == []
+    assert read_table(sides.session.swarm)["a"].ours is None
+
+
+def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:
+    shutil.rmtree(sides.there / "d")
+    to_file(sides.here / "d", "mine\n")
+    assert sides.collect(apply_removals=True).notes == ["d was removed there and changed here; it stays"]
+    assert (sides.here / "d").read_text() == "mine\n"
+
+
+# ---- what cannot be written ----
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: OSError) -> None:
+    """Let a method of paths fail for one path, as it does for those who may not, or where no room is left."""
+    real = getattr(Path, name)
+
+    def method(self: Path, *args: object, **more: object) -> object:
+        if self == path:
+            raise error
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(Path, name, method)
+
+
+FULL = OSError(28, "No space left on device")
+DENIED = PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("error", [FULL, DENIED])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("mkdir", "m/.locusts-part-7"), ("unlink", "x"), ("rmdir", "d/deep"), ("iterdir", "d"), ("lstat", "a"),
+     ("rename", ".locusts-part-7"), ("chmod", ".locusts-part-7"), ("symlink_to", "m/.locusts-part-7"),
+     ("unlink", "gone"), ("rmdir", "empty"), ("iterdir", "empty")],
+)  # fmt: skip
+def test_one_that_cannot_be_written_holds_up_no_other(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch, method: str, path: str, error: OSError
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    (sides.here / "gone").write_text("start\n")
+    (sides.here / "empty").mkdir()
+    sides.submit()
+    (sides.there / "gone").unlink()
+    (sides.there / "empty").rmdir()
+    (sides.there / "a").write_text("changed\n")
+    to_file(sides.there / "d")
+    to_folder(sides.there / "x")
+    (sides.there / "m" / "n").mkdir(parents=True)
+    (sides.there / "m" / "link").symlink_to("n")
+    (sides.there / "y" / "o").mkdir(parents=True)
+    (sides.there / "y" / "new").write_text("theirs\n")
+    with monkeypatch.context() as patch:
+        refusing(patch, method, sides.here / path, error)
+        with pytest.raises(TransferError, match=str(error.strerror)) as caught:
+            sides.collect(apply_removals=True)
+        assert caught.value.hint == "mend the cause and collect again"
+    assert (sides.here / "y/new").read_text() == "theirs\n", "what comes later came"
+    assert read_table(sides.session.swarm)["y/new"].ours is not None, "and that is known"
+    assert not list(sides.here.rglob(".locusts-part-*"))
+    assert sides.rows()["y/new"] == "created"
+    assert sides.collect(apply_removals=True).notes == []
+    assert sorted(files(sides.here)) == ["a", "d", "x/deep/new", "y/new", "z"]
+    assert (sides.here / "m/link").is_symlink()
+    assert not (sides.here / "empty").exists()
+
+
+def test_utime_and_a_full_disk(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    for count in range(9):
+        (sides.there / f"n{count}").write_text("theirs\n")
+    real = os.utime
+
+    def utime(path: str | Path, *, ns: tuple[int, int], follow_symlinks: bool = True) -> None:
+        if ".locusts-part" in str(path):
+            raise FULL
+        real(path, ns=ns, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", utime)
+        with pytest.raises(TransferError, match=r"n0 cannot be written: .*No space(.*\n)*and 4 more like these"):
+            sides.collect()
+    assert sides.collect().moved == 9
+
+
+@pytest.mark.parametrize("name", ["replica.tsv", "modified.tsv"])
+def test_our_own_tables_that_cannot_be_written(sides: Sides, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def write(path: Path, data: bytes) -> None:
+        if path.name == name:
+            raise FULL
+        write_whole(path, data)
+
+    monkeypatch.setattr(room, "write_whole", write)
+    with pytest.raises(TransferError, match=f"{name} cannot be written: No space left on device"):
+        sides.collect()
+
+
+def test_a_file_where_the_results_should_be(sides: Sides) -> None:
+    sides.session.swarm.outdir.write_text("in the way\n")
+    (sides.there / "a").write_text("changed\n")
+    with pytest.raises(TransferError, match=r"modified\.tsv cannot be written: "):
+        sides.collect()
+    assert (sides.here / "a").read_text() == "changed\n"
+
+
+def test_one_that_cannot_be_fetched_holds_up_no_other(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "x", "z"):
+        (sides.there / name).write_text("changed\n")
+    real = shutil.copyfile
+
+    def copy(source: Path, place: Path, **more: bool) -> object:
+        real(source, place, **more)
+        if source == sides.there / "x":
+            raise OSError(5, "Input/output error")  # when half of it had come
+        return place
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", copy)
+        with pytest.raises(TransferError, match=r"tree/x cannot be brought: .*Input/output error") as caught:
+            sides.collect()
+        assert caught.value.hint is not None
+    assert files(sides.here) == {**files(sides.here), "a": "changed\n", "x": "start\n", "z": "changed\n"}
+    assert sides.rows() == {"a": "changed", "x": "changed", "z": "changed"}
+    brought = sides.collect()
+    assert (brought.moved, (sides.here / "x").read_text()) == (1, "changed\n")
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "fifo", "gone", "parent"])
+def test_one_that_becomes_something_else_while_it_is_fetched(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for name in ("a", "d/one", "z"):
+        (sides.there / name).write_text("changed\n")
+    place = sides.there / "d/one"
+    theirs = room.scan(sides.session)
+    monkeypatch.setattr(room, "scan", lambda _session: theirs)
+    place.unlink()
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "link":
+        place.symlink_to("/etc/hostname")
+    elif kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "parent":
+        to_file(sides.there / "d")
+    assert sides.collect().notes == ["d/one did not come; it may have changed while it was fetched"]
+    assert files(sides.here) == {**files(sides.here), "a": "changed\n", "d/one": "start\n", "z": "changed\n"}
