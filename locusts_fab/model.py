@@ -70,7 +70,7 @@ class Outcome:
     :param exit_code: of the last attempt; None if there was none. 128 + n stands for signal n.
     :param start_s: when the last attempt began, seconds since the epoch.
     :param seconds: how long it took.
-    :param found: a `1` or `0` for each designated output: it was there when the task ended.
+    :param found: whether each designated output was there when the task ended; empty until then.
     :param log: the number of the file with what it prints; once it has ended, 0 if it printed nothing.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     """
@@ -86,7 +86,7 @@ class Outcome:
     start_s: float | None
     seconds: float | None
     reason: str
-    found: str
+    found: tuple[bool, ...]
     log: int
     claim: str
     attempt: int

@@ -7,6 +7,7 @@ so that a line torn by a crash or a full disk is recognised and left aside.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class Began(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """An attempt at a task came to an end: done, failed, retry or interrupted; `log` is 0 if it printed nothing."""
+    """An attempt at a task came to an end: done, failed, retry or interrupted; `log` is 0 if it printed nothing.
+
+    `found` tells of each designated output whether it was there.
+    """
 
     claim: str
     task: int
@@ -45,7 +49,7 @@ class Ended(NamedTuple):
     exit_code: int
     start_s: float
     end_s: float
-    found: str
+    found: tuple[bool, ...]
     log: int
     reason: str
 
@@ -143,7 +147,7 @@ def _ended(
         _whole(exit_code),
         _time(start_s),
         _time(end_s),
-        found,
+        read_found(found),
         _whole(log),
         reason,
     )
@@ -159,3 +163,14 @@ _READERS: dict[str, Callable[..., Record | None]] = {
     "ended": _ended,
     "left": _left,
 }
+
+
+@lru_cache(maxsize=256)  # most tasks of a swarm find the same, and may share it
+def read_found(text: str) -> tuple[bool, ...]:
+    """Read which outputs were there, as records and the ledger write it: a 1 or a 0 for each."""
+    return tuple(letter == "1" for letter in text)
+
+
+def write_found(found: Iterable[bool]) -> str:
+    """Write what `read_found` reads."""
+    return "".join("1" if there else "0" for there in found)

@@ -43,15 +43,15 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     """
     root = f"{results.outdir}/"
     for outcome in outcomes:
-        names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found == "1"]
+        names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
         if outcome.log:
             names.append(results.log(outcome.id))
         if not all(os.path.lexists(root + name) for name in names):
             yield outcome.number
 
 
-def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, str]]:
-    """List a task's designated outputs, each with a `1` if it was there when the task ended.
+def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, bool]]:
+    """List a task's designated outputs, each with whether it was there when the task ended.
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
     """
@@ -62,7 +62,7 @@ def wanted_files(outcome: Outcome, environment: Environment, results: Results) -
     """Name what of a task is to be brought, relative to the environment."""
     sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
     for name, found in outputs_to_bring(outcome, results):
-        if found == "1":
+        if found:
             yield f"{sandbox}/{name}"
     if outcome.log:
         yield environment.log(outcome.claim, outcome.log)
@@ -133,7 +133,7 @@ def _collect_task(
     folder = f"{results.outdir}/{place}"
     for name, found in outputs_to_bring(outcome, results):
         place_of_output = f"{folder}/{name}"
-        if found == "1":
+        if found:
             if is_moved and os.path.lexists(place_of_output):
                 continue
             try:
@@ -203,7 +203,7 @@ def describe(outcome: Outcome) -> str:
     """Say in words why a task is what it is; nothing of one that is done."""
     if not outcome.has_ended:
         return outcome.reason or "not started"
-    absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if found == "0"]
+    absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if not found]
     if outcome.reason == "missing output":
         return f"missing output: {', '.join(absent)}"
     return outcome.reason
@@ -224,11 +224,13 @@ def last_line(log: Path) -> str:
 
 def _output_rows(outcome: Outcome, troubles: dict[tuple[int, str], str], results: Results) -> Iterator[str]:
     place = outcome.place if results.tree_dir is None else results.tree_dir
-    found = outcome.found if outcome.has_ended and outcome.place else ""
-    for name, there in zip(outcome.outputs, found.ljust(len(outcome.outputs), "0"), strict=True):
+    found = outcome.found if outcome.has_ended and outcome.place else ()
+    absent = (False,) * len(outcome.outputs)
+    # a failed task may have run with more outputs than the config gives it now, or with fewer
+    for name, there in zip(outcome.outputs, (*found, *absent), strict=False):
         status, path = "missing", ""
         if (outcome.number, name) in troubles:
             status = "error"
-        elif there == "1":
+        elif there:
             status, path = "present", name if place == "." else f"{place}/{name}"
         yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"

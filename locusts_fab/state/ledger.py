@@ -12,7 +12,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import Began, Ended, Left, Manager
+from locusts_fab.manager.records import Began, Ended, Left, Manager, write_found
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
 from locusts_fab.state.schema import (
     OUTCOME,
@@ -297,7 +297,7 @@ class Ledger:
                     record.exit_code,
                     record.start_s,
                     max(0.0, record.end_s - record.start_s),  # a clock may be set back
-                    record.found,
+                    write_found(record.found),
                     record.log,
                     record.reason,
                     record.task,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.errors import StateError
+from locusts_fab.manager.records import read_found
 from locusts_fab.model import Outcome, TaskState
 from locusts_fab.tsv import join_fields, split_fields
 
@@ -156,7 +157,7 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
         start_s=start_s,
         seconds=seconds,
         reason=reason,
-        found=found,
+        found=read_found(found),
         log=log,
         claim=claim or "",
         attempt=attempt or 0,

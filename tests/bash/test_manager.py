@@ -56,7 +56,7 @@ def test_what_becomes_of_a_task(
 def test_outputs_are_told_one_by_one(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path) as env:
         end = env.plan([Spec(": > b; : > d", ["a", "b", "c", "d"])]).run().end_of()
-        assert (end.state, end.found) == ("failed", "0101")
+        assert (end.state, end.found) == ("failed", (False, True, False, True))
 
 
 def test_time_outs(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_attempts_get_clean_sandboxes(tmp_path: Path, *, packed: bool) -> None:
         assert env.states() == {1: ["retry", "retry", "failed"]}
         assert [end.attempt for end in env.ended()] == [1, 2, 3]
         assert {env.log(attempt=attempt) for attempt in (1, 2, 3)} == {"in\nfirst\n"}
-        assert env.end_of().found == "1"
+        assert env.end_of().found == (True,)
 
 
 def test_no_attempt_follows_a_success(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None
         ledger.take_plan([Task("a", "true", (), ("out", "folder", "none"))], environment.root)
         ledger.begin_submission(1, 1)
         with ledger.transaction():
-            ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 2.0, "110", 4, reason="missing output")
+            ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 2.0, (True, True, False), 4, reason="missing output")
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
         assert [files.collect(ledger, results, Silent()) for _ in range(2)] == [1, 0]
@@ -167,7 +167,7 @@ def test_collect_some(tmp_path: Path, files: Files, environment: Environment) ->
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         ledger.take_plan([Task(task_id, "true", (), ()) for task_id in "abc"], environment.root)
         ledger.begin_submission(1, 1)
-        ended = [Ended("000001.1", number, 1, "done", 0, 1.0, 2.0, "", 0, reason="") for number in (1, 2, 3)]
+        ended = [Ended("000001.1", number, 1, "done", 0, 1.0, 2.0, (), 0, reason="") for number in (1, 2, 3)]
         with ledger.transaction():
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
@@ -247,7 +247,7 @@ def test_collect_twice_what_came_once(tmp_path: Path, files: Files, environment:
         ledger.take_plan([Task(name, "true", (), ("out", "lost")) for name in "ab"], environment.root)
         ledger.begin_submission(1, 1)
         with ledger.transaction():
-            ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, "11", 0, "") for task in (1, 2)]
+            ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, (True, True), 0, "") for task in (1, 2)]
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
         assert files.collect(ledger, results, Silent()) == 2
         assert set(ledger.troubles()) == {(1, "lost"), (2, "lost")}

@@ -27,7 +27,7 @@ def began(number: int, attempt: int = 1, claim: str = "000001.1") -> Began:
 def ended(number: int, state: str, attempt: int = 1, claim: str = "000001.1", reason: str = "") -> Ended:
     """Make the record of an end."""
     code = 0 if state == "done" else 1
-    return Ended(claim, number, attempt, state, code, 10.0, 12.5, "1", 1, reason)
+    return Ended(claim, number, attempt, state, code, 10.0, 12.5, (True,), 1, reason)
 
 
 def tell(ledger: Ledger, manager: str, *records: Record) -> None:

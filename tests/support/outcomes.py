@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from locusts_fab.layout import Environment, Results
-from locusts_fab.manager.records import Began, Ended, Manager
+from locusts_fab.manager.records import Began, Ended, Manager, read_found
 from locusts_fab.model import Task
 from locusts_fab.results.collect import collect_from, find_lost, write_tables
 from locusts_fab.state.ledger import Ledger
@@ -49,7 +49,8 @@ class Case:
             path = Path(self.environment.absolute(self.environment.log(claim, number_of_log)))
             path.write_bytes(os.fsencode(log))
         code = 0 if state == "done" else 3
-        record = Ended(claim, number, attempt, state, code, 10.5, 12.75, found, number_of_log, more.get("reason", ""))
+        reason = more.get("reason", "")
+        record = Ended(claim, number, attempt, state, code, 10.5, 12.75, read_found(found), number_of_log, reason)
         with self.ledger.transaction():
             self.ledger.apply(
                 "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0

@@ -19,7 +19,7 @@ from locusts_fab.model import (
 
 
 def outcome(state: TaskState) -> Outcome:
-    return Outcome(1, "a", "true", (), state, None, 0, "", None, None, "", "", log=0, claim="", attempt=0, place="")
+    return Outcome(1, "a", "true", (), state, None, 0, "", None, None, "", (), log=0, claim="", attempt=0, place="")
 
 
 @pytest.mark.parametrize(

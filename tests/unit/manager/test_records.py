@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.manager.records import MANAGER_ID, Began, Ended, Left, Manager, Record, parse_record, parse_records
+from locusts_fab.manager.records import (
+    MANAGER_ID,
+    Began,
+    Ended,
+    Left,
+    Manager,
+    Record,
+    parse_record,
+    parse_records,
+    read_found,
+    write_found,
+)
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
@@ -35,7 +46,7 @@ records = st.one_of(
         st.integers(0, 255),
         times,
         times,
-        st.text("01", max_size=5),
+        st.lists(st.booleans(), max_size=5).map(tuple),
         logs,
         words,
     ),
@@ -58,7 +69,7 @@ def written(record: Record) -> bytes:
             str(record.log),
         ]
     elif isinstance(record, Ended):
-        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", record.found]
+        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", write_found(record.found)]
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
         fields += [str(record.log), record.reason]
     else:
@@ -170,10 +181,17 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
     assert parse_records(cache.read_bytes())[0] == [
         Manager("1-0", "a node", 12, 2, 1700000000.000001),
         Began("000001.1", 7, 1, 1700000000.5, 3),
-        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, "10", 3, "signal 9"),
-        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, "", 0, ""),
+        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, (True, False), 3, "signal 9"),
+        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
         Left("finished", 1700000001.0),
     ]
+
+
+@given(st.text("01", max_size=9))
+def test_which_outputs_were_there(text: str) -> None:
+    found = read_found(text)
+    assert found == tuple({"1": True, "0": False}[letter] for letter in text)
+    assert write_found(found) == text
 
 
 # ---------------------------------------------------------------------------------------------------------------------

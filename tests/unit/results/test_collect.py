@@ -12,6 +12,7 @@ import pytest
 
 from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import Began
+from locusts_fab.model import Task
 from locusts_fab.results.collect import (
     describe,
     last_line,
@@ -352,6 +353,17 @@ def test_results_that_cannot_be_written(case: Case) -> None:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The tables
+
+
+@pytest.mark.parametrize("outputs", [("x",), ("x", "y", "z")])
+def test_a_failed_task_that_has_more_or_fewer_outputs_in_the_config_now(case: Case, outputs: tuple[str, ...]) -> None:
+    case.plan(a=("x", "y"))
+    (case.sandbox(1) / "x").touch()
+    case.end(1, "10", "failed", reason="missing output")
+    case.collect()
+    case.ledger.take_plan([Task("a", "true", (), outputs)], "/e")
+    case.collect()
+    assert [status for _, _, status, _ in case.outputs()] == ["present", *["missing"] * (len(outputs) - 1)]
 
 
 def test_names_of_missing_outputs_are_the_reason(case: Case) -> None:

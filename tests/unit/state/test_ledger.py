@@ -249,7 +249,7 @@ def test_forgetting_results_leaves_tasks_as_new(ledger: Ledger) -> None:
     ledger.forget_results()
     first, second = ledger.outcomes()
     assert first == before[0]
-    assert (second.state, second.attempts, second.found, second.place) == (TaskState.PENDING, 0, "", "b")
+    assert (second.state, second.attempts, second.found, second.place) == (TaskState.PENDING, 0, (), "b")
     assert (ledger.offsets(), ledger.troubles(), ledger.count_collected()) == ({}, {}, 0)
     assert ledger.count_pending(beyond=1) == 2  # no submission holds them any more
 

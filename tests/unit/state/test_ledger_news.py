@@ -35,7 +35,8 @@ def test_the_life_of_a_task(ledger: Ledger) -> None:
     tell(ledger, "1-0", ended(1, "retry"), began(1, 2), ended(1, "done", 2))
     outcome = found(ledger, "a")
     assert (outcome.state, outcome.exit_code, outcome.attempts, outcome.attempt) == (TaskState.DONE, 0, 2, 2)
-    assert (outcome.seconds, outcome.found, outcome.log, outcome.claim) == (2.5, "1", 1, "000001.1")
+    assert (outcome.seconds, outcome.found, outcome.log, outcome.claim) == (2.5, (True,), 1, "000001.1")
+    assert ledger._db.execute("SELECT found FROM tasks ORDER BY number").fetchall() == [("1",), ("",)]
     (manager,) = ledger.managers()
     assert (manager.host, manager.slots, manager.done, manager.failed) == ("node", 2, 1, 0)
 
