@@ -1,7 +1,7 @@
 """Render the scripts that run on the target: the only room that knows Jinja.
 
 A template sets values in one header, each through the filter `q` (quoted for bash) or `int`, and includes plain bash
-from `templates/manager/`. A user's own template folder wins over ours.
+from `templates/manager/`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,10 @@ if TYPE_CHECKING:
 
 
 @lru_cache
-def environment(own: Path | None = None) -> jinja2.Environment:
-    """Make the Jinja environment.
-
-    :param own: a user's template folder, looked into before ours.
-    """
-    folders = [templates_folder()] if own is None else [own, templates_folder()]
+def environment() -> jinja2.Environment:
+    """Return the Jinja environment that knows our templates."""
     made = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(folder) for folder in folders]),
+        loader=jinja2.FileSystemLoader(templates_folder()),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - bash, not HTML; every value goes through `q`, and a test holds us to it
         keep_trailing_newline=True,
@@ -41,11 +37,11 @@ def environment(own: Path | None = None) -> jinja2.Environment:
     return made
 
 
-def render(name: str, values: Mapping[str, Any], own: Path | None = None) -> str:
+def render(name: str, values: Mapping[str, Any]) -> str:
     """Render a template.
 
     :param name: such as `manager.sh.j2`.
     :param values: what its header needs; one that is missing is an error.
     :returns: the script.
     """
-    return environment(own).get_template(name).render(**values)
+    return environment().get_template(name).render(**values)

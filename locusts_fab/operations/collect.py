@@ -259,8 +259,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         session.ledger.learn(_parse_plan(plan))
         latest, last_chunk, job = head.decode("ascii", "replace").split(" ", 2)
         if latest != "0" and session.ledger.latest_submission() is None:
-            session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
-            session.ledger.set_submission(int(latest), state="started", job=parse_job_id(job) or "")
+            submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
+            session.ledger.set_submission(submission.number, state="started", job=parse_job_id(job) or "")
         if swarm.settings.environment == "custom":
             recall_table(session)
         session.poll()

@@ -141,14 +141,13 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     slots = swarm.slots * swarm.target.nodes
     chunks = make_chunks(pending, slots, first)
     submission = ledger.begin_submission(first, chunks[-1].number)
-    scripts = render_scripts(plan, submission, chunks)
-    site.files.stage(swarm, lambda: ledger.planned_tasks(submission), chunks, scripts, screen)
+    scripts = render_scripts(plan, submission.number, chunks)
+    site.files.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.settings.environment == "custom":
         notes += stage_replica(session, screen)
-    ledger.set_submission(submission, state="starting")
-    token = next(each.token for each in ledger.submissions() if each.number == submission)
-    job = site.starter.start(submission, token, len(chunks))
-    ledger.set_submission(submission, state="started", job=job)
+    ledger.set_submission(submission.number, state="starting")
+    job = site.starter.start(submission.number, submission.token, len(chunks))
+    ledger.set_submission(submission.number, state="started", job=job)
 
 
 def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from locusts_fab.manager.records import Began, Ended, Left, Manager, write_found
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
 from locusts_fab.state.schema import (
     OUTCOME,
+    SUBMISSION,
     Planned,
     PlannedTask,
     Submission,
@@ -155,14 +156,11 @@ class Ledger:
 
     def latest_submission(self) -> Submission | None:
         """Find the latest submit."""
-        row = self._db.execute("SELECT * FROM submissions ORDER BY number DESC LIMIT 1").fetchone()
+        row = self._db.execute(f"{SUBMISSION} ORDER BY number DESC LIMIT 1").fetchone()
         return None if row is None else Submission(*row)
 
-    def begin_submission(self, first_chunk: int, last_chunk: int, *, number: int | None = None) -> int:
-        """Note that a submit begins: all pending tasks that no manager is running are its tasks.
-
-        :returns: its number.
-        """
+    def begin_submission(self, first_chunk: int, last_chunk: int, *, number: int | None = None) -> Submission:
+        """Note that a submit begins, and return it: all pending tasks that no manager is running are its tasks."""
         with self.transaction():
             cursor = self._db.execute(
                 "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created, token)"
@@ -172,7 +170,8 @@ class Ledger:
             made = number or int(cursor.lastrowid or 0)
             self._db.execute("UPDATE tasks SET submission = ? WHERE state = 'pending'", (made,))
             self.set_fact("cancelled", None)
-        return made
+            row = self._db.execute(f"{SUBMISSION} WHERE number = ?", (made,)).fetchone()
+        return Submission(*row)
 
     def set_submission(self, number: int, *, state: str, job: str = "") -> None:
         """Note how far a submit has come; its time counts from when its managers are started."""
@@ -185,7 +184,7 @@ class Ledger:
 
     def submissions(self) -> list[Submission]:
         """List all submits, the latest last."""
-        return [Submission(*row) for row in self._db.execute("SELECT * FROM submissions ORDER BY number")]
+        return [Submission(*row) for row in self._db.execute(f"{SUBMISSION} ORDER BY number")]
 
     def set_jobs(self, jobs: Iterable[JobStatus]) -> None:
         """Note what the scheduler said of our jobs."""

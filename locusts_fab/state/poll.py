@@ -40,12 +40,10 @@ _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unkn
 class News:
     """What a poll came to.
 
-    :param records: the number of new records.
     :param reached: the environment is there.
     :param is_all: nothing was left for the next poll for want of room.
     """
 
-    records: int
     reached: bool = True
     is_all: bool = True
 
@@ -55,12 +53,10 @@ def poll(host: Host, ledger: Ledger, environment_dir: str) -> News:
 
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
-    records, is_all = 0, False
-    while not is_all:
+    while True:
         news = _poll_once(host, ledger, environment_dir)
-        records += news.records
-        is_all = news.is_all
-    return News(records, reached=news.reached)
+        if news.is_all:
+            return news
 
 
 def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
@@ -70,11 +66,11 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
     questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, SQUEUE_FORMAT, jobs)
     result = host.run(remote_script("poll"), *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
-        return News(0, reached=False)
+        return News(reached=False)
     parts = result.stdout.split(mark.encode() + b"\n")
     if result.exit_status != 0 or len(parts) < 2:  # noqa: PLR2004 - before the first mark, and after it
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
-    count, is_all = 0, True
+    is_all = True
     with ledger.transaction():
         queue = _enter_queue(ledger, os.fsdecode(parts[-1]))
         for part in parts[1:-1]:
@@ -87,14 +83,13 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
             records, read = parse_records(data)
             # A line longer than all that one poll brings is no record, but damage: it is passed over piece by piece.
             ledger.apply(found["manager"], records, read or (len(data) if is_full else 0))
-            count += len(records)
             if is_full:
                 is_all = False
             elif not any(isinstance(record, Left) for record in records):
                 # else it has just said itself that it left, and why, and its process may be seen all the same
                 _judge(ledger, found["manager"], found["process"], found["beat"], queue)
         ledger.set_fact("updated", str(time.time()))
-    return News(count, is_all=is_all)
+    return News(is_all=is_all)
 
 
 def _enter_queue(ledger: Ledger, part: str) -> Queue | None:

@@ -41,7 +41,7 @@ CREATE TABLE commands (              -- apart from the above, so that counting t
     fingerprint BLOB NOT NULL
 );
 CREATE TABLE submissions (           -- each submit that started managers
-    number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+    number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,  -- of its part of the plan
     state TEXT NOT NULL, created REAL NOT NULL,
     token TEXT NOT NULL,             -- the name of its job, known before there is one
     job TEXT NOT NULL DEFAULT ''     -- what the scheduler calls it
@@ -60,6 +60,10 @@ CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs t
 OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
     t.reason, t.found, t.log, t.claim, t.attempt, t.place
     FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
+
+
+#: The columns of a `Submission`.
+SUBMISSION = "SELECT number, last_chunk, state, created, token, job FROM submissions"
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,6 @@ class Submission:
     """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
 
     number: int
-    first_chunk: int
     last_chunk: int
     state: str
     created_s: float

@@ -44,7 +44,7 @@ def states(ledger: Ledger) -> str:
 def started(ledger: Ledger, *ids: str) -> int:
     """Plan tasks and submit them."""
     ledger.take_plan([task(task_id) for task_id in ids], ROOT)
-    return ledger.begin_submission(1, 1)
+    return ledger.begin_submission(1, 1).number
 
 
 def found(ledger: Ledger, task_id: str) -> Outcome:

@@ -59,7 +59,7 @@ def read(detached: Detached, name: str) -> str:
 
 
 def submission(number: int) -> Submission:
-    return Submission(number, 1, 1, "started", 0.0, "", "")
+    return Submission(number, 1, "started", 0.0, "", "")
 
 
 def test_a_manager_is_started_once(detached: Detached) -> None:

@@ -86,7 +86,7 @@ def test_hostile_names_come_out_as_they_went_in(ledger: Ledger) -> None:
     tasks = [Task(name, name, (name, "a\tb"), (name, f"{name}.2")) for name in HOSTILE]
     ledger.take_plan(tasks, ROOT)
     submission = ledger.begin_submission(1, 1)
-    planned = list(ledger.planned_tasks(submission))
+    planned = list(ledger.planned_tasks(submission.number))
     assert [Task(known.id, known.command, known.inputs, known.outputs) for known in planned] == tasks
     for name in HOSTILE:
         assert found(ledger, name).outputs == (name, f"{name}.2")
@@ -94,7 +94,7 @@ def test_hostile_names_come_out_as_they_went_in(ledger: Ledger) -> None:
 
 def test_tasks_without_files(ledger: Ledger) -> None:
     ledger.take_plan([Task("a", "true", (), ())], ROOT)
-    (planned,) = ledger.planned_tasks(ledger.begin_submission(1, 1))
+    (planned,) = ledger.planned_tasks(ledger.begin_submission(1, 1).number)
     assert (planned.inputs, planned.outputs) == ((), ())
     assert found(ledger, "a").outputs == ()
 
@@ -194,27 +194,25 @@ def test_a_submission_takes_what_waits(ledger: Ledger) -> None:
     tell(ledger, "1-0", began(1), ended(1, "done"), began(2))
     assert ledger.count_pending() == 1
     assert ledger.count_pending(beyond=1) == 0
-    assert ledger.begin_submission(2, 9) == 2
+    begun = ledger.begin_submission(2, 9)
+    assert (begun.number, begun.last_chunk, begun.state, begun.job) == (2, 9, "staging", "")
+    assert begun.token.startswith("locusts-")
+    assert begun == ledger.latest_submission()
     assert [known.id for known in ledger.planned_tasks(2)] == ["c"]
     ledger.set_submission(2, state="started", job="77")
     latest = ledger.latest_submission()
     assert latest is not None
-    assert (latest.number, latest.first_chunk, latest.last_chunk, latest.state, latest.job) == (
-        2,
-        2,
-        9,
-        "started",
-        "77",
-    )
+    assert (latest.number, latest.last_chunk, latest.state, latest.job) == (2, 9, "started", "77")
+    assert latest.token == begun.token
+    assert ledger._db.execute("SELECT first_chunk FROM submissions").fetchall() == [(1,), (2,)]
 
 
 def test_a_submission_may_be_given_its_number_once(ledger: Ledger) -> None:
-    assert ledger.begin_submission(1, 40, number=7) == 7
-    assert ledger.begin_submission(1, 99, number=7) == 7
-    latest = ledger.latest_submission()
-    assert latest is not None
-    assert (latest.number, latest.last_chunk) == (7, 40)
-    assert ledger.begin_submission(41, 50) == 8
+    first = ledger.begin_submission(1, 40, number=7)
+    assert (first.number, first.last_chunk) == (7, 40)
+    assert ledger.begin_submission(1, 99, number=7) == first
+    assert ledger.latest_submission() == first
+    assert ledger.begin_submission(41, 50).number == 8
 
 
 def test_a_new_submission_is_not_cancelled(ledger: Ledger) -> None:

@@ -73,7 +73,7 @@ def starter(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 -
 
 
 def submission(number: int = 1, job: str = "") -> Submission:
-    return Submission(number, 1, 9, "starting", 0.0, NAME, job)
+    return Submission(number, 9, "starting", 0.0, NAME, job)
 
 
 def test_an_array_is_submitted_once(starter: SlurmArray, commands: Commands) -> None:
