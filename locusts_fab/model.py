@@ -38,6 +38,34 @@ class ManagerState(str, Enum):
     UNKNOWN = "unknown"  # we could not find out
 
 
+class TaskReason(str, Enum):
+    """What the reason of an attempt begins with, as `judge` in templates/lib/task.sh writes it.
+
+    More words may follow, such as a number. `records.read_task_reason` reads it.
+    """
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    MISSING_OUTPUT = "missing output"
+    NO_SANDBOX = "the sandbox could not be made"
+    INTERRUPTED = "interrupted"
+    OTHER = ""  # none, or one for people alone
+
+
+class LeaveReason(str, Enum):
+    """What the reason of a manager that left begins with, as templates/lib/slot.sh and manager.sh write it.
+
+    More words may follow, such as the name of a signal. `records.read_leave_reason` reads it.
+    """
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    SIGNAL = "signal"
+    BREAKER = "breaker"
+    OTHER = ""  # one for people alone
+
+
 @dataclass(frozen=True)
 class Task:
     """One small unit of work, as the config has it now.
@@ -72,6 +100,7 @@ class Outcome:
     :param seconds: how long it took.
     :param found: whether each designated output was there when the task ended; empty until then.
     :param log: the number of the file with what it prints; once it has ended, 0 if it printed nothing.
+    :param cause: what of `reason` is not for people alone.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     """
 
@@ -91,6 +120,7 @@ class Outcome:
     claim: str
     attempt: int
     place: str
+    cause: TaskReason = TaskReason.OTHER
 
     @property
     def has_ended(self) -> bool:

@@ -42,7 +42,9 @@ def tell_submitted(submitted: Submitted) -> None:
         say(note)
     if submitted.tasks:
         say(f"submitted {submitted.tasks} of {submitted.total} tasks")
-    elif not any("at work" in note for note in submitted.notes):
+    elif submitted.waiting:
+        say(f"{submitted.waiting} tasks of an earlier submit are at work or wait their turn")
+    else:
         say(f"nothing to submit: none of the {submitted.total} tasks waits")
 
 

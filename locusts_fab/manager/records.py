@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+
+from locusts_fab.model import LeaveReason, TaskReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 END = ["."]  # the last field of a record that is whole
 
@@ -174,3 +176,22 @@ def read_found(text: str) -> tuple[bool, ...]:
 def write_found(found: Iterable[bool]) -> str:
     """Write what `read_found` reads."""
     return "".join("1" if there else "0" for there in found)
+
+
+@lru_cache(maxsize=256)
+def read_task_reason(text: str) -> TaskReason:
+    """Read what the reason of an attempt means; the words are those of `judge` in templates/manager/task.sh."""
+    return _read_reason(text, TaskReason)
+
+
+@lru_cache(maxsize=256)
+def read_leave_reason(text: str) -> LeaveReason:
+    """Read what the reason of a manager means; the words are in templates/manager/slot.sh and main.sh."""
+    return _read_reason(text, LeaveReason)
+
+
+_Reason = TypeVar("_Reason", TaskReason, LeaveReason)
+
+
+def _read_reason(text: str, kinds: type[_Reason]) -> _Reason:
+    return next((kind for kind in kinds if kind.value and f"{text} ".startswith(f"{kind.value} ")), kinds(""))

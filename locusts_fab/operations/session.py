@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
-from locusts_fab.model import Counts, ManagerState, Status, SwarmState
+from locusts_fab.manager.records import read_leave_reason
+from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.schedulers.slurm.jobs import ACTIVE
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked
@@ -133,7 +134,7 @@ class Session:
         latest = self.ledger.latest_submission()
         managers = self.ledger.managers(latest.number) if latest else []
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
-        if "breaker" in reasons:
+        if LeaveReason.BREAKER in map(read_leave_reason, reasons):
             tripped = f"the first {self.swarm.settings.breaker} tasks all failed at once, so the manager stopped"
             return [f"{tripped}; see why with `locusts logs TASK`, mend the command, then `locusts retry`"]
         why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"

@@ -49,12 +49,14 @@ class Submitted:
     :param tasks: the tasks that it started.
     :param changed: ids of done tasks that the config would run differently now.
     :param notes: what a person should know besides.
+    :param waiting: if it started none: the tasks of an earlier submit that run or wait their turn.
     """
 
     tasks: int
     total: int
     changed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    waiting: int = 0
 
 
 def submit(
@@ -86,10 +88,7 @@ def submit(
         ledger = session.ledger
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
             counts = ledger.counts()
-            left = f"{counts.pending + counts.running} tasks of an earlier submit are at work or wait their turn"
-            return Submitted(
-                0, planned.total, planned.changed, [*notes, left] if counts.total > counts.ended else notes
-            )
+            return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         _fence(session, live)
         pending = ledger.count_pending()
         if pending:

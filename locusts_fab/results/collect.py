@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
+from locusts_fab.model import TaskReason
 from locusts_fab.results.place import NotBroughtError, bring
 from locusts_fab.transfer.stage import remove, write_whole
 from locusts_fab.tsv import escape
@@ -184,7 +185,7 @@ def write_tables(ledger: Ledger, results: Results) -> None:
 def _task_row(outcome: Outcome, results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.reason.startswith("exit"):
+    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
         reason += last_line(results.outdir / results.log(outcome.id))
     fields = [
         escape(outcome.id),
@@ -204,7 +205,7 @@ def describe(outcome: Outcome) -> str:
     if not outcome.has_ended:
         return outcome.reason or "not started"
     absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if not found]
-    if outcome.reason == "missing output":
+    if outcome.cause is TaskReason.MISSING_OUTPUT:
         return f"missing output: {', '.join(absent)}"
     return outcome.reason
 

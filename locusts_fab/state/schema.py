@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.errors import StateError
-from locusts_fab.manager.records import read_found
+from locusts_fab.manager.records import read_found, read_task_reason
 from locusts_fab.model import Outcome, TaskState
 from locusts_fab.tsv import join_fields, split_fields
 
@@ -165,4 +165,5 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
         claim=claim or "",
         attempt=attempt or 0,
         place=os.fsdecode(place or b""),
+        cause=read_task_reason(reason),
     )

@@ -103,7 +103,8 @@ announce() {
   record manager "$MANAGER" "${SLURMD_NODENAME:-${HOSTNAME:-localhost}}" "$$" "$SLOTS" "$now" "$BASH_VERSION"
 }
 
-# say_goodbye: the last record, and the mark by which others know that our leases are free.
+# say_goodbye: the last record, and the mark by which others know that our leases are free. Its reason is what `leave` was
+# given, or one of its own; see LeaveReason in model.py.
 say_goodbye() {
   local reason=finished
   read -r reason 2>/dev/null <"$RUN/leave"

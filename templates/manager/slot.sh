@@ -8,7 +8,8 @@ is_leaving() {
   [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION ]] || ! kill -0 "$MAIN_PID"
 }
 
-# leave REASON: ask every slot of this manager to take no more tasks; the first reason stands.
+# leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than people
+# read are in LeaveReason in model.py.
 leave() {
   if [[ ! -e $RUN/leave ]]; then
     printf '%s\n' "$1" >"$RUN/leave"

@@ -115,7 +115,8 @@ await() {
   fi
 }
 
-# judge: from STATUS, what is absent and what the main process did to PID, set STATE and REASON.
+# judge: from STATUS, what is absent and what the main process did to PID, set STATE and REASON. The first words of each
+# reason are those of TaskReason in model.py, by which `collect` judges.
 judge() {
   local what='' pid=''
   if [[ -e $RUN/kill.$SLOT ]]; then

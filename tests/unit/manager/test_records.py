@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from locusts_fab.manager.records import (
     parse_record,
     parse_records,
     read_found,
+    read_leave_reason,
+    read_task_reason,
     write_found,
 )
+from locusts_fab.model import LeaveReason, TaskReason
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
@@ -185,6 +189,35 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
         Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
         Left("finished", 1700000001.0),
     ]
+
+
+def test_what_reasons_of_tasks_mean() -> None:
+    for text, reason in [
+        ("exit 7", TaskReason.EXIT), ("signal 9", TaskReason.SIGNAL), ("timeout after 1 s", TaskReason.TIMEOUT),
+        ("missing output", TaskReason.MISSING_OUTPUT), ("interrupted", TaskReason.INTERRUPTED), ("", TaskReason.OTHER),
+        ("the sandbox could not be made", TaskReason.NO_SANDBOX), ("exited", TaskReason.OTHER),
+        ("lost with its manager", TaskReason.OTHER), ("running", TaskReason.OTHER),
+    ]:  # fmt: skip
+        assert read_task_reason(text) is reason, text
+
+
+def test_what_reasons_of_managers_mean() -> None:
+    for text, reason in [
+        ("breaker", LeaveReason.BREAKER), ("signal USR1", LeaveReason.SIGNAL), ("finished", LeaveReason.FINISHED),
+        ("stopped", LeaveReason.STOPPED), ("breakers", LeaveReason.OTHER), ("", LeaveReason.OTHER),
+        ("the plan cannot be read", LeaveReason.OTHER),
+    ]:  # fmt: skip
+        assert read_leave_reason(text) is reason, text
+
+
+def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
+    judge = (LIBRARY.parent / "task.sh").read_text().partition("\njudge() {")[2].partition("\n}")[0]
+    given_to_tasks = {read_task_reason(text.strip('"')) for text in re.findall(r"REASON=(\w+|\"[^\"]*\")", judge)}
+    assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}
+    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("slot.sh", "manager.sh"))
+    texts = re.findall(r"^ *leave (\w+|\"[^\"]*\")|\breason=(\w+)", scripts, re.MULTILINE)
+    given_by_managers = {read_leave_reason("".join(pair).strip('"')) for pair in texts}
+    assert given_by_managers == set(LeaveReason)
 
 
 @given(st.text("01", max_size=9))

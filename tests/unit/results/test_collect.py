@@ -366,6 +366,14 @@ def test_a_failed_task_that_has_more_or_fewer_outputs_in_the_config_now(case: Ca
     assert [status for _, _, status, _ in case.outputs()] == ["present", *["missing"] * (len(outputs) - 1)]
 
 
+def test_only_a_task_that_ended_by_itself_has_its_last_line_in_the_table(case: Case) -> None:
+    case.plan(a=(), b=(), c=())
+    for number, reason in enumerate(("exit 3", "exited oddly", "signal 9"), 1):
+        case.end(number, "", "failed", reason=reason, log="oh no\n")
+    case.collect()
+    assert [row["reason"] for row in case.tasks()] == ["exit 3: oh no", "exited oddly", "signal 9"]
+
+
 def test_names_of_missing_outputs_are_the_reason(case: Case) -> None:
     case.plan(a=("x", "y\tz", "w"))
     (case.sandbox(1) / "w").touch()
