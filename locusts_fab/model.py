@@ -39,7 +39,7 @@ class ManagerState(str, Enum):
 
 
 class TaskReason(str, Enum):
-    """What the reason of an attempt begins with, as `judge` in templates/lib/task.sh writes it.
+    """What the reason of an attempt begins with, as `judge` in templates/manager/task.sh writes it.
 
     More words may follow, such as a number. `records.read_task_reason` reads it.
     """
@@ -54,7 +54,7 @@ class TaskReason(str, Enum):
 
 
 class LeaveReason(str, Enum):
-    """What the reason of a manager that left begins with, as templates/lib/slot.sh and manager.sh write it.
+    """What the reason of a manager that left begins with, as templates/manager/slot.sh and main.sh write it.
 
     More words may follow, such as the name of a signal. `records.read_leave_reason` reads it.
     """

@@ -16,7 +16,6 @@ from locusts_fab.shell.scripts import templates_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @lru_cache

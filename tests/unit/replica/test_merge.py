@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from locusts_fab.config.swarm import Swarm
 
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
 from locusts_fab.operations.session import Session
 from locusts_fab.progress import Silent
-from locusts_fab.replica.manifest import sync as room
+from locusts_fab.replica import sync as module
 from locusts_fab.replica.sync import bring_back, has_news, read_table, stage_replica
 from locusts_fab.target import open_site
 from locusts_fab.transfer.stage import make_environment, write_whole
@@ -221,7 +221,7 @@ def test_what_is_ours_beside_it_is_not_overwritten_either(sides: Sides) -> None:
 
 
 def test_what_came_with_a_collect_that_was_killed_is_no_conflict(sides: Sides) -> None:
-    table = room._table_path(sides.session.swarm)
+    table = module._table_path(sides.session.swarm)
     before = table.read_bytes()
     (sides.there / "a").write_text("theirs\n")
     (sides.there / "new").write_text("theirs\n")
@@ -250,7 +250,7 @@ def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: OSError) -> None:
-    """Let a method of paths fail for one path, as it does for those who may not, or where no room is left."""
+    """Let a method of paths fail for one path, as it does for those who may not, or where no module is left."""
     real = getattr(Path, name)
 
     def method(self: Path, *args: object, **more: object) -> object:
@@ -327,7 +327,7 @@ def test_our_own_tables_that_cannot_be_written(sides: Sides, monkeypatch: pytest
             raise FULL
         write_whole(path, data)
 
-    monkeypatch.setattr(room, "write_whole", write)
+    monkeypatch.setattr(module, "write_whole", write)
     with pytest.raises(TransferError, match=f"{name} cannot be written: No space left on device"):
         sides.collect()
 
@@ -369,8 +369,8 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
     for name in ("a", "d/one", "z"):
         (sides.there / name).write_text("changed\n")
     place = sides.there / "d/one"
-    theirs = room.scan(sides.session)
-    monkeypatch.setattr(room, "scan", lambda _session: theirs)
+    theirs = module.scan(sides.session)
+    monkeypatch.setattr(module, "scan", lambda _session: theirs)
     place.unlink()
     if kind == "folder":
         place.mkdir()
