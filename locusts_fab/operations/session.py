@@ -49,17 +49,22 @@ class Session:
             if job:
                 self.ledger.set_submission(latest.number, state="started", job=job)
         news = poll(self.site.host, self.ledger, self.site.environment.root)
-        gone = [manager.id for manager in self.ledger.managers() if manager.state is ManagerState.GONE]
+        gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
             self.site.starter.bury(gone)
             # slots that outlived their main process may have written more in the meantime
             news = poll(self.site.host, self.ledger, self.site.environment.root)
-            for manager in gone:
-                self.ledger.set_manager(manager, ManagerState.LEFT, "its process was killed")
+            left = self._managers_in(ManagerState.LEFT)  # one may have said just now why it did
+            for manager, why in gone.items():
+                reason = self.ledger.manager_reason(manager) if manager in left else why
+                self.ledger.set_manager(manager, ManagerState.LEFT, reason)
         if not news.reached:
             for lively in self.lively_managers():
                 self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed")
         return news.reached
+
+    def _managers_in(self, state: ManagerState) -> set[str]:
+        return {manager.id for manager in self.ledger.managers() if manager.state is state}
 
     def lively_managers(self) -> list[ManagerStatus]:
         """List the managers that may be at work."""

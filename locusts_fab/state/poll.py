@@ -111,16 +111,29 @@ def _judge(ledger: Ledger, manager: str, process: str, beat: str, queue: Queue |
     """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
 
     That its job is over does not mean that it is: seen with SLURM 22.05, a script may outlive a failed node's job.
-    It only lets us lose patience sooner.
+    It only lets us lose patience sooner. The other judge of heartbeats is `judge_holder` in templates/lib/claims.sh,
+    for managers that look at each other; both hold them for dead after STALE_S.
     """
     still_s = ledger.note_beat(manager, beat, time.time())
     is_fresh = still_s <= FRESH_S
     job_is_over = queue is not None and queue.answered and not queue.has_active
+    why_gone = _why_gone(process, still_s, job_is_over=job_is_over)
     if process == "left":
         ledger.set_manager(manager, ManagerState.LEFT, ledger.manager_reason(manager))
-    elif process == "gone" or still_s > STALE_S or (job_is_over and not is_fresh):
-        ledger.set_manager(manager, ManagerState.GONE, "its process is no more")
+    elif why_gone is not None:
+        ledger.set_manager(manager, ManagerState.GONE, why_gone)
     elif process == "alive" or is_fresh:
         ledger.set_manager(manager, ManagerState.ALIVE)
     else:
         ledger.set_manager(manager, ManagerState.UNKNOWN, "not heard lately")
+
+
+def _why_gone(process: str, still_s: float, *, job_is_over: bool) -> str | None:
+    """Say why a manager is held for dead, for a person; None if it is not."""
+    if process == "gone":
+        return "its process was killed"
+    if still_s > STALE_S:
+        return f"its heartbeat stood still for more than {STALE_S} s"
+    if job_is_over and still_s > FRESH_S:
+        return f"its job is over, and its heartbeat stood still for more than {FRESH_S} s"
+    return None

@@ -45,7 +45,8 @@ find_lease() {
 }
 
 # judge_holder MANAGER_ID: set VERDICT to `gone` (left, or its heartbeat stood still for STALE_S seconds by our own
-# clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a little longer).
+# clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a little longer). The other
+# judge of heartbeats is `_judge` in poll.py, for whoever looks from outside; it also knows processes and jobs.
 judge_holder() {
   local beat=
   VERDICT=alive

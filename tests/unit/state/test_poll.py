@@ -246,6 +246,34 @@ def test_one_on_this_machine_whose_process_is_no_more(root: Path, ledger: Ledger
     assert states(ledger)[0] == "p"
 
 
+def test_the_reason_is_what_was_seen(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, manager(HOST, dead_pid()))
+    write(root, manager(name="1-1"), name="1-1")
+    look(ledger, root)
+    set_clock(monkeypatch, time.time() + room.STALE_S + 1)
+    look(ledger, root)
+    assert [ledger.manager_reason(name) for name in ("1-0", "1-1")] == [
+        "its process was killed",
+        "its heartbeat stood still for more than 300 s",
+    ]
+
+
+def test_a_job_that_is_over_lets_us_lose_patience(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "squeue").write_text("#!/bin/sh\n", encoding="utf-8")  # it knows no jobs, which is an answer
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    ledger.set_submission(1, state="started", job="7")
+    write(root, manager(), began(1))
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.ALIVE
+    set_clock(monkeypatch, time.time() + room.FRESH_S + 1)
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+    assert ledger.manager_reason("1-0") == "its job is over, and its heartbeat stood still for more than 40 s"
+
+
 def test_a_process_that_only_has_its_number_is_not_it(root: Path, ledger: Ledger) -> None:
     write(root, manager(HOST, os.getpid()), began(1))
     look(ledger, root)

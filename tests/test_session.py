@@ -1,0 +1,101 @@
+"""What every operation starts from: what becomes of managers that are held for dead."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from locusts_fab.config.swarm import Swarm
+
+from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.hosts.base import Here
+from locusts_fab.layout import Environment
+from locusts_fab.model import ManagerState, SwarmState, Task
+from locusts_fab.operations.session import Session
+from locusts_fab.state import poll as polling
+from locusts_fab.state.ledger import Ledger
+from locusts_fab.target import open_site
+from locusts_fab.transfer.stage import make_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = Here().run('printf %s "${HOSTNAME:-localhost}"').text
+STOOD_STILL = "its heartbeat stood still for more than 300 s"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    settings = SwarmSettings.model_validate({"command": "true", "args": [["1"], ["2"]]})
+    swarm = Swarm("s", settings, "here", Target(mode="local"), tmp_path)
+    site = open_site(swarm)
+    make_environment(Environment(site.environment.root))
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task("a", "true", (), ()), Task("b", "true", (), ())], site.environment.root)
+        ledger.begin_submission(1, 1)
+        ledger.set_submission(1, state="started")
+        yield Session(swarm, site, ledger)
+
+
+def write(session: Session, *records: str, host: str = "another-node", pid: int = 1) -> Path:
+    """Let manager 1-0 report something.
+
+    :returns: its cache file.
+    """
+    folder = Path(session.site.environment.root) / "exec"
+    (folder / "beats/1-0").write_text("1\n")
+    cache = folder / "cache/1-0.tsv"
+    head = f"manager\t1-0\t{host}\t{pid}\t1\t9.0\t5.2\t.\n"
+    cache.write_text("".join([head, "began\t000001.1\t1\t1\t10.0\t1\t.\n", *records]))
+    return cache
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the poll believe that it is later."""
+    monkeypatch.setattr(polling, "time", SimpleNamespace(time=lambda: time.time() + seconds))
+
+
+def test_a_manager_that_was_killed_left_for_that(session: Session) -> None:
+    with subprocess.Popen(["true"]) as process:
+        pid = process.pid
+    write(session, host=HOST, pid=pid)
+    session.poll()
+    assert session.ledger.manager_reason("1-0") == "its process was killed"
+    status = session.status()
+    assert (status.state, status.managers[0].state) == (SwarmState.STALLED, ManagerState.LEFT)
+    assert "(its process was killed)" in status.notes[0]
+
+
+def test_a_manager_that_was_not_heard_left_for_that(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(session)
+    session.poll()
+    assert session.ledger.managers()[0].state is ManagerState.ALIVE
+    later(monkeypatch, 301)
+    for _ in range(2):
+        session.poll()
+        assert session.ledger.managers()[0].state is ManagerState.LEFT
+        assert session.ledger.manager_reason("1-0") == STOOD_STILL
+    assert f"({STOOD_STILL})" in session.status().notes[0]
+    assert session.ledger.counts().pending == 2
+
+
+def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = write(session)
+    session.poll()
+    later(monkeypatch, 301)
+    bury = type(session.site.starter).bury
+
+    def slow(starter: object, managers: list[str]) -> None:
+        with cache.open("a") as file:
+            file.write("left\tsignal USR1\t12.0\t.\n")
+        bury(starter, managers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(session.site.starter), "bury", slow)
+    session.poll()
+    assert session.ledger.managers()[0].state is ManagerState.LEFT
+    assert session.ledger.manager_reason("1-0") == "signal USR1"
