@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,15 @@ from hypothesis import strategies as st
 from locusts_fab.errors import TransferError
 from locusts_fab.hosts import ssh as remote_module
 from locusts_fab.transfer.base import ONLY_OLD_INPUTS
+from tests.support.managers import wait_until
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from locusts_fab.hosts.ssh import Remote
+    from tests.support.sshd import Sshd
 
 
 pytestmark = needs_sshd
@@ -333,55 +334,68 @@ def test_a_host_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
     assert not any(path.is_symlink() for path in back.rglob("*"))
 
 
-def test_a_link_that_breaks_in_a_push(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    for number in range(8):
-        (source / str(number)).write_bytes(os.urandom(20_000_000))
-    there = tmp_path / "there"
-    with running_sshd(tmp_path / "sshd") as sshd:
+@contextlib.contextmanager
+def held_up(folder: Path, size: int) -> Iterator[tuple[Sshd, Path]]:
+    """Start an sshd whose rsync is held up on its way: it gets so many bytes, and no more while a file is there.
+
+    :returns: it, and that file.
+    """
+    tools, hold = fresh(folder / "bin"), folder / "hold"
+    hold.touch()
+    wait = f"while [ -e {hold} ]; do sleep 0.02; done"
+    rsync = tools / "rsync"
+    rsync.write_text(
+        f"#!/bin/bash\nexec 3<&0\n[ ! -e {hold} ] || exec < <(stdbuf -o0 head -c {size} <&3; {wait}; exec cat <&3)\n"
+        f'exec {shutil.which("rsync")} "$@" 3<&-\n'
+    )
+    rsync.chmod(0o755)
+    with running_sshd(folder / "sshd", f'ForceCommand PATH={tools}:$PATH exec sh -c "$SSH_ORIGINAL_COMMAND"') as sshd:
         sshd.trust()
-        with sshd.remote() as remote:
-            remote.run("true")
+        try:
+            yield sshd, hold
+        finally:
+            hold.unlink(missing_ok=True)
 
-            def cut_in_the_middle() -> None:
-                while not (there.exists() and len([*there.iterdir()]) >= 3):
-                    time.sleep(0.005)
-                sshd.cut()
 
-            cutter = threading.Thread(target=cut_in_the_middle)
-            cutter.start()
-            with pytest.raises(TransferError, match="link broke") as caught:
-                remote.push(source, str(there))
-            cutter.join()
-            assert "run the command again" in str(caught.value)
-            moved = remote.push(source, str(there))
-    assert 0 < moved < 160_000_000
+def test_a_link_that_breaks_in_a_push(tmp_path: Path) -> None:
+    source, there = fresh(tmp_path / "source"), tmp_path / "there"
+    for number in range(8):
+        (source / str(number)).write_bytes(bytes(1_000_000))
+    with held_up(tmp_path, 3_500_000) as (sshd, hold), sshd.remote() as remote:
+
+        def cut_in_the_middle() -> None:
+            wait_until(lambda: there.exists() and len([*there.iterdir()]) >= 3, "the third file")
+            sshd.cut()
+            hold.unlink()
+
+        cutter = threading.Thread(target=cut_in_the_middle)
+        cutter.start()
+        with pytest.raises(TransferError, match="link broke") as caught:
+            remote.push(source, str(there))
+        cutter.join()
+        assert "run the command again" in str(caught.value)
+        moved = remote.push(source, str(there))
+    assert 0 < moved < 8_000_000
     assert {path.name: path.stat().st_size for path in there.iterdir() if path.name.isdigit()} == {
-        str(number): 20_000_000 for number in range(8)
+        str(number): 1_000_000 for number in range(8)
     }
 
 
 def test_ctrl_c_ends_both_halves_of_rsync(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "big").write_bytes(os.urandom(200_000_000))
-    there = tmp_path / "there"
-
-    with running_sshd(tmp_path / "sshd") as sshd:
+    source, there = fresh(tmp_path / "source"), tmp_path / "there"
+    (source / "a").touch()  # the first progress is told at the end of a file
+    (source / "big").write_bytes(bytes(20_000_000))  # more than is ever on its way
+    with held_up(tmp_path, 1_000_000) as (sshd, hold):
 
         def interrupt(_files: int, _moved: int) -> None:
             assert "rsync" in sshd.programs()
             raise KeyboardInterrupt
 
-        sshd.trust()
         with sshd.remote() as remote:
             with pytest.raises(KeyboardInterrupt):
                 remote.push(source, str(there), progress=interrupt)
+            hold.unlink()
+            wait_until(lambda: "rsync" not in sshd.programs(), "the end of rsync on the host")
             assert [path for path in there.iterdir() if path.name == "big"] == []
-            deadline = time.monotonic() + 20
-            while "rsync" in sshd.programs():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
             assert remote.run("echo still in").text == "still in\n"
         assert sshd.logins() == 1
