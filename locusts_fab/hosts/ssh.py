@@ -257,8 +257,8 @@ class Remote:
         :param accept: exit statuses that are no failure, besides 0.
         :raises TransferError: it failed for good.
         """
+        transport = self._transport()  # and no other one: what shows only now that it broke is not made anew
         for delay_s in (*TRANSFER_DELAYS_S, None):
-            transport = self._transport()
             if names is not None:
                 names.seek(0)
             transfer = run_rsync(transport, arguments, names, progress)

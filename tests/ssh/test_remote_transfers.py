@@ -10,6 +10,7 @@ import stat
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
 from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.hosts.channel import Transfer
 from locusts_fab.transfer.base import ONLY_OLD_INPUTS
 from tests.support.managers import wait_until
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
@@ -25,6 +27,8 @@ from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from paramiko import Transport
 
     from locusts_fab.hosts.ssh import Remote
     from tests.support.sshd import Sshd
@@ -379,6 +383,26 @@ def test_a_link_that_breaks_in_a_push(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_size for path in there.iterdir() if path.name.isdigit()} == {
         str(number): 1_000_000 for number in range(8)
     }
+
+
+def test_a_link_that_is_seen_to_have_broken_a_little_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two rsyncs have ended already while the login still looks whole."""
+    started: list[Transport] = []
+
+    def run_rsync(transport: Transport, *_: object) -> Transfer:
+        started.append(transport)
+        return Transfer()
+
+    monkeypatch.setattr(remote_module, "run_rsync", run_rsync)
+    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0,))
+    with running_sshd(tmp_path / "sshd") as sshd:
+        sshd.trust()
+        with sshd.remote() as remote:
+            remote.run("true")
+            monkeypatch.setattr(remote_module, "time", SimpleNamespace(sleep=lambda _: started[0].close()))
+            with pytest.raises(TransferError, match="link broke"):
+                remote.push(fill(tmp_path / "source", [b"x"]), str(tmp_path / "there"))
+        assert sshd.logins() == 1
 
 
 def test_ctrl_c_ends_both_halves_of_rsync(tmp_path: Path) -> None:
