@@ -111,18 +111,29 @@ def open_tables(path: Path) -> sqlite3.Connection:
     hint = "move it away, then rebuild it from the target with `locusts attach`"
     try:
         database = sqlite3.connect(path, isolation_level=None, timeout=30)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+        try:
+            version = _make_tables(database)
+        except BaseException:
+            database.close()  # nobody else gets hold of it
+            raise
     except sqlite3.OperationalError:
         raise  # such as a full disk: no fault of the file
     except sqlite3.DatabaseError as error:
         raise StateError(f"the state file {path} cannot be used: {error}", hint=hint) from error
     if version not in {0, VERSION}:
+        database.close()
         raise StateError(f"the state file {path} was made by another version of locusts_fab", hint=hint)
     return database
+
+
+def _make_tables(database: sqlite3.Connection) -> int:
+    """Make the tables if there are none yet; return the version that was found, 0 if there were none."""
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+    return int(version)
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:

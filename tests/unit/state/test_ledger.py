@@ -16,6 +16,7 @@ from locusts_fab.model import Counts, Task, TaskState
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.schema import Planned, PlannedTask
 from tests.support.ledgers import ROOT, began, change_much, ended, found, started, states, task, tell
+from tests.support.processes import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +45,10 @@ def test_it_is_there_again_when_opened_again(tmp_path: Path) -> None:
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"not a database, though it is long enough to be taken for one\n" * 100)
+    before = open_files()
     with pytest.raises(StateError, match="cannot be used") as caught:
         Ledger(path)
+    assert open_files() == before
     assert "attach" in str(caught.value.hint)
     assert path.read_bytes().startswith(b"not a database")
 
@@ -54,8 +57,10 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
+    before = open_files()
     with pytest.raises(StateError, match="another version") as caught:
         Ledger(path)
+    assert open_files() == before
     assert "attach" in str(caught.value.hint)
 
 
