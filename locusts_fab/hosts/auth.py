@@ -59,10 +59,14 @@ def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prom
     make = given.pop("transport_factory", Transport)
 
     def make_transport(sock: Any, **options: Any) -> Transport:
-        tune(sock)
-        transport: Transport = make(sock, **options)
-        transport.auth_timeout = _ANSWER_S
-        check.prefer_known_kinds(transport)
+        try:
+            tune(sock)
+            transport: Transport = make(sock, **options)
+            transport.auth_timeout = _ANSWER_S
+            check.prefer_known_kinds(transport)
+        except BaseException:
+            sock.close()  # paramiko does so only with a transport that it was given
+            raise
         return transport
 
     rest = {key: value for key, value in given.items() if key not in Login.CONNECT_KWARGS}
@@ -259,7 +263,7 @@ class Login:
         blobs = {path: _public_blob(path) for path in paths}
         in_agent = {}
         if self.given.get("allow_agent", True):
-            with contextlib.closing(Agent()) as agent:
+            with contextlib.closing(_Agent()) as agent:
                 in_agent = {key.asbytes(): key for key in agent.get_keys()}
                 wanted = [blob for blob in blobs.values() if blob in in_agent]
                 only = self.ssh_config.get("identitiesonly", "no").lower() == "yes"
@@ -297,6 +301,16 @@ class Login:
             yield os.fspath(path), key
         else:
             self.tried.append(f"{path} (left out: wrong passphrase)")
+
+
+class _Agent(Agent):
+    """The user's agent; one that gives no answer has no keys."""
+
+    def _connect(self, conn: socket.socket) -> None:
+        try:
+            super()._connect(conn)  # type: ignore[misc]  # its stubs leave out how it begins
+        except (SSHException, OSError):
+            self.close()
 
 
 def _public_blob(path: Path) -> bytes | None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from fabric import Connection
@@ -20,14 +20,18 @@ from paramiko.server import InteractiveQuery
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import ssh as remote_module
 from locusts_fab.hosts.auth import Login, NoAnswerError
-from locusts_fab.hosts.known_hosts import hash_name
+from locusts_fab.hosts.known_hosts import HostKeyCheck, hash_name
 from locusts_fab.hosts.ssh import Remote
+from tests.support.processes import open_files
 from tests.support.sshd import Sshd, make_key, needs_sshd, public, running_sshd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = needs_sshd
+
+#: What `ssh-add` exits with if no agent answers.
+NO_AGENT = 2
 
 
 # The host's key, shown by a real sshd.
@@ -243,9 +247,9 @@ def test_keys_of_an_agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.Monkey
         file.write(public(unlocked) + "\n")
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL)
     try:
-        while not (tmp_path / "agent").exists():
-            assert agent.poll() is None
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        while subprocess.run(["ssh-add", "-l"], check=False, capture_output=True).returncode == NO_AGENT:
+            assert agent.poll() is None
         subprocess.run(["ssh-add", "-q", unlocked], check=True)
         unlocked.unlink()
         sshd.ssh_config(key=unlocked)  # IdentitiesOnly: found in the agent by its public half
@@ -257,6 +261,37 @@ def test_keys_of_an_agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.Monkey
     finally:
         agent.terminate()
         agent.wait()
+
+
+def test_an_agent_that_hangs_up(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no keys, so the files count; and it is let go."""
+    sshd.trust()
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+
+        def hang_up() -> None:
+            agent.accept()[0].close()
+
+        caller = threading.Thread(target=hang_up, daemon=True)
+        caller.start()
+        before = open_files()
+        assert_works(sshd)
+        caller.join()
+        assert open_files() == before
+
+
+def test_a_link_that_comes_to_nothing_is_let_go(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError("known_hosts cannot be read")
+
+    monkeypatch.setattr(HostKeyCheck, "prefer_known_kinds", fail)
+    with sshd.remote() as remote:
+        before = open_files()
+        with pytest.raises(HostError, match="cannot be read") as caught:
+            remote.run("true")
+        assert open_files() == before, caught
 
 
 def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None:
