@@ -78,14 +78,14 @@ def converse(
     timer.daemon = True
     with contextlib.closing(channel):
         try:
-            if timeout_s is not None:
-                timer.start()
             try:
+                if timeout_s is not None:
+                    timer.start()
                 channel.exec_command(command)
+                feeder.start()  # from now on it closes the source
             except BaseException:
                 source.close()
                 raise
-            feeder.start()
             listener.start()
             while data := channel.recv(_PIECE):
                 sink(data)
@@ -130,10 +130,9 @@ def hear(channel: Channel, words: list[str], source: BinaryIO, take: Callable[[I
     :raises SSHException: it could not be started, or the link broke.
     """
     faults: list[OSError] = []
-    output, input_ = os.pipe()
 
-    def listen() -> None:
-        with os.fdopen(output, "rb") as stream:
+    def listen(stream: BinaryIO) -> None:
+        with stream:
             try:
                 take(stream)
             except OSError as error:
@@ -141,17 +140,26 @@ def hear(channel: Channel, words: list[str], source: BinaryIO, take: Callable[[I
             while stream.read(_PIECE):  # so that nobody waits for us
                 pass
 
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        with os.fdopen(input_, "wb", buffering=0) as file:
-            channel.settimeout(SILENCE_S)
-            status, _ = converse(channel, remote_command(words), source, _AfterMark(file).take)
-    finally:
-        listener.join()
+    with contextlib.closing(channel), _pipe() as (output, input_):
+        listener = threading.Thread(target=listen, args=(output,), daemon=True)
+        listener.start()
+        try:
+            with input_:
+                channel.settimeout(SILENCE_S)
+                status, _ = converse(channel, remote_command(words), source, _AfterMark(input_).take)
+        finally:
+            listener.join()
     if faults:
         raise faults[0]
     return status
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Give the two ends of a pipe, closed afterwards."""
+    output, input_ = os.pipe()
+    with os.fdopen(output, "rb") as reading, os.fdopen(input_, "wb", buffering=0) as writing:
+        yield reading, writing
 
 
 def _hang_up(channel: Channel) -> None:
@@ -243,8 +251,11 @@ def run_rsync(
     """
     transfer = Transfer()
     door, inherited = socket.socketpair()
-    command = arguments(_handover_command(inherited.fileno()))
-    with door, inherited, _start(command, names, inherited.fileno()) as process:
+    with (
+        door,
+        inherited,
+        _start(arguments(_handover_command(inherited.fileno())), names, inherited.fileno()) as process,
+    ):
         inherited.close()
         threads = [
             threading.Thread(target=_serve, args=(transport, door, transfer), daemon=True),

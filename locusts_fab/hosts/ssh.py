@@ -92,10 +92,10 @@ class Remote:
 
     def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
         """See `hosts.Host.run`."""
+        source = io.BytesIO(frame(script, args))
         channel = self._channel()
         stdout = bytearray()
         try:
-            source = io.BytesIO(frame(script, args))
             status, stderr = converse(channel, "bash -s", source, stdout.extend, timeout_s=timeout_s)
         except TimeoutError as error:
             raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paramiko import MissingHostKeyPolicy
 
 from locusts_fab.errors import HostError
+from locusts_fab.hosts import ssh as remote_module
 from locusts_fab.hosts.ssh import Remote
 from tests.support.sshd import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
@@ -42,6 +43,14 @@ def test_status_output_and_complaints(host: Remote) -> None:
 def test_arguments_arrive_byte_by_byte(host: Remote, values: list[bytes]) -> None:
     result = host.run('[ $# -eq 0 ] || printf "%s\\0" "$@"', *(os.fsdecode(value) for value in values))
     assert result.stdout == b"".join(value + b"\0" for value in values)
+
+
+def test_arguments_that_cannot_be_sent_open_nothing(host: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(remote_module, "open_channel", opened.append)
+    with pytest.raises(UnicodeEncodeError):
+        host.run("true", "\ud800")
+    assert opened == []
 
 
 def test_much_goes_in_and_out_at_once(host: Remote) -> None:
