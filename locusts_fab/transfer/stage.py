@@ -146,7 +146,8 @@ def tree_size(path: str | Path) -> tuple[int, int]:
         status = os.stat(path)  # noqa: PTH116 - strings, as above
         if not stat.S_ISDIR(status.st_mode):
             return 1, status.st_size
-        inner = [tree_size(entry.path) for entry in os.scandir(path)]
+        with os.scandir(path) as entries:
+            inner = [tree_size(entry.path) for entry in entries]
     except OSError:
         return 0, 0
     return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)
@@ -234,6 +235,10 @@ def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None)
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all, also for a bash that is just reading an older one."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -24,8 +24,10 @@ from locusts_fab.transfer.stage import (
     remove,
     stage_shared,
     stage_tasks,
+    tree_size,
     write_whole,
 )
+from tests.support.processes import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -296,6 +298,27 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
         assert reader.read() == b"old, and longer"  # who reads the older one reads all of it
     assert path.read_bytes() == b"new\0"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_count_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for name in "ab":
+        (tmp_path / name).touch()
+    monkeypatch.setattr("locusts_fab.stage.tree_size", interrupt)
+    before = open_files()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tree_size(tmp_path)
+    assert open_files() == before, caught
 
 
 def test_remove(tmp_path: Path) -> None:
