@@ -95,7 +95,7 @@ class Sshd:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         command: list[str | Path] = [SSHD or "sshd", "-D", "-f", self.folder / "sshd_config", "-E", self.log]
         self.process = subprocess.Popen(command)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
@@ -168,17 +168,19 @@ class Sshd:
     ) -> Iterator[Remote]:
         """Give a Remote on this sshd, closed afterwards."""
         with self.connection(host) as connection:
-            yield Remote(connection, host=host, known_hosts=known_hosts, prompt=prompt)
-            if not isinstance(connection.gateway, (type(None), str)):
-                connection.gateway.close()
+            try:
+                yield Remote(connection, host=host, known_hosts=known_hosts, prompt=prompt)
+            finally:
+                if not isinstance(connection.gateway, (type(None), str)):
+                    connection.gateway.close()
 
 
 @contextlib.contextmanager
 def running_sshd(folder: Path, *options: str) -> Iterator[Sshd]:
     """Start an sshd, stop it afterwards."""
     sshd = Sshd(folder, *options)
-    sshd.start()
     try:
+        sshd.start()
         yield sshd
     finally:
         sshd.stop()
