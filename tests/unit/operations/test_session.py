@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from locusts_fab.config.swarm import Swarm
 
 from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
 from locusts_fab.model import ManagerState, SwarmState, Task
