@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import locusts_fab
 from locusts_fab.layout import Environment, Results, manager_id
+from locusts_fab.model import PlannedTask
 from locusts_fab.operations.submit import render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.state.schema import PlannedTask
 from locusts_fab.transfer.stage import make_environment, stage_tasks, write_whole
 
 if TYPE_CHECKING:

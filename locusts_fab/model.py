@@ -1,12 +1,16 @@
-"""The nouns that the other rooms hand to each other; no logic beyond what a noun knows of itself."""
+"""The nouns that the packages hand to each other; no logic beyond what a noun knows of itself."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from locusts_fab.errors import ExitStatus
 from locusts_fab.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class TaskState(str, Enum):
@@ -211,3 +215,68 @@ class Status:
     def to_dict(self) -> dict[str, Any]:
         """Make it an object of plain values, for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What comparing the config with the ledger came to.
+
+    :param total: tasks that the config means now.
+    :param new: those that were not known before.
+    :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
+    """
+
+    total: int
+    new: int
+    changed: list[str]
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task as the staging needs it."""
+
+    number: int
+    id: str
+    command: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
+
+    number: int
+    last_chunk: int
+    state: str
+    created_s: float
+    token: str
+    job: str
+
+
+#: How a finding is to be taken.
+FindingState = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` looked at.
+
+    :param what: what was looked at.
+    :param found: what it is like.
+    :param advice: what to do about it, if anything.
+    :param exit_status: the exit code that it comes to if it is an error.
+    """
+
+    what: str
+    state: FindingState
+    found: str
+    advice: str = ""
+    exit_status: ExitStatus = ExitStatus.USAGE
+
+
+def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:
+    """Return the exit code of findings: the first kind of error, in the order in which a submit would meet them."""
+    kinds = {finding.exit_status for finding in findings if finding.state == "error"}
+    order = (ExitStatus.CONNECTION, ExitStatus.SCHEDULER, ExitStatus.USAGE)
+    return next((kind for kind in order if kind in kinds), ExitStatus.DONE)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier, Host
-    from locusts_fab.state.schema import Submission
+    from locusts_fab.model import Submission
     from locusts_fab.transfer.base import Files
 
 

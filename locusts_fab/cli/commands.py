@@ -306,8 +306,8 @@ def check(c: Context, swarm: str | None = None, target: str | None = None, confi
     """
     from rich.console import Console  # noqa: PLC0415 - see the module's docstring
 
+    from locusts_fab.model import exit_status_of  # noqa: PLC0415 - the same
     from locusts_fab.operations.check import check as operation  # noqa: PLC0415 - the same
-    from locusts_fab.preflight.machine import exit_status_of  # noqa: PLC0415 - the same
     from locusts_fab.ui.tables import findings_table  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.replica.manifest import local_root
 from locusts_fab.text import printable, size
 from locusts_fab.tsv import escape
 
@@ -70,7 +69,7 @@ def show_preview(swarm: Swarm, plan: Preview) -> None:
 
 def show_replica(swarm: Swarm, replica: Selection) -> None:
     """List what of the tree would be replicated, with sizes."""
-    root = local_root(swarm)
+    root = swarm.local_tree
     folders, files, links = len(replica.folders), len(replica.files), len(replica.links)
     print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(replica.bytes)}")  # noqa: T201 - the answer
     for name in replica.files:

@@ -37,6 +37,31 @@ class Swarm:
         return self.folder / ".locusts" / self.name
 
     @property
+    def is_custom(self) -> bool:
+        """All tasks share one tree: the custom environment."""
+        return self.settings.environment == "custom"
+
+    @property
+    def is_in_place(self) -> bool:
+        """Tasks of a custom environment run in the local tree itself, not in a replica of it."""
+        return self.is_custom and self.target.mode == "local" and self.settings.in_place
+
+    @property
+    def has_scheduler(self) -> bool:
+        """A scheduler starts the managers, on machines that it chooses."""
+        return self.target.scheduler != "none"
+
+    @property
+    def local_tree(self) -> Path:
+        """The tree of a custom environment, as it is on this machine."""
+        return self.resolve(self.settings.root or ".")
+
+    def shared_source(self, key: str) -> Path:
+        """Return where a shared file or folder is on this machine."""
+        path = self.settings.shared[key]
+        return self.resolve(path) if path.startswith(("/", "~")) else self.indir / path
+
+    @property
     def indir(self) -> Path:
         """The folder of the inputs."""
         return self.folder if self.settings.indir is None else self.resolve(self.settings.indir)
@@ -46,7 +71,7 @@ class Swarm:
         """The folder for what comes back."""
         if self.settings.outdir is not None:
             return self.resolve(self.settings.outdir)
-        if self.settings.environment == "custom":  # its files come back into the tree; only the lists need a place
+        if self.is_custom:  # its files come back into the tree; only the lists need a place
             return self.state_dir
         return self.folder / "results" / self.name
 
@@ -55,7 +80,7 @@ class Swarm:
         """Tasks at a time on each node; where the node is this machine, by default as many as its cores can take."""
         if self.target.slots is not None:
             return self.target.slots
-        if self.target.mode != "local" or self.target.scheduler != "none":
+        if self.target.mode != "local" or self.has_scheduler:
             return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(1, cores // self.settings.cpus_per_task)

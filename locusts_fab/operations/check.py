@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
+from locusts_fab.model import Finding
 from locusts_fab.operations.submit import render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.preflight.machine import Finding, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.space import estimate
 from locusts_fab.replica.manifest import select_replica
-from locusts_fab.replica.sync import is_in_place
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.target import open_access
 from locusts_fab.transfer.base import remove_tree
@@ -83,7 +83,7 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
 
 def _tree(swarm: Swarm) -> Selection | None:
     """Find what of a custom environment's tree will be replicated; None where tasks run elsewhere, or in the tree."""
-    is_replicated = swarm.settings.environment == "custom" and not is_in_place(swarm)
+    is_replicated = swarm.is_custom and not swarm.is_in_place
     return select_replica(swarm) if is_replicated else None
 
 

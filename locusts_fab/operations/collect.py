@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
-from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.model import Counts, PlannedTask, Status, SwarmState
 from locusts_fab.operations.session import opened
 from locusts_fab.operations.submit import stop_managers
 from locusts_fab.operations.watching import keep_looking
@@ -21,7 +21,6 @@ from locusts_fab.replica.sync import bring_back, forget_table, has_news, read_ta
 from locusts_fab.results.collect import describe, find_lost, write_tables
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.state.schema import PlannedTask
 from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def collect(
         tasks = along.tasks + session.site.files.collect(ledger, results, screen)
         write_tables(ledger, results)
         brought = None
-        if swarm.settings.environment == "custom" and session.status().is_over and read_table(swarm):
+        if swarm.is_custom and session.status().is_over and read_table(swarm):
             brought = bring_back(session, screen, apply_removals=apply_removals)
         return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
 
@@ -231,7 +230,7 @@ def clean(
                 hint="`locusts collect` first; --force gives them up",
             )
         stop_managers(session, screen or Silent())
-        if not force and swarm.settings.environment == "custom" and session.poll() and has_news(session):
+        if not force and swarm.is_custom and session.poll() and has_news(session):
             raise StateError(
                 "tasks have changed the tree, and that has not come home",
                 hint="`locusts collect` first; --force gives it up",
@@ -261,7 +260,7 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         if latest != "0" and session.ledger.latest_submission() is None:
             submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
             session.ledger.set_submission(submission.number, state="started", job=parse_job_id(job) or "")
-        if swarm.settings.environment == "custom":
+        if swarm.is_custom:
             recall_table(session)
         session.poll()
         return session.status()
@@ -278,5 +277,5 @@ def _parse_plan(plan: bytes) -> Iterator[PlannedTask]:
 
 def results_of(swarm: Swarm) -> Results:
     """Tell where a swarm's results are."""
-    tree_dir = workdir(swarm) if swarm.settings.environment == "custom" else None
+    tree_dir = workdir(swarm) if swarm.is_custom else None
     return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir)

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import ManagerStatus
-    from locusts_fab.state.schema import Submission
+    from locusts_fab.model import ManagerStatus, Submission
     from locusts_fab.target import Site
 
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}

@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, Task
+    from locusts_fab.model import Chunk, Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
-    from locusts_fab.state.schema import Planned, Submission
     from locusts_fab.ui.screen import Screen
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
@@ -142,7 +141,7 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     submission = ledger.begin_submission(first, chunks[-1].number)
     scripts = render_scripts(plan, submission.number, chunks)
     site.files.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
-    if swarm.settings.environment == "custom":
+    if swarm.is_custom:
         notes += stage_replica(session, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.starter.start(submission.number, submission.token, len(chunks))
@@ -157,14 +156,13 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
     target, container = swarm.target, swarm.target.container
     ahead_s = warning_s(target.slurm.time)
-    is_custom = settings.environment == "custom"
     values = {
         "root": environment.root,
         "submission": submission,
         "first_chunk": chunks[0].number,
         "last_chunk": chunks[-1].number,
         "slots": swarm.slots,
-        "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if is_custom else "",
+        "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,
         "retries": settings.retries,
@@ -182,7 +180,7 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     }
     start = {"setup": target.setup, "manager": environment.absolute(environment.manager_script)}
     scripts = {environment.manager_script: render("manager.sh.j2", values)}
-    if target.scheduler == "none":
+    if not swarm.has_scheduler:
         return {**scripts, environment.start_script: render("start.sh.j2", start)}
     job = {
         **start,
@@ -223,7 +221,7 @@ def preview(swarm: Swarm) -> Preview:
             samples.append(task)
     slots = swarm.slots * swarm.target.nodes
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
-    replica = select_replica(swarm) if swarm.settings.environment == "custom" else None
+    replica = select_replica(swarm) if swarm.is_custom else None
     return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
 
 

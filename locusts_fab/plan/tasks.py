@@ -16,7 +16,6 @@ from locusts_fab.text import first_few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
 
@@ -102,10 +101,8 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
     """
     settings = swarm.settings
     for key in settings.shared:
-        if not shared_source(swarm, key).exists():
-            raise PlanError(
-                f"shared.{key}: there is no {shared_source(swarm, key)}", hint="mend its path in the config"
-            )
+        if not swarm.shared_source(key).exists():
+            raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="mend its path in the config")
     source = read_source(swarm)
     shared = shared_paths(swarm, environment_dir)
     command = None
@@ -127,17 +124,11 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
     return plan
 
 
-def shared_source(swarm: Swarm, key: str) -> Path:
-    """Find a shared file or folder on this machine."""
-    path = swarm.settings.shared[key]
-    return swarm.resolve(path) if path.startswith(("/", "~")) else swarm.indir / path
-
-
 def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
     """Tell the path on the target of each shared file or folder, by its key."""
     environment = Environment(environment_dir)
     return {
-        key: environment.absolute(environment.shared(key, shared_source(swarm, key).name))
+        key: environment.absolute(environment.shared(key, swarm.shared_source(key).name))
         for key in swarm.settings.shared
     }
 

@@ -6,20 +6,20 @@ What was seen of SLURM is judged in `slurm_findings.py`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
+from locusts_fab.model import Finding
 from locusts_fab.text import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.model import FindingState
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.preflight.space import Need
 
-State = Literal["ok", "warning", "error"]
 
 #: Managers need this bash; see docs/design.md.
 _OLDEST_BASH = (4, 2)
@@ -31,30 +31,6 @@ _RSYNC_VERSION = re.compile(r"rsync +version +v?(\d+)\.(\d+)\S*")
 #: File systems that live in the memory of one machine.
 _IN_MEMORY = {"tmpfs", "ramfs"}
 _MOST_NOISE = 60
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that `check` looked at.
-
-    :param what: what was looked at.
-    :param found: what it is like.
-    :param advice: what to do about it, if anything.
-    :param exit_status: the exit code that it comes to if it is an error.
-    """
-
-    what: str
-    state: State
-    found: str
-    advice: str = ""
-    exit_status: ExitStatus = ExitStatus.USAGE
-
-
-def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:
-    """Tell what findings come to: the first kind of error there is, in the order in which a submit would meet them."""
-    kinds = {finding.exit_status for finding in findings if finding.state == "error"}
-    order = (ExitStatus.CONNECTION, ExitStatus.SCHEDULER, ExitStatus.USAGE)
-    return next((kind for kind in order if kind in kinds), ExitStatus.DONE)
 
 
 def judge_shell(seen: Seen) -> Iterator[Finding]:
@@ -85,7 +61,7 @@ def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
         yield Finding("coreutils", "error", f"missing or of another kind: {missing}", advice)
     else:
         yield Finding("coreutils", "ok", "all there")
-    if swarm.settings.environment == "custom" and "find" not in seen.facts:
+    if swarm.is_custom and "find" not in seen.facts:
         yield Finding(
             "find", "error", "missing or of another kind", "GNU find tells what tasks changed; install it there"
         )
@@ -145,7 +121,7 @@ def _judge_filesystem(swarm: Swarm, said: str, need: Need | None) -> Iterator[Fi
         yield Finding("space", "warning", "nobody knows how much is free", "see `df` and `quota` there")
         return
     blocks, block_bytes, all_inodes, free_inodes = (int(field) for field in fields[:4])
-    if swarm.target.scheduler == "slurm" and fields[4] in _IN_MEMORY:
+    if swarm.has_scheduler and fields[4] in _IN_MEMORY:
         advice = "choose a root on a file system that all nodes share"
         yield Finding("file system", "warning", f"{fields[4]}, which is in the memory of one machine", advice)
     free = blocks * block_bytes
@@ -164,7 +140,7 @@ def _judge_filesystem(swarm: Swarm, said: str, need: Need | None) -> Iterator[Fi
     yield Finding("inodes", _state_of_room(free_inodes, need.inodes), f"{free_inodes:,} free; {wanted}", advice)
 
 
-def _state_of_room(free: int, needed: int) -> State:
+def _state_of_room(free: int, needed: int) -> FindingState:
     """Judge how far what is free goes: what is needed is the least, so twice as much had better be there."""
     if free < needed:
         return "error"
@@ -174,7 +150,7 @@ def _state_of_room(free: int, needed: int) -> State:
 def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     """Judge what the target's other keys name: scratch, setup, container."""
     target, facts = swarm.target, seen.facts
-    runs_there = target.scheduler == "none"
+    runs_there = not swarm.has_scheduler
     if target.scratch is not None:
         yield _judge_scratch(target.scratch, facts.get("scratch_complaint"), runs_there=runs_there)
     if target.setup:
@@ -187,7 +163,7 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     if target.container is not None:
         runtime, image = target.container.runtime, target.container.image
         maybe_on_nodes = not runs_there or bool(target.setup)
-        doubt: State = "warning" if maybe_on_nodes else "error"
+        doubt: FindingState = "warning" if maybe_on_nodes else "error"
         where = "it may be on nodes only, or come with setup" if maybe_on_nodes else "install it there"
         if facts.get("runtime"):
             yield Finding("container", "ok", facts["runtime"])

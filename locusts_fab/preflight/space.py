@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, shared_source
+from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes
 from locusts_fab.text import size
 from locusts_fab.transfer.stage import tree_size
 
@@ -84,7 +84,7 @@ def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
         outputs += len(task.outputs)
         for name in task.inputs:
             input_bytes += tree_size(indir + name)[1]
-    shared = [tree_size(shared_source(swarm, key)) for key in swarm.settings.shared]
+    shared = [tree_size(swarm.shared_source(key)) for key in swarm.settings.shared]
     slots = swarm.slots * swarm.target.nodes
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
     at_once = tasks if swarm.settings.keep == "all" else min(tasks, slots * LONGEST_CHUNK)

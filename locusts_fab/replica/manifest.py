@@ -89,7 +89,7 @@ def select_replica(swarm: Swarm) -> Selection:
     :raises ConfigError: the tree file cannot be understood.
     """
     settings = swarm.settings
-    root = local_root(swarm)
+    root = swarm.local_tree
     if not root.is_dir():
         raise PlanError(f"root: there is no folder {root}", hint="mend root in the config")
     if settings.tree is None:
@@ -104,11 +104,6 @@ def _tree_file(swarm: Swarm) -> Tree:
     except OSError as error:
         raise PlanError(f"tree: {name} cannot be read: {error.strerror}", hint="mend tree in the config") from error
     return parse_tree(text, name)
-
-
-def local_root(swarm: Swarm) -> Path:
-    """Find the local tree."""
-    return swarm.resolve(swarm.settings.root or ".")
 
 
 def workdir(swarm: Swarm) -> str:

@@ -22,7 +22,6 @@ from locusts_fab.replica.manifest import (
     format_changes,
     format_table,
     is_ours_untouched,
-    local_root,
     mark_of,
     news_of_tree,
     parse_scan,
@@ -45,14 +44,9 @@ if TYPE_CHECKING:
     from locusts_fab.ui.screen import Screen
 
 
-def is_in_place(swarm: Swarm) -> bool:
-    """Tell whether tasks run in the local tree itself."""
-    return swarm.target.mode == "local" and swarm.settings.in_place
-
-
 def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     """Tell where the tree is on the target."""
-    return str(local_root(swarm)) if is_in_place(swarm) else f"{environment_dir}/{TREE}"
+    return str(swarm.local_tree) if swarm.is_in_place else f"{environment_dir}/{TREE}"
 
 
 #: Where the environment keeps a copy of the table.
@@ -111,12 +105,12 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
     :raises TransferError: something did not arrive; to stage again carries on.
     """
     swarm = session.swarm
-    root = local_root(swarm)
+    root = swarm.local_tree
     selection = select_replica(swarm)
     notes = [*selection.unmatched, *(f"{name}: neither file, folder nor link; left out" for name in selection.skipped)]
     table = read_table(swarm)
     ours = {name: mark_of(root / name) for name in _names(selection)}
-    if is_in_place(swarm):
+    if swarm.is_in_place:
         if not table:
             theirs = scan(session)
             _write_table(session, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
@@ -173,7 +167,7 @@ def recall_table(session: Session) -> None:
 
 def has_news(session: Session) -> bool:
     """Tell whether tasks have changed something in the replica that has not come home."""
-    if is_in_place(session.swarm) or not read_table(session.swarm):
+    if session.swarm.is_in_place or not read_table(session.swarm):
         return False
     return bool(news_of_tree(read_table(session.swarm), scan(session))[0])
 
@@ -209,7 +203,7 @@ def bring_back(session: Session, screen: Screen | Silent, *, apply_removals: boo
     swarm = session.swarm
     table, theirs = read_table(swarm), scan(session)
     work = _Homecoming(swarm, table, theirs)
-    if not is_in_place(swarm):
+    if not swarm.is_in_place:
         fresh, gone = news_of_tree(table, theirs)
         try:
             work.take(session, fresh, screen)
@@ -236,7 +230,7 @@ class _Homecoming:
 
     def __init__(self, swarm: Swarm, table: dict[str, Agreed], theirs: dict[str, Mark]) -> None:
         self.swarm, self.table, self.theirs = swarm, table, theirs
-        self.root = local_root(swarm)
+        self.root = swarm.local_tree
         self.suffix = f".from-{swarm.target_name}"
         self.notes: list[str] = []
         self.failures: list[str] = []

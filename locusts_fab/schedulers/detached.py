@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.hosts.base import Host
-    from locusts_fab.state.schema import Submission
+    from locusts_fab.model import Submission
 
 
 @dataclass(frozen=True)

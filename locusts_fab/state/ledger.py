@@ -13,18 +13,17 @@ import time
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import Began, Ended, Left, Manager, write_found
-from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, TaskState
-from locusts_fab.state.schema import (
-    OUTCOME,
-    SUBMISSION,
+from locusts_fab.model import (
+    Counts,
+    JobStatus,
+    ManagerState,
+    ManagerStatus,
     Planned,
     PlannedTask,
     Submission,
-    fingerprint,
-    open_tables,
-    read_outcome,
-    read_task,
+    TaskState,
 )
+from locusts_fab.state.schema import OUTCOME, SUBMISSION, fingerprint, open_tables, read_outcome, read_task
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
-from locusts_fab.model import Outcome, TaskState
+from locusts_fab.model import Outcome, PlannedTask, TaskState
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
@@ -64,43 +63,6 @@ OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.att
 
 #: The columns of a `Submission`.
 SUBMISSION = "SELECT number, last_chunk, state, created, token, job FROM submissions"
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What comparing the config with the ledger came to.
-
-    :param total: tasks that the config means now.
-    :param new: those that were not known before.
-    :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
-    """
-
-    total: int
-    new: int
-    changed: list[str]
-
-
-@dataclass(frozen=True)
-class PlannedTask:
-    """A task as the staging needs it."""
-
-    number: int
-    id: str
-    command: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
-
-    number: int
-    last_chunk: int
-    state: str
-    created_s: float
-    token: str
-    job: str
 
 
 def open_tables(path: Path) -> sqlite3.Connection:

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier
     from locusts_fab.layout import Results
-    from locusts_fab.model import Chunk
+    from locusts_fab.model import Chunk, PlannedTask
     from locusts_fab.progress import Progress, Silent
     from locusts_fab.state.ledger import Ledger
-    from locusts_fab.state.schema import PlannedTask
     from locusts_fab.ui.screen import Screen
 
 #: The replica of a custom environment, in the environment.

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import folders_above
-from locusts_fab.plan.tasks import shared_source
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk
-    from locusts_fab.state.schema import PlannedTask
+    from locusts_fab.model import Chunk, PlannedTask
 
     Progress = Callable[[int], None]
     Put = Callable[[str, str], None]
@@ -224,7 +222,7 @@ def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None)
     """
     try:
         for key in swarm.settings.shared:
-            source = shared_source(swarm, key)
+            source = swarm.shared_source(key)
             link = environment.absolute(environment.shared(key, source.name))
             Path(link).parent.mkdir(mode=0o700, exist_ok=True)
             (put or put_link)(str(source), link)

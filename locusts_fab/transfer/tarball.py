@@ -15,7 +15,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from locusts_fab.layout import Environment
-from locusts_fab.plan.tasks import shared_source
 from locusts_fab.transfer.stage import outermost, plan_text, tree_size
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from io import FileIO
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk
-    from locusts_fab.state.schema import PlannedTask
+    from locusts_fab.model import Chunk, PlannedTask
 
     Send = Callable[[bytes], object]
     Progress = Callable[[int, int], None]
@@ -57,7 +55,7 @@ def pack(
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
     for key in swarm.settings.shared:
-        source = shared_source(swarm, key)
+        source = swarm.shared_source(key)
         packer.add(str(source), environment.shared(key, source.name))
     for chunk in chunks:
         members = list(islice(tasks, chunk.size))

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from locusts_fab.model import Status
-    from locusts_fab.preflight.machine import Finding
+    from locusts_fab.model import Finding, Status
 
 _STYLES = {
     SwarmState.FINISHED: "green",

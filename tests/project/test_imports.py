@@ -103,11 +103,8 @@ TO_GO: dict[str, set[str]] = {
     "replica.sync": {"operations.session"},
     "results.collect": {"transfer.stage"},
     "results.place": {"transfer.stage"},
-    "schedulers.detached": {"state.schema"},
-    "schedulers.slurm.launcher": {"state.schema"},
-    "schedulers.slurm.preflight": {"preflight.machine", "preflight.probe"},
+    "schedulers.slurm.preflight": {"preflight.probe"},
     "transfer.base": {"results.collect"},
-    "ui.tables": {"preflight.machine"},
 }
 
 

@@ -16,10 +16,9 @@ from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager
-from locusts_fab.model import Chunk, Task
+from locusts_fab.model import Chunk, PlannedTask, Task
 from locusts_fab.progress import Silent
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.state.schema import PlannedTask
 from locusts_fab.transfer.base import Carried, Reachable, fresh_folder, remove_tree
 from locusts_fab.transfer.stage import put_copy, put_link
 from tests.support.sshd import host, module_sshd, needs_sshd

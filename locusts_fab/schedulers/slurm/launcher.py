@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.hosts.base import Host, Result
     from locusts_fab.layout import Environment
-    from locusts_fab.state.schema import Submission
+    from locusts_fab.model import Submission
 
 
 @dataclass(frozen=True)

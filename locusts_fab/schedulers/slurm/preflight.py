@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.preflight.machine import Finding, State
+from locusts_fab.model import Finding, FindingState
 from locusts_fab.schedulers.slurm.jobs import parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
 from locusts_fab.text import nearest
@@ -43,7 +43,7 @@ def judge_slurm(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
         yield _judge_answer(int(facts["sbatch_status"]), facts.get("sbatch", ""))
 
 
-def _found(what: str, state: State, found: str, advice: str = "") -> Finding:
+def _found(what: str, state: FindingState, found: str, advice: str = "") -> Finding:
     return Finding(what, state, found, advice, ExitStatus.SCHEDULER)
 
 

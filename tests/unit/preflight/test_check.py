@@ -12,16 +12,9 @@ import pytest
 import locusts_fab
 from locusts_fab.errors import ExitStatus
 from locusts_fab.hosts.base import Here
+from locusts_fab.model import Finding, exit_status_of
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
-from locusts_fab.preflight.machine import (
-    Finding,
-    exit_status_of,
-    judge_root,
-    judge_rsync,
-    judge_shell,
-    judge_target,
-    judge_tools,
-)
+from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, Seen, look
 from locusts_fab.preflight.space import estimate
 from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo

@@ -13,8 +13,8 @@ import pytest
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
+from locusts_fab.model import Submission
 from locusts_fab.schedulers.detached import Detached
-from locusts_fab.state.schema import Submission
 from locusts_fab.transfer.stage import make_environment
 from tests.support.processes import await_end
 

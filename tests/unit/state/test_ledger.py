@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Counts, Task, TaskState
+from locusts_fab.model import Counts, Planned, PlannedTask, Task, TaskState
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.state.schema import Planned, PlannedTask
 from tests.support.ledgers import ROOT, began, change_much, ended, found, started, states, task, tell
 from tests.support.processes import open_files
 

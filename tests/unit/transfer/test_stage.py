@@ -14,9 +14,8 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
-from locusts_fab.model import Chunk
+from locusts_fab.model import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
-from locusts_fab.state.schema import PlannedTask
 from locusts_fab.transfer.stage import (
     make_environment,
     put_copy,
@@ -314,7 +313,7 @@ def test_a_count_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeyp
 
     for name in "ab":
         (tmp_path / name).touch()
-    monkeypatch.setattr("locusts_fab.stage.tree_size", interrupt)
+    monkeypatch.setattr("locusts_fab.transfer.stage.tree_size", interrupt)
     before = open_files()
     with pytest.raises(KeyboardInterrupt) as caught:
         tree_size(tmp_path)

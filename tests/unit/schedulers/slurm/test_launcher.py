@@ -14,10 +14,10 @@ import pytest
 from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
+from locusts_fab.model import Submission
 from locusts_fab.schedulers.slurm import launcher as room
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.state.schema import Submission
 from locusts_fab.transfer.stage import make_environment
 
 COMMAND = """#!/bin/bash
