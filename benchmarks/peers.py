@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import locusts_fab
+from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment, Results, manager_id
 from locusts_fab.model import PlannedTask
-from locusts_fab.operations.submit import render_scripts
+from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.transfer.stage import make_environment, stage_tasks, write_whole
+from locusts_fab.transfer.stage import make_environment, stage_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -33,9 +33,14 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.legacy.convert import convert
     from locusts_fab.legacy.launch import launch
+    from locusts_fab.operations.attach import attach
+    from locusts_fab.operations.cancel import cancel
     from locusts_fab.operations.check import check
-    from locusts_fab.operations.collect import attach, clean, collect, logs, status, watch
-    from locusts_fab.operations.submit import cancel, retry, submit
+    from locusts_fab.operations.clean import clean
+    from locusts_fab.operations.collect import collect
+    from locusts_fab.operations.logs import logs
+    from locusts_fab.operations.status import status, watch
+    from locusts_fab.operations.submit import retry, submit
 
     collection: Collection
 
@@ -70,14 +75,14 @@ _HOMES = {
     "load": "config.load",
     "launch": "legacy.launch",
     "convert": "legacy.convert",
-    "attach": "operations.collect",
-    "clean": "operations.collect",
+    "attach": "operations.attach",
+    "clean": "operations.clean",
     "collect": "operations.collect",
-    "logs": "operations.collect",
-    "status": "operations.collect",
-    "watch": "operations.collect",
+    "logs": "operations.logs",
+    "status": "operations.status",
+    "watch": "operations.status",
     "check": "operations.check",
-    "cancel": "operations.submit",
+    "cancel": "operations.cancel",
     "retry": "operations.submit",
     "submit": "operations.submit",
 }

@@ -16,6 +16,9 @@ BATCH_SIZE = 1_000
 #: Tasks of a folder of staged inputs; `templates/manager/sandbox.sh` says the same.
 INPUTS_SIZE = 1_000
 
+#: The replica of a custom environment, in the environment.
+TREE = "tree"
+
 _RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
 #: `<id>.log` must be a file name, which has at most 255 bytes.
 LONGEST_ID_BYTES = 251

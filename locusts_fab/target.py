@@ -15,7 +15,8 @@ from locusts_fab.layout import Environment
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.transfer.base import Carried, Reachable
+from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier, Host
     from locusts_fab.model import Submission
-    from locusts_fab.transfer.base import Files
+    from locusts_fab.transfer.base import Transfer
 
 
 class Starter(Protocol):
@@ -63,7 +64,7 @@ class Site:
 
     environment: Environment
     host: Host
-    files: Files
+    transfer: Transfer
     starter: Starter
 
 
@@ -75,21 +76,21 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
     """
     target = swarm.target
     host: Host
-    files: Files
+    transfer: Transfer
     if target.mode == "local":
         environment = Environment(swarm.environment_dir)
-        host, files = Here(), Reachable(environment)
+        host, transfer = Here(), MountedTransfer(environment)
     else:
         host = remote = _remote(swarm, connection)
         environment = Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}")
         if target.mode == "remote-shared":
             mounted = Environment(f"{swarm.resolve(target.shared_root or '')}/{swarm.name}")
-            files = Reachable(mounted, put_copy)
+            transfer = MountedTransfer(mounted, put_copy)
         else:
-            files = Carried(remote, environment, swarm.state_dir)
+            transfer = SshTransfer(remote, environment, swarm.state_dir)
     if target.scheduler == "slurm":
-        return Site(environment, host, files, SlurmArray(host, environment, target.nodes))
-    return Site(environment, host, files, Detached(host, environment))
+        return Site(environment, host, transfer, SlurmArray(host, environment, target.nodes))
+    return Site(environment, host, transfer, Detached(host, environment))
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,17 @@ def open_access(swarm: Swarm, connection: fabric.Connection | None = None) -> Ac
     if target.mode == "remote-shared":
         return Access(host, mounted=swarm.resolve(target.shared_root or ""))
     return Access(host, needs_rsync=True)
+
+
+#: Looks at a swarm follow each other after so many seconds: first the first, growing to the second while nothing
+#: changes. On this machine they cost nothing; elsewhere others pay for them too.
+POLL_HERE_S = (0.3, 1.0)
+POLL_FAR_S = (2.0, 30.0)
+
+
+def poll_pauses_s(swarm: Swarm) -> tuple[float, float]:
+    """Return the shortest and the longest pause between two looks at a swarm, in seconds."""
+    return POLL_HERE_S if swarm.target.mode == "local" and not swarm.has_scheduler else POLL_FAR_S
 
 
 #: Hosts that this process is logged in to: whatever a command is made of, it logs in once.

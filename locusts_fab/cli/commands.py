@@ -142,7 +142,7 @@ def submit(
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.submit import preview  # noqa: PLC0415 - the same
+    from locusts_fab.operations.scripts import preview  # noqa: PLC0415 - the same
     from locusts_fab.operations.submit import submit as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
@@ -163,7 +163,7 @@ def status(
 ) -> ExitStatus:
     """Look once: how many tasks are done, failed, running; who is at work; what to do if nobody is."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.collect import status as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.status import status as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     if json_:
@@ -181,7 +181,7 @@ def status(
 def watch(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.collect import watch as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.status import watch as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     with messages.interruptible(chosen):
@@ -227,7 +227,7 @@ def retry(c: Context, swarm: str | None = None, target: str | None = None, confi
 def cancel(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Stop managers and jobs; what is done stays, and `submit` carries on."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.submit import cancel as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.cancel import cancel as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     left = operation(chosen, _connection(c), screen=_screen())
@@ -244,7 +244,7 @@ def logs(
 ) -> ExitStatus:
     """Show a task's command, exit code and node, and what it printed."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.collect import logs as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.logs import logs as operation  # noqa: PLC0415 - the same
     from locusts_fab.text import printable  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), task, _connection(c))
@@ -279,7 +279,7 @@ def clean(
 ) -> ExitStatus:
     """Remove the environment from the target; what was collected stays."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.collect import clean as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.clean import clean as operation  # noqa: PLC0415 - the same
 
     chosen = _load(swarm, target, config)
     operation(chosen, _connection(c), force=force, screen=_screen())
@@ -291,7 +291,7 @@ def clean(
 def attach(c: Context, swarm: str | None = None, target: str | None = None, config: str = "locusts.toml") -> ExitStatus:
     """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
     from locusts_fab.cli import messages  # noqa: PLC0415 - see the module's docstring
-    from locusts_fab.operations.collect import attach as operation  # noqa: PLC0415 - the same
+    from locusts_fab.operations.attach import attach as operation  # noqa: PLC0415 - the same
 
     found = operation(_load(swarm, target, config), _connection(c))
     messages.tell_status(found)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
     from locusts_fab.operations.collect import Collected
-    from locusts_fab.operations.submit import Preview, Submitted
+    from locusts_fab.operations.scripts import Preview
+    from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.sync import Brought
     from locusts_fab.replica.walk import Selection
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
+from locusts_fab.fs import remove_tree
 from locusts_fab.model import Finding
-from locusts_fab.operations.submit import render_scripts
+from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
@@ -22,7 +23,6 @@ from locusts_fab.preflight.space import estimate
 from locusts_fab.replica.manifest import select_replica
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.target import open_access
-from locusts_fab.transfer.base import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

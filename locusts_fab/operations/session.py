@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
+from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
+from locusts_fab.replica.manifest import workdir
 from locusts_fab.schedulers.slurm.jobs import ACTIVE
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked
@@ -199,3 +201,9 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
     if root != site.environment.root or known != swarm.target_name:
         ledger.set_fact("target", swarm.target_name)
         ledger.set_fact("root", site.environment.root)
+
+
+def results_of(swarm: Swarm) -> Results:
+    """Return where a swarm's results are."""
+    tree_dir = workdir(swarm) if swarm.is_custom else None
+    return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir)

@@ -6,20 +6,16 @@ been started is fenced first, and what has ended stays as it ended.
 
 from __future__ import annotations
 
-import posixpath
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locusts_fab.layout import Environment
-from locusts_fab.manager.render import render
+from locusts_fab.operations.cancel import stop_managers
+from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.operations.session import opened
-from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
+from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.progress import Silent
-from locusts_fab.replica.manifest import select_replica, workdir
-from locusts_fab.replica.sync import forget_table, stage_replica, tree_dir
-from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
-from locusts_fab.state.poll import BEAT_S, STALE_S
+from locusts_fab.replica.sync import forget_table, stage_replica
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
@@ -28,10 +24,9 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, Planned, Submission, Task
+    from locusts_fab.model import Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
-    from locusts_fab.replica.walk import Selection
     from locusts_fab.ui.screen import Screen
 
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
@@ -140,89 +135,12 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     chunks = make_chunks(pending, slots, first)
     submission = ledger.begin_submission(first, chunks[-1].number)
     scripts = render_scripts(plan, submission.number, chunks)
-    site.files.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.is_custom:
         notes += stage_replica(session, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.starter.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
-
-
-def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:
-    """Render the scripts of a submission.
-
-    :returns: the scripts by their paths in the environment.
-    """
-    swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
-    target, container = swarm.target, swarm.target.container
-    ahead_s = warning_s(target.slurm.time)
-    values = {
-        "root": environment.root,
-        "submission": submission,
-        "first_chunk": chunks[0].number,
-        "last_chunk": chunks[-1].number,
-        "slots": swarm.slots,
-        "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
-        "has_inputs": int(bool(settings.inputs)),
-        "program": plan.program,
-        "retries": settings.retries,
-        "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
-        "timeout_text": f"{settings.timeout_s or 0:g} s",
-        "keep": settings.keep,
-        "breaker": settings.breaker,
-        "beat_s": BEAT_S,
-        "stale_s": STALE_S,
-        "grace_s": GRACE_S,
-        "last_call_s": max(GRACE_S, ahead_s - KILL_WAIT_S),
-        "scratch": target.scratch or "",
-        "container": [container.runtime, "exec", *container.options, container.image] if container else [],
-        "env": sorted(settings.env.items()),
-    }
-    start = {"setup": target.setup, "manager": environment.absolute(environment.manager_script)}
-    scripts = {environment.manager_script: render("manager.sh.j2", values)}
-    if not swarm.has_scheduler:
-        return {**scripts, environment.start_script: render("start.sh.j2", start)}
-    job = {
-        **start,
-        "directives": directives(target.slurm),
-        "cpus": swarm.slots * settings.cpus_per_task,
-        "warning_s": ahead_s,
-    }
-    return {**scripts, environment.job_script: render("job.sbatch.j2", job)}
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a submit would do.
-
-    :param samples: the first few tasks.
-    :param chunks: the sizes of the chunks, were all tasks to run.
-    :param scripts: the rendered scripts, by their paths in the environment.
-    :param replica: what of the tree would be replicated, in a custom environment.
-    """
-
-    plan: Plan
-    samples: list[Task]
-    chunks: list[int]
-    scripts: dict[str, str]
-    replica: Selection | None = None
-
-
-def preview(swarm: Swarm) -> Preview:
-    """Show what a submit of all tasks would do; touch nothing.
-
-    :raises LocustsError: as `submit` would.
-    """
-    plan = make_plan(swarm, swarm.environment_dir)
-    samples = []
-    total = 0
-    for total, task in enumerate(plan.tasks(), 1):
-        if total <= _SHOWN:
-            samples.append(task)
-    slots = swarm.slots * swarm.target.nodes
-    scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
-    replica = select_replica(swarm) if swarm.is_custom else None
-    return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
 
 
 def retry(
@@ -232,44 +150,9 @@ def retry(
     return submit(swarm, connection, retry=True, screen=screen)
 
 
-def cancel(swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None) -> int:
-    """Stop the managers; what is done stays.
-
-    :returns: the number of managers that could not be seen to leave.
-    :raises LocustsError: the target could not be asked.
-    """
-    screen = screen or Silent()
-    with opened(swarm, connection) as session:
-        return stop_managers(session, screen)
-
-
-def stop_managers(session: Session, screen: Screen | Silent) -> int:
-    """Stop all managers of a swarm, and wait until they have left.
-
-    :returns: the number of those that could not be seen to leave.
-    """
-    session.poll()
-    latest = session.ledger.latest_submission()
-    if latest is None:
-        return 0
-    starter = session.site.starter
-    submissions = session.ledger.submissions()
-    starter.fence(submissions)
-    session.ledger.set_fact("cancelled", "yes")
-    waiting = session.lively_managers()
-    starter.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
-    with screen.step("waiting for running tasks to end", len(waiting)) as progress:
-        deadline = time.monotonic() + GRACE_S + 15
-        while session.lively_managers() and time.monotonic() < deadline:
-            time.sleep(0.3)
-            session.poll()
-            progress.update(len(waiting) - len(session.lively_managers()))
-    return len(session.lively_managers())
-
-
 def _forget(session: Session, screen: Screen | Silent) -> None:
     """Stop what runs, remove the environment, and forget what is known of the tasks."""
     stop_managers(session, screen)
-    session.site.files.forget()
+    session.site.transfer.forget()
     forget_table(session.swarm)
     session.ledger.forget_results()

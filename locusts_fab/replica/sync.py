@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
+from locusts_fab.fs import fresh_folder, remove, write_whole
+from locusts_fab.layout import TREE
 from locusts_fab.replica.manifest import (
     Agreed,
     agree,
@@ -29,8 +31,6 @@ from locusts_fab.replica.manifest import (
     select_replica,
 )
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.transfer.base import TREE, fresh_folder
-from locusts_fab.transfer.stage import remove, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
                 notes.append(f"{name} was changed both here and there; it stays as it is on both sides")
             else:
                 send.append(name)
-    session.site.files.send_tree(root, send, screen)
+    session.site.transfer.send_tree(root, send, screen)
     after = scan(session)
     for name in send:
         table[name] = Agreed(after.get(name), after.get(name), ours[name])
@@ -138,7 +138,7 @@ def _names(selection: Selection) -> list[str]:
 def _write_table(session: Session, table: dict[str, Agreed]) -> None:
     """Keep what both sides held, here and in the environment, so that `attach` finds it."""
     _keep_table(session.swarm, table)
-    session.site.files.write(_TABLE_THERE, format_table(table))
+    session.site.transfer.write(_TABLE_THERE, format_table(table))
 
 
 def _keep_table(swarm: Swarm, table: dict[str, Agreed]) -> None:
@@ -159,7 +159,7 @@ def _written(path: Path) -> Iterator[None]:
 
 def recall_table(session: Session) -> None:
     """Take what both sides held from the environment, when it was lost here."""
-    data = session.site.files.read(_TABLE_THERE)
+    data = session.site.transfer.read(_TABLE_THERE)
     if data is not None:
         with _written(_table_path(session.swarm)):
             write_whole(_table_path(session.swarm), data)
@@ -211,7 +211,7 @@ def bring_back(session: Session, screen: Screen | Silent, *, apply_removals: boo
         finally:
             _keep_table(swarm, table)
         if work.fault is None:  # else the target may be out of reach; an older copy there does no harm
-            session.site.files.write(_TABLE_THERE, format_table(table))
+            session.site.transfer.write(_TABLE_THERE, format_table(table))
     changes = changes_since_staging(table, theirs)
     with _written(swarm.outdir / "modified.tsv"):
         swarm.outdir.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,7 @@ class _Homecoming:
         with fresh_folder(self.swarm.state_dir, "incoming-tree-") as folder:
             if files:
                 try:
-                    session.site.files.fetch_tree(files, folder, screen)
+                    session.site.transfer.fetch_tree(files, folder, screen)
                 except TransferError as error:  # what came all the same is put in its place
                     self.fault = error
             for path in free:

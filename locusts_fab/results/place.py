@@ -10,13 +10,12 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from typing import TYPE_CHECKING
 
-from locusts_fab.transfer.stage import remove
+from locusts_fab.fs import new_beside, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Put = Callable[[str, str], None]
 
@@ -35,7 +34,7 @@ def bring(source: str, destination: str, home: str | None = None) -> None:
     """
     real = os.path.realpath(source)
     try:
-        mode = os.stat(real).st_mode  # noqa: PTH116 - strings: this runs for every file of a million tasks
+        mode = os.stat(real).st_mode
     except FileNotFoundError as error:
         reason = "it did not arrive: it is a link or a special file, or it is not there any more"
         raise NotBroughtError(reason) from error
@@ -57,41 +56,31 @@ def _bring_file(source: str, destination: str, *, is_ours: bool) -> None:
             os.link(source, destination)
             return
         with contextlib.suppress(OSError):
-            if os.path.samefile(source, destination):  # noqa: PTH121 - strings, as above
+            if os.path.samefile(source, destination):
                 return
-    with _place_beside(destination) as part:
+    with new_beside(destination) as part:
         (_link_or_copy if is_ours else _copy)(source, part)
-        if os.path.isdir(destination):  # noqa: PTH112 - the same
+        if os.path.isdir(destination):
             remove(destination)
-        os.replace(part, destination)  # noqa: PTH105 - the same
+        os.replace(part, destination)
 
 
 def _bring_folder(source: str, destination: str, put: Put) -> None:
     _make_folder_of(destination)
-    with _place_beside(destination) as part:
+    with new_beside(destination) as part:
         _copy_tree(source, part, put)
         remove(destination)
-        os.rename(part, destination)  # noqa: PTH104 - strings, as above
+        os.rename(part, destination)
 
 
 def _make_folder_of(destination: str) -> None:
-    folder = os.path.dirname(destination)  # noqa: PTH120 - strings, as above
-    if os.path.isdir(folder):  # noqa: PTH112 - the same
+    folder = os.path.dirname(destination)
+    if os.path.isdir(folder):
         return
     try:
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - the same
+        os.makedirs(folder, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise NotBroughtError(f"a file lies in its way: {error.filename}") from error
-
-
-@contextlib.contextmanager
-def _place_beside(destination: str) -> Iterator[str]:
-    """Give a name on the same file system that nobody else uses; what still has it afterwards is removed."""
-    folder = tempfile.mkdtemp(dir=os.path.dirname(destination), prefix=".locusts-")  # noqa: PTH120 - strings, as above
-    try:
-        yield f"{folder}/new"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy_tree(source: str, destination: str, put: Put) -> None:
@@ -100,20 +89,20 @@ def _copy_tree(source: str, destination: str, put: Put) -> None:
     :param put: how a file comes to its place.
     """
     try:
-        found = os.stat(source)  # noqa: PTH116 - strings, as above
+        found = os.stat(source)
         entries = list(os.scandir(source))
     except OSError as error:
         raise NotBroughtError(f"{error.filename}: {error.strerror}") from error
-    os.mkdir(destination)  # noqa: PTH102 - the same
+    os.mkdir(destination)
     for entry in entries:
         place = f"{destination}/{entry.name}"
         if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), place)  # noqa: PTH115, PTH211 - the same
+            os.symlink(os.readlink(entry.path), place)
         elif entry.is_dir():
             _copy_tree(entry.path, place, put)
         elif entry.is_file():
             put(entry.path, place)
-    os.chmod(destination, stat.S_IMODE(found.st_mode) | stat.S_IRWXU)  # noqa: PTH101 - else it could not be renamed
+    os.chmod(destination, stat.S_IMODE(found.st_mode) | stat.S_IRWXU)
     os.utime(destination, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
@@ -126,7 +115,7 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 def _copy(source: str, destination: str) -> None:
     try:
-        with open(source, "rb"):  # noqa: PTH123 - whether it can be read is asked first: then the fault is its own
+        with open(source, "rb"):
             pass
     except OSError as error:
         raise NotBroughtError(f"{error.filename}: {error.strerror}") from error

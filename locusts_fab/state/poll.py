@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
+from locusts_fab.manager.times import FRESH_S, STALE_S
 from locusts_fab.model import ManagerState
 from locusts_fab.schedulers.slurm.jobs import SQUEUE_FORMAT, parse_squeue
 from locusts_fab.shell.scripts import RemoteExit, remote_script
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
 MOST_BYTES = 32 * 1024 * 1024
-#: A heartbeat that stands still for so long, by our own clock, means a dead manager.
-STALE_S = 300
-#: Seconds between two heartbeats, and how old one may be to count as fresh.
-BEAT_S = 10
-FRESH_S = 4 * BEAT_S
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
 #: What the script says of a manager, before what is new in its cache file.
@@ -37,7 +33,7 @@ _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unkn
 
 
 @dataclass(frozen=True)
-class News:
+class PollResult:
     """What a poll came to.
 
     :param reached: the environment is there.
@@ -48,7 +44,7 @@ class News:
     is_all: bool = True
 
 
-def poll(host: Host, ledger: Ledger, environment_dir: str) -> News:
+def poll(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
     """Ask the target what is new, and enter it into the ledger; all of one poll or nothing.
 
     :raises HostError: the target could not be asked; the ledger is as it was.
@@ -59,14 +55,14 @@ def poll(host: Host, ledger: Ledger, environment_dir: str) -> News:
             return news
 
 
-def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
+def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
     offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
     questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, SQUEUE_FORMAT, jobs)
     result = host.run(remote_script("poll"), *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
-        return News(reached=False)
+        return PollResult(reached=False)
     parts = result.stdout.split(mark.encode() + b"\n")
     if result.exit_status != 0 or len(parts) < 2:  # noqa: PLR2004 - before the first mark, and after it
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
@@ -89,7 +85,7 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> News:
                 # else it has just said itself that it left, and why, and its process may be seen all the same
                 _judge(ledger, found["manager"], found["process"], found["beat"], queue)
         ledger.set_fact("updated", str(time.time()))
-    return News(is_all=is_all)
+    return PollResult(is_all=is_all)
 
 
 def _enter_queue(ledger: Ledger, part: str) -> Queue | None:
@@ -110,9 +106,9 @@ def _enter_queue(ledger: Ledger, part: str) -> Queue | None:
 def _judge(ledger: Ledger, manager: str, process: str, beat: str, queue: Queue | None) -> None:
     """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
 
-    That its job is over does not mean that it is: seen with SLURM 22.05, a script may outlive a failed node's job.
-    It only lets us lose patience sooner. The other judge of heartbeats is `judge_holder` in templates/lib/claims.sh,
-    for managers that look at each other; both hold them for dead after STALE_S.
+    That its job is over does not mean that it is: a script may outlive a failed node's job. It only lets us lose
+    patience sooner. The other judge of heartbeats is `judge_holder` in templates/manager/claims.sh, for managers that
+    look at each other; both hold them for dead after STALE_S.
     """
     still_s = ledger.note_beat(manager, beat, time.time())
     is_fresh = still_s <= FRESH_S

@@ -10,14 +10,14 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
+from locusts_fab.fs import new_beside, remove, write_whole
 from locusts_fab.layout import folders_above
-from locusts_fab.tsv import escape
+from locusts_fab.manager.planfile import plan_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,14 +79,6 @@ def stage_tasks(
         raise TransferError(f"staging failed: {error}", hint="mend the cause and submit again") from error
 
 
-def plan_text(tasks: Iterable[PlannedTask]) -> str:
-    """Write the plan of a chunk, a line for each of its tasks."""
-    return "".join(
-        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs)]) + "\n"
-        for task in tasks
-    )
-
-
 def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str], put: Put) -> None:
     """Lay out what the sandboxes of a task start with.
 
@@ -95,19 +87,19 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
     if not task.inputs:
         return
     folder = environment.absolute(environment.inputs(task.number))
-    parent = os.path.dirname(folder)  # noqa: PTH120 - strings: this runs for every file of a million tasks
+    parent = os.path.dirname(folder)
     if parent not in made:
-        os.makedirs(parent, mode=0o700, exist_ok=True)  # noqa: PTH103 - the same
+        os.makedirs(parent, mode=0o700, exist_ok=True)
         made.add(parent)
     names = outermost(task.inputs)
     try:
-        os.mkdir(folder, mode=0o700)  # noqa: PTH102 - the same
+        os.mkdir(folder, mode=0o700)
     except FileExistsError:
         _tidy(folder, names)
     for name in names:
         place = f"{folder}/{name}"
         if "/" in name:
-            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - the same
+            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
         put(f"{indir}/{name}", place)
 
 
@@ -138,37 +130,14 @@ def _tidy(folder: str, names: Iterable[str]) -> None:
                 remove(entry.path)
 
 
-def tree_size(path: str | Path) -> tuple[int, int]:
-    """Count the inodes and bytes of a file, or of a folder with all that is in it; what is not there counts nothing."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - strings, as above
-        if not stat.S_ISDIR(status.st_mode):
-            return 1, status.st_size
-        with os.scandir(path) as entries:
-            inner = [tree_size(entry.path) for entry in entries]
-    except OSError:
-        return 0, 0
-    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)
-
-
-def remove(path: str | Path) -> None:
-    """Remove a file, a symlink or a whole folder, if it is there; nothing is removed through a symlink."""
-    try:
-        os.unlink(path)  # noqa: PTH108 - strings, as above
-    except IsADirectoryError:
-        shutil.rmtree(path)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-
-
 def put_link(source: str, link: str) -> None:
     """Make a symlink, in place of whatever was there."""
     try:
-        os.symlink(source, link)  # noqa: PTH211 - strings, as above
+        os.symlink(source, link)
     except FileExistsError:
-        if not os.path.islink(link) or os.readlink(link) != source:  # noqa: PTH114, PTH115 - the same
+        if not os.path.islink(link) or os.readlink(link) != source:
             remove(link)
-            os.symlink(source, link)  # noqa: PTH211 - the same
+            os.symlink(source, link)
 
 
 def put_copy(source: str, destination: str) -> None:
@@ -176,38 +145,33 @@ def put_copy(source: str, destination: str) -> None:
 
     What is there already as it should be stays as it is; what the source does not hold goes.
     """
-    wanted = os.stat(source)  # noqa: PTH116 - strings, as above
+    wanted = os.stat(source)
     if stat.S_ISDIR(wanted.st_mode):
         _put_folder(source, destination)
         return
     with contextlib.suppress(FileNotFoundError):
         there = os.lstat(destination)
         if stat.S_ISDIR(there.st_mode):
-            shutil.rmtree(destination)
+            remove(destination)
         elif stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
             return
-    descriptor, part = tempfile.mkstemp(dir=os.path.dirname(destination), prefix=".locusts-")  # noqa: PTH120 - the same
-    os.close(descriptor)
-    try:
+    with new_beside(destination) as part:
         shutil.copyfile(source, part)
-        os.chmod(part, (wanted.st_mode & 0o700) | 0o400)  # noqa: PTH101 - the same
+        os.chmod(part, (wanted.st_mode & 0o700) | 0o400)
         os.utime(part, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
-        os.replace(part, destination)  # noqa: PTH105 - the same
-    except BaseException:
-        remove(part)
-        raise
+        os.replace(part, destination)
 
 
 def _put_folder(source: str, destination: str) -> None:
     """Make a folder a copy of its source, a real folder even where a symlink to one was."""
-    names = os.listdir(source)  # noqa: PTH208 - strings, as above
+    names = os.listdir(source)
     try:
-        os.mkdir(destination, mode=0o700)  # noqa: PTH102 - the same
+        os.mkdir(destination, mode=0o700)
     except FileExistsError:
-        if os.path.islink(destination) or not os.path.isdir(destination):  # noqa: PTH112, PTH114 - the same
+        if os.path.islink(destination) or not os.path.isdir(destination):
             remove(destination)
-            os.mkdir(destination, mode=0o700)  # noqa: PTH102 - the same
-        for name in set(os.listdir(destination)).difference(names):  # noqa: PTH208 - the same
+            os.mkdir(destination, mode=0o700)
+        for name in set(os.listdir(destination)).difference(names):
             remove(f"{destination}/{name}")
     for name in names:
         put_copy(f"{source}/{name}", f"{destination}/{name}")
@@ -228,15 +192,3 @@ def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None)
             (put or put_link)(str(source), link)
     except OSError as error:
         raise TransferError(f"shared files cannot be staged: {error}") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also for a bash that is just reading an older one."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -14,8 +14,10 @@ import tarfile
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from locusts_fab.fs import tree_size
 from locusts_fab.layout import Environment
-from locusts_fab.transfer.stage import outermost, plan_text, tree_size
+from locusts_fab.manager.planfile import plan_text
+from locusts_fab.transfer.stage import outermost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,13 +102,13 @@ class _Packer:
 
     def add(self, source: str, name: str) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
-        status = os.stat(source)  # noqa: PTH116 - strings: this runs for every file of a million tasks
+        status = os.stat(source)
         if stat.S_ISDIR(status.st_mode):
             self.add_folder(name)
-            for entry in sorted(os.listdir(source)):  # noqa: PTH208 - the same
+            for entry in sorted(os.listdir(source)):
                 self.add(f"{source}/{entry}", f"{name}/{entry}")
         elif stat.S_ISREG(status.st_mode):
-            with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - the same
+            with open(source, "rb", buffering=0) as file:
                 self._add_file(file, name, status)
         else:
             raise OSError(f"{source} is neither a file nor a folder")

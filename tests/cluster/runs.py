@@ -42,7 +42,7 @@ class ClusterDesk(Desk):
 
     :param root: the folder on the host that holds the environments; no other test has it.
     :param env: variables that the program finds set.
-    :param patches: what the constants of `poll.py` are instead; they are rendered into the managers too.
+    :param patches: what the constants of `manager/times.py` are instead; they are rendered into the managers too.
     """
 
     root: Path = Path("/nowhere")
@@ -53,8 +53,8 @@ class ClusterDesk(Desk):
         """Start the program and do not wait."""
         if not self.patches:
             return self.python("-m", "locusts_fab", *words, **more)
-        patches = "".join(f"poll.{name} = {value}; " for name, value in self.patches.items())
-        source = f"from locusts_fab.state import poll; {patches}from locusts_fab.cli.program import main; main()"
+        patches = "".join(f"times.{name} = {value}; " for name, value in self.patches.items())
+        source = f"from locusts_fab.manager import times; {patches}from locusts_fab.cli.program import main; main()"
         return self.python("-c", source, *words, **more)
 
     def python(self, *words: str, before: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ import pytest
 from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import ssh
-from locusts_fab.operations import collect, watching
+from locusts_fab.operations import status
 from locusts_fab.operations.collect import ALONG_WORTH
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins
@@ -335,11 +335,11 @@ def test_an_outage_that_lasts_ends_the_watching(desk: FarDesk, sshd: Sshd, monke
     desk.swarm(wait_for=go)
     assert desk.locusts("submit")[0] == 0
     monkeypatch.setenv("HOME", str(sshd.client_home))
-    monkeypatch.setattr(watching, "RETRY_S", (0.0,) * 6)
+    monkeypatch.setattr(status, "RETRY_S", (0.0,) * 6)
     monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0.0,) * 4)
     saboteur = Saboteur(sshd.stop)
     with pytest.raises(HostError, match="the connection was refused"):
-        collect.watch(load(str(desk.folder / "locusts.toml")), screen=saboteur)
+        status.watch(load(str(desk.folder / "locusts.toml")), screen=saboteur)
     assert len(saboteur.notes) == 1
     forget_logins()
     sshd.start()

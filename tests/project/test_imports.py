@@ -101,10 +101,7 @@ def layer_of(module: str) -> int:
 #: Imports against the rule that are still there while modules move to their packages.
 TO_GO: dict[str, set[str]] = {
     "replica.sync": {"operations.session"},
-    "results.collect": {"transfer.stage"},
-    "results.place": {"transfer.stage"},
     "schedulers.slurm.preflight": {"preflight.probe"},
-    "transfer.base": {"results.collect"},
 }
 
 

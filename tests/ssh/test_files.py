@@ -17,15 +17,17 @@ from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager
 from locusts_fab.model import Chunk, PlannedTask, Task
+from locusts_fab.operations.collect import collect_ended
 from locusts_fab.progress import Silent
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.transfer.base import Carried, Reachable, fresh_folder, remove_tree
+from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy, put_link
 from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.ssh import Remote
-    from locusts_fab.transfer.base import Files
+    from locusts_fab.transfer.base import Transfer
 
 pytestmark = needs_sshd
 __all__ = ["host", "module_sshd"]
@@ -34,18 +36,18 @@ WAYS = ["linked", "copied", "carried"]
 
 
 @pytest.fixture(params=WAYS)
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Transfer:
     """Give each of the ways."""
     environment = Environment(str(tmp_path / "it's an environment"))
     if request.param == "carried":
         (tmp_path / "state").mkdir()
-        return Carried(request.getfixturevalue("host"), environment, tmp_path / "state")
-    return Reachable(environment, put_link if request.param == "linked" else put_copy)
+        return SshTransfer(request.getfixturevalue("host"), environment, tmp_path / "state")
+    return MountedTransfer(environment, put_link if request.param == "linked" else put_copy)
 
 
 @pytest.fixture
-def environment(files: Files) -> Environment:
-    assert isinstance(files, (Reachable, Carried))
+def environment(files: Transfer) -> Environment:
+    assert isinstance(files, (MountedTransfer, SshTransfer))
     return files.environment
 
 
@@ -64,7 +66,7 @@ def swarm_in(folder: Path) -> Swarm:
 TASKS = [PlannedTask(1, "a", "true", ("a.txt", "sub"), ("out",)), PlannedTask(2, "b", "true", ("a.txt",), ("out",))]
 
 
-def stage(files: Files, swarm: Swarm) -> None:
+def stage(files: Transfer, swarm: Swarm) -> None:
     files.stage(swarm, lambda: TASKS, [Chunk(1, 2)], {"exec/manager.sh": "echo hello\n"}, Silent())
 
 
@@ -84,7 +86,7 @@ def tree(root: str) -> dict[str, bytes]:
     return found
 
 
-def test_staging_comes_to_the_same(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_staging_comes_to_the_same(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     swarm = swarm_in(tmp_path)
     for _ in range(2):
         stage(files, swarm)
@@ -101,7 +103,7 @@ def test_staging_comes_to_the_same(tmp_path: Path, files: Files, environment: En
     assert not list(tmp_path.glob("state/*")), "nothing stays behind on the way"
 
 
-def test_what_is_there_does_not_move_again(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_what_is_there_does_not_move_again(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     swarm = swarm_in(tmp_path)
     stage(files, swarm)
     stage(files, swarm)  # now nothing of it is packed any more
@@ -117,7 +119,7 @@ def test_only_what_changed_moves_after_the_first_stream(
     swarm = swarm_in(tmp_path)
     (tmp_path / "in" / "sub" / "b").write_bytes(bytes(1_000_000))
     (tmp_path / "state").mkdir()
-    files = Carried(host, Environment(str(tmp_path / "root" / "s")), tmp_path / "state")
+    files = SshTransfer(host, Environment(str(tmp_path / "root" / "s")), tmp_path / "state")
     moved: list[int] = []
     push = host.push
 
@@ -135,17 +137,17 @@ def test_only_what_changed_moves_after_the_first_stream(
     assert tree(files.environment.root)["inputs/0/2/a.txt"] == b"changed"
 
 
-def test_an_input_that_is_gone(tmp_path: Path, files: Files) -> None:
+def test_an_input_that_is_gone(tmp_path: Path, files: Transfer) -> None:
     swarm = swarm_in(tmp_path)
     (tmp_path / "in" / "a.txt").unlink()
-    if isinstance(files, Reachable) and files.put is put_link:
+    if isinstance(files, MountedTransfer) and files.put is put_link:
         stage(files, swarm)  # the sandbox cannot be made then, which the task says
         return
     with pytest.raises(TransferError):
         stage(files, swarm)
 
 
-def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_collect(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     sandbox = Path(environment.absolute("work/000001.1/1"))
     (sandbox / "folder").mkdir(parents=True)
     (sandbox / "out").write_text("result")
@@ -158,11 +160,11 @@ def test_collect(tmp_path: Path, files: Files, environment: Environment) -> None
             ended = Ended("000001.1", 1, 1, "failed", 0, 1.0, 2.0, (True, True, False), 4, reason="missing output")
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
-        assert [files.collect(ledger, results, Silent()) for _ in range(2)] == [1, 0]
+        assert [collect_ended(ledger, files, results, Silent()) for _ in range(2)] == [1, 0]
     assert tree(str(results.outdir)) == {"a/out": b"result", "a/folder/x": b"inside", "logs/a.log": b"said\n"}
 
 
-def test_collect_some(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_collect_some(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         ledger.take_plan([Task(task_id, "true", (), ()) for task_id in "abc"], environment.root)
         ledger.begin_submission(1, 1)
@@ -170,10 +172,10 @@ def test_collect_some(tmp_path: Path, files: Files, environment: Environment) ->
         with ledger.transaction():
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
-        assert [files.collect(ledger, results, Silent(), limit=2) for _ in range(3)] == [2, 1, 0]
+        assert [collect_ended(ledger, files, results, Silent(), limit=2) for _ in range(3)] == [2, 1, 0]
 
 
-def test_read_and_write(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_read_and_write(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     stage(files, swarm_in(tmp_path))
     assert files.read("exec/manager.sh") == b"echo hello\n"
     assert files.read("exec/nothing") is None
@@ -182,7 +184,7 @@ def test_read_and_write(tmp_path: Path, files: Files, environment: Environment) 
     assert (Path(environment.root) / "exec" / "note").read_bytes() == b"\0\xff\n"
 
 
-def test_forget_leaves_what_need_not_travel_again(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_forget_leaves_what_need_not_travel_again(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     stage(files, swarm_in(tmp_path))
     files.forget()
     assert set(tree(environment.root)) == {
@@ -195,7 +197,7 @@ def test_forget_leaves_what_need_not_travel_again(tmp_path: Path, files: Files, 
 
 
 def test_remove_takes_all_of_it_and_nothing_of_the_users(
-    tmp_path: Path, files: Files, environment: Environment
+    tmp_path: Path, files: Transfer, environment: Environment
 ) -> None:
     stage(files, swarm_in(tmp_path))
     locked = Path(environment.absolute("work/locked"))
@@ -208,31 +210,7 @@ def test_remove_takes_all_of_it_and_nothing_of_the_users(
     assert tree(str(tmp_path / "in")) == {"a.txt": b"input", "sub/b": b"deep", "big": b"shared"}
 
 
-def test_a_fresh_folder_is_ours_alone_and_goes_with_what_killed_commands_left(tmp_path: Path) -> None:
-    (tmp_path / "stage-old" / "x").mkdir(parents=True)
-    (tmp_path / "other-old").mkdir()
-    with fresh_folder(tmp_path, "stage-") as folder:
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([folder.name, "other-old"])
-        (folder / "x").write_text("x")
-    assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
-    with pytest.raises(TransferError, match="no folder can be made"), fresh_folder(tmp_path / "nowhere", "x-"):
-        pass
-
-
-def test_a_tree_goes_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "x").write_text("x")
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "link").symlink_to(tmp_path / "mine")
-    (tmp_path / "tree" / "dangling").symlink_to("nowhere")
-    (tmp_path / "tree" / "locked").mkdir(mode=0o500)
-    remove_tree(tmp_path / "tree")
-    remove_tree(tmp_path / "tree")
-    assert tree(str(tmp_path)) == {"mine/x": b"x"}
-
-
-def test_collect_twice_what_came_once(tmp_path: Path, files: Files, environment: Environment) -> None:
+def test_collect_twice_what_came_once(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     """A folder of results that is there already is filled; what is missing of it is said to be missing."""
     for number in (1, 2):
         sandbox = Path(environment.absolute(f"work/000001.1/{number}"))
@@ -248,6 +226,6 @@ def test_collect_twice_what_came_once(tmp_path: Path, files: Files, environment:
         with ledger.transaction():
             ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, (True, True), 0, "") for task in (1, 2)]
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
-        assert files.collect(ledger, results, Silent()) == 2
+        assert collect_ended(ledger, files, results, Silent()) == 2
         assert set(ledger.troubles()) == {(1, "lost"), (2, "lost")}
     assert tree(str(results.outdir)).items() >= {"a/out": b"new", "b/out": b"new"}.items()

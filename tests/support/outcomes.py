@@ -9,8 +9,12 @@ from pathlib import Path
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager, read_found
 from locusts_fab.model import Task
-from locusts_fab.results.collect import collect_from, find_lost, write_tables
+from locusts_fab.operations.collect import collect_ended
+from locusts_fab.progress import Silent
+from locusts_fab.results.collect import find_lost
+from locusts_fab.results.lists import write_lists
 from locusts_fab.state.ledger import Ledger
+from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.tsv import unescape
 
 
@@ -59,10 +63,9 @@ class Case:
     def collect(self) -> int:
         """Collect as `locusts collect` does."""
         self.ledger.set_uncollected(list(find_lost(self.ledger.placed(), self.results)))
-        outcomes = self.ledger.uncollected()
-        collect_from(self.environment, self.ledger, outcomes, self.results)
-        write_tables(self.ledger, self.results)
-        return len(outcomes)
+        count = collect_ended(self.ledger, MountedTransfer(self.environment), self.results, Silent())
+        write_lists(self.ledger.outcomes(), self.ledger.troubles(), self.results)
+        return count
 
     def table(self, path: Path) -> list[dict[str, str]]:
         """Read a table, its escapes undone."""

@@ -15,7 +15,8 @@ from locusts_fab.hosts.ssh import Remote
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.target import _resolve_root, forget_logins, open_site
-from locusts_fab.transfer.base import Carried, Reachable
+from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy, put_link
 
 if TYPE_CHECKING:
@@ -39,16 +40,16 @@ def swarm_on(folder: Path, **target: Any) -> Swarm:
 @pytest.mark.parametrize(
     ("target", "host", "files", "starter", "root"),
     [
-        ({"mode": "local"}, Here, Reachable, Detached, "{here}/.locusts/there/s"),
-        ({"mode": "local", "root": "envs"}, Here, Reachable, Detached, "{here}/envs/s"),
-        ({"mode": "local", "scheduler": "slurm"}, Here, Reachable, SlurmArray, "{here}/.locusts/there/s"),
-        ({"mode": "remote", **FAR}, Remote, Carried, SlurmArray, "/scratch/me/s"),
-        ({"mode": "remote", "scheduler": "none", **FAR}, Remote, Carried, Detached, "/scratch/me/s"),
-        ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, Remote, Reachable, SlurmArray, "/scratch/me/s"),
+        ({"mode": "local"}, Here, MountedTransfer, Detached, "{here}/.locusts/there/s"),
+        ({"mode": "local", "root": "envs"}, Here, MountedTransfer, Detached, "{here}/envs/s"),
+        ({"mode": "local", "scheduler": "slurm"}, Here, MountedTransfer, SlurmArray, "{here}/.locusts/there/s"),
+        ({"mode": "remote", **FAR}, Remote, SshTransfer, SlurmArray, "/scratch/me/s"),
+        ({"mode": "remote", "scheduler": "none", **FAR}, Remote, SshTransfer, Detached, "/scratch/me/s"),
+        ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, Remote, MountedTransfer, SlurmArray, "/scratch/me/s"),
         (
             {"mode": "remote-shared", "shared_root": "mnt", "scheduler": "none", **FAR},
             Remote,
-            Reachable,
+            MountedTransfer,
             Detached,
             "/scratch/me/s",
         ),
@@ -57,15 +58,15 @@ def swarm_on(folder: Path, **target: Any) -> Swarm:
 def test_three_parts(tmp_path: Path, target: dict[str, Any], host: type, files: type, starter: type, root: str) -> None:
     """Nobody is called for that: no such host exists."""
     site = open_site(swarm_on(tmp_path, **target))
-    assert (type(site.host), type(site.files), type(site.starter)) == (host, files, starter)
+    assert (type(site.host), type(site.transfer), type(site.starter)) == (host, files, starter)
     assert site.environment.root == root.format(here=tmp_path)
 
 
 def test_files_are_linked_here_and_copied_elsewhere(tmp_path: Path) -> None:
-    here = open_site(swarm_on(tmp_path, mode="local")).files
-    shared = open_site(swarm_on(tmp_path, mode="remote-shared", shared_root="mnt", **FAR)).files
-    assert isinstance(here, Reachable)
-    assert isinstance(shared, Reachable)
+    here = open_site(swarm_on(tmp_path, mode="local")).transfer
+    shared = open_site(swarm_on(tmp_path, mode="remote-shared", shared_root="mnt", **FAR)).transfer
+    assert isinstance(here, MountedTransfer)
+    assert isinstance(shared, MountedTransfer)
     assert (here.put, shared.put) == (put_link, put_copy)
     assert shared.environment.root == f"{tmp_path}/mnt/s"
 

@@ -12,13 +12,14 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
+from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment
 from locusts_fab.operations.session import Session
 from locusts_fab.progress import Silent
 from locusts_fab.replica import sync as module
 from locusts_fab.replica.sync import bring_back, has_news, read_table, stage_replica
 from locusts_fab.target import open_site
-from locusts_fab.transfer.stage import make_environment, write_whole
+from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
     from locusts_fab.replica.sync import Brought

@@ -13,11 +13,8 @@ import pytest
 from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import Began
 from locusts_fab.model import Task
-from locusts_fab.results.collect import (
-    describe,
-    last_line,
-    wanted_files,
-)
+from locusts_fab.results.collect import wanted_files
+from locusts_fab.results.lists import describe, last_line
 from tests.support.outcomes import Case
 
 if TYPE_CHECKING:

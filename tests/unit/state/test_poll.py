@@ -14,10 +14,11 @@ import pytest
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here, Result
 from locusts_fab.layout import Environment
+from locusts_fab.manager import times
 from locusts_fab.model import ManagerState, Task
 from locusts_fab.state import poll as room
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.state.poll import News, poll
+from locusts_fab.state.poll import PollResult, poll
 from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def look(ledger: Ledger, root: Path) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "apply", counted)
-        assert poll(Here(), ledger, str(root)) == News()
+        assert poll(Here(), ledger, str(root)) == PollResult()
     return came
 
 
@@ -104,7 +105,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
 
 
 def test_no_environment(tmp_path: Path, ledger: Ledger) -> None:
-    assert poll(Here(), ledger, str(tmp_path / "nowhere")) == News(reached=False)
+    assert poll(Here(), ledger, str(tmp_path / "nowhere")) == PollResult(reached=False)
     assert ledger.fact("updated") is None
 
 
@@ -250,7 +251,7 @@ def test_the_reason_is_what_was_seen(root: Path, ledger: Ledger, monkeypatch: py
     write(root, manager(HOST, dead_pid()))
     write(root, manager(name="1-1"), name="1-1")
     look(ledger, root)
-    set_clock(monkeypatch, time.time() + room.STALE_S + 1)
+    set_clock(monkeypatch, time.time() + times.STALE_S + 1)
     look(ledger, root)
     assert [ledger.manager_reason(name) for name in ("1-0", "1-1")] == [
         "its process was killed",
@@ -268,7 +269,7 @@ def test_a_job_that_is_over_lets_us_lose_patience(
     write(root, manager(), began(1))
     look(ledger, root)
     assert state_of(ledger) is ManagerState.ALIVE
-    set_clock(monkeypatch, time.time() + room.FRESH_S + 1)
+    set_clock(monkeypatch, time.time() + times.FRESH_S + 1)
     look(ledger, root)
     assert state_of(ledger) is ManagerState.GONE
     assert ledger.manager_reason("1-0") == "its job is over, and its heartbeat stood still for more than 40 s"
@@ -289,7 +290,7 @@ def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeyp
         write(root, manager(HOST, process.pid), began(1))
         look(ledger, root)
         assert state_of(ledger) is ManagerState.ALIVE
-        set_clock(monkeypatch, time.time() + room.STALE_S / 2)
+        set_clock(monkeypatch, time.time() + times.STALE_S / 2)
         look(ledger, root)
         assert state_of(ledger) is ManagerState.ALIVE  # its process is a better witness than its heartbeat
         assert states(ledger)[0] == "r"

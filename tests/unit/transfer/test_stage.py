@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,17 +16,7 @@ from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
-from locusts_fab.transfer.stage import (
-    make_environment,
-    put_copy,
-    put_link,
-    remove,
-    stage_shared,
-    stage_tasks,
-    tree_size,
-    write_whole,
-)
-from tests.support.processes import open_files
+from locusts_fab.transfer.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,44 +277,3 @@ def test_a_copy_holds_nothing_that_its_source_does_not(tmp_path: Path) -> None:
     put_copy(str(source), str(copy))
     assert sorted(str(path.relative_to(copy)) for path in copy.rglob("*")) == ["changes", "folder"]
     assert (copy / "changes").is_file()
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a\nfile"
-    write_whole(path, b"old, and longer")
-    with path.open("rb") as reader:
-        write_whole(path, b"new\0")
-        assert reader.read() == b"old, and longer"  # who reads the older one reads all of it
-    assert path.read_bytes() == b"new\0"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "folder"
-    path.mkdir()
-    with pytest.raises(IsADirectoryError):
-        write_whole(path, b"new")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_count_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: str) -> NoReturn:
-        raise KeyboardInterrupt
-
-    for name in "ab":
-        (tmp_path / name).touch()
-    monkeypatch.setattr("locusts_fab.transfer.stage.tree_size", interrupt)
-    before = open_files()
-    with pytest.raises(KeyboardInterrupt) as caught:
-        tree_size(tmp_path)
-    assert open_files() == before, caught
-
-
-def test_remove(tmp_path: Path) -> None:
-    (tmp_path / "folder/deep").mkdir(parents=True)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("kept")
-    for name in ("file/below", "folder", "file", "link", "nothing"):
-        remove(tmp_path / name)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

@@ -1,30 +1,61 @@
-"""Look at a swarm again and again until nothing more happens by itself."""
+"""Look at a swarm: once, or again and again until nothing more happens by itself."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, LoginRefusedError
-from locusts_fab.target import forget_logins
+from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.operations.session import opened
+from locusts_fab.plan.tasks import make_plan
+from locusts_fab.progress import Silent
+from locusts_fab.target import forget_logins, poll_pauses_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import fabric
+
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Status
-    from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
 
-#: Polls follow each other after so many seconds: first the first, growing to the second while nothing changes.
-POLL_HERE_S = (0.3, 1.0)
-POLL_FAR_S = (2.0, 30.0)
+#: While nothing changes, each pause is so many times the one before.
 _GROWTH = 1.5
 #: If by its rate a swarm ends sooner than that, the next poll is when it ends, but no sooner than this.
 POLL_END_S = 0.5
 #: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
 #: those who knock too often.
 RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
+
+
+def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
+    """Look once.
+
+    :raises LocustsError: the target could not be asked.
+    """
+    if not (swarm.state_dir / "ledger.sqlite").exists():
+        count = make_plan(swarm, swarm.environment_dir).count
+        return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, Counts(count, count, 0, 0, 0), 0)
+    with opened(swarm, connection) as session:
+        session.poll()
+        return session.status()
+
+
+def watch(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+) -> Status:
+    """Look again and again until nothing more happens by itself.
+
+    The state is only held for the moment of each look, so that other commands may come in between.
+
+    :param connection: an open Fabric connection to use. It is not ours to open again, should its link break.
+    :returns: the last status.
+    :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
+    """
+    look = partial(status, swarm, connection)
+    return keep_looking(look, swarm, screen or Silent(), reconnect=connection is None)
 
 
 def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:
@@ -35,7 +66,7 @@ def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Sile
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
     """
-    shortest, longest = POLL_HERE_S if swarm.target.mode == "local" and swarm.target.scheduler == "none" else POLL_FAR_S
+    shortest, longest = poll_pauses_s(swarm)
     with screen.watching() as show:
         pause, last = shortest, None
         now = look()

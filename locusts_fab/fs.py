@@ -1,0 +1,126 @@
+"""Files and folders of this machine: written whole or not at all, removed whatever is in them, counted.
+
+Paths are strings where this runs for every file of a million tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import TransferError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def new_beside(place: str | Path) -> Iterator[str]:
+    """Yield a free name in the folder of `place`: what is made under it can be renamed to `place` in one step.
+
+    If something goes wrong within, what was made is removed.
+    """
+    part = f"{os.path.dirname(place) or '.'}/.locusts-{secrets.token_hex(8)}"
+    try:
+        yield part
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove(part)
+        raise
+
+
+def write_whole(path: str | Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file so that it is there whole or not at all, also for a bash that is just reading an older one.
+
+    :param mode: its mode, whatever an older one had.
+    :raises OSError: it cannot be written; an older one is as it was.
+    """
+    with new_beside(path) as part:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        os.replace(part, path)
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file, a symlink or a whole folder, if it is there; nothing is removed through a symlink.
+
+    Folders that may not be written, as tasks may leave some, are no obstacle as long as they are ours.
+
+    :raises OSError: something of it cannot be removed.
+    """
+    try:
+        os.unlink(path)
+    except IsADirectoryError:
+        _remove_folder(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+def _remove_folder(path: str | Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        _open_up(path)
+        shutil.rmtree(path)
+
+
+def _open_up(folder: str | Path) -> None:
+    """Let the owner of a folder change what is in it, at any depth."""
+    os.chmod(folder, stat.S_IRWXU)
+    with os.scandir(folder) as entries:
+        inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for path in inner:
+        _open_up(path)
+
+
+@contextlib.contextmanager
+def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield a new folder that its owner alone can enter; it is removed afterwards.
+
+    Folders with the same prefix that commands left behind which were killed are removed first.
+
+    :raises TransferError: it cannot be made or removed.
+    """
+    try:
+        for old in parent.glob(f"{prefix}*"):
+            remove(old)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    except OSError as error:
+        raise TransferError(
+            f"no folder can be made in {parent}: {error.strerror}", hint="make room there, or see its permissions"
+        ) from error
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+def remove_tree(folder: str | Path) -> None:
+    """Remove a folder, as `remove` does.
+
+    :raises TransferError: something of it cannot be removed.
+    """
+    try:
+        remove(folder)
+    except OSError as error:
+        raise TransferError(f"{folder} cannot be removed: {error}", hint="see what still uses it") from error
+
+
+def tree_size(path: str | Path) -> tuple[int, int]:
+    """Return how many inodes and bytes a file has, or a folder with all that is in it; (0, 0) if it is not there."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return 1, status.st_size
+        with os.scandir(path) as entries:
+            inner = [tree_size(entry.path) for entry in entries]
+    except OSError:
+        return 0, 0
+    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)

@@ -1,0 +1,52 @@
+"""Stop a swarm; what is done stays."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from locusts_fab.manager.times import GRACE_S
+from locusts_fab.operations.session import opened
+from locusts_fab.progress import Silent
+
+if TYPE_CHECKING:
+    import fabric
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.operations.session import Session
+    from locusts_fab.ui.screen import Screen
+
+
+def cancel(swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None) -> int:
+    """Stop the managers; what is done stays.
+
+    :returns: the number of managers that could not be seen to leave.
+    :raises LocustsError: the target could not be asked.
+    """
+    screen = screen or Silent()
+    with opened(swarm, connection) as session:
+        return stop_managers(session, screen)
+
+
+def stop_managers(session: Session, screen: Screen | Silent) -> int:
+    """Stop all managers of a swarm, and wait until they have left.
+
+    :returns: the number of those that could not be seen to leave.
+    """
+    session.poll()
+    latest = session.ledger.latest_submission()
+    if latest is None:
+        return 0
+    starter = session.site.starter
+    submissions = session.ledger.submissions()
+    starter.fence(submissions)
+    session.ledger.set_fact("cancelled", "yes")
+    waiting = session.lively_managers()
+    starter.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
+    with screen.step("waiting for running tasks to end", len(waiting)) as progress:
+        deadline = time.monotonic() + GRACE_S + 15
+        while session.lively_managers() and time.monotonic() < deadline:
+            time.sleep(0.3)
+            session.poll()
+            progress.update(len(waiting) - len(session.lively_managers()))
+    return len(session.lively_managers())

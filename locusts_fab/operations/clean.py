@@ -1,0 +1,52 @@
+"""Remove the environment of a swarm from its target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import StateError
+from locusts_fab.operations.cancel import stop_managers
+from locusts_fab.operations.session import opened
+from locusts_fab.progress import Silent
+from locusts_fab.replica.sync import forget_table, has_news
+
+if TYPE_CHECKING:
+    import fabric
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.ui.screen import Screen
+
+
+def clean(
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    force: bool = False,
+    screen: Screen | Silent | None = None,
+) -> None:
+    """Remove the environment from the target; what was collected stays here.
+
+    :param force: also while tasks run (they are stopped) or results are not collected (they are lost).
+    :raises StateError: tasks run or results are uncollected.
+    """
+    with opened(swarm, connection) as session:
+        session.poll()
+        counts = session.ledger.counts()
+        uncollected = counts.ended - session.ledger.count_collected()
+        if not force and counts.ended < counts.total and session.live_submission() is not None:
+            raise StateError(
+                f"swarm {swarm.name} is still at work", hint="`locusts cancel` stops it; --force stops and removes it"
+            )
+        if not force and uncollected:
+            raise StateError(
+                f"{uncollected} tasks have ended and are not collected",
+                hint="`locusts collect` first; --force gives them up",
+            )
+        stop_managers(session, screen or Silent())
+        if not force and swarm.is_custom and session.poll() and has_news(session):
+            raise StateError(
+                "tasks have changed the tree, and that has not come home",
+                hint="`locusts collect` first; --force gives it up",
+            )
+        session.site.transfer.remove()
+        forget_table(swarm)

@@ -1,0 +1,59 @@
+"""What became of one task, and what it printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import StateError
+from locusts_fab.operations.session import opened, results_of
+from locusts_fab.results.lists import describe
+
+if TYPE_CHECKING:
+    import fabric
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.model import Outcome
+    from locusts_fab.operations.session import Session
+
+
+@dataclass(frozen=True)
+class TaskLog:
+    """What `logs` tells of a task.
+
+    :param sandbox: where its sandbox is or was, on the target.
+    :param printed: what the task printed; None if it cannot be had any more.
+    """
+
+    outcome: Outcome
+    description: str
+    sandbox: str
+    printed: bytes | None
+
+
+def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None) -> TaskLog:
+    """Tell what became of a task, and what it printed.
+
+    :raises StateError: there is no such task.
+    """
+    with opened(swarm, connection) as session:
+        session.poll()
+        outcome = session.ledger.find(task_id)
+        if outcome is None:
+            raise StateError(
+                f"swarm {swarm.name} has no task {task_id!r}", hint=f"the tasks are listed in {swarm.outdir}/tasks.tsv"
+            )
+        environment = session.site.environment
+        if not outcome.claim:
+            return TaskLog(outcome, describe(outcome), "", b"")
+        sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+        return TaskLog(outcome, describe(outcome), sandbox, _read_log(session, outcome))
+
+
+def _read_log(session: Session, outcome: Outcome) -> bytes | None:
+    if outcome.has_ended and not outcome.log:
+        return b""
+    here = session.swarm.outdir / results_of(session.swarm).log(outcome.id)
+    if outcome.place and outcome.has_ended and here.exists():
+        return here.read_bytes()
+    return session.site.transfer.read(session.site.environment.log(outcome.claim, outcome.log))

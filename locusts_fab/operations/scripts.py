@@ -1,0 +1,100 @@
+"""The scripts of a submission, rendered; and what a submit would do, for those who want to see it first."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locusts_fab.layout import Environment
+from locusts_fab.manager.render import render
+from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
+from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
+from locusts_fab.replica.manifest import select_replica, workdir
+from locusts_fab.replica.sync import tree_dir
+from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
+
+if TYPE_CHECKING:
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.model import Chunk, Task
+    from locusts_fab.plan.tasks import Plan
+    from locusts_fab.replica.walk import Selection
+
+_SHOWN = 5
+
+
+def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:
+    """Render the scripts of a submission.
+
+    :returns: the scripts by their paths in the environment.
+    """
+    swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
+    target, container = swarm.target, swarm.target.container
+    ahead_s = warning_s(target.slurm.time)
+    values = {
+        "root": environment.root,
+        "submission": submission,
+        "first_chunk": chunks[0].number,
+        "last_chunk": chunks[-1].number,
+        "slots": swarm.slots,
+        "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
+        "has_inputs": int(bool(settings.inputs)),
+        "program": plan.program,
+        "retries": settings.retries,
+        "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
+        "timeout_text": f"{settings.timeout_s or 0:g} s",
+        "keep": settings.keep,
+        "breaker": settings.breaker,
+        "beat_s": BEAT_S,
+        "stale_s": STALE_S,
+        "grace_s": GRACE_S,
+        "last_call_s": max(GRACE_S, ahead_s - KILL_WAIT_S),
+        "scratch": target.scratch or "",
+        "container": [container.runtime, "exec", *container.options, container.image] if container else [],
+        "env": sorted(settings.env.items()),
+    }
+    start = {"setup": target.setup, "manager": environment.absolute(environment.manager_script)}
+    scripts = {environment.manager_script: render("manager.sh.j2", values)}
+    if not swarm.has_scheduler:
+        return {**scripts, environment.start_script: render("start.sh.j2", start)}
+    job = {
+        **start,
+        "directives": directives(target.slurm),
+        "cpus": swarm.slots * settings.cpus_per_task,
+        "warning_s": ahead_s,
+    }
+    return {**scripts, environment.job_script: render("job.sbatch.j2", job)}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a submit would do.
+
+    :param samples: the first few tasks.
+    :param chunks: the sizes of the chunks, were all tasks to run.
+    :param scripts: the rendered scripts, by their paths in the environment.
+    :param replica: what of the tree would be replicated, in a custom environment.
+    """
+
+    plan: Plan
+    samples: list[Task]
+    chunks: list[int]
+    scripts: dict[str, str]
+    replica: Selection | None = None
+
+
+def preview(swarm: Swarm) -> Preview:
+    """Show what a submit of all tasks would do; touch nothing.
+
+    :raises LocustsError: as `submit` would.
+    """
+    plan = make_plan(swarm, swarm.environment_dir)
+    samples = []
+    total = 0
+    for total, task in enumerate(plan.tasks(), 1):
+        if total <= _SHOWN:
+            samples.append(task)
+    slots = swarm.slots * swarm.target.nodes
+    scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
+    replica = select_replica(swarm) if swarm.is_custom else None
+    return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)

@@ -1,0 +1,98 @@
+"""The two lists: tasks.tsv, what became of every task, and outputs.tsv, every designated output."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import TransferError
+from locusts_fab.fs import write_whole
+from locusts_fab.model import TaskReason
+from locusts_fab.tsv import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+    from pathlib import Path
+
+    from locusts_fab.layout import Results
+    from locusts_fab.model import Outcome
+
+_REASON_LENGTH = 200
+_TAIL_BYTES = 4096
+
+
+def write_lists(outcomes: Iterable[Outcome], troubles: Container[tuple[int, str]], results: Results) -> None:
+    r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+
+    Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
+
+    :param outcomes: every task.
+    :param troubles: number of the task and output, of those that could not be brought back.
+    :raises TransferError: they cannot be written.
+    """
+    tasks = ["task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"]
+    outputs = ["task\toutput\tstatus\tpath\n"]
+    for outcome in outcomes:
+        tasks.append(_task_row(outcome, results))
+        outputs.extend(_output_rows(outcome, troubles, results))
+    try:
+        results.outdir.mkdir(parents=True, exist_ok=True)
+        for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
+            write_whole(path, os.fsencode("".join(rows)), mode=0o644)
+    except OSError as error:
+        raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
+
+
+def _task_row(outcome: Outcome, results: Results) -> str:
+    state = outcome.state.value if outcome.has_ended else "pending"
+    reason = describe(outcome)
+    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
+        reason += last_line(results.outdir / results.log(outcome.id))
+    fields = [
+        escape(outcome.id),
+        state,
+        "" if outcome.exit_code is None or not outcome.has_ended else str(outcome.exit_code),
+        str(outcome.attempts),
+        escape(outcome.node),
+        "" if outcome.start_s is None else f"{outcome.start_s:.6f}",
+        "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
+        escape(reason),
+    ]
+    return "\t".join(fields) + "\n"
+
+
+def describe(outcome: Outcome) -> str:
+    """Return in words why a task is what it is; nothing of one that is done."""
+    if not outcome.has_ended:
+        return outcome.reason or "not started"
+    absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if not found]
+    if outcome.cause is TaskReason.MISSING_OUTPUT:
+        return f"missing output: {', '.join(absent)}"
+    return outcome.reason
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of what a task printed, as `: line`, shortened; nothing if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
+
+
+def _output_rows(outcome: Outcome, troubles: Container[tuple[int, str]], results: Results) -> Iterator[str]:
+    place = outcome.place if results.tree_dir is None else results.tree_dir
+    found = outcome.found if outcome.has_ended and outcome.place else ()
+    absent = (False,) * len(outcome.outputs)
+    # a failed task may have run with more outputs than the config gives it now, or with fewer
+    for name, there in zip(outcome.outputs, (*found, *absent), strict=False):
+        status, path = "missing", ""
+        if (outcome.number, name) in troubles:
+            status = "error"
+        elif there:
+            status, path = "present", name if place == "." else f"{place}/{name}"
+        yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"

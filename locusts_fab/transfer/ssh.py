@@ -1,0 +1,131 @@
+"""Files of an environment on a host that is reached over SSH only: everything travels through the one login."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import TransferError
+from locusts_fab.fs import fresh_folder
+from locusts_fab.layout import TREE, Environment
+from locusts_fab.shell.scripts import remote_script
+from locusts_fab.transfer.base import Fetched
+from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.tarball import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.hosts.base import Carrier
+    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.progress import Silent
+    from locusts_fab.ui.screen import Screen
+
+#: What staging removes on the host: in the folder of a task that is staged again, inputs that it has no more.
+ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
+
+
+@dataclass(frozen=True)
+class SshTransfer:
+    """Files of an environment on a host that is reached over SSH only.
+
+    :param host: the host.
+    :param environment: the environment there.
+    :param state_dir: a folder of this machine for what is on its way.
+    """
+
+    host: Carrier
+    environment: Environment
+    state_dir: Path
+
+    def stage(
+        self,
+        swarm: Swarm,
+        tasks: Callable[[], Iterable[PlannedTask]],
+        chunks: Iterable[Chunk],
+        scripts: Mapping[str, str],
+        screen: Screen | Silent,
+    ) -> None:
+        """See `Transfer.stage`. The first time all goes in one archive.
+
+        Later, and if that fails, rsync sees what is new. Nothing is copied here first: a tree of links is laid out,
+        and rsync follows them.
+        """
+        chunks = list(chunks)
+        with screen.step("sending") as progress:
+            if chunks[0].number == 1 and self.host.unpack(
+                self.environment.root,
+                lambda send: pack(send, swarm, tasks(), chunks, scripts, progress.update_bytes),
+            ):
+                return
+        self._unpack_inputs()
+        with fresh_folder(self.state_dir, "stage-") as folder:
+            MountedTransfer(Environment(str(folder))).stage(swarm, tasks, chunks, scripts, screen)
+            with screen.step("sending") as progress:
+                self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
+
+    def _unpack_inputs(self) -> None:
+        """Put what the first submit left packed where rsync will look for it."""
+        result = self.host.run(remote_script("unpack_inputs"), self.environment.root)
+        if result.exit_status != 0:
+            raise TransferError(
+                f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
+                hint="make room there, or see permissions; then the same command again carries on",
+                stderr=result.stderr,
+            )
+
+    @contextmanager
+    def fetched(self, names: Sequence[str], screen: Screen | Silent) -> Iterator[Fetched]:
+        """See `Transfer.fetched`. One tar brings them; rsync has the last word if that does not bring all."""
+        with fresh_folder(self.state_dir, "incoming-") as folder:
+            if names:
+                root, paths = self.environment.root, list(map(os.fsencode, names))
+                with screen.step("fetching") as progress:
+                    if not self.host.fetch(root, paths, folder, progress=progress.update_bytes):
+                        self.host.pull(root, paths, folder, progress=progress.update_bytes)
+            yield Fetched(Environment(str(folder)), is_ours=True)
+
+    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+        """See `Transfer.send_tree`."""
+        with screen.step("sending the tree", len(names)) as progress:
+            tree = self.environment.absolute(TREE)
+            self.host.push_names(root, map(os.fsencode, names), tree, progress=progress.update_bytes)
+
+    def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
+        """See `Transfer.fetch_tree`."""
+        with screen.step("fetching the tree", len(names)) as progress:
+            tree = self.environment.absolute(TREE)
+            self.host.pull(tree, map(os.fsencode, names), folder, progress=progress.update_bytes)
+
+    def read(self, path: str) -> bytes | None:
+        """See `Transfer.read`."""
+        result = self.host.run('[[ -e $1 ]] && cat -- "$1"', self.environment.absolute(path))
+        return result.stdout if result.exit_status == 0 else None
+
+    def write(self, path: str, data: bytes) -> None:
+        """See `Transfer.write`."""
+        with fresh_folder(self.state_dir, "note-") as folder:
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_bytes(data)
+            self.host.push(folder, self.environment.root)
+
+    def forget(self) -> None:
+        """See `Transfer.forget`."""
+        self._remove(*map(self.environment.absolute, ("exec", "work", TREE)))
+
+    def remove(self) -> None:
+        """See `Transfer.remove`."""
+        self._remove(self.environment.root)
+
+    def _remove(self, *folders: str) -> None:
+        result = self.host.run(remote_script("remove"), *folders)
+        if result.exit_status != 0:
+            raise TransferError(
+                f"{self.host.name}: {folders[0]} cannot be removed:\n{result.stderr.strip()}",
+                hint="see what still uses it there, then repeat this",
+                stderr=result.stderr,
+            )

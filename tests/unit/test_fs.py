@@ -1,0 +1,110 @@
+"""Files and folders of this machine: whole or not at all, and removed whatever is in them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from locusts_fab.errors import TransferError
+from locusts_fab.fs import fresh_folder, new_beside, remove, remove_tree, tree_size, write_whole
+from tests.support.processes import open_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a\nfile"
+    write_whole(path, b"old, and longer")
+    with path.open("rb") as reader:
+        write_whole(path, b"new\0")
+        assert reader.read() == b"old, and longer"  # who reads the older one reads all of it
+    assert path.read_bytes() == b"new\0"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(path, b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_count_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for name in "ab":
+        (tmp_path / name).touch()
+    monkeypatch.setattr("locusts_fab.fs.tree_size", interrupt)
+    before = open_files()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tree_size(tmp_path)
+    assert open_files() == before, caught
+
+
+def test_remove(tmp_path: Path) -> None:
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("kept")
+    for name in ("file/below", "folder", "file", "link", "nothing"):
+        remove(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_fresh_folder_is_ours_alone_and_goes_with_what_killed_commands_left(tmp_path: Path) -> None:
+    (tmp_path / "stage-old" / "x").mkdir(parents=True)
+    (tmp_path / "other-old").mkdir()
+    with fresh_folder(tmp_path, "stage-") as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([folder.name, "other-old"])
+        (folder / "x").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
+    with pytest.raises(TransferError, match="no folder can be made"), fresh_folder(tmp_path / "nowhere", "x-"):
+        pass
+
+
+def test_a_tree_goes_but_not_what_its_links_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "mine")
+    (tmp_path / "tree" / "dangling").symlink_to("nowhere")
+    (tmp_path / "tree" / "locked").mkdir(mode=0o500)
+    remove_tree(tmp_path / "tree")
+    remove_tree(tmp_path / "tree")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["mine", "mine/x"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_has_the_mode_that_is_asked_for(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "f"
+    path.touch(mode=0o666)
+    write_whole(path, b"x", mode)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_what_was_half_made_beside_goes(tmp_path: Path) -> None:
+    def fail() -> NoReturn:
+        with new_beside(tmp_path / "f") as part:
+            os.mkdir(part)  # noqa: PTH102 - a string, as those who use it have it
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_nobody_may_write_are_removed_too(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b" / "c"
+    inner.mkdir(parents=True)
+    (inner / "file").touch()
+    for folder in (inner, inner.parent, inner.parent.parent):
+        folder.chmod(0o500)
+    remove(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
