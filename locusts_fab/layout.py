@@ -56,11 +56,6 @@ class Environment:
         """What starts it on a machine without a scheduler."""
         return "exec/start.sh"
 
-    @property
-    def job_script(self) -> str:
-        """What SLURM runs, where there is SLURM."""
-        return "exec/job.sbatch"
-
     def chunk(self, number: int) -> str:
         """Tell the plan of a chunk, a line a task."""
         return f"exec/plan/{number:06d}"

@@ -146,7 +146,7 @@ class ManagerStatus:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One SLURM job, as `status` shows it; an element of an array counts as one."""
+    """One job of a scheduler, as `status` shows it; an element of an array counts as one."""
 
     id: str
     state: str

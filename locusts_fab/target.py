@@ -7,55 +7,26 @@ from __future__ import annotations
 
 import atexit
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here
 from locusts_fab.layout import Environment
-from locusts_fab.schedulers.detached import Detached
-from locusts_fab.schedulers.slurm.launcher import SlurmArray
+from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier, Host
-    from locusts_fab.model import Submission
+    from locusts_fab.schedulers.base import Launcher
     from locusts_fab.transfer.base import Transfer
-
-
-class Starter(Protocol):
-    """Who starts, stops and watches over managers."""
-
-    def start(self, submission: int, token: str, chunks: int, /) -> str:
-        """Start the managers of a submission, once.
-
-        :param token: a name that no other submission has.
-        :param chunks: more managers than chunks would find nothing to do.
-        :returns: what the scheduler calls the job; nothing if there is no scheduler.
-        """
-
-    def fence(self, submissions: Iterable[Submission], /) -> None:
-        """Let the managers of earlier submissions take no more tasks."""
-
-    def stop(self, managers: Iterable[str], jobs: Iterable[str], /) -> None:
-        """Ask managers to leave."""
-
-    def bury(self, managers: Iterable[str], /) -> None:
-        """Mark managers that are no more as having left."""
-
-    def find(self, submission: Submission, /) -> str:
-        """Tell what the scheduler calls the job of a submission, if we were killed before we heard; else nothing."""
-
-    def is_alive(self, submission: Submission, /) -> bool:
-        """Tell whether a submission may still come to life, though no manager has said anything yet."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +36,7 @@ class Site:
     environment: Environment
     host: Host
     transfer: Transfer
-    starter: Starter
+    launcher: Launcher
 
 
 def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site:
@@ -88,9 +59,7 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
             transfer = MountedTransfer(mounted, put_copy)
         else:
             transfer = SshTransfer(remote, environment, swarm.state_dir)
-    if target.scheduler == "slurm":
-        return Site(environment, host, transfer, SlurmArray(host, environment, target.nodes))
-    return Site(environment, host, transfer, Detached(host, environment))
+    return Site(environment, host, transfer, scheduler_of(swarm).launcher(host, environment, swarm))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import parse_plan
 from locusts_fab.operations.session import opened
 from locusts_fab.replica.sync import recall_table
-from locusts_fab.schedulers.slurm.jobs import parse_job_id
+from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         latest, last_chunk, job = head.decode("ascii", "replace").split(" ", 2)
         if latest != "0" and session.ledger.latest_submission() is None:
             submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
-            session.ledger.set_submission(submission.number, state="started", job=parse_job_id(job) or "")
+            session.ledger.set_submission(submission.number, state="started", job=scheduler_of(swarm).read_job_id(job))
         if swarm.is_custom:
             recall_table(session)
         session.poll()

@@ -37,12 +37,12 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
     latest = session.ledger.latest_submission()
     if latest is None:
         return 0
-    starter = session.site.starter
+    launcher = session.site.launcher
     submissions = session.ledger.submissions()
-    starter.fence(submissions)
+    launcher.fence(submissions)
     session.ledger.set_fact("cancelled", "yes")
     waiting = session.lively_managers()
-    starter.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
+    launcher.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
     with screen.step("waiting for running tasks to end", len(waiting)) as progress:
         deadline = time.monotonic() + GRACE_S + 15
         while session.lively_managers() and time.monotonic() < deadline:

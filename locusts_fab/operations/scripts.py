@@ -12,7 +12,7 @@ from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.replica.manifest import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
-from locusts_fab.schedulers.slurm.jobs import KILL_WAIT_S, directives, warning_s
+from locusts_fab.schedulers.registry import scheduler_of
 
 if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
@@ -30,7 +30,7 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     """
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
     target, container = swarm.target, swarm.target.container
-    ahead_s = warning_s(target.slurm.time)
+    scheduler = scheduler_of(swarm)
     values = {
         "root": environment.root,
         "submission": submission,
@@ -48,22 +48,14 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
         "beat_s": BEAT_S,
         "stale_s": STALE_S,
         "grace_s": GRACE_S,
-        "last_call_s": max(GRACE_S, ahead_s - KILL_WAIT_S),
+        "last_call_s": scheduler.last_call_s(swarm),
         "scratch": target.scratch or "",
         "container": [container.runtime, "exec", *container.options, container.image] if container else [],
         "env": sorted(settings.env.items()),
+        "scheduler": scheduler.manager_part,
     }
-    start = {"setup": target.setup, "manager": environment.absolute(environment.manager_script)}
-    scripts = {environment.manager_script: render("manager.sh.j2", values)}
-    if not swarm.has_scheduler:
-        return {**scripts, environment.start_script: render("start.sh.j2", start)}
-    job = {
-        **start,
-        "directives": directives(target.slurm),
-        "cpus": swarm.slots * settings.cpus_per_task,
-        "warning_s": ahead_s,
-    }
-    return {**scripts, environment.job_script: render("job.sbatch.j2", job)}
+    manager = {environment.manager_script: render("manager.sh.j2", values)}
+    return {**manager, **scheduler.start_scripts(swarm, environment)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.replica.manifest import workdir
-from locusts_fab.schedulers.slurm.jobs import ACTIVE
+from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked
 from locusts_fab.state.poll import poll
@@ -46,15 +46,15 @@ class Session:
         """
         latest = self.ledger.latest_submission()
         if latest is not None and latest.state == "starting":  # a submit was killed before it heard what it started
-            job = self.site.starter.find(latest)
+            job = self.site.launcher.find(latest)
             if job:
                 self.ledger.set_submission(latest.number, state="started", job=job)
-        news = poll(self.site.host, self.ledger, self.site.environment.root)
+        news = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
         gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
-            self.site.starter.bury(gone)
+            self.site.launcher.mark_gone(gone)
             # slots that outlived their main process may have written more in the meantime
-            news = poll(self.site.host, self.ledger, self.site.environment.root)
+            news = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
             left = self._managers_in(ManagerState.LEFT)  # one may have said just now why it did
             for manager, why in gone.items():
                 reason = self.ledger.manager_reason(manager) if manager in left else why
@@ -79,7 +79,7 @@ class Session:
         managers = self.ledger.managers(latest.number)
         if any(manager.state in _LIVELY for manager in managers) or self.may_have_jobs(latest):
             return latest
-        if not managers and self.site.starter.is_alive(latest):
+        if not managers and self.site.launcher.is_alive(latest):
             return latest
         return None
 
@@ -87,7 +87,7 @@ class Session:
         """Tell whether the scheduler has a job of this submission that is not over, or does not answer."""
         if not submission.job:
             return False
-        active = {job.id.partition("_")[0] for job in self.ledger.jobs() if job.state in ACTIVE}
+        active = scheduler_of(self.swarm).active_jobs(self.ledger.jobs())
         return submission.job in active or self.ledger.fact("scheduler_silent") is not None
 
     def status(self) -> Status:

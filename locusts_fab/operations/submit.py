@@ -119,7 +119,7 @@ def _fence(session: Session, live: Submission | None) -> None:
     latest = session.ledger.latest_submission()
     if latest is None:
         return
-    session.site.starter.fence(session.ledger.submissions())
+    session.site.launcher.fence(session.ledger.submissions())
     session.ledger.set_submission(latest.number, state="stopped")
     if live is not None:
         time.sleep(FENCE_S)
@@ -139,7 +139,7 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     if swarm.is_custom:
         notes += stage_replica(session, screen)
     ledger.set_submission(submission.number, state="starting")
-    job = site.starter.start(submission.number, submission.token, len(chunks))
+    job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
 
 

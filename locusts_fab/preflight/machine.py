@@ -1,6 +1,6 @@
 """What `check` found: the noun, and the rules that judge what was seen of a machine. Pure; `checking.py` looks.
 
-What was seen of SLURM is judged in `slurm_findings.py`.
+What was seen of a scheduler is judged in its own package.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.schedulers.slurm.partitions import SINFO_FORMAT
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ class Questions:
     :param root: the root, as the config has it.
     :param scratch: the scratch folder, if it is an absolute path.
     :param setup: the lines of `setup`.
-    :param letter: name of a folder below the root that this machine has made, and what it wrote into it.
-    :param job: the job script.
+    :param shared: name of a folder below the root that this machine has made, and what it wrote into it.
+    :param scheduler: the text of the script that looks at the scheduler.
+    :param job: the job script that it is to try.
     :param elements: how many elements the job's array has.
     """
 
@@ -36,8 +36,8 @@ class Questions:
     setup: str = ""
     runtime: str = ""
     image: str = ""
-    letter: tuple[str, str] = ("", "")
-    scheduler: str = "none"
+    shared: tuple[str, str] = ("", "")
+    scheduler: str = ""
     job: str = ""
     elements: int = 1
 
@@ -72,11 +72,10 @@ def look(host: Host, questions: Questions) -> Seen:
         questions.setup,
         questions.runtime,
         questions.image,
-        *questions.letter,
+        *questions.shared,
         questions.scheduler,
         questions.job,
         str(questions.elements),
-        SINFO_FORMAT,
         timeout_s=_PATIENCE_S,
     )
     words = [os.fsdecode(word) for word in result.stdout.split(b"\0")]

@@ -1,19 +1,23 @@
-"""Who starts and stops managers where there is no scheduler: we do, detached from the terminal."""
+"""Without a scheduler we start and stop managers ourselves, detached from the terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from locusts_fab.errors import HostError
 from locusts_fab.layout import Environment, manager_id
+from locusts_fab.manager.render import render
+from locusts_fab.manager.times import GRACE_S
+from locusts_fab.schedulers.base import Queue
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
-    from locusts_fab.model import Submission
+    from locusts_fab.model import Finding, JobStatus, Submission
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,64 @@ class Detached:
         """Ask managers to leave; after a grace they end their tasks."""
         self.host.run(remote_script("stop"), self.environment.root, *managers)
 
-    def bury(self, managers: Iterable[str]) -> None:
+    def mark_gone(self, managers: Iterable[str]) -> None:
         """End what managers left running that are no more, and mark them as having left."""
         self.host.run(remote_script("mark_gone"), self.environment.root, *managers)
 
     def find(self, _submission: Submission) -> str:
-        """Nobody calls what was started by a name."""
+        """Return nothing: nobody calls what was started by a name."""
         return ""
 
     def is_alive(self, submission: Submission) -> bool:
-        """Tell whether what was started for a submission is still there, though no manager has said anything yet."""
+        """Return whether what was started for a submission is still there, though no manager has said anything yet."""
         result = self.host.run(remote_script("is_alive"), self.environment.root, str(submission.number))
         return result.exit_status == 0
+
+
+@dataclass(frozen=True)
+class NoScheduler:
+    """Nobody but us starts managers; see `Scheduler`."""
+
+    name: ClassVar[str] = "none"
+    manager_part: ClassVar[str] = "detached"
+
+    def launcher(self, host: Host, environment: Environment, _swarm: Swarm) -> Detached:
+        """See `Scheduler.launcher`."""
+        return Detached(host, environment)
+
+    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
+        """See `Scheduler.start_scripts`: the lines of `setup`, then the manager."""
+        values = {"setup": swarm.target.setup, "manager": environment.absolute(environment.manager_script)}
+        return {environment.start_script: render("start.sh.j2", values)}
+
+    def last_call_s(self, _swarm: Swarm) -> int:
+        """See `Scheduler.last_call_s`. There is no time limit: that signal means the same as TERM."""
+        return GRACE_S
+
+    def queue_script(self) -> str:
+        """See `Scheduler.queue_script`."""
+        return ""
+
+    def read_queue(self, _status: int, _answer: str) -> Queue:
+        """See `Scheduler.read_queue`."""
+        return Queue()
+
+    def active_jobs(self, _jobs: Iterable[JobStatus]) -> set[str]:
+        """See `Scheduler.active_jobs`."""
+        return set()
+
+    def read_job_id(self, _answer: str) -> str:
+        """See `Scheduler.read_job_id`."""
+        return ""
+
+    def probe_script(self) -> str:
+        """See `Scheduler.probe_script`."""
+        return ""
+
+    def job_to_try(self, _scripts: Mapping[str, str]) -> str:
+        """See `Scheduler.job_to_try`."""
+        return ""
+
+    def judge(self, _swarm: Swarm, _facts: Mapping[str, str]) -> Iterator[Finding]:
+        """See `Scheduler.judge`."""
+        return iter(())

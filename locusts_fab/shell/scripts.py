@@ -15,7 +15,7 @@ class RemoteExit(IntEnum):
 
     #: The environment is not there, or cannot be written.
     NO_ENVIRONMENT = 3
-    #: The manager ended at once, or sbatch refused the job.
+    #: The manager ended at once, or the scheduler refused the job.
     NOT_STARTED = 4
     #: The scheduler does not answer, so nobody knows whether there is a job.
     NO_ANSWER = 5

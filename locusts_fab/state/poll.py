@@ -16,12 +16,11 @@ from locusts_fab.errors import HostError
 from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
 from locusts_fab.manager.times import FRESH_S, STALE_S
 from locusts_fab.model import ManagerState
-from locusts_fab.schedulers.slurm.jobs import SQUEUE_FORMAT, parse_squeue
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
-    from locusts_fab.schedulers.slurm.jobs import Queue
+    from locusts_fab.schedulers.base import Queue, Scheduler
     from locusts_fab.state.ledger import Ledger
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
@@ -44,22 +43,22 @@ class PollResult:
     is_all: bool = True
 
 
-def poll(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
+def poll(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
     """Ask the target what is new, and enter it into the ledger; all of one poll or nothing.
 
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
     while True:
-        news = _poll_once(host, ledger, environment_dir)
+        news = _poll_once(host, ledger, environment_dir, scheduler)
         if news.is_all:
             return news
 
 
-def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
+def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
     offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
-    questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, SQUEUE_FORMAT, jobs)
+    questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, scheduler.queue_script(), jobs)
     result = host.run(remote_script("poll"), *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return PollResult(reached=False)
@@ -68,7 +67,8 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     is_all = True
     with ledger.transaction():
-        queue = _enter_queue(ledger, os.fsdecode(parts[-1]))
+        queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
+        job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
             found = _HEAD.fullmatch(os.fsdecode(head))
@@ -83,12 +83,12 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str) -> PollResult:
                 is_all = False
             elif not any(isinstance(record, Left) for record in records):
                 # else it has just said itself that it left, and why, and its process may be seen all the same
-                _judge(ledger, found["manager"], found["process"], found["beat"], queue)
+                _judge(ledger, found["manager"], found["process"], found["beat"], job_is_over=job_is_over)
         ledger.set_fact("updated", str(time.time()))
     return PollResult(is_all=is_all)
 
 
-def _enter_queue(ledger: Ledger, part: str) -> Queue | None:
+def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | None:
     """Enter what the scheduler said of our jobs. If it said nothing, what is known of them stays as it was.
 
     :returns: None if there was nothing to ask.
@@ -96,14 +96,14 @@ def _enter_queue(ledger: Ledger, part: str) -> Queue | None:
     status, _, said = part.partition("\n")
     if status == "-":
         return None
-    queue = parse_squeue(int(status), said, said)
+    queue = scheduler.read_queue(int(status), said)
     if queue.answered:
         ledger.set_jobs(queue.jobs)
     ledger.set_fact("scheduler_silent", None if queue.answered else queue.complaint)
     return queue
 
 
-def _judge(ledger: Ledger, manager: str, process: str, beat: str, queue: Queue | None) -> None:
+def _judge(ledger: Ledger, manager: str, process: str, beat: str, *, job_is_over: bool) -> None:
     """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
 
     That its job is over does not mean that it is: a script may outlive a failed node's job. It only lets us lose
@@ -112,7 +112,6 @@ def _judge(ledger: Ledger, manager: str, process: str, beat: str, queue: Queue |
     """
     still_s = ledger.note_beat(manager, beat, time.time())
     is_fresh = still_s <= FRESH_S
-    job_is_over = queue is not None and queue.answered and not queue.has_active
     why_gone = _why_gone(process, still_s, job_is_over=job_is_over)
     if process == "left":
         ledger.set_manager(manager, ManagerState.LEFT, ledger.manager_reason(manager))

@@ -19,10 +19,12 @@ find_hidden() {
   script=$(unset -f $IMPORTED 2>/dev/null && declare -f)
   for name in "${!GIVEN[@]}"; do
     case $name in
-      _ | PWD | OLDPWD) continue ;;           # a matter of each shell
-      TMPDIR | HOSTNAME | SLURM*) continue ;; # they are only read here
-      TERM) continue ;;                       # here it is only the name of a signal
+      _ | PWD | OLDPWD) continue ;;  # a matter of each shell
+      TMPDIR | HOSTNAME) continue ;; # they are only read here
+      TERM) continue ;;              # here it is only the name of a signal
     esac
+    # shellcheck disable=SC2053 # a pattern
+    [[ $name == $ONLY_READ ]] && continue
     if [[ $script =~ [^A-Za-z_0-9]"$name"[^A-Za-z_0-9] ]]; then
       HIDDEN+=("$name=${GIVEN[$name]}")
     fi

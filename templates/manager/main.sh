@@ -100,7 +100,7 @@ find_tar() {
 # announce: the first record.
 announce() {
   local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
-  record manager "$MANAGER" "${SLURMD_NODENAME:-${HOSTNAME:-localhost}}" "$$" "$SLOTS" "$now" "$BASH_VERSION"
+  record manager "$MANAGER" "$NODE" "$$" "$SLOTS" "$now" "$BASH_VERSION"
 }
 
 # say_goodbye: the last record, and the mark by which others know that our leases are free. Its reason is what `leave` was
@@ -113,18 +113,18 @@ say_goodbye() {
   : >"$ROOT/exec/beats/$MANAGER.end"
 }
 
-# come_back: a job whose time was up while tasks were left asks SLURM to start it again, so that the swarm comes to its
+# come_back: a job whose time was up while tasks were left asks to be started again, so that the swarm comes to its
 # end with nobody at the other end.
 come_back() {
   local reason='' chunk mark
   read -r reason 2>/dev/null <"$RUN/leave"
-  if [[ -z ${SLURM_JOB_ID-} || $reason != "signal USR1" || -e $ROOT/exec/stop.$SUBMISSION ]]; then
+  if [[ $reason != "signal USR1" || -e $ROOT/exec/stop.$SUBMISSION ]]; then
     return
   fi
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
     printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$chunk"
     if [[ ! -e $mark ]]; then
-      scontrol requeue "$SLURM_JOB_ID"
+      start_again
       return
     fi
   done
@@ -137,7 +137,8 @@ main() {
     exit 0
   fi
   local slot told SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 TICK EPOCH TOLD=() RUNNING=()
-  readonly MANAGER=$1 MAIN_PID=$$ ELEMENT=${SLURM_ARRAY_TASK_ID:-0} CACHE=$ROOT/exec/cache/$1.tsv
+  find_place
+  readonly MANAGER=$1 MAIN_PID=$$ ELEMENT NODE CACHE=$ROOT/exec/cache/$1.tsv
   readonly COMPLAINTS=$ROOT/exec/logs/$1.out
   RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
   [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder

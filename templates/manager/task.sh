@@ -123,7 +123,7 @@ judge() {
     read -r what pid <"$RUN/kill.$SLOT"
   fi
   if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
-    sleep 1.5 # SLURM sends TERM to all of us at once: let the main process tell
+    sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process tell
   fi
   if [[ $pid == "$PID" && $what == timeout ]]; then
     STATE=failed REASON="timeout after $TIMEOUT_TEXT"

@@ -3,24 +3,24 @@
 # Prints what is new in an environment: the new bytes of the managers' cache files, whether each manager still runs, and
 # what the scheduler says of their jobs.
 #
-#   usage: bash poll.sh ENVIRONMENT MARK MOST MANAGER_ID FORMAT JOBS [MANAGER OFFSET]...
+#   usage: bash poll.sh ENVIRONMENT MARK MOST MANAGER_ID QUEUE JOBS [MANAGER OFFSET]...
 #
 #     ENVIRONMENT      the folder of the swarm
 #     MARK             a line to print between parts; no file holds it
 #     MOST             print no more than so many bytes of a file
 #     MANAGER_ID       what managers are called, as a regular expression; other files are copies, or what an editor left
-#     FORMAT           how squeue shall print a job
-#     JOBS             the jobs to ask the scheduler for, with commas between; empty: do not ask
+#     QUEUE            the text of the script that asks the scheduler for jobs; empty: there is no scheduler
+#     JOBS             the jobs to ask for, with commas between; empty: do not ask
 #     MANAGER OFFSET   the byte of this manager's file to begin with; -1: nothing more will come. Without it: 0
 #
 #   prints: for each manager MARK, the line "MANAGER PROCESS BEAT", and the new bytes with a newline after them;
-#     at the end MARK, the exit status of squeue (a - if it was not asked), and what squeue printed.
+#     at the end MARK, the exit status of QUEUE (a - if nothing was asked), and what it printed.
 #     PROCESS: alive, gone, or left; unknown where that cannot be seen from this machine
 #     BEAT: the counter of its heartbeat
 #   exits with: NO_ENVIRONMENT
 
 readonly NO_ENVIRONMENT=3
-environment=$1 mark=$2 most=$3 manager_id=$4 format=$5 jobs=$6
+environment=$1 mark=$2 most=$3 manager_id=$4 queue=$5 jobs=$6
 shift 6
 declare -A offset=()
 while (($# > 0)); do
@@ -59,8 +59,8 @@ print_news() {
 # print_queue: print the part of the scheduler.
 print_queue() {
   local said='' status=-
-  if [[ -n $jobs ]]; then
-    said=$(timeout 30 squeue -h -r -t all -j "$jobs" -o "$format" 2>&1)
+  if [[ -n $queue && -n $jobs ]]; then
+    said=$(set -- "$jobs" && eval "$queue" 2>&1)
     status=$?
   fi
   printf '%s\n%s\n%s\n' "$mark" "$status" "$said"

@@ -3,7 +3,7 @@
 # Looks at a target, for `locusts check`. It leaves everything as it was: folders that it makes to see whether they can
 # be made, it removes.
 #
-#   usage: bash probe.sh ROOT RESOLVER SCRATCH SETUP RUNTIME IMAGE FOLDER WORD SCHEDULER JOB ELEMENTS FORMAT
+#   usage: bash probe.sh ROOT RESOLVER SCRATCH SETUP RUNTIME IMAGE FOLDER WORD SCHEDULER JOB ELEMENTS
 #
 #     ROOT        the root, as the config has it
 #     RESOLVER    the text of resolve_root.sh, which makes it absolute
@@ -13,10 +13,9 @@
 #     IMAGE       its image
 #     FOLDER      a folder below the root that somebody who sees the same root has made, with a file `here` in it
 #     WORD        what that file holds; the answer is a file `there` that holds it too
-#     SCHEDULER   slurm, or anything else
+#     SCHEDULER   the text of the script that looks at the scheduler
 #     JOB         the job script
 #     ELEMENTS    how many elements its array has
-#     FORMAT      how sinfo shall print a partition
 #
 #     What is empty is not looked at.
 #
@@ -25,7 +24,7 @@
 
 exec 2>/dev/null # what is printed there before this is the start-up files' own, and looked at
 root=$1 resolver=$2 scratch=$3 setup=$4 runtime=$5 image=$6 folder=$7 word=$8 scheduler=$9
-job=${10} elements=${11} format=${12}
+job=${10} elements=${11}
 
 # say KEY VALUE: one thing that was found. NUL ends each part, for values hold anything else.
 say() {
@@ -33,6 +32,7 @@ say() {
 }
 
 # within SECONDS COMMAND...: what it prints on both streams; says so if it takes too long.
+# shellcheck disable=SC2329 # the script of the scheduler calls it
 within() {
   local status
   timeout "$@" 2>&1
@@ -99,7 +99,7 @@ look_at_root() {
   place=${place%/}
   say root "$place"
   if [[ -n $folder && $(cat -- "$place/$folder/here") == "$word" ]]; then
-    say letter read
+    say shared read
     (umask 077 && printf '%s' "$word" >"$place/$folder/there")
   fi
   if try "$place"; then
@@ -130,26 +130,11 @@ look_at_container() {
   [[ $image != /* || -e $image ]] && say image yes
 }
 
-# look_at_slurm: its programs, its partitions, and what sbatch says of the job, which it does not submit.
-look_at_slurm() {
-  local tool said missing=''
-  for tool in sbatch squeue scancel; do
-    type -P "$tool" >/dev/null || missing+=", $tool"
-  done
-  say slurm_missing "${missing#, }"
-  [[ -z $missing ]] || return
-  if ! said=$(within 20 squeue -h -n locusts-check -o %i); then
-    say slurm_silent "${said:-squeue failed}"
-    return
-  fi
-  say partitions "$(timeout 20 sinfo -h -e -a -o "$format")"
-  say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
-  [[ -n $job ]] || return
-  said=$(printf '%s' "$job" |
-    within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null)
-  say sbatch_status "$?"
-  say sbatch "$said"
-}
+# look_at_scheduler: what its own script finds. It stands in for a function of this one, and uses `say` and `within`.
+look_at_scheduler() (
+  set -- "$job" "$elements"
+  eval "$scheduler"
+)
 
 say shell "${SHELL-}"
 say bash "${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]}.${BASH_VERSINFO[2]}"
@@ -158,6 +143,6 @@ look_at_root
 [[ -n $scratch ]] && look_at_scratch
 [[ -n $setup ]] && look_at_setup
 [[ -n $runtime ]] && look_at_container
-[[ $scheduler == slurm ]] && look_at_slurm
+[[ -n $scheduler ]] && look_at_scheduler
 say end ''
 exit 0

@@ -19,6 +19,7 @@ import jinja2
 import pytest
 
 from locusts_fab.manager.render import environment, render
+from locusts_fab.schedulers.registry import SCHEDULERS
 from locusts_fab.shell.scripts import templates_folder
 from tests.support.managers import VALUES
 
@@ -338,5 +339,8 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 def test_the_libraries_go_into_the_script_as_they_are() -> None:
-    script = rendered("manager.sh.j2", "hostile")
-    assert all(path.read_text() in script for path in LIBRARIES)
+    parts = {scheduler.manager_part for scheduler in SCHEDULERS.values()}
+    for part in parts:
+        script = render("manager.sh.j2", {**MANAGERS["hostile"], "scheduler": part})
+        others = parts - {part}
+        assert all(path.read_text() in script for path in LIBRARIES if path.stem not in others)

@@ -101,7 +101,6 @@ def layer_of(module: str) -> int:
 #: Imports against the rule that are still there while modules move to their packages.
 TO_GO: dict[str, set[str]] = {
     "replica.sync": {"operations.session"},
-    "schedulers.slurm.preflight": {"preflight.probe"},
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from locusts_fab.config.load import load_config
+from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,3 +105,9 @@ def problems_of(path: Path) -> list[str]:
     assert caught.value.path == str(path)
     assert all(line.isprintable() for line in caught.value.problems)
     return list(caught.value.problems)
+
+
+def swarm_on(folder: Path, **target: Any) -> Swarm:
+    """Make a swarm with one task, on a target."""
+    settings = SwarmSettings.model_validate({"command": "true", "args": [["1"]]})
+    return Swarm("s", settings, "there", Target.model_validate(target), folder)

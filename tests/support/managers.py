@@ -46,6 +46,7 @@ VALUES: dict[str, Any] = {
     "scratch": "",
     "container": [],
     "env": [],
+    "scheduler": "slurm",
 }
 
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fabric import Connection
 
-from locusts_fab.config.schema import SwarmSettings, Target
-from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here
 from locusts_fab.hosts.ssh import Remote
@@ -18,6 +16,7 @@ from locusts_fab.target import _resolve_root, forget_logins, open_site
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy, put_link
+from tests.support.configs import swarm_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +29,6 @@ FAR = {"host": "cluster.invalid", "root": "/scratch/me"}
 def _no_logins_left() -> Iterator[None]:
     yield
     forget_logins()
-
-
-def swarm_on(folder: Path, **target: Any) -> Swarm:
-    settings = SwarmSettings.model_validate({"command": "true", "args": [["1"]]})
-    return Swarm("s", settings, "there", Target.model_validate(target), folder)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +52,7 @@ def swarm_on(folder: Path, **target: Any) -> Swarm:
 def test_three_parts(tmp_path: Path, target: dict[str, Any], host: type, files: type, starter: type, root: str) -> None:
     """Nobody is called for that: no such host exists."""
     site = open_site(swarm_on(tmp_path, **target))
-    assert (type(site.host), type(site.transfer), type(site.starter)) == (host, files, starter)
+    assert (type(site.host), type(site.transfer), type(site.launcher)) == (host, files, starter)
     assert site.environment.root == root.format(here=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What is said to SLURM and what it answers: options, command text, parsers. Pure; `starters.py` says it.
+"""What is said to SLURM and what it answers: options, command text, parsers. Pure; `launcher.py` says it.
 
 States are spelled as SLURM spells them. Seen with SLURM 22.05; the formats are those of `man squeue` and `man sbatch`.
 """
@@ -6,10 +6,10 @@ States are spelled as SLURM spells them. Seen with SLURM 22.05; the formats are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import JobStatus
+from locusts_fab.schedulers.base import Queue
 
 if TYPE_CHECKING:
     from locusts_fab.config.schema import Slurm
@@ -34,8 +34,8 @@ ACTIVE = frozenset(
         "PREEMPTED",
     }
 )
-#: The fields that squeue is asked for; the reason comes last, for it is free text.
-SQUEUE_FORMAT = "%i|%F|%K|%T|%N|%r"
+#: The fields that `templates/remote/slurm_queue.sh` asks squeue for; the reason comes last, for it is free text.
+_FIELDS = 6
 #: Before its time limit, a manager is told so many seconds ahead, or a quarter of the limit if that is less.
 WARNING_S = 120
 _LEAST_WARNING_S = 15
@@ -93,33 +93,15 @@ def warning_s(time: str | None) -> int:
     return max(_LEAST_WARNING_S, min(WARNING_S, limit_s // 4))
 
 
-@dataclass(frozen=True)
-class Queue:
-    """What squeue said of our jobs.
-
-    :param answered: it could be asked at all; if not, nothing is known, and nothing follows.
-    :param complaint: what it said instead.
-    """
-
-    jobs: list[JobStatus]
-    answered: bool
-    complaint: str = ""
-
-    @property
-    def has_active(self) -> bool:
-        """Some job waits, runs, or is just ending."""
-        return any(job.state in ACTIVE for job in self.jobs)
-
-
 def parse_squeue(status: int, stdout: str, stderr: str) -> Queue:
-    """Read what `squeue -h -r -t all -o FORMAT` answered.
+    """Read what `templates/remote/slurm_queue.sh` printed.
 
     A job that it does not know any more is an answer: it is over. Any other failure is none.
     """
     jobs = []
     for line in stdout.splitlines():
-        fields = line.split("|", 5)
-        if len(fields) == 6:  # noqa: PLR2004 - the fields of SQUEUE_FORMAT
+        fields = line.split("|", _FIELDS - 1)
+        if len(fields) == _FIELDS:
             jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), fields[5].strip()))
     known = status == 0 or "Invalid job id" in stderr
     return Queue(jobs, known, "" if known else (stderr.strip().splitlines() or [f"exit code {status}"])[-1])

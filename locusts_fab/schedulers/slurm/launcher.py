@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from locusts_fab.model import Submission
 
 
+#: What sbatch is given, in the environment; `slurm_start.sh` knows it too.
+JOB_SCRIPT = "exec/job.sbatch"
+
+
 @dataclass(frozen=True)
 class SlurmArray:
     """Managers in the jobs of an array.
@@ -51,7 +55,7 @@ class SlurmArray:
         if result.exit_status == RemoteExit.NOT_STARTED:
             raise SchedulerError(
                 f"{self.host.name}: sbatch refused the job:\n{said}",
-                hint=f"mend [targets.….slurm] in the config ({self.environment.root}/exec/job.sbatch is what was sent)",
+                hint=f"fix [targets.….slurm] in the config ({self.environment.root}/{JOB_SCRIPT} is what was sent)",
             )
         raise SchedulerError(
             f"{self.host.name}: the job could not be submitted:\n{said or result.stderr.strip()}",
@@ -81,7 +85,7 @@ class SlurmArray:
                 hint="managers take no more tasks all the same; repeat this when the scheduler answers",
             )
 
-    def bury(self, managers: Iterable[str]) -> None:
+    def mark_gone(self, managers: Iterable[str]) -> None:
         """Mark managers that are no more as having left, so that others take over what they held."""
         self.host.run(remote_script("mark_left"), self.environment.root, *managers)
 
@@ -91,7 +95,7 @@ class SlurmArray:
         return parse_job_id(result.text) or "" if result.exit_status == 0 else ""
 
     def is_alive(self, submission: Submission) -> bool:
-        """Tell whether a submission of which we have no job id may have one all the same."""
+        """Return whether a submission of which we have no job id may have one all the same."""
         if submission.job:
             return False  # what squeue said of it at the last poll counts
         result = self._look_for(submission)

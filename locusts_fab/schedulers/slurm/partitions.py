@@ -1,4 +1,4 @@
-"""What SLURM says of its partitions and nodes, read. Pure; `probe.py` asks."""
+"""What SLURM says of its partitions and nodes, read. Pure; `templates/remote/slurm_probe.sh` asks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from locusts_fab.schedulers.slurm.jobs import parse_time_s
 
-#: The fields that sinfo is asked for: partition, whether it is up, time limit, and of each group of nodes that are
-#: alike: how many, CPUs, megabytes, state.
-SINFO_FORMAT = "%P|%a|%l|%D|%c|%m|%t"
+#: The fields that `templates/remote/slurm_probe.sh` asks sinfo for: partition, whether it is up, time limit, and of
+#: each group of nodes that are alike: how many, CPUs, megabytes, state.
 _FIELDS = 7
 
 #: States of nodes, as sinfo abbreviates them, in which no job starts; a `*` after any state says: does not answer.

@@ -11,10 +11,9 @@ from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, 
 from locusts_fab.text import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.preflight.probe import Seen
     from locusts_fab.schedulers.slurm.partitions import Nodes
 
 _INFINITE = {"infinite", "unlimited"}
@@ -22,9 +21,8 @@ _INFINITE = {"infinite", "unlimited"}
 _TOO_LONG = 124
 
 
-def judge_slurm(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
+def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
     """Judge the scheduler, what the config asks of it, and what it says of the job itself."""
-    facts = seen.facts
     missing = facts.get("slurm_missing", "sbatch, squeue, scancel")
     if missing:
         yield _found("scheduler", "error", f"missing: {missing}", "put SLURM's commands on the PATH of a login there")
@@ -54,7 +52,7 @@ def _judge_answer(status: int, said: str) -> Finding:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
     if status == _TOO_LONG:
         return _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
-    advice = "mend [targets.….slurm] in the config"
+    advice = "fix [targets.….slurm] in the config"
     return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)
 
 

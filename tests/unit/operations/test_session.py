@@ -88,14 +88,14 @@ def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pyt
     cache = write(session)
     session.poll()
     later(monkeypatch, 301)
-    bury = type(session.site.starter).bury
+    mark_gone = type(session.site.launcher).mark_gone
 
-    def slow(starter: object, managers: list[str]) -> None:
+    def slow(launcher: object, managers: list[str]) -> None:
         with cache.open("a") as file:
             file.write("left\tsignal USR1\t12.0\t.\n")
-        bury(starter, managers)  # type: ignore[arg-type]
+        mark_gone(launcher, managers)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(session.site.starter), "bury", slow)
+    monkeypatch.setattr(type(session.site.launcher), "mark_gone", slow)
     session.poll()
     assert session.ledger.managers()[0].state is ManagerState.LEFT
     assert session.ledger.manager_reason("1-0") == "signal USR1"

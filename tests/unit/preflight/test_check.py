@@ -338,7 +338,7 @@ UNKNOWN = {"scheduler": "ok", "partition": "ok", "test job": "ok"}
 
 def judged(desk: Desk, slurm: str = "", target: str = "", cpus: int = 1, **facts: str) -> dict[str, str]:
     config = SLURM.replace("nodes = 2", f"nodes = 2\n{target}") + slurm + SWARM + f"cpus_per_task = {cpus}\n"
-    return states(judge_slurm(load(desk, config), Seen({**FINE, **facts})))
+    return states(judge_slurm(load(desk, config), {**FINE, **facts}))
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_what_slurm_says(desk: Desk, slurm: str, given: dict[str, Any], expected
 
 def test_errors_of_slurm_come_with_advice(desk: Desk) -> None:
     config = SLURM + "partition = 'shart'\n" + SWARM
-    unknown = [each for each in judge_slurm(load(desk, config), Seen(FINE)) if each.state == "error"]
+    unknown = [each for each in judge_slurm(load(desk, config), FINE) if each.state == "error"]
     assert [(each.what, each.exit_status) for each in unknown] == [("partition", ExitStatus.SCHEDULER)]
     assert unknown[0].advice.startswith("did you mean short?")
 

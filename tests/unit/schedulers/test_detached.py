@@ -94,7 +94,7 @@ def test_what_a_dead_manager_left_running_is_ended(detached: Detached) -> None:
     await_end(pid)
     os.kill(task, 0)
     assert not path_in(detached, "exec/beats/1-0.end").exists()
-    detached.bury(["1-0"])
+    detached.mark_gone(["1-0"])
     await_end(task)
     assert path_in(detached, "exec/beats/1-0.end").exists()
 

@@ -16,7 +16,8 @@ from locusts_fab.hosts.base import Here, Result
 from locusts_fab.layout import Environment
 from locusts_fab.manager import times
 from locusts_fab.model import ManagerState, Task
-from locusts_fab.state import poll as room
+from locusts_fab.schedulers.registry import SCHEDULERS
+from locusts_fab.state import poll as module
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.poll import PollResult, poll
 from locusts_fab.transfer.stage import make_environment
@@ -58,6 +59,9 @@ def ended(task: int, state: str = "done") -> str:
     return f"ended\t000001.1\t{task}\t1\t{state}\t0\t10.000000\t12.500000\t1\t0\t\t.\n"
 
 
+SLURM = SCHEDULERS["slurm"]
+
+
 def write(root: Path, *lines: str, name: str = "1-0", beat: str | None = "1") -> None:
     """Append to a manager's cache file, and set its heartbeat."""
     with (root / "exec/cache" / f"{name}.tsv").open("a", encoding="utf-8") as file:
@@ -78,7 +82,7 @@ def look(ledger: Ledger, root: Path) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "apply", counted)
-        assert poll(Here(), ledger, str(root)) == PollResult()
+        assert poll(Here(), ledger, str(root), SLURM) == PollResult()
     return came
 
 
@@ -97,7 +101,7 @@ def dead_pid() -> int:
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
     """Let the poll believe that it is another time."""
-    monkeypatch.setattr(room, "time", SimpleNamespace(time=lambda: now_s))
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now_s))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -105,7 +109,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
 
 
 def test_no_environment(tmp_path: Path, ledger: Ledger) -> None:
-    assert poll(Here(), ledger, str(tmp_path / "nowhere")) == PollResult(reached=False)
+    assert poll(Here(), ledger, str(tmp_path / "nowhere"), SLURM) == PollResult(reached=False)
     assert ledger.fact("updated") is None
 
 
@@ -152,7 +156,7 @@ def test_any_bytes_may_stand_in_a_cache_file(root: Path, ledger: Ledger) -> None
 def test_what_is_too_much_for_one_look_comes_in_several(
     root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "MOST_BYTES", 150)
+    monkeypatch.setattr(module, "MOST_BYTES", 150)
     write(root, manager(), *[line for task in range(1, 10) for line in (began(task), ended(task))])
     (root / "exec/beats/1-0.end").touch()
     assert look(ledger, root) == 19
@@ -164,7 +168,7 @@ def test_a_file_without_a_line_end_is_no_endless_work(
     root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crash of a file system may leave a hole of zeros, longer than what one look brings."""
-    monkeypatch.setattr(room, "MOST_BYTES", 64)
+    monkeypatch.setattr(module, "MOST_BYTES", 64)
     write(root, manager(), "\0" * 500)
 
     class Counting(Here):
@@ -175,7 +179,7 @@ def test_a_file_without_a_line_end_is_no_endless_work(
             assert self.looks < 50, "the poll goes on for ever"
             return super().run(script, *args, timeout_s=timeout_s)
 
-    poll(Counting(), ledger, str(root))
+    poll(Counting(), ledger, str(root), SLURM)
 
 
 def test_files_that_are_not_ours_are_passed_over(root: Path, ledger: Ledger) -> None:
@@ -208,7 +212,7 @@ def test_an_answer_that_is_no_answer_changes_nothing(root: Path, ledger: Ledger,
     write(root, manager(), began(1), ended(1))
     before = ledger.offsets(), list(ledger.outcomes())
     with pytest.raises(HostError, match="could not be read") as caught:
-        poll(host, ledger, str(root))
+        poll(host, ledger, str(root), SLURM)
     assert caught.value.stderr == "disk on fire"
     assert (ledger.offsets(), list(ledger.outcomes())) == before
     assert look(ledger, root) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -14,7 +15,6 @@ from locusts_fab.model import JobStatus
 from locusts_fab.schedulers.slurm.jobs import (
     ACTIVE,
     KILL_WAIT_S,
-    SQUEUE_FORMAT,
     WARNING_S,
     directives,
     parse_job_id,
@@ -22,6 +22,8 @@ from locusts_fab.schedulers.slurm.jobs import (
     parse_time_s,
     warning_s,
 )
+from locusts_fab.schedulers.slurm.scheduler import SlurmScheduler
+from locusts_fab.shell.scripts import remote_script
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,11 @@ def test_the_queue() -> None:
         JobStatus("12_2", "COMPLETED", "None"),
         JobStatus("13", "PENDING", "(ReqNodeNotAvail, UnavailableNodes:n[1-3]) | odd"),
     ]
-    assert (queue.answered, queue.has_active, queue.complaint) == (True, True, "")
-    assert len(QUEUE.splitlines()[0].split("|")) == len(SQUEUE_FORMAT.split("|"))
+    assert (queue.answered, queue.complaint) == (True, "")
+    assert SlurmScheduler().active_jobs(queue.jobs) == {"12", "13"}
+    asked = re.search(r"-o '(.*)'", remote_script("slurm_queue"))
+    assert asked is not None
+    assert len(QUEUE.splitlines()[0].split("|")) == len(asked[1].split("|"))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_the_queue() -> None:
 )
 def test_no_jobs_or_no_answer(status: int, said: str, *, answered: bool, complaint: str) -> None:
     queue = parse_squeue(status, said, said)
-    assert (queue.jobs, queue.answered, queue.has_active, queue.complaint) == ([], answered, False, complaint)
+    assert (queue.jobs, queue.answered, queue.complaint) == ([], answered, complaint)
 
 
 def test_warnings_between_the_jobs() -> None:
@@ -160,7 +165,8 @@ def test_warnings_between_the_jobs() -> None:
 )
 def test_states(state: str, *, is_active: bool) -> None:
     assert (state in ACTIVE) is is_active
-    assert parse_squeue(0, f"1_0|1|0|{state}|n1|None\n", "").has_active is is_active
+    jobs = parse_squeue(0, f"1_0|1|0|{state}|n1|None\n", "").jobs
+    assert SlurmScheduler().active_jobs(jobs) == ({"1"} if is_active else set())
 
 
 @pytest.mark.parametrize(

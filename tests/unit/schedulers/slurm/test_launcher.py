@@ -230,6 +230,6 @@ def test_jobs_are_cancelled(starter: SlurmArray, commands: Commands) -> None:
 
 
 def test_managers_are_marked_as_having_left(starter: SlurmArray) -> None:
-    starter.bury(["1-0", "1-1-r2"])
+    starter.mark_gone(["1-0", "1-1-r2"])
     beats = Path(starter.environment.absolute("exec/beats"))
     assert sorted(path.name for path in beats.iterdir()) == ["1-0.end", "1-1-r2.end"]

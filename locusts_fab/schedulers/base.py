@@ -1,0 +1,115 @@
+"""What a scheduler offers, and what starts managers on one environment.
+
+A new scheduler is one folder beside the others with an object that does what `Scheduler` says, and a line in
+`registry.py`. Its scripts stand in `templates/`: what managers know of it in `manager/NAME.sh`, what is asked of it in
+`remote/NAME_*.sh`. Its settings are a table in `config/schema.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.hosts.base import Host
+    from locusts_fab.layout import Environment
+    from locusts_fab.model import Finding, JobStatus, Submission
+
+
+class Launcher(Protocol):
+    """Starts, stops and watches over the managers of one environment."""
+
+    def start(self, submission: int, token: str, chunks: int, /) -> str:
+        """Start the managers of a submission, once.
+
+        :param token: a name that no other submission has.
+        :param chunks: more managers than chunks would find nothing to do.
+        :returns: what the scheduler calls the job; nothing if there is no scheduler.
+        :raises LocustsError: they were not started, or nobody knows.
+        """
+
+    def fence(self, submissions: Iterable[Submission], /) -> None:
+        """Let the managers of earlier submissions take no more tasks; what they run may end.
+
+        :raises HostError: the target cannot be written.
+        """
+
+    def stop(self, managers: Iterable[str], jobs: Iterable[str], /) -> None:
+        """Ask managers to leave.
+
+        :raises SchedulerError: the scheduler did not take it.
+        """
+
+    def mark_gone(self, managers: Iterable[str], /) -> None:
+        """Mark managers that are no more as having left, so that others take over what they held."""
+
+    def find(self, submission: Submission, /) -> str:
+        """Return what the scheduler calls the job of a submission, if we were killed before we heard; else nothing."""
+
+    def is_alive(self, submission: Submission, /) -> bool:
+        """Return whether a submission may still come to life, though no manager has said anything yet."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What a scheduler said of our jobs.
+
+    :param jobs: those that it knows.
+    :param answered: it could be asked at all; if not, nothing is known, and nothing follows.
+    :param complaint: what it said instead.
+    """
+
+    jobs: list[JobStatus] = field(default_factory=list)
+    answered: bool = True
+    complaint: str = ""
+
+
+class Scheduler(Protocol):
+    """What only one scheduler knows: its commands and their answers, its settings, how a job comes back."""
+
+    @property
+    def name(self) -> str:
+        """What the config calls it."""
+
+    @property
+    def manager_part(self) -> str:
+        """The name of the file in `templates/manager/` with what managers know of it, without `.sh`."""
+
+    def launcher(self, host: Host, environment: Environment, swarm: Swarm) -> Launcher:
+        """Return what starts the managers of a swarm."""
+
+    # ---- scripts
+
+    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
+        """Render the scripts that start managers, by their paths in the environment."""
+
+    def last_call_s(self, swarm: Swarm) -> int:
+        """Return how many seconds a manager has from the word ahead of its time limit to the end, at least."""
+
+    # ---- jobs
+
+    def queue_script(self) -> str:
+        """Return the text of the script that asks for jobs, for `poll.sh`; nothing if there is nobody to ask."""
+
+    def read_queue(self, status: int, answer: str) -> Queue:
+        """Read what that script printed on both streams, and its exit status."""
+
+    def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
+        """Return what submissions call those jobs of which something waits, runs, or is just ending."""
+
+    def read_job_id(self, answer: str) -> str:
+        """Return what submissions call a job, from what was printed when it was submitted; nothing if there is none."""
+
+    # ---- looking beforehand
+
+    def probe_script(self) -> str:
+        """Return the text of the script that looks at the scheduler, for `probe.sh`; nothing if there is none."""
+
+    def job_to_try(self, scripts: Mapping[str, str]) -> str:
+        """Return, of rendered scripts, the one that `probe_script` is to try."""
+
+    def judge(self, swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
+        """Judge what `probe_script` found, by its keys."""

@@ -1,0 +1,77 @@
+"""SLURM as the rest of the package knows it: what `schedulers/base.py` asks of any scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from locusts_fab.manager.render import render
+from locusts_fab.manager.times import GRACE_S
+from locusts_fab.schedulers.slurm.jobs import ACTIVE, KILL_WAIT_S, directives, parse_job_id, parse_squeue, warning_s
+from locusts_fab.schedulers.slurm.launcher import JOB_SCRIPT, SlurmArray
+from locusts_fab.schedulers.slurm.preflight import judge_slurm
+from locusts_fab.shell.scripts import remote_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.hosts.base import Host
+    from locusts_fab.layout import Environment
+    from locusts_fab.model import Finding, JobStatus
+    from locusts_fab.schedulers.base import Queue
+
+
+@dataclass(frozen=True)
+class SlurmScheduler:
+    """SLURM; see `Scheduler`."""
+
+    name: ClassVar[str] = "slurm"
+    manager_part: ClassVar[str] = "slurm"
+
+    def launcher(self, host: Host, environment: Environment, swarm: Swarm) -> SlurmArray:
+        """See `Scheduler.launcher`."""
+        return SlurmArray(host, environment, swarm.target.nodes)
+
+    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
+        """See `Scheduler.start_scripts`: the job script, whose #SBATCH lines are made in `jobs.py`."""
+        values = {
+            "setup": swarm.target.setup,
+            "manager": environment.absolute(environment.manager_script),
+            "directives": directives(swarm.target.slurm),
+            "cpus": swarm.slots * swarm.settings.cpus_per_task,
+            "warning_s": warning_s(swarm.target.slurm.time),
+        }
+        return {JOB_SCRIPT: render("job.sbatch.j2", values)}
+
+    def last_call_s(self, swarm: Swarm) -> int:
+        """See `Scheduler.last_call_s`."""
+        return max(GRACE_S, warning_s(swarm.target.slurm.time) - KILL_WAIT_S)
+
+    def queue_script(self) -> str:
+        """See `Scheduler.queue_script`."""
+        return remote_script("slurm_queue")
+
+    def read_queue(self, status: int, answer: str) -> Queue:
+        """See `Scheduler.read_queue`."""
+        return parse_squeue(status, answer, answer)
+
+    def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
+        """See `Scheduler.active_jobs`. An element of an array, `12_3`, belongs to the job 12."""
+        return {job.id.partition("_")[0] for job in jobs if job.state in ACTIVE}
+
+    def read_job_id(self, answer: str) -> str:
+        """See `Scheduler.read_job_id`."""
+        return parse_job_id(answer) or ""
+
+    def probe_script(self) -> str:
+        """See `Scheduler.probe_script`."""
+        return remote_script("slurm_probe")
+
+    def job_to_try(self, scripts: Mapping[str, str]) -> str:
+        """See `Scheduler.job_to_try`."""
+        return scripts[JOB_SCRIPT]
+
+    def judge(self, swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
+        """See `Scheduler.judge`."""
+        return judge_slurm(swarm, facts)

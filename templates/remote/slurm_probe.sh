@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+#
+# Looks at SLURM, for `locusts check`: its programs, its partitions, and what sbatch says of a job, which it does not
+# submit. It is a part of probe.sh, whose functions `say` and `within` it uses.
+#
+#   usage: bash slurm_probe.sh JOB ELEMENTS
+#
+#     JOB        the job script; empty: do not ask sbatch
+#     ELEMENTS   how many elements its array has
+#
+#   prints: by `say`, a key and a value for each thing that was found
+#   exits with: 0
+
+job=$1 elements=$2
+
+# look_at_programs: say which are missing; fail if some are.
+look_at_programs() {
+  local program missing=''
+  for program in sbatch squeue scancel; do
+    type -P "$program" >/dev/null || missing+=", $program"
+  done
+  say slurm_missing "${missing#, }"
+  [[ -z $missing ]]
+}
+
+# look_at_queue: fail, and say why, if the scheduler does not answer.
+look_at_queue() {
+  local said
+  if ! said=$(within 20 squeue -h -n locusts-check -o %i); then
+    say slurm_silent "${said:-squeue failed}"
+    return 1
+  fi
+}
+
+# look_at_partitions: PARTITION|UP|TIME LIMIT|NODES|CPUS|MEGABYTES|STATE, a line for each group of nodes that are alike.
+look_at_partitions() {
+  say partitions "$(timeout 20 sinfo -h -e -a -o '%P|%a|%l|%D|%c|%m|%t')"
+  say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
+}
+
+# look_at_job: what sbatch says of it.
+look_at_job() {
+  local said
+  said=$(printf '%s' "$job" |
+    within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null)
+  say sbatch_status "$?"
+  say sbatch "$said"
+}
+
+if look_at_programs && look_at_queue; then
+  look_at_partitions
+  [[ -z $job ]] || look_at_job
+fi
