@@ -91,7 +91,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Load a name when it is first asked for: `invoke --list` needs none of the rooms behind them."""
     if name == "collection":
-        return import_module(".cli.commands", __name__).make_collection()
+        return import_module(".cli.collection", __name__).make_collection()
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Arguments in, exit codes out, and what is printed on the way."""
+"""The command line: arguments in, exit codes out, and what is printed on the way."""

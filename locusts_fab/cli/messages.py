@@ -1,4 +1,4 @@
-"""What the commands tell a person: notes and results as lines, and the exit code that they come to."""
+"""What the commands print: answers on standard output, notes for a person on standard error; and their exit codes."""
 
 from __future__ import annotations
 
@@ -12,118 +12,181 @@ from locusts_fab.text import printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Status
+    from locusts_fab.model import Finding, Status
     from locusts_fab.operations.collect import Collected
+    from locusts_fab.operations.logs import TaskLog
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.sync import Brought
     from locusts_fab.replica.walk import Selection
 
-
-def exit_status(status: Status) -> ExitStatus:
-    """Tell the exit code that a look at a swarm comes to."""
-    stuck = status.state in {SwarmState.STALLED, SwarmState.CANCELLED}
-    return ExitStatus.FAILED if status.tasks.failed or stuck else ExitStatus.DONE
+#: As wide as a table ever gets, where no terminal sets an end to its lines.
+_WIDE = 100_000
 
 
-def say(text: str) -> None:
+def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
+    """Return the exit code for the status of a swarm.
+
+    :param troubles: the number of outputs that could not be collected.
+    """
+    is_stuck = status.state in {SwarmState.STALLED, SwarmState.CANCELLED}
+    return ExitStatus.FAILED if status.tasks.failed or is_stuck or troubles else ExitStatus.DONE
+
+
+def print_note(text: str) -> None:
     """Print a line for a person on standard error."""
     sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()
 
 
-def tell_submitted(submitted: Submitted) -> None:
-    """Say what a submit came to."""
-    for note in submitted.notes:
-        say(note)
-    if submitted.tasks:
-        say(f"submitted {submitted.tasks} of {submitted.total} tasks")
-    elif submitted.waiting:
-        say(f"{submitted.waiting} tasks of an earlier submit are at work or wait their turn")
-    else:
-        say(f"nothing to submit: none of the {submitted.total} tasks waits")
-
-
-def show_preview(swarm: Swarm, plan: Preview) -> None:
-    """Print what a submit would do: the plan, its first tasks, the scripts."""
-    chunks = f"{len(plan.chunks)} chunks of at most {max(plan.chunks, default=0)}"
-    print(f"swarm {swarm.name} on target {swarm.target_name}: {plan.plan.count} tasks in {chunks}")  # noqa: T201 - the answer
-    print(f"environment: {plan.plan.environment_dir}")  # noqa: T201 - the answer
-    print(f"results:     {swarm.outdir}")  # noqa: T201 - the answer
-    for warning in plan.plan.warnings:
-        say(warning)
-    if plan.replica is not None:
-        show_replica(swarm, plan.replica)
-    for task in plan.samples:
-        print(f"\ntask {escape(task.id)}: {task.command}")  # noqa: T201 - the answer
-        print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")  # noqa: T201 - the answer
-        print(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")  # noqa: T201 - the answer
-    if plan.plan.count > len(plan.samples):
-        print(f"\n… and {plan.plan.count - len(plan.samples)} more tasks")  # noqa: T201 - the answer
-    for path, text in plan.scripts.items():
-        print(f"\n======== {path}\n{text}", end="")  # noqa: T201 - the answer
-
-
-def show_replica(swarm: Swarm, replica: Selection) -> None:
-    """List what of the tree would be replicated, with sizes."""
-    root = swarm.local_tree
-    folders, files, links = len(replica.folders), len(replica.files), len(replica.links)
-    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(replica.bytes)}")  # noqa: T201 - the answer
-    for name in replica.files:
-        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")  # noqa: T201 - the answer
-    for name in replica.links:
-        print(f"{'link':>14}  {escape(name)}")  # noqa: T201 - the answer
-    for note in replica.unmatched:
-        say(note)
-
-
-def tell_status(status: Status) -> None:
-    """Say how a swarm stands, and what a person should do about it."""
-    say(status.summary)
-    for note in status.notes:
-        say(note)
-
-
 @contextlib.contextmanager
 def interruptible(swarm: Swarm) -> Iterator[None]:
-    """Say, if a person interrupts the waiting or bringing within, what becomes of the swarm."""
+    """Print what becomes of the swarm, if a person presses Ctrl-C meanwhile."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"swarm {swarm.name} goes on by itself; `locusts collect --wait` carries on, `locusts cancel` stops it")
+        print_note(
+            f"swarm {swarm.name} goes on by itself; `locusts collect --wait` carries on, `locusts cancel` stops it"
+        )
         raise
 
 
-def tell_collected(collected: Collected) -> ExitStatus:
-    """Say what a collect came to.
+# ---- submit ----
 
-    :returns: the exit code for it.
-    """
-    tell_status(collected.status)
+
+def print_submitted(submitted: Submitted) -> None:
+    """Print how many tasks a submit started."""
+    for note in submitted.notes:
+        print_note(note)
+    if submitted.tasks:
+        print_note(f"submitted {submitted.tasks} of {submitted.total} tasks")
+    elif submitted.waiting:
+        print_note(f"{submitted.waiting} tasks of an earlier submit are running or wait their turn")
+    else:
+        print_note(f"nothing to submit: none of the {submitted.total} tasks waits")
+
+
+def print_preview(swarm: Swarm, preview: Preview) -> None:
+    """Print what a submit would do: the plan, its first tasks, the scripts."""
+    plan, chunks = preview.plan, preview.chunks
+    print(
+        f"swarm {swarm.name} on target {swarm.target_name}: {plan.count} tasks"
+        f" in {len(chunks)} chunks of at most {max(chunks, default=0)}"
+    )
+    print(f"environment: {plan.environment_dir}")
+    print(f"results:     {swarm.outdir}")
+    for warning in plan.warnings:
+        print_note(warning)
+    if preview.replica is not None:
+        _print_selection(swarm, preview.replica)
+    for task in preview.samples:
+        print(f"\ntask {escape(task.id)}: {task.command}")
+        print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")
+        print(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")
+    if plan.count > len(preview.samples):
+        print(f"\n… and {plan.count - len(preview.samples)} more tasks")
+    for path, text in preview.scripts.items():
+        print(f"\n======== {path}\n{text}", end="")
+
+
+def _print_selection(swarm: Swarm, selection: Selection) -> None:
+    """Print what of the local tree would be replicated, with sizes."""
+    root = swarm.local_tree
+    folders, files, links = len(selection.folders), len(selection.files), len(selection.links)
+    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(selection.bytes)}")
+    for name in selection.files:
+        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")
+    for name in selection.links:
+        print(f"{'link':>14}  {escape(name)}")
+    for note in selection.unmatched:
+        print_note(note)
+
+
+# ---- status, watch, attach ----
+
+
+def print_status(status: Status) -> None:
+    """Print the status of a swarm, and what a person should do about it."""
+    print_note(status.summary)
+    for note in status.notes:
+        print_note(note)
+
+
+def print_panel(status: Status) -> None:
+    """Print the status of a swarm as `locusts status` shows it, with its managers and jobs."""
+    from rich.console import Console
+
+    from locusts_fab.ui.tables import status_panel
+
+    Console(highlight=False, soft_wrap=True).print(status_panel(status))
+
+
+# ---- collect ----
+
+
+def print_collected(collected: Collected) -> None:
+    """Print what a collect brought, and the status after it."""
+    status, results = collected.status, collected.results
+    print_status(status)
     new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
-    say(f"{new}results are in {collected.results.outdir}")
+    print_note(f"{new}results are in {results.outdir}")
     if collected.brought is not None:
-        tell_brought(collected.brought, collected.results)
+        _print_tree_changes(collected.brought, results)
     if collected.troubles:
-        say(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
-    if collected.status.tasks.failed:
-        say(
-            f"what failed and why: {collected.results.tasks_table};"
-            " `locusts logs TASK` shows one, `locusts retry` repeats them"
+        print_note(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
+    if status.tasks.failed:
+        print_note(
+            f"what failed and why: {results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"
         )
-    return ExitStatus.FAILED if collected.troubles else exit_status(collected.status)
 
 
-def tell_brought(brought: Brought, results: Results) -> None:
-    """Say what became of the tree of a custom environment."""
+def _print_tree_changes(brought: Brought, results: Results) -> None:
+    """Print how many changes of each kind a custom environment brought into the local tree."""
     for note in brought.notes:
-        say(note)
+        print_note(note)
     counts: dict[str, int] = {}
     for change in brought.changes:
         counts[change.what] = counts.get(change.what, 0) + 1
-    said = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing changed"
-    say(f"the tree: {said}; the list is {results.outdir / 'modified.tsv'}")
+    changes = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing changed"
+    print_note(f"the tree: {changes}; the list is {results.outdir / 'modified.tsv'}")
+
+
+# ---- logs, check ----
+
+
+def print_log(log: TaskLog) -> None:
+    """Print a task's command, exit code and node, and what it printed, byte by byte."""
+    outcome = log.outcome
+    lines = [
+        f"task     {outcome.id}: {outcome.state.value}" + (f", {log.description}" if log.description else ""),
+        f"command  {outcome.command}",
+        f"exit     {'-' if outcome.exit_code is None else outcome.exit_code}, attempts {outcome.attempts}",
+        f"node     {outcome.node or '-'}",
+    ]
+    if log.sandbox:
+        lines.append(f"sandbox  {log.sandbox}")
+    print(printable("\n".join(lines)))
+    if log.printed is None:
+        print_note("what it printed is no longer available")
+    elif not log.printed:
+        print_note("it printed nothing")
+    else:
+        print("printed:", flush=True)
+        sys.stdout.buffer.write(log.printed)
+        sys.stdout.buffer.flush()
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print what a check found, a row each."""
+    from rich.console import Console
+
+    from locusts_fab.ui.tables import findings_table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE  # a line each, for those who search in it
+    console.print(findings_table(findings))

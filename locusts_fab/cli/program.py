@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import ParseError
 from invoke.program import Program
 
-from locusts_fab.cli.commands import make_collection
+from locusts_fab.cli.collection import make_collection
 from locusts_fab.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class LocustsProgram(Program):
     """Invoke's program, with our exit code for a command line that cannot be understood."""
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Read the arguments before the command."""
-        with _usage():
+        """Parse the arguments before the command."""
+        with _usage_explained():
             super().parse_core(argv)
 
     def parse_tasks(self) -> None:
-        """Read the command and its arguments."""
-        with _usage():
+        """Parse the command and its arguments."""
+        with _usage_explained():
             super().parse_tasks()
 
 
-class _usage:  # noqa: N801 - reads as what it is, a context
-    """Turn Invoke's ParseError into a message and exit code 2."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ParseError):
-            sys.stderr.write(
-                f"{error}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n"
-            )
-            raise SystemExit(int(ExitStatus.USAGE)) from None
+@contextlib.contextmanager
+def _usage_explained() -> Iterator[None]:
+    """Replace Invoke's `ParseError` by a message and exit code 2."""
+    try:
+        yield
+    except ParseError as error:
+        sys.stderr.write(f"{error}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n")
+        raise SystemExit(int(ExitStatus.USAGE)) from None
 
 
 def main() -> None:

@@ -210,7 +210,7 @@ def test_new_tasks_join_while_old_ones_run_and_nothing_runs_twice(desk: Desk) ->
     desk.write(PLAIN.replace('"cat', '"sleep 0.3; cat'))
     assert desk.locusts("submit")[0] == 0
     code, text = desk.locusts("submit")
-    assert (code, "tasks of an earlier submit are at work or wait their turn" in text) == (0, True), text
+    assert (code, "tasks of an earlier submit are running or wait their turn" in text) == (0, True), text
     time.sleep(0.7)
     for number in range(20, 26):
         (desk.folder / "in" / f"f_{number}.txt").write_text(f"{number}\n")

@@ -14,7 +14,7 @@ import pytest
 from invoke.loader import FilesystemLoader
 
 import locusts_fab
-from locusts_fab.cli.commands import make_collection
+from locusts_fab.cli.collection import make_collection
 from locusts_fab.config.load import load_config
 from locusts_fab.config.reference import render_reference
 from locusts_fab.shell.template import Template

@@ -1,0 +1,19 @@
+"""`locusts logs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locusts_fab.cli.command import command
+
+if TYPE_CHECKING:
+    from locusts_fab.cli.command import Invocation
+
+
+@command(task="The task's id, as in tasks.tsv.")
+def logs(invocation: Invocation, task: str) -> None:
+    """Show a task's command, exit code and node, and what it printed."""
+    from locusts_fab.cli.messages import print_log
+    from locusts_fab.operations.logs import logs as operation
+
+    print_log(operation(invocation.swarm, task, invocation.connection))

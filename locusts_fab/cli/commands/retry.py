@@ -1,0 +1,19 @@
+"""`locusts retry`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locusts_fab.cli.command import command
+
+if TYPE_CHECKING:
+    from locusts_fab.cli.command import Invocation
+
+
+@command()
+def retry(invocation: Invocation) -> None:
+    """Submit again what failed or was lost, with the config as it is now."""
+    from locusts_fab.cli import messages
+    from locusts_fab.operations.submit import retry as operation
+
+    messages.print_submitted(operation(invocation.swarm, invocation.connection, screen=invocation.screen))

@@ -1,0 +1,220 @@
+"""What the commands share: their options, what a body is handed, and what becomes of an error."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from locusts_fab.cli.collection import make_collection
+from locusts_fab.cli.command import Invocation, command, plain_command
+from locusts_fab.errors import ConfigError, ExitStatus, HostError, LocustsError, SchedulerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invoke.parser.argument import Argument
+    from invoke.tasks import Task
+
+COMMANDS = make_collection().tasks
+
+
+def options(task: Task[Any]) -> list[Argument]:
+    """Return the options of a task, in their order. Invoke takes the lines of help from the task, so it gets a copy."""
+    return copy.deepcopy(task).get_arguments()
+
+
+def flags(task: Task[Any]) -> list[str]:
+    """Return the options of a task as `swarm -s`, or `swarm` if it has no letter."""
+    return [" -".join(option.names) for option in options(task)]
+
+
+def ending(task: Task[Any], *args: Any, **kwargs: Any) -> tuple[str, int]:
+    """Call a task that ends the program, and return its last words and its exit code."""
+    with pytest.raises(Exit) as caught:
+        task(Context(), *args, **kwargs)
+    return str(caught.value.message or ""), caught.value.code
+
+
+def failing(error: BaseException) -> Task[Any]:
+    """Make a command that only raises an error."""
+
+    @command()
+    def fail(_invocation: Invocation) -> None:
+        raise error
+
+    return fail
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Options
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("run", []),
+        ("submit", ["dry-run -d", "redo -r"]),
+        ("status", ["json -j"]),
+        ("watch", []),
+        ("collect", ["wait -w", "apply-removals -a"]),
+        ("retry", []),
+        ("cancel", []),
+        ("check", []),
+        ("clean", ["force -f"]),
+        ("attach", []),
+    ],
+)
+def test_the_common_options_come_first(name: str, own: list[str]) -> None:
+    assert flags(COMMANDS[name]) == ["swarm -s", "target -t", "config -c", *own]
+
+
+def test_an_argument_that_is_needed_comes_before_the_common_options() -> None:
+    assert flags(COMMANDS["logs"]) == ["task -t", "swarm -s", "target -a", "config -c"]
+
+
+def test_a_plain_command_has_its_own_options_only() -> None:
+    names = ["par", "code", "indir", "outdir", "cmd", "spcins", "shdins", "outs", "output", "force"]
+    assert flags(COMMANDS["convert"]) == names
+
+
+def test_every_option_has_its_line_of_help() -> None:
+    for task in COMMANDS.values():
+        assert [option.name for option in options(task) if not option.help] == []
+
+
+def test_a_command_keeps_the_name_and_the_text_of_its_function() -> None:
+    @command(deep="How deep.")
+    def dig(_invocation: Invocation, *, deep: bool = False) -> None:
+        """Dig a hole."""
+
+    assert dig.name == "dig"
+    assert inspect.getdoc(dig) == "Dig a hole."
+    assert list(inspect.signature(dig.body).parameters) == ["c", "swarm", "target", "config", "deep"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a body is handed
+
+
+def test_a_body_gets_what_was_chosen_and_its_own_arguments() -> None:
+    seen = []
+
+    @command(task="Which one.", often="How often.")
+    def look(invocation: Invocation, task: str, *, often: int = 1) -> None:
+        seen.append((invocation.swarm_name, invocation.target_name, invocation.config, task, often))
+
+    look(Context(), "t1")
+    look(Context(), "t2", "pairs", config="other.toml", often=2)
+    look(Context(), task="t3", target="cluster")
+    assert seen == [
+        (None, None, "locusts.toml", "t1", 1),
+        ("pairs", None, "other.toml", "t2", 2),
+        (None, "cluster", "locusts.toml", "t3", 1),
+    ]
+
+
+def test_the_config_is_read_once_and_only_if_it_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "locusts.toml"
+    invocation = Invocation(Context(), "two", None, str(config))
+    config.write_text(
+        '[swarms.one]\ncommand = "echo <id>"\nargs = [["1"]]\n[swarms.two]\ncommand = "echo <id>"\nargs = [["1"]]\n',
+        "utf-8",
+    )
+    assert invocation.swarm.name == "two"
+    config.unlink()
+    assert invocation.swarm is invocation.swarm
+
+
+def test_the_screen_is_the_same_all_the_time() -> None:
+    invocation = Invocation(Context(), None, None, "locusts.toml")
+    assert invocation.screen is invocation.screen
+
+
+def test_only_a_connection_is_used_as_one() -> None:
+    class Connection(Context):
+        is_connected = True
+
+    connection = Connection()
+    assert Invocation(Context(), None, None, "locusts.toml").connection is None
+    assert Invocation(connection, None, None, "locusts.toml").connection is connection
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Exit codes and errors
+
+
+@pytest.mark.parametrize("code", [None, ExitStatus.DONE])
+def test_a_body_that_comes_to_nothing_bad_just_returns(code: ExitStatus | None) -> None:
+    @command()
+    def end(_invocation: Invocation) -> ExitStatus | None:
+        return code
+
+    assert end(Context()) is None
+
+
+def test_any_other_exit_code_ends_the_program_without_a_word() -> None:
+    @command()
+    def end(_invocation: Invocation) -> ExitStatus:
+        return ExitStatus.FAILED
+
+    assert ending(end) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (ConfigError("my.toml", ["a: wrong", "b: wrong"]), "my.toml: a: wrong\nmy.toml: b: wrong", 2),
+        (HostError("no route", hint="try again"), "no route\n  try again", 3),
+        (SchedulerError("refused"), "refused", 4),
+        (LocustsError("a \x1b[31mred\x1b[0m word"), r"a \x1b[31mred\x1b[0m word", 2),
+        (Exit("its own words", code=7), "its own words", 7),
+        (KeyboardInterrupt(), "interrupted; the same command again carries on", 130),
+    ],
+)
+def test_an_error_becomes_a_message_and_an_exit_code(error: BaseException, message: str, code: int) -> None:
+    assert ending(failing(error)) == (message, code)
+
+
+def test_a_config_that_is_wrong_is_such_an_error(tmp_path: Path) -> None:
+    @command()
+    def look(invocation: Invocation) -> None:
+        assert not invocation.swarm
+
+    message, code = ending(look, config=str(tmp_path / "none.toml"))
+    assert "no such file" in message
+    assert code == 2
+
+
+def test_a_plain_command_is_guarded_too() -> None:
+    @plain_command()
+    def fail(_c: Context) -> None:
+        raise HostError("no route")
+
+    assert ending(fail) == ("no route", 3)
+
+
+def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # so that it is put back afterwards
+    assert failing(BrokenPipeError())(Context()) is None
+    assert sys.stdout is None
+
+
+def test_what_nobody_foresaw_goes_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    message, code = ending(failing(ZeroDivisionError("by nought")))
+    first, second = message.split("\n")
+    assert first == "this should not happen: ZeroDivisionError: by nought"
+    assert code == 2
+    (file,) = tmp_path.iterdir()
+    assert second == f"  the same command again may carry on; if not, please report it, with {file}"
+    assert re.fullmatch(r"locusts-fault-.*\.txt", file.name)
+    text = file.read_text("utf-8")
+    assert text.startswith("Traceback (most recent call last):")
+    assert text.endswith("ZeroDivisionError: by nought\n")
