@@ -158,9 +158,10 @@ def _errors_explained() -> Iterator[None]:
 
 def _explain_fault(error: Exception) -> str:
     """Write an error that nobody foresaw to a file, for those who can fix it, and return a message that names it."""
-    with tempfile.NamedTemporaryFile("w", prefix="locusts-fault-", suffix=".txt", delete=False) as file:
-        file.write("".join(traceback.format_exception(error)))
-    return (
+    text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")  # it may name any file
+    with tempfile.NamedTemporaryFile(prefix="locusts-fault-", suffix=".txt", delete=False) as file:
+        file.write(text)
+    return printable(
         f"this should not happen: {type(error).__name__}: {error}\n"
         f"  the same command again may carry on; if not, please report it, with {file.name}"
     )

@@ -218,3 +218,10 @@ def test_what_nobody_foresaw_goes_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp
     text = file.read_text("utf-8")
     assert text.startswith("Traceback (most recent call last):")
     assert text.endswith("ZeroDivisionError: by nought\n")
+
+
+def test_an_error_may_name_a_file_of_any_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    message, _ = ending(failing(OSError("no such file: \x1b[2J\udcff")))
+    assert message.startswith(r"this should not happen: OSError: no such file: \x1b[2J\udcff")
+    assert next(tmp_path.iterdir()).read_text("utf-8").endswith("no such file: \x1b[2J\\udcff\n")
