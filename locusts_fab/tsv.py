@@ -23,7 +23,11 @@ def escape(field: str) -> str:
 
 
 def unescape(field: str) -> str:
-    """Read a field that `escape` wrote."""
+    """Read a field of a tab-separated line, such as those of tasks.tsv.
+
+    :param field: what stands between two tabs; the line's newline is not part of it.
+    :returns: the text that `escape` was given.
+    """
     if "\\" not in field:
         return field
     return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), field)

@@ -66,6 +66,7 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     :param path: the config file.
     :param swarm: the name of the swarm; needed only if there are several.
     :param target: the name of the target, in place of what the swarm says.
+    :returns: the swarm with its target.
     :raises ConfigError: the config is wrong, or a name is unknown or missing.
     """
     config = load_config(path)

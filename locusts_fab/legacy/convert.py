@@ -37,6 +37,7 @@ def convert(path: str, code: str = "swarm", given: Mapping[str, Any] | None = No
     :param path: the parameter file.
     :param code: the name of the swarm.
     :param given: arguments of `launch` by name; parts that are needed and not given are taken from an example.
+    :returns: the text; what is an example in it says so.
     :raises ConfigError: with all that is wrong.
     """
     parameters = read_parameters(path)

@@ -74,6 +74,7 @@ def launch(
     :param envroot: custom environment: the local tree.
     :param envfs: custom environment: the tree file that says which part of it.
     :param parf: the parameter file; without it the tasks run on this machine, as many at a time as there are cores.
+    :returns: what came now, where it is, and the status after it.
     :raises ConfigError: with all that is wrong in the arguments and in the parameter file.
     :raises LocustsError: it could not be done; the same call again carries on.
     """

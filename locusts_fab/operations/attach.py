@@ -23,6 +23,7 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 
     Nothing counts as collected afterwards; the next collect finds what is here already and moves only the rest.
 
+    :returns: how the swarm stands now.
     :raises StateError: there is no environment of the swarm on the target.
     """
     with opened(swarm, connection, create=True) as session:

@@ -68,6 +68,7 @@ def collect(
 
     :param wait: first watch until nothing is left to run, and meanwhile bring what has ended by then.
     :param apply_removals: remove from the local tree what tasks removed from its replica.
+    :returns: what came now, where it is, and the status after it.
     :raises LocustsError: something could not be brought; the same call again carries on.
     """
     screen = screen or Silent()

@@ -34,6 +34,8 @@ class TaskLog:
 def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None) -> TaskLog:
     """Tell what became of a task, and what it printed.
 
+    :param task_id: the task's id, as in tasks.tsv.
+    :returns: its outcome, its sandbox, and what it printed.
     :raises StateError: there is no such task.
     """
     with opened(swarm, connection) as session:

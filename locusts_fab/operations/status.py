@@ -33,6 +33,7 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """Look once.
 
+    :returns: how the swarm stands now.
     :raises LocustsError: the target could not be asked.
     """
     if not (swarm.state_dir / "ledger.sqlite").exists():

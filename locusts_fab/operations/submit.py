@@ -67,6 +67,7 @@ def submit(
     :param redo: forget all earlier results first.
     :param retry: submit failed tasks again too.
     :param screen: where to show progress; nowhere if not given.
+    :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
     """
     screen = screen or Silent()
@@ -146,7 +147,11 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
 def retry(
     swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
 ) -> Submitted:
-    """Submit again what failed or was lost, as the config has it now; see `submit`."""
+    """Submit again what failed or was lost, as the config has it now.
+
+    :returns: as `submit`.
+    :raises LocustsError: as `submit`.
+    """
     return submit(swarm, connection, retry=True, screen=screen)
 
 

@@ -78,7 +78,11 @@ _WORKDIR = re.compile(r"#WORKDIR\b\s*(?P<colon>:?)(?P<path>.*)", re.DOTALL)
 
 
 def escape_name(name: str) -> str:
-    """Write a file's name so that a tree file takes it letter by letter, for programs that write tree files."""
+    """Write a file's name so that a tree file takes it letter by letter, for programs that write tree files.
+
+    :param name: the name, or a path relative to the folder that the line stands in.
+    :returns: what to write for it.
+    """
     letters = {char: "\\" + letter for letter, char in _ESCAPES.items()}
     return "".join(letters.get(char) or (f"\\{char}" if char in " #!:*?[]\\" else char) for char in name)
 
