@@ -15,83 +15,110 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.errors import (
-    ConfigError,
-    ExitStatus,
-    HostError,
-    LocustsError,
-    PlanError,
-    SchedulerError,
-    StateError,
-    TransferError,
-)
+if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check types
+    from locusts_fab.cli.collection import collection as collection
+    from locusts_fab.config.load import load as load
+    from locusts_fab.config.swarm import Swarm as Swarm
+    from locusts_fab.errors import ConfigError as ConfigError
+    from locusts_fab.errors import ExitStatus as ExitStatus
+    from locusts_fab.errors import HostError as HostError
+    from locusts_fab.errors import LocustsError as LocustsError
+    from locusts_fab.errors import LoginRefusedError as LoginRefusedError
+    from locusts_fab.errors import PlanError as PlanError
+    from locusts_fab.errors import SchedulerError as SchedulerError
+    from locusts_fab.errors import StateError as StateError
+    from locusts_fab.errors import TransferError as TransferError
+    from locusts_fab.layout import Results as Results
+    from locusts_fab.legacy.convert import convert as convert
+    from locusts_fab.legacy.launch import launch as launch
+    from locusts_fab.model import Counts as Counts
+    from locusts_fab.model import Finding as Finding
+    from locusts_fab.model import JobStatus as JobStatus
+    from locusts_fab.model import ManagerState as ManagerState
+    from locusts_fab.model import ManagerStatus as ManagerStatus
+    from locusts_fab.model import Outcome as Outcome
+    from locusts_fab.model import Status as Status
+    from locusts_fab.model import SwarmState as SwarmState
+    from locusts_fab.model import TaskState as TaskState
+    from locusts_fab.operations.attach import attach as attach
+    from locusts_fab.operations.cancel import cancel as cancel
+    from locusts_fab.operations.check import check as check
+    from locusts_fab.operations.clean import clean as clean
+    from locusts_fab.operations.collect import Collected as Collected
+    from locusts_fab.operations.collect import collect as collect
+    from locusts_fab.operations.logs import TaskLog as TaskLog
+    from locusts_fab.operations.logs import logs as logs
+    from locusts_fab.operations.status import status as status
+    from locusts_fab.operations.status import watch as watch
+    from locusts_fab.operations.submit import Submitted as Submitted
+    from locusts_fab.operations.submit import retry as retry
+    from locusts_fab.operations.submit import submit as submit
+    from locusts_fab.progress import Silent as Silent
+    from locusts_fab.replica.manifest import Change as Change
+    from locusts_fab.replica.sync import Brought as Brought
+    from locusts_fab.replica.treefile import escape_name as escape_name
+    from locusts_fab.tsv import unescape as unescape
+    from locusts_fab.ui.screen import Screen as Screen
 
-if TYPE_CHECKING:
-    from invoke.collection import Collection
-
-    from locusts_fab.config.load import load
-    from locusts_fab.config.swarm import Swarm
-    from locusts_fab.legacy.convert import convert
-    from locusts_fab.legacy.launch import launch
-    from locusts_fab.operations.attach import attach
-    from locusts_fab.operations.cancel import cancel
-    from locusts_fab.operations.check import check
-    from locusts_fab.operations.clean import clean
-    from locusts_fab.operations.collect import collect
-    from locusts_fab.operations.logs import logs
-    from locusts_fab.operations.status import status, watch
-    from locusts_fab.operations.submit import retry, submit
-
-    collection: Collection
-
-__all__ = [
-    "ConfigError",
-    "ExitStatus",
-    "HostError",
-    "LocustsError",
-    "PlanError",
-    "SchedulerError",
-    "StateError",
-    "Swarm",
-    "TransferError",
-    "attach",
-    "cancel",
-    "check",
-    "clean",
-    "collect",
-    "collection",
-    "convert",
-    "launch",
-    "load",
-    "logs",
-    "retry",
-    "status",
-    "submit",
-    "watch",
-]
-
-_HOMES = {
+#: Every public name, and the module of this package that holds it.
+_MODULES = {
+    "Brought": "replica.sync",
+    "Change": "replica.manifest",
+    "Collected": "operations.collect",
+    "ConfigError": "errors",
+    "Counts": "model",
+    "ExitStatus": "errors",
+    "Finding": "model",
+    "HostError": "errors",
+    "JobStatus": "model",
+    "LocustsError": "errors",
+    "LoginRefusedError": "errors",
+    "ManagerState": "model",
+    "ManagerStatus": "model",
+    "Outcome": "model",
+    "PlanError": "errors",
+    "Results": "layout",
+    "SchedulerError": "errors",
+    "Screen": "ui.screen",
+    "Silent": "progress",
+    "StateError": "errors",
+    "Status": "model",
+    "Submitted": "operations.submit",
     "Swarm": "config.swarm",
-    "load": "config.load",
-    "launch": "legacy.launch",
-    "convert": "legacy.convert",
+    "SwarmState": "model",
+    "TaskLog": "operations.logs",
+    "TaskState": "model",
+    "TransferError": "errors",
     "attach": "operations.attach",
+    "cancel": "operations.cancel",
+    "check": "operations.check",
     "clean": "operations.clean",
     "collect": "operations.collect",
+    "collection": "cli.collection",
+    "convert": "legacy.convert",
+    "escape_name": "replica.treefile",
+    "launch": "legacy.launch",
+    "load": "config.load",
     "logs": "operations.logs",
-    "status": "operations.status",
-    "watch": "operations.status",
-    "check": "operations.check",
-    "cancel": "operations.cancel",
     "retry": "operations.submit",
+    "status": "operations.status",
     "submit": "operations.submit",
+    "unescape": "tsv",
+    "watch": "operations.status",
 }
 
+__all__ = list(_MODULES)
 
-def __getattr__(name: str) -> Any:
-    """Load a name when it is first asked for: `invoke --list` needs none of the rooms behind them."""
-    if name == "collection":
-        return import_module(".cli.collection", __name__).make_collection()
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+if not TYPE_CHECKING:  # or type checkers would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name when it is asked for: `invoke --list` needs none of the modules behind most of them."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

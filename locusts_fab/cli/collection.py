@@ -24,3 +24,7 @@ def make_collection() -> Collection:
     for each in (run, submit, status, watch, collect, retry, cancel, logs, check, clean, attach, convert):
         made.add_task(each)
     return made
+
+
+#: What `locusts_fab.collection` is.
+collection = make_collection()
