@@ -12,7 +12,7 @@ import pytest
 
 from locusts_fab.manager.records import Began
 from locusts_fab.plan.tasks import chunk_sizes
-from tests.support.managers import ManualEnvironment, Running
+from tests.support.managers import ManualEnvironment, Running, holding, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,8 +64,11 @@ def test_nothing_runs_twice_and_nothing_is_lost(tmp_path: Path) -> None:
 def test_slots_start_apart(tmp_path: Path) -> None:
     """Each slot of each manager begins with a chunk of its own, so that they do not meet at every claim."""
     with ManualEnvironment(tmp_path, slots=2) as env:
-        env.plan(*(["sleep 0.3"] for _ in range(8)))
-        for manager in [env.start(f"1-{element}") for element in range(3)]:
+        env.plan(*([holding(tmp_path)] for _ in range(8)))
+        managers = [env.start(f"1-{element}") for element in range(3)]
+        wait_until(lambda: len(began(env)) == 6, "all slots at work")
+        (tmp_path / "go").touch()
+        for manager in managers:
             manager.wait()
         first: dict[str, int] = {}
         for record in env.records():
@@ -111,17 +114,18 @@ def test_a_claim_whose_reply_was_lost_is_ours(tmp_path: Path) -> None:
 
 
 def killed_at_work(env: ManualEnvironment, tasks: int) -> Running:
-    """Start a manager, and kill it with all that it runs once so many tasks have begun."""
+    """Start a manager whose tasks are held, and kill it with all that it runs once so many have begun."""
     manager = env.start()
     manager.wait_for(tasks, Began)
     manager.kill()
+    (env.temp.parent / "go").touch()
     return manager
 
 
 def test_the_others_take_over_from_who_was_killed(tmp_path: Path) -> None:
     """Every task is done once; only those that the killed slots were at began twice."""
     with ManualEnvironment(tmp_path, slots=2) as env:
-        with_tasks(env, 120, 4, "sleep 0.01")
+        with_tasks(env, 120, 4, holding(tmp_path, 40))
         killed_at_work(env, 40).bury()
         lost = [task for task in began(env) if task not in done(env)]
         assert len(lost) <= 2
@@ -138,8 +142,8 @@ def test_the_others_take_over_from_who_was_killed(tmp_path: Path) -> None:
 
 def test_a_heartbeat_that_stands_still_is_taken_over(tmp_path: Path) -> None:
     """Nobody marked it: the others find out by watching, and a manager that lives is left alone."""
-    with ManualEnvironment(tmp_path, slots=2, beat_s=1, stale_s=3) as env:
-        with_tasks(env, 40, 4, "sleep 0.01")
+    with ManualEnvironment(tmp_path, slots=2, beat_s=1, stale_s=6) as env:
+        with_tasks(env, 40, 4, holding(tmp_path, 5))
         killed_at_work(env, 5)
         alive = env.start("1-1")
         alive.wait_for(1, Began)
@@ -152,20 +156,31 @@ def test_a_heartbeat_that_stands_still_is_taken_over(tmp_path: Path) -> None:
 
 def test_who_lives_is_not_taken_over(tmp_path: Path) -> None:
     """A task may take longer than the time after which a heartbeat counts as still."""
-    with ManualEnvironment(tmp_path, beat_s=1, stale_s=3) as env:
-        manager = env.plan(["sleep 5"], ["true"]).start()
+    with ManualEnvironment(tmp_path, beat_s=1, stale_s=5) as env:
+        manager = env.plan([holding(tmp_path)], ["true"]).start()
         manager.wait_for(1, Began)
-        env.run("1-1")
+        watcher = env.start("1-1")
+        watcher.wait_for(1, Began)
+        last = beat(env) + 7
+        wait_until(lambda: beat(env) >= last, "its heartbeats")
+        (tmp_path / "go").touch()
+        watcher.wait()
         manager.wait()
         assert done(env) == began(env) == Counter([1, 2])
+
+
+def beat(env: ManualEnvironment) -> int:
+    """Read how often the heart of the first manager has beaten."""
+    return int((env.root / "exec/beats/1-0").read_text())
 
 
 def test_a_manager_that_slept_and_woke_up(tmp_path: Path) -> None:
     """Its node was frozen, so another took over; awake, it ends what it was at, and nothing is lost or mixed up."""
     with ManualEnvironment(tmp_path, beat_s=1, stale_s=2, keep="all") as env:
-        manager = env.plan(["sleep 0.3; echo $PWD"] * 3).start()
+        manager = env.plan([f"{holding(tmp_path)}; echo $PWD"] * 3).start()
         manager.wait_for(1, Began)
         manager.send_all(signal.SIGSTOP)
+        (tmp_path / "go").touch()
         env.run("1-1")
         manager.send_all(signal.SIGCONT)
         manager.wait()
@@ -190,12 +205,15 @@ def test_at_most_three_generations(tmp_path: Path) -> None:
 
 
 def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
-    with ManualEnvironment(tmp_path, slots=2, grace_s=30) as env:
-        with_tasks(env, 80, 4, "sleep 0.01")
+    with ManualEnvironment(tmp_path, slots=2, grace_s=60) as env:
+        with_tasks(env, 80, 4, holding(tmp_path, 20))
         manager = env.start()
         manager.wait_for(20, Began)
         manager.send(signal.SIGTERM)
+        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
+        (tmp_path / "go").touch()
         manager.wait()
+        assert len(done(env)) <= 22
         env.run("1-1")
         assert done(env) == began(env) == Counter(range(1, 81))
 

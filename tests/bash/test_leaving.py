@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import Ended, parse_records
-from tests.support.managers import ManualEnvironment, Spec, wait_until
+from tests.support.managers import ManualEnvironment, Spec, holding, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +71,10 @@ def test_running_tasks_may_end(tmp_path: Path, number: signal.Signals) -> None:
 
 def test_tasks_that_take_too_long_are_interrupted(tmp_path: Path) -> None:
     """After the grace they get a TERM, which they may use; however they end then, they were interrupted."""
-    commands = ["sleep 60", "trap 'echo saved > o; exit 0' TERM; sleep 60 & wait"]
+    mark = f': > "{tmp_path}/at-work.$$"'
+    commands = [f"{mark}; sleep 60", f"trap 'echo saved > o; exit 0' TERM; {mark}; sleep 60 & wait"]
     with ManualEnvironment(tmp_path, slots=2, retries=3) as env:
-        manager = env.plan(*([Spec(f': > "{tmp_path}/at-work.$$"; {command}', ["o"])] for command in commands)).start()
+        manager = env.plan(*([Spec(command, ["o"])] for command in commands)).start()
         wait_until(lambda: at_work(tmp_path) == 2, "both tasks")
         manager.send(signal.SIGTERM)
         manager.wait()
@@ -105,11 +106,13 @@ def test_a_hang_up_is_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:
-    with ManualEnvironment(tmp_path, slots=2) as env:
-        env.plan(*([f"sleep 0.05; echo {chunk}"] * 5 for chunk in range(4)))
+    with ManualEnvironment(tmp_path, slots=2, grace_s=60) as env:
+        env.plan(*([f"{holding(tmp_path, 5)}; echo {chunk}"] * 5 for chunk in range(4)))
         manager = env.start()
         manager.wait_for(3, Ended)
         manager.send(signal.SIGTERM)
+        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
+        (tmp_path / "go").touch()
         manager.wait()
         before = env.states()
         assert 0 < len(before) < 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, printed_by
+from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, holding, printed_by, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def test_time_outs(tmp_path: Path) -> None:
         "kill -STOP $$",
         "sleep 0.1",
     ]
-    with ManualEnvironment(tmp_path, slots=len(commands), timeout_us=500_000) as env:
+    with ManualEnvironment(tmp_path, slots=len(commands), timeout_us=3_000_000) as env:
         env.plan(*([command] for command in commands)).run()
         ends = [env.end_of(task) for task in range(1, len(commands) + 1)]
         assert [end.exit_code for end in ends] == [143, 0, 3, 137, 143, 0]
@@ -78,8 +78,9 @@ def test_time_outs(tmp_path: Path) -> None:
 
 
 def test_a_task_that_was_stopped_for_a_while(tmp_path: Path) -> None:
+    stopped = r"until grep -q '^State:\s*T' /proc/$$/status; do sleep 0.02; done"
     with ManualEnvironment(tmp_path) as env:
-        env.plan(["(sleep 0.5; kill -CONT $$) & kill -STOP $$; exit 7"]).run()
+        env.plan([f"({stopped}; kill -CONT $$) & kill -STOP $$; exit 7"]).run()
         assert env.end_of().reason == "exit 7"
 
 
@@ -204,8 +205,12 @@ def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
     envs = [ManualEnvironment(tmp_path, name, scratch=str(tmp_path / "scratch")) for name in ("one", "two")]
     with envs[0], envs[1]:
         for env in envs:
-            env.plan([Spec(f"echo {env.root.name} >> out; sleep 0.5; cat out", ["out"])])
-        for manager in [env.start() for env in envs]:
+            name = env.root.name
+            env.plan([Spec(f'echo {name} >> out; : > "{tmp_path}/at.{name}"; {holding(tmp_path)}; cat out', ["out"])])
+        managers = [env.start() for env in envs]
+        wait_until(lambda: len(list(tmp_path.glob("at.*"))) == 2, "both tasks")
+        (tmp_path / "go").touch()
+        for manager in managers:
             manager.wait()
         assert [env.log() for env in envs] == ["one\n", "two\n"]
 
@@ -262,7 +267,7 @@ def test_without_tmpdir_there_is_another_place(tmp_path: Path) -> None:
 def test_tmpdir_may_be_relative(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=1, scratch="$TMPDIR/disk") as env:
         (env.root / "near").mkdir()
-        env.plan(["pwd", "sleep 1000", "pwd"]).run(env={"TMPDIR": "near"}, timeout_us=500_000)
+        env.plan(["pwd", "sleep 1000", "pwd"]).run(env={"TMPDIR": "near"}, timeout_us=3_000_000)
         assert env.states() == {1: ["done"], 2: ["failed"], 3: ["done"]}
         assert env.log(1).startswith(f"{env.root}/near/disk/")
         assert [path.name for path in (env.root / "near").rglob("*")] == ["disk"]

@@ -65,13 +65,20 @@ class Spec:
     id: str = "t"
 
 
-def wait_until(is_so: Callable[[], object], what: str, timeout_s: float = 20) -> None:
+def wait_until(is_so: Callable[[], object], what: str, timeout_s: float = 60) -> None:
     """Wait for something that is sure to come; the time limit is only there to end a test that would hang."""
     deadline = time.monotonic() + timeout_s
     while not is_so():
         if time.monotonic() > deadline:
             raise AssertionError(f"never came: {what}")
         time.sleep(0.01)
+
+
+def holding(folder: Path, passes: int = 0) -> str:
+    """Return a command that waits until there is a file `go` in a folder; at most so many runs of it do not wait."""
+    counted = f'echo >> "{folder}/ran"; (( $(wc -l < "{folder}/ran") <= {passes} )) || '
+    wait = f'while [[ ! -e "{folder}/go" ]]; do sleep 0.02; done'
+    return f'[[ -e "{folder}/go" ]] || {{ {counted if passes else ""}{wait}; }}'
 
 
 def session_of(pid: int) -> int | None:
@@ -103,7 +110,7 @@ class Running:
         """Its main process."""
         return self.process.pid
 
-    def wait(self, timeout_s: float = 30) -> int:
+    def wait(self, timeout_s: float = 120) -> int:
         """Wait for it to leave; then nothing of it may be left."""
         status = self.process.wait(timeout_s)
         wait_until(lambda: not in_session(self.pid), f"the end of everything that manager {self.id} started")

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def open_files() -> int:
