@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.managers import holding, wait_until
 from tests.support.workspace import Desk
 
 CONFIG = """
@@ -20,12 +21,21 @@ CONFIG = """
 mode = "local"
 slots = 2
 [swarms.s]
-command = "cat f_<id>.txt > out_<id>.txt; sleep 0.003"
+command = "cat f_<id>.txt > out_<id>.txt"
 indir = "in"
 inputs = ["f_<id>.txt"]
 outputs = ["out_<id>.txt"]
 """
 TASKS = 2000
+
+
+def held(folder: Path, passes: int) -> str:
+    """Write the config so that tasks wait until there is a file `go`; at most so many do not wait."""
+    return CONFIG.replace(
+        '"cat f_<id>.txt > out_<id>.txt"',
+        f"""'''{holding(folder, passes)}
+cat f_<id>.txt > out_<id>.txt'''""",
+    )
 
 
 def kill_tree(pid: int) -> None:
@@ -56,14 +66,20 @@ def check_all_came(desk: Desk, tasks: int, most_twice: int) -> None:
     assert set(ended.values()) == {1}
 
 
+def count(desk: Desk, kind: str) -> int:
+    """Count the records of a kind."""
+    return sum(fields[0] == kind for fields in desk.records())
+
+
 def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.pairs(TASKS)
-    desk.write(CONFIG)
+    desk.write(held(tmp_path, 500))
     assert desk.locusts("submit")[0] == 0
-    time.sleep(1.5)
+    wait_until(lambda: count(desk, "began") >= 500, "the middle")
     manager = next(fields for fields in desk.records() if fields[0] == "manager")
     kill_tree(int(manager[3]))
+    (tmp_path / "go").touch()
     code, text = desk.locusts("status")
     assert (code, "stalled" in text) == (1, True), text
     assert desk.locusts("submit")[0] == 0
@@ -74,11 +90,12 @@ def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
 def test_only_the_main_process_is_killed_and_its_slots_do_not_go_on(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.pairs(300)
-    desk.write(CONFIG.replace("sleep 0.003", "sleep 0.05"))
+    desk.write(held(tmp_path, 50))
     assert desk.locusts("submit")[0] == 0
-    time.sleep(1)
+    wait_until(lambda: count(desk, "began") >= 50, "the middle")
     os.kill(int(desk.records()[0][3]), signal.SIGKILL)
-    assert desk.locusts("submit")[0] == 0
+    assert desk.locusts("submit")[0] == 0  # its slots are still there, and their tasks
+    (tmp_path / "go").touch()
     assert desk.locusts("collect", "--wait")[0] == 0
     check_all_came(desk, 300, most_twice=2)
 
@@ -88,7 +105,7 @@ def test_the_client_is_killed_again_and_again(tmp_path: Path, seed: int) -> None
     """The kills fall into planning, staging, starting, polling and collecting, wherever the clock has it."""
     desk = Desk(tmp_path)
     desk.pairs(TASKS)
-    desk.write(CONFIG.replace("; sleep 0.003", ""))
+    desk.write(CONFIG)
     dice = random.Random(seed)  # noqa: S311 - dice, not secrets
     for _ in range(12):
         with desk.start("run") as process:
@@ -104,12 +121,12 @@ def test_the_client_is_killed_again_and_again(tmp_path: Path, seed: int) -> None
 def test_the_client_is_killed_while_it_collects(tmp_path: Path, words: list[str]) -> None:
     desk = Desk(tmp_path)
     desk.pairs(TASKS)
-    desk.write(CONFIG.replace("; sleep 0.003", ""))
+    desk.write(CONFIG)
     assert desk.locusts("submit")[0] == 0
     assert desk.locusts("watch")[0] == 0
-    for delay in (0.45, 0.5, 0.55, 0.6):
+    for results in (1, 500, 1000, 1500):
         with desk.start(*words) as process:
-            time.sleep(delay)
+            wait_until(lambda: len(list(desk.result("").glob("*"))) >= results or process.poll() is not None, "results")  # noqa: B023 - called here only
             process.kill()
             process.communicate()
         for path in desk.result("").rglob("out_*.txt"):

@@ -14,6 +14,7 @@ from paramiko import MissingHostKeyPolicy
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import ssh as remote_module
 from locusts_fab.hosts.ssh import Remote
+from tests.support.managers import wait_until
 from tests.support.sshd import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
@@ -116,9 +117,16 @@ def test_a_link_that_breaks_in_a_script_is_made_again(tmp_path: Path) -> None:
         sshd.trust()
         with sshd.remote() as remote:
             remote.run("true")
-            threading.Timer(0.3, sshd.cut).start()
+
+            def cut_in_the_middle() -> None:
+                wait_until((tmp_path / "began").exists, "the script")
+                sshd.cut()
+
+            cutter = threading.Thread(target=cut_in_the_middle)
+            cutter.start()
             with pytest.raises(HostError, match="link broke"):
-                remote.run("sleep 60")
+                remote.run('touch "$1"; sleep 600', str(tmp_path / "began"))
+            cutter.join()
             assert remote.run("echo again").text == "again\n"
         assert sshd.logins() == 2
 

@@ -175,8 +175,10 @@ def test_the_job_is_noted_though_nobody_listens(
     starter: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link broke while sbatch was at work: what is printed goes nowhere, and ends the script."""
+    pipe = commands.folder / "pipe"
+    os.mkfifo(pipe)  # which nobody reads any more
     with monkeypatch.context() as patch:
-        unheard = f"exec 1> >(:); command -p sleep 0.2\n{remote_script('slurm_start')}"
+        unheard = f"exec 3<>'{pipe}' 1>'{pipe}' 3<&-\n{remote_script('slurm_start')}"
         patch.setattr(room, "remote_script", {"slurm_start": unheard}.__getitem__)
         with pytest.raises(SchedulerError):
             starter.start(1, NAME, 9)
