@@ -205,21 +205,21 @@ class Conversation:
         """Type a line."""
         os.write(self._descriptor, line.encode() + b"\n")
 
-    def read_until(self, words: str, timeout_s: float = 60) -> None:
+    def read_until(self, words: str, timeout_s: float = 180) -> None:
         """Read until `words` have come."""
         give_up = time.monotonic() + timeout_s
         while words not in self.text:
             assert time.monotonic() < give_up, self.text
             assert self._read(1), self.text
 
-    def wait_for(self, path: Path, timeout_s: float = 60) -> None:
+    def wait_for(self, path: Path, timeout_s: float = 180) -> None:
         """Read on until there is a file `path`."""
         give_up = time.monotonic() + timeout_s
         while not path.exists():
             assert time.monotonic() < give_up, self.text
             assert self._read(0.05), self.text
 
-    def end(self, timeout_s: float = 60) -> int:
+    def end(self, timeout_s: float = 180) -> int:
         """Read on until the program has ended; return its exit code."""
         give_up = time.monotonic() + timeout_s
         while self._read(1):
@@ -251,7 +251,7 @@ def assert_clear(text: str, *says: str) -> None:
         assert text.count(words) == 1, (words, text)
 
 
-def wait_until(done: Callable[[], bool], timeout_s: float = 60) -> None:
+def wait_until(done: Callable[[], bool], timeout_s: float = 180) -> None:
     """Wait for something to come true."""
     give_up = time.monotonic() + timeout_s
     while not done():

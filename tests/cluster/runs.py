@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -102,7 +103,7 @@ class ClusterDesk(Desk):
         found: dict[str, Any] = json.loads(text[text.index("{") :])
         return found
 
-    def wait_for(self, *states: str, timeout_s: float = 60) -> dict[str, Any]:
+    def wait_for(self, *states: str, timeout_s: float = 180) -> dict[str, Any]:
         """Look until the swarm is in one of these states."""
         give_up = time.monotonic() + timeout_s
         while (found := self.status())["state"] not in states:
@@ -124,6 +125,11 @@ def target(root: Path | str, mode: str = "remote", more: str = "", slurm: str = 
     lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     table = f"[targets.far.slurm]\n{slurm}\n" if slurm else ""
     return "\n".join([*lines, more, table])
+
+
+def together(environment: Path, nodes: int) -> str:
+    """Write a condition in bash: so many managers of an environment have begun a task each."""
+    return f"[ $(grep -ls ^began {shlex.quote(str(environment))}/exec/cache/*.tsv | wc -l) -ge {nodes} ]"
 
 
 def processes_of(folder: Path) -> dict[int, str]:

@@ -146,7 +146,7 @@ class Slurm:
             # Unlike `scancel ID…` this does not fail for a job that ends meanwhile.
             for partition in ("short", "long"):
                 self.run("scancel", f"--partition={partition}")
-            _wait("all jobs to end", lambda: not living(), self._last_log, timeout_s=60)
+            _wait("all jobs to end", lambda: not living(), self._last_log)
 
     def state_of(self, node: str) -> str:
         """Give the state of a node in sinfo's short form: `idle`, `mix`, `alloc`, `down*`, …."""
@@ -165,7 +165,7 @@ class Slurm:
     def start_node(self, node: str) -> None:
         """Start a node that was killed, and wait until it takes jobs."""
         self._start_slurmd(node)
-        _wait(f"{node} to come back", lambda: self._is_up(node), self._last_log, timeout_s=60)
+        _wait(f"{node} to come back", lambda: self._is_up(node), self._last_log)
 
     def stop_controller(self) -> None:
         """Stop slurmctld; the jobs run on, SLURM's commands fail after some seconds."""
@@ -312,7 +312,7 @@ class Slurm:
         return "\n".join(texts)
 
 
-def _wait(what: str, done: Callable[[], bool], explain: Callable[[], str], timeout_s: float = 30) -> None:
+def _wait(what: str, done: Callable[[], bool], explain: Callable[[], str], timeout_s: float = 180) -> None:
     """Wait until `done`.
 
     :raises RuntimeError: it took too long; the text holds what `explain` gives.

@@ -324,7 +324,7 @@ class Sshd:
             if not self._came_up(seen):
                 raise RuntimeError(f"sshd did not come up again:\n{self._log()[-2000:]}")
 
-    def _came_up(self, seen: int, timeout_s: float = 10) -> bool:
+    def _came_up(self, seen: int, timeout_s: float = 60) -> bool:
         """Wait until the log says once more than `seen` times that sshd listens."""
         give_up = time.monotonic() + timeout_s
         while self._process is not None and self._process.poll() is None and time.monotonic() < give_up:

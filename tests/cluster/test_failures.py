@@ -161,11 +161,11 @@ def test_this_machine_has_no_rsync(desk: FarDesk, tmp_path: Path) -> None:
 # The other half of rsync, on a link that stops half-way.
 SLOW_UP = """#!/bin/bash
 exec 3<&0
-{{real}} "$@" < <(stdbuf -o0 head -c {size} <&3; touch {mark}; exec sleep 20)
+{{real}} "$@" < <(stdbuf -o0 head -c {size} <&3; touch {mark}; while [ -e {mark} ]; do sleep 0.1; done)
 """
 SLOW_DOWN = """#!/bin/bash
 exec 3>&1
-{{real}} "$@" > >(stdbuf -o0 head -c {size} >&3; touch {mark}; exec sleep 20)
+{{real}} "$@" > >(stdbuf -o0 head -c {size} >&3; touch {mark}; while [ -e {mark} ]; do sleep 0.1; done)
 """
 
 
@@ -181,6 +181,7 @@ def test_the_link_breaks_in_the_first_stream(desk: FarDesk, sshd: Sshd) -> None:
         run.wait_for(mark)
         sshd.cut()
         sshd.unwrap("tar")
+        mark.unlink()
         assert run.end() == 0, run.text
     desk.finish()
 
@@ -193,6 +194,7 @@ def test_the_link_breaks_while_staging(desk: FarDesk, sshd: Sshd) -> None:
     with desk.listen("run") as run:
         run.wait_for(mark)
         sshd.cut()
+        mark.unlink()
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")
@@ -210,6 +212,7 @@ def test_the_link_breaks_while_collecting(desk: FarDesk, sshd: Sshd) -> None:
     with desk.listen("run") as run:
         run.wait_for(mark)
         sshd.cut()
+        mark.unlink()
         assert run.end() == CONNECTION, run.text
     assert_clear(run.text, f"{ALIAS}: rsync failed: the link broke", "run the command again")
     sshd.unwrap("rsync")

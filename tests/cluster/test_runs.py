@@ -12,7 +12,7 @@ import pytest
 from tests.support.workspace import REPOSITORY, Desk
 
 from .failures import wait_until
-from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target
+from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target, together
 from .sshd import ALIAS, Sshd
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PAIRS = f"""
 [swarms.s]
 command = '''
-sleep 0.1
 ls -lrth inputfile_<id>.txt secondinputfile_<id>.txt <shared>sf1 > ls_output_<id>.txt
 cat inputfile_<id>.txt secondinputfile_<id>.txt <shared>sf1 > cat_output_<id>.txt
 '''
@@ -33,6 +32,12 @@ inputs = ["inputfile_<id>.txt", "secondinputfile_<id>.txt"]
 shared = {{ sf1 = "sharedfile.txt" }}
 outputs = ["ls_output_<id>.txt", "cat_output_<id>.txt"]
 """
+
+
+def pairs_on_both(environment: Path) -> str:
+    """Write PAIRS so that no task ends before two nodes are at work."""
+    return PAIRS.replace("command = '''\n", f"command = '''\nuntil {together(environment, 2)}; do sleep 0.1; done\n")
+
 
 #: Tasks 0 to 2 end at once, the others when there is a file called go.
 GATED = COPY.replace('"cat', "'''until [ <id> -lt 3 ] || [ -e @GO@ ]; do sleep 0.1; done; cat").replace(
@@ -79,7 +84,8 @@ def test_the_pairs_in_mode_remote(
     slurm_desk: ClusterDesk, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
 ) -> None:
     keys: dict[str, Any] = {"nodes": 2} if scheduler == "slurm" else {}
-    slurm_desk.write(target(slurm_desk.root, scheduler=scheduler, slots=4, **keys) + PAIRS)
+    pairs = pairs_on_both(slurm_desk.environment()) if scheduler == "slurm" else PAIRS
+    slurm_desk.write(target(slurm_desk.root, scheduler=scheduler, slots=4, **keys) + pairs)
     cluster.sshd.account.write_start_up()
     before = cluster.sshd.authentications()
     code, text = slurm_desk.locusts("run")
@@ -95,7 +101,8 @@ def test_the_pairs_in_mode_remote(
 def test_the_pairs_in_mode_local_with_slurm(
     slurm_desk: ClusterDesk, tmp_path: Path, pairs_done_here: dict[str, bytes]
 ) -> None:
-    slurm_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + PAIRS)
+    pairs = pairs_on_both(tmp_path / "env" / "s")
+    slurm_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + pairs)
     code, text = slurm_desk.locusts("run")
     assert code == 0, text
     assert cat_outputs(slurm_desk) == pairs_done_here
@@ -112,7 +119,9 @@ def test_the_pairs_in_mode_remote_shared(cluster: Cluster, tmp_path: Path, pairs
     ):
         shared = f"shared_root = {json.dumps(str(tmp_path / 'seen from here'))}"
         root = tmp_path / "seen from the host"
-        desk.write(target(root, "remote-shared", shared, scheduler="slurm", slots=4, nodes=2) + PAIRS)
+        desk.write(
+            target(root, "remote-shared", shared, scheduler="slurm", slots=4, nodes=2) + pairs_on_both(root / "s")
+        )
         code, text = desk.locusts("run")
         assert code == 0, text
         assert sshd.authentications() == 1
@@ -267,7 +276,7 @@ def test_cancel_from_afar(desk: ClusterDesk) -> None:
     wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
     code, text = desk.locusts("cancel")
     assert code == 0, text
-    wait_until(lambda: not processes_of(desk.root), timeout_s=10)
+    wait_until(lambda: not processes_of(desk.root))
     found = desk.status()
     assert (found["state"], found["tasks"]["done"], found["tasks"]["pending"]) == ("cancelled", 3, 3)
 

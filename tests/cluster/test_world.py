@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.worlds import check_tree, expected_changes, make_world, modified
 
-from .runs import ClusterDesk, cluster_desk, target
+from .runs import ClusterDesk, cluster_desk, target, together
 from .sshd import Sshd
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def test_what_twenty_tasks_change_in_a_shared_folder_comes_home(tmp_path: Path, 
     with Sshd(cluster.slurm.env, own_account=False) as sshd, cluster_desk(tmp_path, sshd, cluster.slurm) as desk:
         shared = f"shared_root = '{tmp_path / 'here'}'"
         keys: dict[str, Any] = {"scheduler": "slurm", "slots": 3, "nodes": 2}
-        check_homecoming(desk, target(tmp_path / "there", "remote-shared", shared, **keys), nodes=2)
+        desk.root = tmp_path / "there"
+        check_homecoming(desk, target(desk.root, "remote-shared", shared, **keys), nodes=2)
 
 
 def check_homecoming(desk: ClusterDesk, config: str, nodes: int) -> None:
     """Run the world of `tests.support.worlds`, change a file here meanwhile, and see what comes home."""
-    world = make_world(desk, config, "far")
+    world = make_world(desk, config, "far", hold=together(desk.environment(), nodes))
     if "host" not in config:  # in mode local, a copy
         path = desk.folder / "locusts.toml"
         path.write_text(path.read_text() + "in_place = false\n")

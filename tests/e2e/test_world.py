@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,10 +130,12 @@ def test_outputs_are_checked_where_commands_start(desk: Desk) -> None:
 
 
 def test_clean_refuses_while_the_tree_has_not_come_home_and_attach_finds_what_was_agreed(desk: Desk) -> None:
-    world = make_world(desk, TARGET, "here")
+    go = desk.folder / "go"
+    world = make_world(desk, TARGET, "here", hold=f"[ -e {shlex.quote(str(go))} ]")
     in_a_copy(desk)
     assert desk.locusts("submit")[0] == 0
     assert desk.locusts("collect")[0] == 0
+    go.touch()
     assert desk.locusts("watch")[0] == 0
     for path in (desk.folder / ".locusts" / "s").iterdir():
         path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if [ "$n" = 9 ]; then
   ln -s ../journal.txt existing/link
   ln -s /etc/passwd existing/evil
 fi
-sleep 0.5
+until eval "$HOLD"; do sleep 0.1; done
 """
 
 CONFIG = """
@@ -42,6 +43,7 @@ tree = "tree.fst"
 command = "bash ../scripts/change.sh <arg0>"
 args = {args}
 outdir = "results/s"
+env = {{ HOLD = {hold} }}
 """
 
 TREE = """#WORKDIR : data
@@ -52,10 +54,13 @@ data :
 """
 
 
-def make_world(desk: Desk, config: str, target: str) -> Path:
-    """Make a world in a user's folder, and the config for it."""
+def make_world(desk: Desk, config: str, target: str, hold: str = "true") -> Path:
+    """Make a world in a user's folder, and the config for it.
+
+    :param hold: bash; no task ends before it succeeds.
+    """
     args = [[str(number)] for number in range(TASKS)]
-    desk.write(config + CONFIG.format(target=target, args=args))
+    desk.write(config + CONFIG.format(target=target, args=args, hold=json.dumps(hold)))
     (desk.folder / "tree.fst").write_text(TREE)
     world = desk.folder / "world"
     for name in ("scripts", "data/existing", "data/hostile", "data/empty", "outside"):
