@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fabric import Connection
 
+import locusts_fab
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Here
 from locusts_fab.hosts.ssh import Remote
@@ -20,7 +23,6 @@ from tests.support.configs import swarm_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FAR = {"host": "cluster.invalid", "root": "/scratch/me"}
 
@@ -118,3 +120,16 @@ def test_roots_that_mean_nothing(monkeypatch: pytest.MonkeyPatch, root: str, why
     with pytest.raises(HostError, match=why) as caught:
         _resolve_root(Here(), root)
     assert "absolute root" in str(caught.value)
+
+
+PACKAGE = Path(locusts_fab.__file__).parent
+#: What the keys of the config mean is decided in its own package, and which of them go together; here is who else may.
+DECIDERS = {"target.py": r"target\.mode", "schedulers/registry.py": r"target\.scheduler"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nobody_else_looks_at_the_mode(path: Path) -> None:
+    where = path.relative_to(PACKAGE).as_posix()
+    found = set(re.findall(r"target\.mode|target\.scheduler|settings\.environment\b", path.read_text("utf-8")))
+    allowed = {name for name in found if re.fullmatch(DECIDERS.get(where, "(?!)"), name)}
+    assert where.startswith("config/") or found == allowed
