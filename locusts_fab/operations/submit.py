@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.ui.screen import Screen
 
-#: On TERM, running tasks have so many seconds to end by themselves before they are ended.
-GRACE_S = 5
 #: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
 FENCE_S = 1.0
 _SHOWN = 5
