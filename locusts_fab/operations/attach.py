@@ -41,6 +41,6 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
             submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
             session.ledger.set_submission(submission.number, state="started", job=scheduler_of(swarm).read_job_id(job))
         if swarm.is_custom:
-            recall_table(session)
+            recall_table(swarm, session.site)
         session.poll()
         return session.status()

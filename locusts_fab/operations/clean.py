@@ -43,7 +43,7 @@ def clean(
                 hint="`locusts collect` first; --force gives them up",
             )
         stop_managers(session, screen or Silent())
-        if not force and swarm.is_custom and session.poll() and has_news(session):
+        if not force and swarm.is_custom and session.poll() and has_news(swarm, session.site):
             raise StateError(
                 "tasks have changed the tree, and that has not come home",
                 hint="`locusts collect` first; --force gives it up",

@@ -83,7 +83,7 @@ def collect(
         write_lists(ledger.outcomes(), ledger.troubles(), results)
         brought = None
         if swarm.is_custom and session.status().is_over and read_table(swarm):
-            brought = bring_back(session, screen, apply_removals=apply_removals)
+            brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
         return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
 
 

@@ -136,7 +136,7 @@ def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, 
     scripts = render_scripts(plan, submission.number, chunks)
     site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.is_custom:
-        notes += stage_replica(session, screen)
+        notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)

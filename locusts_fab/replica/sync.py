@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.operations.session import Session
     from locusts_fab.progress import Silent
     from locusts_fab.replica.manifest import Change, Mark
     from locusts_fab.replica.walk import Selection
+    from locusts_fab.target import Site
     from locusts_fab.ui.screen import Screen
 
 
@@ -70,16 +70,16 @@ def forget_table(swarm: Swarm) -> None:
     _table_path(swarm).unlink(missing_ok=True)
 
 
-def scan(session: Session) -> dict[str, Mark]:
+def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
     """List the tree on the target.
 
     :raises HostError: it cannot be listed.
     """
-    folder = tree_dir(session.swarm, session.site.environment.root)
-    result = session.site.host.run(remote_script("scan_tree"), folder, *_own_names(session.swarm, folder))
+    folder = tree_dir(swarm, site.environment.root)
+    result = site.host.run(remote_script("scan_tree"), folder, *_own_names(swarm, folder))
     if result.exit_status != 0:
         raise HostError(
-            f"{session.site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",
+            f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",
             hint="see that GNU find is there and that all of the tree can be read",
             stderr=result.stderr,
         )
@@ -96,7 +96,7 @@ def _own_names(swarm: Swarm, folder: str) -> list[str]:
 # There
 
 
-def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
+def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str]:
     """Bring the selected part of the local tree to the target, and note what is there then.
 
     If a replica is there already, only what changed here since then goes, and nothing that changed there as well.
@@ -104,7 +104,6 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
     :returns: notes for a person.
     :raises TransferError: something did not arrive; to stage again carries on.
     """
-    swarm = session.swarm
     root = swarm.local_tree
     selection = select_replica(swarm)
     notes = [*selection.unmatched, *(f"{name}: neither file, folder nor link; left out" for name in selection.skipped)]
@@ -112,10 +111,10 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
     ours = {name: mark_of(root / name) for name in _names(selection)}
     if swarm.is_in_place:
         if not table:
-            theirs = scan(session)
-            _write_table(session, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
+            theirs = scan(swarm, site)
+            _write_table(swarm, site, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
         return notes
-    before = scan(session) if table else {}
+    before = scan(swarm, site) if table else {}
     send = []
     for name, mark in ours.items():
         if not is_ours_untouched(table.get(name), mark) or name not in table:
@@ -123,11 +122,11 @@ def stage_replica(session: Session, screen: Screen | Silent) -> list[str]:
                 notes.append(f"{name} was changed both here and there; it stays as it is on both sides")
             else:
                 send.append(name)
-    session.site.transfer.send_tree(root, send, screen)
-    after = scan(session)
+    site.transfer.send_tree(root, send, screen)
+    after = scan(swarm, site)
     for name in send:
         table[name] = Agreed(after.get(name), after.get(name), ours[name])
-    _write_table(session, table)
+    _write_table(swarm, site, table)
     return notes
 
 
@@ -135,10 +134,10 @@ def _names(selection: Selection) -> list[str]:
     return [*selection.folders, *selection.files, *selection.links]
 
 
-def _write_table(session: Session, table: dict[str, Agreed]) -> None:
+def _write_table(swarm: Swarm, site: Site, table: dict[str, Agreed]) -> None:
     """Keep what both sides held, here and in the environment, so that `attach` finds it."""
-    _keep_table(session.swarm, table)
-    session.site.transfer.write(_TABLE_THERE, format_table(table))
+    _keep_table(swarm, table)
+    site.transfer.write(_TABLE_THERE, format_table(table))
 
 
 def _keep_table(swarm: Swarm, table: dict[str, Agreed]) -> None:
@@ -157,19 +156,19 @@ def _written(path: Path) -> Iterator[None]:
         ) from error
 
 
-def recall_table(session: Session) -> None:
+def recall_table(swarm: Swarm, site: Site) -> None:
     """Take what both sides held from the environment, when it was lost here."""
-    data = session.site.transfer.read(_TABLE_THERE)
+    data = site.transfer.read(_TABLE_THERE)
     if data is not None:
-        with _written(_table_path(session.swarm)):
-            write_whole(_table_path(session.swarm), data)
+        with _written(_table_path(swarm)):
+            write_whole(_table_path(swarm), data)
 
 
-def has_news(session: Session) -> bool:
+def has_news(swarm: Swarm, site: Site) -> bool:
     """Tell whether tasks have changed something in the replica that has not come home."""
-    if session.swarm.is_in_place or not read_table(session.swarm):
+    if swarm.is_in_place or not read_table(swarm):
         return False
-    return bool(news_of_tree(read_table(session.swarm), scan(session))[0])
+    return bool(news_of_tree(read_table(swarm), scan(swarm, site))[0])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -194,24 +193,23 @@ class Brought:
     notes: list[str]
 
 
-def bring_back(session: Session, screen: Screen | Silent, *, apply_removals: bool) -> Brought:
+def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_removals: bool) -> Brought:
     """Bring what tasks created and changed into the local tree, and write modified.tsv.
 
     :param apply_removals: also remove here what they removed there.
     :raises TransferError: something did not arrive, while all else did; to collect again carries on.
     """
-    swarm = session.swarm
-    table, theirs = read_table(swarm), scan(session)
+    table, theirs = read_table(swarm), scan(swarm, site)
     work = _Homecoming(swarm, table, theirs)
     if not swarm.is_in_place:
         fresh, gone = news_of_tree(table, theirs)
         try:
-            work.take(session, fresh, screen)
+            work.take(site, fresh, screen)
             work.drop(gone, apply=apply_removals)
         finally:
             _keep_table(swarm, table)
         if work.fault is None:  # else the target may be out of reach; an older copy there does no harm
-            session.site.transfer.write(_TABLE_THERE, format_table(table))
+            site.transfer.write(_TABLE_THERE, format_table(table))
     changes = changes_since_staging(table, theirs)
     with _written(swarm.outdir / "modified.tsv"):
         swarm.outdir.mkdir(parents=True, exist_ok=True)
@@ -238,14 +236,14 @@ class _Homecoming:
         self.moved = 0
         self._in_the_way: dict[str, bool] = {}
 
-    def take(self, session: Session, fresh: list[str], screen: Screen | Silent) -> None:
+    def take(self, site: Site, fresh: list[str], screen: Screen | Silent) -> None:
         """Bring what is new or other there; an entry that cannot be brought holds up no other."""
         free = self._leave_what_is_obstructed(fresh)
         files = [path for path in free if self.theirs[path].kind == "f"]
         with fresh_folder(self.swarm.state_dir, "incoming-tree-") as folder:
             if files:
                 try:
-                    session.site.transfer.fetch_tree(files, folder, screen)
+                    site.transfer.fetch_tree(files, folder, screen)
                 except TransferError as error:  # what came all the same is put in its place
                     self.fault = error
             for path in free:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +14,6 @@ from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment
-from locusts_fab.operations.session import Session
 from locusts_fab.progress import Silent
 from locusts_fab.replica import sync as module
 from locusts_fab.replica.sync import bring_back, has_news, read_table, stage_replica
@@ -23,7 +22,6 @@ from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
     from locusts_fab.replica.sync import Brought
-    from locusts_fab.state.ledger import Ledger
 
 
 class Sides:
@@ -38,25 +36,25 @@ class Sides:
             {"command": "true", "args": [["1"]], "environment": "custom", "root": "world", "include": ["**"],
              "in_place": False, "outdir": "results"}
         )  # fmt: skip
-        swarm = Swarm("s", settings, "t", Target(mode="local"), folder)
-        swarm.state_dir.mkdir(parents=True)
-        self.session = Session(swarm, open_site(swarm), cast("Ledger", None))
-        root = self.session.site.environment.root
+        self.swarm = Swarm("s", settings, "t", Target(mode="local"), folder)
+        self.swarm.state_dir.mkdir(parents=True)
+        self.site = open_site(self.swarm)
+        root = self.site.environment.root
         make_environment(Environment(root))
         self.there = Path(root) / "tree"
         self.submit()
 
     def submit(self) -> list[str]:
         """Send the tree, and what changed of it since."""
-        return stage_replica(self.session, Silent())
+        return stage_replica(self.swarm, self.site, Silent())
 
     def collect(self, *, apply_removals: bool = False) -> Brought:
         """Bring it back."""
-        return bring_back(self.session, Silent(), apply_removals=apply_removals)
+        return bring_back(self.swarm, self.site, Silent(), apply_removals=apply_removals)
 
     def rows(self) -> dict[str, str]:
         """Read modified.tsv: what became of each path."""
-        lines = (self.session.swarm.outdir / "modified.tsv").read_text().splitlines()[1:]
+        lines = (self.swarm.outdir / "modified.tsv").read_text().splitlines()[1:]
         return {path: what for what, path, _ in (line.split("\t") for line in lines)}
 
 
@@ -91,7 +89,7 @@ def test_a_folder_that_tasks_replaced_by_a_file(sides: Sides) -> None:
     assert sides.rows() == {"d": "created", "d/one": "removed", "d/deep/two": "removed"}
     again = sides.collect(apply_removals=True)
     assert (again.notes, again.moved) == ([], 0)
-    assert not has_news(sides.session)
+    assert not has_news(sides.swarm, sides.site)
 
 
 def test_a_file_that_tasks_replaced_by_a_folder(sides: Sides) -> None:
@@ -101,7 +99,7 @@ def test_a_file_that_tasks_replaced_by_a_folder(sides: Sides) -> None:
     assert (sides.here / "x/deep/new").read_text() == "theirs\n"
     assert sides.rows() == {"x": "removed", "x/deep/new": "created"}
     assert sides.collect().moved == 0
-    assert not has_news(sides.session)
+    assert not has_news(sides.swarm, sides.site)
 
 
 def test_links_for_files_and_folders_and_the_other_way_round(sides: Sides) -> None:
@@ -158,12 +156,12 @@ def test_a_file_of_ours_where_a_folder_is_there_stays_until_it_is_moved(sides: S
     assert (sides.here / "x").read_text() == "mine\n"
     assert (sides.here / "z").read_text() == "changed\n"
     assert sides.rows() == {"x": "conflict", "x/deep/new": "conflict", "z": "changed"}
-    assert has_news(sides.session), "it is not cleaned away"
+    assert has_news(sides.swarm, sides.site), "it is not cleaned away"
     (sides.here / "x").rename(sides.here / "my x")
     assert sides.collect().notes == []
     assert (sides.here / "x/deep/new").read_text() == "theirs\n"
     assert sides.rows() == {"x": "removed", "x/deep/new": "created", "z": "changed"}
-    assert not has_news(sides.session)
+    assert not has_news(sides.swarm, sides.site)
 
 
 @pytest.mark.parametrize("is_link", [False, True])
@@ -222,7 +220,7 @@ def test_what_is_ours_beside_it_is_not_overwritten_either(sides: Sides) -> None:
 
 
 def test_what_came_with_a_collect_that_was_killed_is_no_conflict(sides: Sides) -> None:
-    table = module._table_path(sides.session.swarm)
+    table = module._table_path(sides.swarm)
     before = table.read_bytes()
     (sides.there / "a").write_text("theirs\n")
     (sides.there / "new").write_text("theirs\n")
@@ -237,7 +235,7 @@ def test_what_is_gone_on_both_sides_is_settled(sides: Sides) -> None:
     for side in (sides.here, sides.there):
         (side / "a").unlink()
     assert sides.collect(apply_removals=True).notes == []
-    assert read_table(sides.session.swarm)["a"].ours is None
+    assert read_table(sides.swarm)["a"].ours is None
 
 
 def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:
@@ -295,7 +293,7 @@ def test_one_that_cannot_be_written_holds_up_no_other(
             sides.collect(apply_removals=True)
         assert caught.value.hint == "mend the cause and collect again"
     assert (sides.here / "y/new").read_text() == "theirs\n", "what comes later came"
-    assert read_table(sides.session.swarm)["y/new"].ours is not None, "and that is known"
+    assert read_table(sides.swarm)["y/new"].ours is not None, "and that is known"
     assert not list(sides.here.rglob(".locusts-part-*"))
     assert sides.rows()["y/new"] == "created"
     assert sides.collect(apply_removals=True).notes == []
@@ -334,7 +332,7 @@ def test_our_own_tables_that_cannot_be_written(sides: Sides, monkeypatch: pytest
 
 
 def test_a_file_where_the_results_should_be(sides: Sides) -> None:
-    sides.session.swarm.outdir.write_text("in the way\n")
+    sides.swarm.outdir.write_text("in the way\n")
     (sides.there / "a").write_text("changed\n")
     with pytest.raises(TransferError, match=r"modified\.tsv cannot be written: "):
         sides.collect()
@@ -370,8 +368,8 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
     for name in ("a", "d/one", "z"):
         (sides.there / name).write_text("changed\n")
     place = sides.there / "d/one"
-    theirs = module.scan(sides.session)
-    monkeypatch.setattr(module, "scan", lambda _session: theirs)
+    theirs = module.scan(sides.swarm, sides.site)
+    monkeypatch.setattr(module, "scan", lambda _swarm, _site: theirs)
     place.unlink()
     if kind == "folder":
         place.mkdir()
