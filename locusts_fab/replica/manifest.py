@@ -1,7 +1,7 @@
-"""The replica of a custom environment: which part of the local tree goes there, what changed there, what comes back.
+"""What the two sides of a replica hold: an entry's mark, lists of a tree, what both last agreed on, what tasks changed.
 
 What changed is found from exact lists of the tree (type, size, time in nanoseconds, mode), the first one made right
-after staging. Pure, but for looking at the local tree and for the table of what both sides held when they last agreed.
+after staging. Pure, but for looking at entries of the local tree.
 """
 
 from __future__ import annotations
@@ -11,17 +11,11 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from locusts_fab.errors import ConfigError, PlanError
-from locusts_fab.replica.treefile import parse_tree, select, select_patterns
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-    from locusts_fab.config.swarm import Swarm
-    from locusts_fab.replica.treefile import Tree
-    from locusts_fab.replica.walk import Selection
 
 _PARTS = 3
 
@@ -76,49 +70,6 @@ def mark_of(path: Path) -> Mark | None:
         return None
     kind = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}.get(stat.S_IFMT(found.st_mode), "?")
     return _plain(Mark(kind, found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), link))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What goes there
-
-
-def select_replica(swarm: Swarm) -> Selection:
-    """Find the part of the local tree that the config says.
-
-    :raises PlanError: the root or the tree file cannot be read.
-    :raises ConfigError: the tree file cannot be understood.
-    """
-    settings = swarm.settings
-    root = swarm.local_tree
-    if not root.is_dir():
-        raise PlanError(f"root: there is no folder {root}", hint="mend root in the config")
-    if settings.tree is None:
-        return select_patterns(root, settings.include, settings.exclude)
-    return select(root, _tree_file(swarm))
-
-
-def _tree_file(swarm: Swarm) -> Tree:
-    name = swarm.settings.tree or ""
-    try:
-        text = swarm.resolve(name).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise PlanError(f"tree: {name} cannot be read: {error.strerror}", hint="mend tree in the config") from error
-    return parse_tree(text, name)
-
-
-def workdir(swarm: Swarm) -> str:
-    """Tell where commands start, relative to the root of the tree; `.` is the root itself.
-
-    :raises ConfigError: the config says one thing and the tree file another.
-    """
-    said = swarm.settings.workdir
-    from_tree = _tree_file(swarm).workdir if swarm.settings.tree is not None else None
-    if said is not None and from_tree is not None and os.path.normpath(said) != os.path.normpath(from_tree):
-        raise ConfigError(
-            str(swarm.folder / "locusts.toml"),
-            [f"swarms.{swarm.name}.workdir: {said}, but #WORKDIR in {swarm.settings.tree} says {from_tree}; keep one"],
-        )
-    return os.path.normpath(said or from_tree or ".")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

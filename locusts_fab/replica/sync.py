@@ -28,8 +28,8 @@ from locusts_fab.replica.manifest import (
     news_of_tree,
     parse_scan,
     parse_table,
-    select_replica,
 )
+from locusts_fab.replica.select import select_replica
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:

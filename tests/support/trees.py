@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.replica.treefile import parse_tree, select
+from locusts_fab.replica.select import select
+from locusts_fab.replica.treefile import parse_tree
 
 if TYPE_CHECKING:
     from locusts_fab.replica.walk import Selection

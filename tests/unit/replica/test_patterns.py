@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.replica.treefile import select_patterns
+from locusts_fab.replica.select import select_patterns
 from tests.support.trees import FILES, TOP, below, like, made, world
 
 __all__ = ["world"]

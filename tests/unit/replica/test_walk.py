@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import PlanError
-from locusts_fab.replica.treefile import select_patterns
+from locusts_fab.replica.select import select_patterns
 from tests.support.trees import HOSTILE, chosen, made
 
 if TYPE_CHECKING:
