@@ -82,7 +82,7 @@ def collect(
         tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen)
         write_lists(ledger.outcomes(), ledger.troubles(), results)
         brought = None
-        if swarm.is_custom and session.status().is_over and read_table(swarm):
+        if swarm.is_custom and session.status().is_over and read_manifest(swarm):
             brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
         return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
 

@@ -92,24 +92,24 @@ class Agreed:
     is_contested: bool = False
 
 
-def format_table(table: Mapping[str, Agreed]) -> bytes:
+def format_manifest(manifest: Mapping[str, Agreed]) -> bytes:
     """Write what is known of all paths, a line a path."""
     lines = [
         join_fields((path, *map(_write_mark, (known.staged, known.theirs, known.ours)), str(int(known.is_contested))))
         + "\n"
-        for path, known in sorted(table.items())
+        for path, known in sorted(manifest.items())
     ]
     return os.fsencode("".join(lines))
 
 
-def parse_table(data: bytes) -> dict[str, Agreed]:
-    """Read what `format_table` wrote."""
-    table = {}
+def parse_manifest(data: bytes) -> dict[str, Agreed]:
+    """Read what `format_manifest` wrote."""
+    manifest = {}
     for line in os.fsdecode(data).split("\n"):
         if line:
             path, staged, theirs, ours, contested = split_fields(line)
-            table[path] = Agreed(_read_mark(staged), _read_mark(theirs), _read_mark(ours), contested == "1")
-    return table
+            manifest[path] = Agreed(_read_mark(staged), _read_mark(theirs), _read_mark(ours), contested == "1")
+    return manifest
 
 
 def _write_mark(mark: Mark | None) -> str:
@@ -140,11 +140,11 @@ class Change:
     size: int | None
 
 
-def changes_since_staging(table: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> list[Change]:
+def changes_since_staging(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> list[Change]:
     """List what tasks have done to the tree, as files and symlinks; folders follow from them."""
     found = []
-    for path in sorted({*table, *theirs}):
-        known = table.get(path, Agreed(None, None, None))
+    for path in sorted({*manifest, *theirs}):
+        known = manifest.get(path, Agreed(None, None, None))
         before, after = (None if mark == folder_mark() else mark for mark in (known.staged, theirs.get(path)))
         if before == after:
             continue
@@ -161,13 +161,13 @@ def format_changes(changes: Iterable[Change]) -> bytes:
     return os.fsencode("".join(f"{row}\n" for row in ("change\tpath\tsize", *rows)))
 
 
-def news_of_tree(table: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> tuple[list[str], list[str]]:
+def news_of_tree(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> tuple[list[str], list[str]]:
     """Find what changed on the target since both sides last agreed.
 
     :returns: the paths that are new or other there, folders before what is in them; and those that are gone.
     """
-    fresh = [path for path, mark in theirs.items() if path not in table or table[path].theirs != mark]
-    gone = [path for path, known in table.items() if known.theirs is not None and path not in theirs]
+    fresh = [path for path, mark in theirs.items() if path not in manifest or manifest[path].theirs != mark]
+    gone = [path for path, known in manifest.items() if known.theirs is not None and path not in theirs]
     return sorted(fresh), sorted(gone, reverse=True)
 
 

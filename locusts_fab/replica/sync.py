@@ -22,12 +22,12 @@ from locusts_fab.replica.manifest import (
     agree,
     changes_since_staging,
     format_changes,
-    format_table,
+    format_manifest,
     is_ours_untouched,
     mark_of,
     news_of_tree,
+    parse_manifest,
     parse_scan,
-    parse_table,
 )
 from locusts_fab.replica.select import select_replica
 from locusts_fab.shell.scripts import remote_script
@@ -49,25 +49,25 @@ def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     return str(swarm.local_tree) if swarm.is_in_place else f"{environment_dir}/{TREE}"
 
 
-#: Where the environment keeps a copy of the table.
-_TABLE_THERE = "exec/replica.tsv"
+#: Where the environment keeps a copy of the manifest.
+_MANIFEST_THERE = "exec/replica.tsv"
 
 
-def _table_path(swarm: Swarm) -> Path:
+def _manifest_path(swarm: Swarm) -> Path:
     return swarm.state_dir / "replica.tsv"
 
 
-def read_table(swarm: Swarm) -> dict[str, Agreed]:
+def read_manifest(swarm: Swarm) -> dict[str, Agreed]:
     """Read what both sides held when they last agreed; nothing if they never did."""
     try:
-        return parse_table(_table_path(swarm).read_bytes())
+        return parse_manifest(_manifest_path(swarm).read_bytes())
     except FileNotFoundError:
         return {}
 
 
-def forget_table(swarm: Swarm) -> None:
+def forget_manifest(swarm: Swarm) -> None:
     """Forget it, because the replica is to be made anew."""
-    _table_path(swarm).unlink(missing_ok=True)
+    _manifest_path(swarm).unlink(missing_ok=True)
 
 
 def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
@@ -107,26 +107,26 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
     root = swarm.local_tree
     selection = select_replica(swarm)
     notes = [*selection.unmatched, *(f"{name}: neither file, folder nor link; left out" for name in selection.skipped)]
-    table = read_table(swarm)
+    manifest = read_manifest(swarm)
     ours = {name: mark_of(root / name) for name in _names(selection)}
     if swarm.is_in_place:
-        if not table:
+        if not manifest:
             theirs = scan(swarm, site)
-            _write_table(swarm, site, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
+            _write_manifest(swarm, site, {path: Agreed(mark, mark, mark) for path, mark in theirs.items()})
         return notes
-    before = scan(swarm, site) if table else {}
+    before = scan(swarm, site) if manifest else {}
     send = []
     for name, mark in ours.items():
-        if not is_ours_untouched(table.get(name), mark) or name not in table:
-            if name in table and table[name].theirs != before.get(name):
+        if not is_ours_untouched(manifest.get(name), mark) or name not in manifest:
+            if name in manifest and manifest[name].theirs != before.get(name):
                 notes.append(f"{name} was changed both here and there; it stays as it is on both sides")
             else:
                 send.append(name)
     site.transfer.send_tree(root, send, screen)
     after = scan(swarm, site)
     for name in send:
-        table[name] = Agreed(after.get(name), after.get(name), ours[name])
-    _write_table(swarm, site, table)
+        manifest[name] = Agreed(after.get(name), after.get(name), ours[name])
+    _write_manifest(swarm, site, manifest)
     return notes
 
 
@@ -134,15 +134,15 @@ def _names(selection: Selection) -> list[str]:
     return [*selection.folders, *selection.files, *selection.links]
 
 
-def _write_table(swarm: Swarm, site: Site, table: dict[str, Agreed]) -> None:
+def _write_manifest(swarm: Swarm, site: Site, manifest: dict[str, Agreed]) -> None:
     """Keep what both sides held, here and in the environment, so that `attach` finds it."""
-    _keep_table(swarm, table)
-    site.transfer.write(_TABLE_THERE, format_table(table))
+    _keep_manifest(swarm, manifest)
+    site.transfer.write(_MANIFEST_THERE, format_manifest(manifest))
 
 
-def _keep_table(swarm: Swarm, table: dict[str, Agreed]) -> None:
-    with _written(_table_path(swarm)):
-        write_whole(_table_path(swarm), format_table(table))
+def _keep_manifest(swarm: Swarm, manifest: dict[str, Agreed]) -> None:
+    with _written(_manifest_path(swarm)):
+        write_whole(_manifest_path(swarm), format_manifest(manifest))
 
 
 @contextlib.contextmanager
@@ -156,19 +156,19 @@ def _written(path: Path) -> Iterator[None]:
         ) from error
 
 
-def recall_table(swarm: Swarm, site: Site) -> None:
+def recall_manifest(swarm: Swarm, site: Site) -> None:
     """Take what both sides held from the environment, when it was lost here."""
-    data = site.transfer.read(_TABLE_THERE)
+    data = site.transfer.read(_MANIFEST_THERE)
     if data is not None:
-        with _written(_table_path(swarm)):
-            write_whole(_table_path(swarm), data)
+        with _written(_manifest_path(swarm)):
+            write_whole(_manifest_path(swarm), data)
 
 
 def has_news(swarm: Swarm, site: Site) -> bool:
     """Tell whether tasks have changed something in the replica that has not come home."""
-    if swarm.is_in_place or not read_table(swarm):
+    if swarm.is_in_place or not read_manifest(swarm):
         return False
-    return bool(news_of_tree(read_table(swarm), scan(swarm, site))[0])
+    return bool(news_of_tree(read_manifest(swarm), scan(swarm, site))[0])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -199,18 +199,18 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
     :param apply_removals: also remove here what they removed there.
     :raises TransferError: something did not arrive, while all else did; to collect again carries on.
     """
-    table, theirs = read_table(swarm), scan(swarm, site)
-    work = _Homecoming(swarm, table, theirs)
+    manifest, theirs = read_manifest(swarm), scan(swarm, site)
+    work = _Homecoming(swarm, manifest, theirs)
     if not swarm.is_in_place:
-        fresh, gone = news_of_tree(table, theirs)
+        fresh, gone = news_of_tree(manifest, theirs)
         try:
             work.take(site, fresh, screen)
             work.drop(gone, apply=apply_removals)
         finally:
-            _keep_table(swarm, table)
+            _keep_manifest(swarm, manifest)
         if work.fault is None:  # else the target may be out of reach; an older copy there does no harm
-            site.transfer.write(_TABLE_THERE, format_table(table))
-    changes = changes_since_staging(table, theirs)
+            site.transfer.write(_MANIFEST_THERE, format_manifest(manifest))
+    changes = changes_since_staging(manifest, theirs)
     with _written(swarm.outdir / "modified.tsv"):
         swarm.outdir.mkdir(parents=True, exist_ok=True)
         write_whole(swarm.outdir / "modified.tsv", format_changes(changes))
@@ -219,15 +219,15 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
 
 
 class _Homecoming:
-    """The work of bringing back one tree; `table` is kept in step with what has come.
+    """The work of bringing back one tree; `manifest` is kept in step with what has come.
 
     :ivar notes: what a person should know, a line each.
     :ivar failures: what could not be written here, a line each.
     :ivar fault: why not all files could be fetched.
     """
 
-    def __init__(self, swarm: Swarm, table: dict[str, Agreed], theirs: dict[str, Mark]) -> None:
-        self.swarm, self.table, self.theirs = swarm, table, theirs
+    def __init__(self, swarm: Swarm, manifest: dict[str, Agreed], theirs: dict[str, Mark]) -> None:
+        self.swarm, self.manifest, self.theirs = swarm, manifest, theirs
         self.root = swarm.local_tree
         self.suffix = f".from-{swarm.target_name}"
         self.notes: list[str] = []
@@ -288,7 +288,9 @@ class _Homecoming:
                     free.append(path)
                 else:
                     obstacles[obstacle] = None
-                    self.table[path] = replace(self.table.get(path) or Agreed(None, None, None), is_contested=True)
+                    self.manifest[path] = replace(
+                        self.manifest.get(path) or Agreed(None, None, None), is_contested=True
+                    )
         self.notes += [
             f"{path} is a folder there and none here; what is in it was left there until {path} is moved away here"
             for path in obstacles
@@ -309,7 +311,7 @@ class _Homecoming:
 
     def _is_untouched(self, path: str, now: Mark) -> bool:
         """Tell whether what is here now is what both sides last agreed on, so that nothing is lost with it."""
-        known = self.table.get(path)
+        known = self.manifest.get(path)
         if known is None or known.theirs is None:
             return False
         if now == _as_brought(known.theirs):
@@ -318,15 +320,15 @@ class _Homecoming:
 
     def _place(self, path: str, source: Path) -> None:
         """Put one entry of the tree in its place, or beside it."""
-        known, mark, place = self.table.get(path), self.theirs[path], self.root / path
+        known, mark, place = self.manifest.get(path), self.theirs[path], self.root / path
         unwanted = self._why_unwanted(path, mark)
         if unwanted is not None:
             self.notes.append(f"{path} {unwanted}; it was left there")
-            self.table[path] = agree(known, mark, known.ours if known else None)
+            self.manifest[path] = agree(known, mark, known.ours if known else None)
             return
         now = mark_of(place)
         if now == _as_brought(mark):  # such as by a collect that was killed
-            self.table[path] = agree(known, mark, now)
+            self.manifest[path] = agree(known, mark, now)
             return
         fetched = mark_of(source) if mark.kind == "f" else None
         if mark.kind == "f" and (fetched is None or fetched.kind != "f"):
@@ -338,13 +340,13 @@ class _Homecoming:
             beside = self._place_beside(path)
             self._put(mark, source, beside, [])
             self.notes.append(f"{path} was changed here and there; what is there is now in {beside.name}")
-            self.table[path] = agree(known, mark, now, is_contested=True)
+            self.manifest[path] = agree(known, mark, now, is_contested=True)
             return
         self._put(mark, source, place, inside)
         for name in inside:
-            self.table[name] = agree(self.table[name], None, None)
+            self.manifest[name] = agree(self.manifest[name], None, None)
         self.moved += mark.kind != "d"
-        self.table[path] = agree(known, mark, mark_of(place))
+        self.manifest[path] = agree(known, mark, mark_of(place))
 
     def _why_unwanted(self, path: str, mark: Mark) -> str | None:
         """Say why an entry does not come, though it could; None if it does."""
@@ -375,7 +377,7 @@ class _Homecoming:
 
     def _place_beside(self, path: str) -> Path:
         """Find a name for what was changed on both sides: a free one, or that of what we put there before."""
-        known = self.table.get(path)
+        known = self.manifest.get(path)
         ours = {None, _as_brought(self.theirs[path])}
         if known is not None and known.theirs is not None and known.is_contested:
             ours.add(_as_brought(known.theirs))
@@ -421,18 +423,18 @@ class _Homecoming:
                 self._drop(path, apply=apply)
 
     def _drop(self, path: str, *, apply: bool) -> None:
-        known, place = self.table[path], self.root / path
+        known, place = self.manifest[path], self.root / path
         now = mark_of(place)
         if now is None:
-            self.table[path] = agree(known, None, None)
+            self.manifest[path] = agree(known, None, None)
         elif not apply:
             return
         elif not self._is_inside(path) or not self._is_untouched(path, now):
             self.notes.append(f"{path} was removed there and changed here; it stays")
-            self.table[path] = replace(known, is_contested=True)
+            self.manifest[path] = replace(known, is_contested=True)
         elif now.kind != "d" or not any(place.iterdir()):  # else something here is in it that never was there
             _remove_one(place)
-            self.table[path] = agree(known, None, None)
+            self.manifest[path] = agree(known, None, None)
 
     def _is_inside(self, path: str) -> bool:
         """Tell whether no folder on the way to a path is a symlink."""

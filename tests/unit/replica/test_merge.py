@@ -16,7 +16,7 @@ from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment
 from locusts_fab.progress import Silent
 from locusts_fab.replica import sync as module
-from locusts_fab.replica.sync import bring_back, has_news, read_table, stage_replica
+from locusts_fab.replica.sync import bring_back, has_news, read_manifest, stage_replica
 from locusts_fab.target import open_site
 from locusts_fab.transfer.stage import make_environment
 
@@ -220,13 +220,13 @@ def test_what_is_ours_beside_it_is_not_overwritten_either(sides: Sides) -> None:
 
 
 def test_what_came_with_a_collect_that_was_killed_is_no_conflict(sides: Sides) -> None:
-    table = module._table_path(sides.swarm)
-    before = table.read_bytes()
+    manifest = module._manifest_path(sides.swarm)
+    before = manifest.read_bytes()
     (sides.there / "a").write_text("theirs\n")
     (sides.there / "new").write_text("theirs\n")
     to_file(sides.there / "d")
     sides.collect()
-    table.write_bytes(before)
+    manifest.write_bytes(before)
     assert sides.collect(apply_removals=True).notes == []
     assert files(sides.here) == {"a": "theirs\n", "new": "theirs\n", "d": "theirs\n", "x": "start\n", "z": "start\n"}
 
@@ -235,7 +235,7 @@ def test_what_is_gone_on_both_sides_is_settled(sides: Sides) -> None:
     for side in (sides.here, sides.there):
         (side / "a").unlink()
     assert sides.collect(apply_removals=True).notes == []
-    assert read_table(sides.swarm)["a"].ours is None
+    assert read_manifest(sides.swarm)["a"].ours is None
 
 
 def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:
@@ -293,7 +293,7 @@ def test_one_that_cannot_be_written_holds_up_no_other(
             sides.collect(apply_removals=True)
         assert caught.value.hint == "mend the cause and collect again"
     assert (sides.here / "y/new").read_text() == "theirs\n", "what comes later came"
-    assert read_table(sides.swarm)["y/new"].ours is not None, "and that is known"
+    assert read_manifest(sides.swarm)["y/new"].ours is not None, "and that is known"
     assert not list(sides.here.rglob(".locusts-part-*"))
     assert sides.rows()["y/new"] == "created"
     assert sides.collect(apply_removals=True).notes == []
@@ -320,7 +320,7 @@ def test_utime_and_a_full_disk(sides: Sides, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", ["replica.tsv", "modified.tsv"])
-def test_our_own_tables_that_cannot_be_written(sides: Sides, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_our_own_lists_that_cannot_be_written(sides: Sides, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def write(path: Path, data: bytes) -> None:
         if path.name == name:
             raise FULL

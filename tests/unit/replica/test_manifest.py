@@ -1,0 +1,148 @@
+"""Marks, lists of a tree, the manifest of what both sides last agreed on, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locusts_fab.replica.manifest import (
+    Agreed,
+    Change,
+    Mark,
+    agree,
+    changes_since_staging,
+    folder_mark,
+    format_changes,
+    format_manifest,
+    is_ours_untouched,
+    mark_of,
+    news_of_tree,
+    parse_manifest,
+    parse_scan,
+)
+from tests.support.trees import HOSTILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD, NEW = Mark("f", 1, 10, 0o644), Mark("f", 2, 20, 0o644)
+LINK = Mark("l", 0, 0, 0, "a")
+NOTHING = Agreed(None, None, None)
+
+
+# ---- marks ----
+
+
+def test_a_scan_is_read_to_the_nanosecond() -> None:
+    name = os.fsdecode(b"d/\xff\n")
+    data = (
+        b"f 5 12.0000000340 640\0\0a b\0"
+        b"f 5 12.5 4755\0\0short\0"
+        b"d 4096 12.3 755\0\0d\0"
+        b"l 7 12.3 777\0to \xff\0" + os.fsencode(name) + b"\0p 0 12.0 600\0\0fifo\0"
+    )
+    assert parse_scan(data) == {
+        "a b": Mark("f", 5, 12_000_000_034, 0o640),
+        "short": Mark("f", 5, 12_500_000_000, 0o4755),
+        "d": folder_mark(),
+        name: Mark("l", 0, 0, 0, os.fsdecode(b"to \xff")),
+        "fifo": Mark("p", 0, 12_000_000_000, 0o600),
+    }
+    assert parse_scan(b"") == {}
+
+
+def test_a_mark_is_of_the_entry_itself(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("12345")
+    (tmp_path / "file").chmod(0o640)
+    os.utime(tmp_path / "file", ns=(1, 1_000_000_007))
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "fifo")
+    assert mark_of(tmp_path / "file") == Mark("f", 5, 1_000_000_007, 0o640)
+    assert mark_of(tmp_path / "link") == Mark("l", 0, 0, 0, "file")
+    assert mark_of(tmp_path) == folder_mark()
+    assert getattr(mark_of(tmp_path / "fifo"), "kind", "") == "?"
+    for absent in ("nothing", "file/below"):
+        assert mark_of(tmp_path / absent) is None
+
+
+# ---- the manifest ----
+
+marks = st.builds(
+    Mark,
+    st.sampled_from("fdlp"),
+    st.integers(0, 2**40),
+    st.integers(0, 2**62),
+    st.integers(0, 0o7777),
+    st.sampled_from(["", "a b", *HOSTILE]),
+)
+known = st.builds(Agreed, st.none() | marks, st.none() | marks, st.none() | marks, st.booleans())
+
+
+@given(st.dictionaries(st.sampled_from([*HOSTILE, "a/b", "c"]), known))
+def test_a_manifest_holds_whatever_names_a_tree_has(manifest: dict[str, Agreed]) -> None:
+    assert parse_manifest(format_manifest(manifest)) == manifest
+
+
+def test_what_both_sides_hold_is_noted_and_what_was_staged_is_kept() -> None:
+    assert agree(None, NEW, OLD) == Agreed(None, NEW, OLD)
+    contested = agree(Agreed(OLD, OLD, OLD), NEW, OLD, is_contested=True)
+    assert contested == Agreed(OLD, NEW, OLD, is_contested=True)
+    assert agree(contested, NEW, NEW) == Agreed(OLD, NEW, NEW), "it is settled"
+
+
+def test_what_is_untouched_here() -> None:
+    assert is_ours_untouched(None, None)
+    assert is_ours_untouched(Agreed(None, NEW, OLD), OLD)
+    assert not is_ours_untouched(None, OLD)
+    assert not is_ours_untouched(Agreed(None, NEW, OLD), NEW)
+    assert not is_ours_untouched(Agreed(None, NEW, OLD), None)
+
+
+# ---- what changed ----
+
+
+@pytest.mark.parametrize(
+    ("before", "theirs", "expected"),
+    [
+        (Agreed(OLD, NEW, NEW), OLD, None),
+        (Agreed(OLD, OLD, OLD), NEW, ("changed", 2)),
+        (Agreed(OLD, OLD, OLD), LINK, ("changed", 0)),
+        (Agreed(OLD, OLD, OLD), None, ("removed", None)),
+        (Agreed(OLD, OLD, OLD), folder_mark(), ("removed", None)),
+        (Agreed(folder_mark(), folder_mark(), None), OLD, ("created", 1)),
+        (None, NEW, ("created", 2)),
+        (None, folder_mark(), None),
+        (Agreed(folder_mark(), folder_mark(), None), None, None),
+        (Agreed(OLD, OLD, NEW, is_contested=True), NEW, ("conflict", 2)),
+        (Agreed(OLD, OLD, NEW, is_contested=True), OLD, None),
+    ],
+)
+def test_what_tasks_did_to_an_entry(
+    before: Agreed | None, theirs: Mark | None, expected: tuple[str, int | None] | None
+) -> None:
+    manifest = {} if before is None else {"x": before}
+    found = changes_since_staging(manifest, {} if theirs is None else {"x": theirs})
+    assert found == ([] if expected is None else [Change(expected[0], "x", expected[1])])
+
+
+def test_changes_are_a_row_each() -> None:
+    rows = format_changes([Change("created", "a\tb", 7), Change("removed", "c", None)])
+    assert rows == b"change\tpath\tsize\ncreated\ta\\tb\t7\nremoved\tc\t\n"
+
+
+def test_news_is_what_differs_from_the_manifest() -> None:
+    manifest = {
+        "same": Agreed(OLD, OLD, OLD),
+        "other": Agreed(OLD, OLD, OLD),
+        "d": Agreed(folder_mark(), folder_mark(), folder_mark()),
+        "d/gone": Agreed(OLD, OLD, OLD),
+        "known to be gone": Agreed(OLD, None, OLD),
+    }
+    theirs = {"same": OLD, "other": NEW, "new/x": NEW, "new": folder_mark()}
+    assert news_of_tree(manifest, theirs) == (["new", "new/x", "other"], ["d/gone", "d"])
+    assert news_of_tree({}, {}) == ([], [])
+    assert news_of_tree({"x": NOTHING}, {}) == ([], [])
