@@ -1,4 +1,4 @@
-"""Trees of files to select from."""
+"""Trees of files: some to select from, and one with its replica."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.config.schema import SwarmSettings, Target
+from locusts_fab.config.swarm import Swarm
+from locusts_fab.layout import Environment
+from locusts_fab.progress import Silent
+from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.select import select
+from locusts_fab.replica.sync import stage_replica
 from locusts_fab.replica.treefile import parse_tree
+from locusts_fab.target import open_site
+from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
+    from locusts_fab.replica.merge import Brought
     from locusts_fab.replica.walk import Selection
 
 #: Names that some program or other takes for something else.
@@ -74,3 +83,48 @@ TOP = {name for name in FILES if "/" not in name}
 ALL_FOLDERS = {str(parent) for name in (*FILES, *(f"{name}x" for name in EMPTY)) for parent in Path(name).parents} - {
     "."
 }
+
+
+# ---- a tree and its replica ----
+
+
+class Sides:
+    """A local tree and its replica, in a folder of this machine.
+
+    :param in_place: tasks run in the local tree itself.
+    """
+
+    def __init__(self, folder: Path, *, in_place: bool = False) -> None:
+        self.here = folder / "world"
+        (self.here / "d" / "deep").mkdir(parents=True)
+        for name in ("a", "x", "d/one", "d/deep/two", "z"):
+            (self.here / name).write_text("start\n")
+        settings = SwarmSettings.model_validate(
+            {"command": "true", "args": [["1"]], "environment": "custom", "root": "world", "include": ["**"],
+             "in_place": in_place, "outdir": "results"}
+        )  # fmt: skip
+        self.swarm = Swarm("s", settings, "t", Target(mode="local"), folder)
+        self.swarm.state_dir.mkdir(parents=True)
+        self.site = open_site(self.swarm)
+        root = self.site.environment.root
+        make_environment(Environment(root))
+        self.there = Path(root) / "tree"
+        self.submit()
+
+    def submit(self) -> list[str]:
+        """Send the tree, and what changed of it since."""
+        return stage_replica(self.swarm, self.site, Silent())
+
+    def collect(self, *, apply_removals: bool = False) -> Brought:
+        """Bring it back."""
+        return bring_back(self.swarm, self.site, Silent(), apply_removals=apply_removals)
+
+    def rows(self) -> dict[str, str]:
+        """Read modified.tsv: what became of each path."""
+        lines = (self.swarm.outdir / "modified.tsv").read_text().splitlines()[1:]
+        return {path: what for what, path, _ in (line.split("\t") for line in lines)}
+
+
+def files(root: Path) -> dict[str, str]:
+    """Return what each file below a folder holds, by its relative path."""
+    return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.config.schema import SwarmSettings, Target
-from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment
@@ -21,46 +19,7 @@ from locusts_fab.target import open_site
 from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
-    from locusts_fab.replica.sync import Brought
-
-
-class Sides:
-    """A local tree, and its replica."""
-
-    def __init__(self, folder: Path) -> None:
-        self.here = folder / "world"
-        (self.here / "d" / "deep").mkdir(parents=True)
-        for name in ("a", "x", "d/one", "d/deep/two", "z"):
-            (self.here / name).write_text("start\n")
-        settings = SwarmSettings.model_validate(
-            {"command": "true", "args": [["1"]], "environment": "custom", "root": "world", "include": ["**"],
-             "in_place": False, "outdir": "results"}
-        )  # fmt: skip
-        self.swarm = Swarm("s", settings, "t", Target(mode="local"), folder)
-        self.swarm.state_dir.mkdir(parents=True)
-        self.site = open_site(self.swarm)
-        root = self.site.environment.root
-        make_environment(Environment(root))
-        self.there = Path(root) / "tree"
-        self.submit()
-
-    def submit(self) -> list[str]:
-        """Send the tree, and what changed of it since."""
-        return stage_replica(self.swarm, self.site, Silent())
-
-    def collect(self, *, apply_removals: bool = False) -> Brought:
-        """Bring it back."""
-        return bring_back(self.swarm, self.site, Silent(), apply_removals=apply_removals)
-
-    def rows(self) -> dict[str, str]:
-        """Read modified.tsv: what became of each path."""
-        lines = (self.swarm.outdir / "modified.tsv").read_text().splitlines()[1:]
-        return {path: what for what, path, _ in (line.split("\t") for line in lines)}
-
-
-@pytest.fixture
-def sides(tmp_path: Path) -> Sides:
-    return Sides(tmp_path)
+    from tests.support.trees import Sides
 
 
 def to_file(folder: Path, text: str = "theirs\n") -> None:
@@ -72,10 +31,6 @@ def to_folder(file: Path) -> None:
     file.unlink()
     (file / "deep").mkdir(parents=True)
     (file / "deep" / "new").write_text("theirs\n")
-
-
-def files(root: Path) -> dict[str, str]:
-    return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 # ---- another kind there, nothing changed here ----
@@ -220,7 +175,7 @@ def test_what_is_ours_beside_it_is_not_overwritten_either(sides: Sides) -> None:
 
 
 def test_what_came_with_a_collect_that_was_killed_is_no_conflict(sides: Sides) -> None:
-    manifest = module._manifest_path(sides.swarm)
+    manifest = sync._manifest_path(sides.swarm)
     before = manifest.read_bytes()
     (sides.there / "a").write_text("theirs\n")
     (sides.there / "new").write_text("theirs\n")
@@ -249,7 +204,7 @@ def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: OSError) -> None:
-    """Let a method of paths fail for one path, as it does for those who may not, or where no module is left."""
+    """Let a method of paths fail for one path, as it does where the disk is full or access is denied."""
     real = getattr(Path, name)
 
     def method(self: Path, *args: object, **more: object) -> object:
@@ -326,7 +281,8 @@ def test_our_own_lists_that_cannot_be_written(sides: Sides, monkeypatch: pytest.
             raise FULL
         write_whole(path, data)
 
-    monkeypatch.setattr(module, "write_whole", write)
+    for module in (sync, merge):
+        monkeypatch.setattr(module, "write_whole", write)
     with pytest.raises(TransferError, match=f"{name} cannot be written: No space left on device"):
         sides.collect()
 
@@ -368,8 +324,8 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
     for name in ("a", "d/one", "z"):
         (sides.there / name).write_text("changed\n")
     place = sides.there / "d/one"
-    theirs = module.scan(sides.swarm, sides.site)
-    monkeypatch.setattr(module, "scan", lambda _swarm, _site: theirs)
+    theirs = sync.scan(sides.swarm, sides.site)
+    monkeypatch.setattr(merge, "scan", lambda _swarm, _site: theirs)
     place.unlink()
     if kind == "folder":
         place.mkdir()

@@ -1,0 +1,356 @@
+"""Bring back into the local tree what tasks have changed in its replica.
+
+What was changed on both sides is never overwritten: the local file stays, and the other is put beside it. Nothing is
+written through a symlink of the local tree, and no symlink that points out of it is made. An entry that cannot be
+written keeps no other from being brought back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import TransferError
+from locusts_fab.fs import fresh_folder, remove, write_whole
+from locusts_fab.replica.manifest import (
+    Agreed,
+    agree,
+    changes_since_staging,
+    format_changes,
+    is_ours_untouched,
+    mark_of,
+    news_of_tree,
+)
+from locusts_fab.replica.sync import read_manifest, save_manifest, scan, send_manifest, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.progress import Silent
+    from locusts_fab.replica.manifest import Change, Mark
+    from locusts_fab.target import Site
+    from locusts_fab.ui.screen import Screen
+
+#: So many of the entries that could not be written are named.
+_SHOWN = 5
+
+
+@dataclass
+class Brought:
+    """What bringing back a tree came to.
+
+    :param changes: all that tasks have done to it since it was staged.
+    :param moved: the number of files and symlinks that came now.
+    :param notes: what the user should know, a line each.
+    """
+
+    changes: list[Change]
+    moved: int
+    notes: list[str]
+
+
+def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_removals: bool) -> Brought:
+    """Bring what tasks created and changed into the local tree, and write modified.tsv.
+
+    :param screen: where to show progress.
+    :param apply_removals: also remove here what tasks removed there.
+    :returns: what was brought, and what the user should know.
+    :raises HostError: the tree on the target cannot be listed.
+    :raises TransferError: something did not arrive, while all else did; to collect again carries on.
+    """
+    manifest, theirs = read_manifest(swarm), scan(swarm, site)
+    merge = _TreeMerge(swarm, manifest, theirs)
+    if not swarm.is_in_place:
+        fresh, gone = news_of_tree(manifest, theirs)
+        try:
+            merge.bring(site, fresh, screen)
+            merge.remove(gone, apply=apply_removals)
+        finally:
+            save_manifest(swarm, manifest)
+        if merge.fault is None:  # else the target may be out of reach; an older copy there does no harm
+            send_manifest(site, manifest)
+    changes = changes_since_staging(manifest, theirs)
+    with written(swarm.outdir / "modified.tsv"):
+        swarm.outdir.mkdir(parents=True, exist_ok=True)
+        write_whole(swarm.outdir / "modified.tsv", format_changes(changes))
+    merge.raise_failures()
+    return Brought(changes, merge.moved, merge.notes)
+
+
+class _TreeMerge:
+    """The merge of one replica into its local tree; the manifest is kept in step with what has come.
+
+    :ivar notes: what the user should know, a line each.
+    :ivar failures: what could not be written here, a line each.
+    :ivar fault: why not all files could be fetched.
+    :ivar moved: the number of files and symlinks that were brought.
+    """
+
+    def __init__(self, swarm: Swarm, manifest: dict[str, Agreed], theirs: dict[str, Mark]) -> None:
+        self.root = swarm.local_tree
+        self.notes: list[str] = []
+        self.failures: list[str] = []
+        self.fault: TransferError | None = None
+        self.moved = 0
+        self._state_dir = swarm.state_dir
+        self._manifest, self._theirs = manifest, theirs
+        self._sides = _Comparison(self.root, manifest, theirs, f".from-{swarm.target_name}")
+
+    def bring(self, site: Site, fresh: list[str], screen: Screen | Silent) -> None:
+        """Bring what is new or other there; an entry that cannot be brought holds up no other."""
+        free = self._leave_blocked(fresh)
+        files = [path for path in free if self._theirs[path].kind == "f"]
+        with fresh_folder(self._state_dir, "incoming-tree-") as folder:
+            if files:
+                try:
+                    site.transfer.fetch_tree(files, folder, screen)
+                except TransferError as error:  # what came all the same is put in its place
+                    self.fault = error
+            for path in free:
+                with self._each_by_itself(path):
+                    self._bring_entry(path, folder / path)
+
+    def remove(self, gone: list[str], *, apply: bool) -> None:
+        """Remove here what was removed there, if that is wished and nobody changed it here."""
+        for path in gone:
+            with self._each_by_itself(path):
+                self._remove_entry(path, apply=apply)
+
+    def raise_failures(self) -> None:
+        """Raise what kept entries from being brought back, if anything did.
+
+        :raises TransferError: something did not come. It holds the notes as well: no later collect repeats them.
+        """
+        more = len(self.failures) - _SHOWN
+        lines = [*self.failures[:_SHOWN], *([f"and {more} more like these"] if more > 0 else [])]
+        hint, stderr = "mend the cause and collect again", ""
+        if self.fault is not None:
+            lines.append(self.fault.message)
+            hint, stderr = self.fault.hint or hint, self.fault.stderr
+        if lines:
+            raise TransferError("\n".join([*lines, *self.notes]), hint=hint, stderr=stderr) from self.fault
+
+    @contextlib.contextmanager
+    def _each_by_itself(self, path: str) -> Iterator[None]:
+        """Keep for the end what goes wrong with one path; a later collect finds it as it is now."""
+        try:
+            yield
+        except OSError as error:
+            self.failures.append(f"{self.root / path} cannot be written: {error}")
+
+    def _leave_blocked(self, fresh: list[str]) -> list[str]:
+        """Leave out, and note, what needs a folder where the user has something else.
+
+        It stays news, so that it comes once its place is free, and is not cleaned away before.
+
+        :returns: all else.
+        """
+        free = []
+        blockers: dict[str, None] = {}
+        for path in fresh:
+            with self._each_by_itself(path):
+                blocker = self._sides.blocker(path)
+                if blocker is None:
+                    free.append(path)
+                else:
+                    blockers[blocker] = None
+                    known = self._manifest.get(path) or Agreed(None, None, None)
+                    self._manifest[path] = replace(known, is_contested=True)
+        self.notes += [
+            f"{path} is a folder there and none here; what is in it was left there until {path} is moved away here"
+            for path in blockers
+        ]
+        return free
+
+    def _bring_entry(self, path: str, source: Path) -> None:
+        """Put one entry of the replica in its place, or beside it.
+
+        :param source: where it was fetched to, if it is a file.
+        """
+        known, mark, place = self._manifest.get(path), self._theirs[path], self.root / path
+        refusal = self._sides.refusal(path)
+        if refusal is not None:
+            self.notes.append(f"{path} {refusal}; it was left there")
+            self._manifest[path] = agree(known, mark, known.ours if known else None)
+            return
+        now = mark_of(place)
+        if now == _as_brought(mark):  # such as by a collect that was killed
+            self._manifest[path] = agree(known, mark, now)
+            return
+        if mark.kind == "f" and not _is_file(source):
+            if self.fault is None:
+                self.notes.append(f"{path} did not come; it may have changed while it was fetched")
+            return
+        replaced = self._sides.contents_if_untouched(path, now)
+        if replaced is None:
+            beside = self._sides.place_beside(path)
+            _put(mark, source, beside)
+            self.notes.append(f"{path} was changed here and there; what is there is now in {beside.name}")
+            self._manifest[path] = agree(known, mark, now, is_contested=True)
+            return
+        _put(mark, source, place, [self.root / name for name in replaced])
+        for name in replaced:
+            self._manifest[name] = agree(self._manifest[name], None, None)
+        self.moved += mark.kind != "d"
+        self._manifest[path] = agree(known, mark, mark_of(place))
+
+    def _remove_entry(self, path: str, *, apply: bool) -> None:
+        known, place = self._manifest[path], self.root / path
+        now = mark_of(place)
+        if now is None:
+            self._manifest[path] = agree(known, None, None)
+        elif not apply:
+            return
+        elif not self._sides.is_inside(path) or not self._sides.is_untouched(path, now):
+            self.notes.append(f"{path} was removed there and changed here; it stays")
+            self._manifest[path] = replace(known, is_contested=True)
+        elif now.kind != "d" or not any(place.iterdir()):  # else something here is in it that never was there
+            _remove_one(place)
+            self._manifest[path] = agree(known, None, None)
+
+
+# ---- what may be done with an entry ----
+
+
+class _Comparison:
+    """The local tree beside its replica and the manifest: what may be done with an entry. It changes nothing.
+
+    :param suffix: what is added to the name of an entry that is put beside ours.
+    """
+
+    def __init__(self, root: Path, manifest: dict[str, Agreed], theirs: dict[str, Mark], suffix: str) -> None:
+        self.root, self.manifest, self.theirs, self.suffix = root, manifest, theirs, suffix
+        self._blocks: dict[str, bool] = {}
+
+    def blocker(self, path: str) -> str | None:
+        """Return the user's own file or symlink where this path needs a folder; None if there is none."""
+        parts = path.split("/")
+        for count in range(1, len(parts) + (self.theirs[path].kind == "d")):
+            folder = "/".join(parts[:count])
+            if folder not in self._blocks:
+                now = mark_of(self.root / folder)
+                self._blocks[folder] = not (now is None or now.kind == "d" or self.is_untouched(folder, now))
+            if self._blocks[folder]:
+                return folder
+        return None
+
+    def refusal(self, path: str) -> str | None:
+        """Return why an entry is not brought, though it could be; None if it is."""
+        mark = self.theirs[path]
+        if not self.is_inside(path) or (mark.kind == "l" and _leads_out(path, mark.link)):
+            return "would lead out of the tree through a symlink"
+        return None if mark.kind in {"f", "d", "l"} else "is neither file, folder nor link there"
+
+    def is_inside(self, path: str) -> bool:
+        """Return whether no folder on the way to a path is a symlink here."""
+        parents = list((self.root / path).parents)
+        inner = parents[: parents.index(self.root)]
+        return not any(parent.is_symlink() for parent in inner)
+
+    def is_untouched(self, path: str, now: Mark) -> bool:
+        """Return whether what is here now is what both sides last agreed on, so that nothing is lost with it."""
+        known = self.manifest.get(path)
+        if known is None or known.theirs is None:
+            return False
+        if now == _as_brought(known.theirs):
+            return True
+        return is_ours_untouched(known, now) and now.kind == known.theirs.kind and not known.is_contested
+
+    def contents_if_untouched(self, path: str, now: Mark | None) -> list[str] | None:
+        """Return what goes if this path is replaced: all that is in a folder, and nothing besides what is no folder.
+
+        :param now: the mark of what is here.
+        :returns: each path before what it holds; None if any of it, or the path itself, was changed here.
+        """
+        if now is None:
+            return []
+        if not self.is_untouched(path, now):
+            return None
+        found: list[str] = []
+        waiting = [path] if now.kind == "d" else []
+        while waiting:
+            for place in (self.root / waiting.pop()).iterdir():
+                name, mark = place.relative_to(self.root).as_posix(), mark_of(place)
+                if mark is None or not self.is_untouched(name, mark):
+                    return None
+                found.append(name)
+                if mark.kind == "d":
+                    waiting.append(name)
+        return found
+
+    def place_beside(self, path: str) -> Path:
+        """Return where to put what was changed on both sides: a free place, or that of what we put there before."""
+        known = self.manifest.get(path)
+        ours = {None, _as_brought(self.theirs[path])}
+        if known is not None and known.theirs is not None and known.is_contested:
+            ours.add(_as_brought(known.theirs))
+        place = self.root / path
+        for number in itertools.count(1):
+            beside = place.with_name(f"{place.name}{self.suffix}" + (f".{number}" if number > 1 else ""))
+            if mark_of(beside) in ours:
+                break
+        return beside
+
+
+def _as_brought(mark: Mark) -> Mark:
+    """Return the mark that an entry of the target has here, once it came."""
+    return mark._replace(mode=mark.mode & 0o777) if mark.kind == "f" else mark
+
+
+def _leads_out(path: str, link: str) -> bool:
+    """Return whether a symlink at a path of the tree leads to somewhere outside of it."""
+    target = os.path.normpath(Path(path).parent / link)
+    return target == ".." or target.startswith(("/", "../"))
+
+
+def _is_file(path: Path) -> bool:
+    mark = mark_of(path)
+    return mark is not None and mark.kind == "f"
+
+
+# ---- writing an entry ----
+
+
+def _put(mark: Mark, source: Path, place: Path, replaced: Iterable[Path] = ()) -> None:
+    """Make an entry of the local tree, whole or not at all.
+
+    :param mark: what to make.
+    :param source: holds the content of a file.
+    :param replaced: what is in the folder that it replaces, each path before what it holds.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f".locusts-part-{os.getpid()}")
+    remove(part)
+    try:
+        if mark.kind == "d":
+            part.mkdir()
+        elif mark.kind == "l":
+            part.symlink_to(mark.link)
+        else:
+            shutil.copyfile(source, part)
+            part.chmod(mark.mode & 0o777)
+            os.utime(part, ns=(mark.mtime_ns, mark.mtime_ns))
+        for inner in reversed(list(replaced)):
+            _remove_one(inner)
+        now = mark_of(place)
+        if now is not None and "d" in {now.kind, mark.kind}:
+            _remove_one(place)
+        part.rename(place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove(part)
+        raise
+
+
+def _remove_one(place: Path) -> None:
+    """Remove a file, a symlink or an empty folder; a folder that holds something fails."""
+    if place.is_dir() and not place.is_symlink():
+        place.rmdir()
+    else:
+        place.unlink()

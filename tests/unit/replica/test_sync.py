@@ -1,0 +1,157 @@
+"""Sending a tree to its replica, listing it there, and the manifest here and in the environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from locusts_fab.errors import HostError, TransferError
+from locusts_fab.replica import sync
+from locusts_fab.replica.manifest import Agreed, folder_mark, mark_of
+from locusts_fab.replica.sync import forget_manifest, has_news, read_manifest, recall_manifest, scan, tree_dir
+from tests.support.trees import Sides, files
+
+START = {"a": "start\n", "x": "start\n", "z": "start\n", "d/one": "start\n", "d/deep/two": "start\n"}
+
+
+# ---- sending ----
+
+
+def test_a_replica_is_the_tree_and_both_sides_agree_on_it(sides: Sides) -> None:
+    assert files(sides.there) == START
+    manifest = read_manifest(sides.swarm)
+    assert set(manifest) == {*START, "d", "d/deep"}
+    for path, known in manifest.items():
+        assert known == Agreed(mark_of(sides.there / path), mark_of(sides.there / path), mark_of(sides.here / path))
+    assert not has_news(sides.swarm, sides.site)
+
+
+def test_what_is_new_or_changed_here_is_sent_and_nothing_else(sides: Sides) -> None:
+    (sides.here / "a").write_text("mine\n")
+    (sides.here / "new").write_text("mine\n")
+    (sides.here / "empty").mkdir()
+    (sides.here / "link").symlink_to("a")
+    before = {name: (sides.there / name).stat().st_ino for name in START}
+    for name in ("x", "z"):
+        (sides.there / name).write_text("theirs\n")
+    assert sides.submit() == []
+    assert files(sides.there) == {
+        **START, "a": "mine\n", "new": "mine\n", "link": "mine\n", "x": "theirs\n", "z": "theirs\n",
+    }  # fmt: skip
+    assert (sides.there / "empty").is_dir()
+    assert (sides.there / "link").readlink() == Path("a")
+    assert {name: (sides.there / name).stat().st_ino for name in START} == before
+    assert read_manifest(sides.swarm)["a"].ours == mark_of(sides.here / "a")
+    assert has_news(sides.swarm, sides.site), "what tasks changed is still to be brought back"
+
+
+def test_what_was_changed_on_both_sides_is_not_sent(sides: Sides) -> None:
+    (sides.here / "a").write_text("mine\n")
+    (sides.there / "a").write_text("theirs\n")
+    (sides.here / "x").write_text("mine\n")
+    (sides.there / "x").unlink()
+    notes = [f"{name} was changed both here and there; it stays as it is on both sides" for name in ("a", "x")]
+    assert sides.submit() == notes
+    assert files(sides.there) == {**{name: text for name, text in START.items() if name != "x"}, "a": "theirs\n"}
+    assert (sides.here / "a").read_text() == "mine\n"
+    assert sides.submit() == notes, "it is still not settled"
+
+
+def test_what_cannot_be_replicated_is_noted(sides: Sides) -> None:
+    os.mkfifo(sides.here / "fifo")
+    assert sides.submit() == ["fifo: neither file, folder nor link; left out"]
+    assert not (sides.there / "fifo").exists()
+
+
+def test_in_place_nothing_is_copied_and_the_first_manifest_stays(tmp_path: Path) -> None:
+    sides = Sides(tmp_path, in_place=True)
+    assert tree_dir(sides.swarm, sides.site.environment.root) == str(sides.here)
+    assert not sides.there.exists()
+    manifest = read_manifest(sides.swarm)
+    assert set(manifest) == {*START, "d", "d/deep"}
+    (sides.here / "a").write_text("changed\n")
+    assert sides.submit() == []
+    assert read_manifest(sides.swarm) == manifest
+    assert not has_news(sides.swarm, sides.site), "it is here already"
+    sides.collect()
+    assert sides.rows() == {"a": "changed"}
+
+
+# ---- listing ----
+
+
+def test_a_scan_lists_the_tree_on_the_target(sides: Sides) -> None:
+    (sides.there / "link").symlink_to("/nowhere")
+    listed = scan(sides.swarm, sides.site)
+    assert listed == {str(path.relative_to(sides.there)): mark_of(path) for path in sides.there.rglob("*")}
+    assert listed["d"] == folder_mark()
+
+
+def test_a_scan_of_a_tree_in_place_leaves_out_what_is_ours(tmp_path: Path) -> None:
+    sides = Sides(tmp_path, in_place=True)
+    settings = sides.swarm.settings.model_copy(update={"root": ".", "outdir": "world/results"})
+    swarm = replace(sides.swarm, settings=settings)
+    (sides.here / "results").mkdir()
+    (sides.here / "results" / "modified.tsv").touch()
+    assert (tmp_path / ".locusts").is_dir()
+    assert set(scan(swarm, sides.site)) == {"world", "world/d", "world/d/deep", *(f"world/{n}" for n in START)}
+
+
+def test_a_tree_that_cannot_be_listed_is_an_error(sides: Sides) -> None:
+    shutil.rmtree(sides.there)
+    with pytest.raises(HostError, match=f"the tree {sides.there} cannot be listed") as caught:
+        scan(sides.swarm, sides.site)
+    assert caught.value.hint is not None
+    with pytest.raises(HostError):
+        has_news(sides.swarm, sides.site)
+
+
+# ---- the manifest ----
+
+
+def test_a_manifest_that_was_lost_is_in_the_environment(sides: Sides) -> None:
+    manifest = read_manifest(sides.swarm)
+    forget_manifest(sides.swarm)
+    assert read_manifest(sides.swarm) == {}
+    (sides.there / "a").write_text("theirs\n")
+    assert not has_news(sides.swarm, sides.site), "nobody knows what is new"
+    recall_manifest(sides.swarm, sides.site)
+    assert read_manifest(sides.swarm) == manifest
+    assert has_news(sides.swarm, sides.site)
+
+
+def test_nothing_is_recalled_where_there_is_no_copy(sides: Sides) -> None:
+    manifest = read_manifest(sides.swarm)
+    (Path(sides.site.environment.root) / "exec" / "replica.tsv").unlink()
+    recall_manifest(sides.swarm, sides.site)
+    assert read_manifest(sides.swarm) == manifest
+    forget_manifest(sides.swarm)
+    forget_manifest(sides.swarm)
+    recall_manifest(sides.swarm, sides.site)
+    assert read_manifest(sides.swarm) == {}
+
+
+def test_a_removed_file_is_no_news_but_a_new_one_is(sides: Sides) -> None:
+    (sides.there / "a").unlink()
+    assert not has_news(sides.swarm, sides.site)
+    (sides.there / "new").touch()
+    assert has_news(sides.swarm, sides.site)
+    sides.collect()
+    assert not has_news(sides.swarm, sides.site)
+
+
+def test_a_manifest_that_cannot_be_written_is_an_error(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    (sides.here / "a").write_text("mine\n")
+    monkeypatch.setattr(sync, "write_whole", refuse)
+    message = r"replica\.tsv cannot be written: No space left on device"
+    with pytest.raises(TransferError, match=message):
+        sides.submit()
+    with pytest.raises(TransferError, match=message):
+        recall_manifest(sides.swarm, sides.site)
