@@ -55,14 +55,14 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.submit import submit as submit
     from locusts_fab.progress import Silent as Silent
     from locusts_fab.replica.manifest import Change as Change
-    from locusts_fab.replica.sync import Brought as Brought
+    from locusts_fab.replica.merge import Brought as Brought
     from locusts_fab.replica.treefile import escape_name as escape_name
     from locusts_fab.tsv import unescape as unescape
     from locusts_fab.ui.screen import Screen as Screen
 
 #: Every public name, and the module of this package that holds it.
 _MODULES = {
-    "Brought": "replica.sync",
+    "Brought": "replica.merge",
     "Change": "replica.manifest",
     "Collected": "operations.collect",
     "ConfigError": "errors",

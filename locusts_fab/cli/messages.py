@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from locusts_fab.operations.logs import TaskLog
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
-    from locusts_fab.replica.sync import Brought
+    from locusts_fab.replica.merge import Brought
     from locusts_fab.replica.walk import Selection
 
 #: As wide as a table ever gets, where no terminal sets an end to its lines.

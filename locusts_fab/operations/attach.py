@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import parse_plan
 from locusts_fab.operations.session import opened
-from locusts_fab.replica.sync import recall_table
+from locusts_fab.replica.sync import recall_manifest
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
 
@@ -41,6 +41,6 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
             submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
             session.ledger.set_submission(submission.number, state="started", job=scheduler_of(swarm).read_job_id(job))
         if swarm.is_custom:
-            recall_table(swarm, session.site)
+            recall_manifest(swarm, session.site)
         session.poll()
         return session.status()

@@ -18,7 +18,7 @@ from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, 
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
 from locusts_fab.preflight.space import estimate
-from locusts_fab.replica.manifest import select_replica
+from locusts_fab.replica.select import select_replica
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.target import open_access
 

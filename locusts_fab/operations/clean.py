@@ -8,7 +8,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.session import opened
 from locusts_fab.progress import Silent
-from locusts_fab.replica.sync import forget_table, has_news
+from locusts_fab.replica.sync import forget_manifest, has_news
 
 if TYPE_CHECKING:
     import fabric
@@ -49,4 +49,4 @@ def clean(
                 hint="`locusts collect` first; --force gives it up",
             )
         session.site.transfer.remove()
-        forget_table(swarm)
+        forget_manifest(swarm)

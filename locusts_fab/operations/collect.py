@@ -11,7 +11,8 @@ from locusts_fab.errors import TransferError
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.operations.status import keep_looking
 from locusts_fab.progress import Silent
-from locusts_fab.replica.sync import bring_back, read_table
+from locusts_fab.replica.merge import bring_back
+from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
 from locusts_fab.results.lists import write_lists
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Status
     from locusts_fab.operations.session import Session
-    from locusts_fab.replica.sync import Brought
+    from locusts_fab.replica.merge import Brought
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.transfer.base import Transfer
     from locusts_fab.ui.screen import Screen

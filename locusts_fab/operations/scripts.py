@@ -10,7 +10,7 @@ from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
-from locusts_fab.replica.manifest import select_replica, workdir
+from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
 

@@ -11,7 +11,7 @@ from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
-from locusts_fab.replica.manifest import workdir
+from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked

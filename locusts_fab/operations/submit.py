@@ -15,7 +15,7 @@ from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.operations.session import opened
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.progress import Silent
-from locusts_fab.replica.sync import forget_table, stage_replica
+from locusts_fab.replica.sync import forget_manifest, stage_replica
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
@@ -157,5 +157,5 @@ def _forget(session: Session, screen: Screen | Silent) -> None:
     """Stop what runs, remove the environment, and forget what is known of the tasks."""
     stop_managers(session, screen)
     session.site.transfer.forget()
-    forget_table(session.swarm)
+    forget_manifest(session.swarm)
     session.ledger.forget_results()

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 _PARTS = 3
 
 
-class Mark(NamedTuple):
-    """What a list says of one entry of a tree: two entries are the same if their marks are.
+# ---- marks ----
 
-    :param kind: `f` a file, `d` a folder, `l` a symlink, else as find says it.
+
+class Mark(NamedTuple):
+    """What a list of a tree holds of one entry: two entries are the same if their marks are.
+
+    :param kind: `f` a file, `d` a folder, `l` a symlink; other kinds as find calls them.
+    :param size: in bytes; 0 for folders and symlinks.
+    :param mtime_ns: when it was last modified, in nanoseconds since 1970; 0 for folders and symlinks.
+    :param mode: its permissions; 0 for folders and symlinks.
     :param link: what a symlink holds.
     """
 
@@ -35,14 +41,15 @@ class Mark(NamedTuple):
 
 
 def folder_mark() -> Mark:
-    """Make the mark of any folder: a folder's size and time change with what is in it, and mean nothing."""
+    """Return the mark of any folder: a folder's size and time change with what is in it, and mean nothing."""
     return Mark("d", 0, 0, 0)
 
 
 def parse_scan(data: bytes) -> dict[str, Mark]:
-    """Read what `scan_tree.sh` printed.
+    """Return the marks in a list that `scan_tree.sh` printed.
 
-    :returns: the marks by path, relative to the folder.
+    :param data: what it printed, whole.
+    :returns: the marks by path, relative to the folder that was listed.
     """
     fields = data.split(b"\0")
     marks = {}
@@ -55,14 +62,17 @@ def parse_scan(data: bytes) -> dict[str, Mark]:
 
 
 def _plain(mark: Mark) -> Mark:
-    """Leave out of a mark what means nothing for its kind."""
+    """Return a mark without what means nothing for its kind."""
     if mark.kind == "d":
         return folder_mark()
     return Mark("l", 0, 0, 0, mark.link) if mark.kind == "l" else mark
 
 
 def mark_of(path: Path) -> Mark | None:
-    """Look at one entry of the local tree; None if it is not there."""
+    """Return the mark of an entry of this machine, without following a symlink; None if there is none.
+
+    :raises OSError: it cannot be looked at.
+    """
     try:
         found = path.lstat()
         link = os.fsdecode(path.readlink()) if stat.S_ISLNK(found.st_mode) else ""
@@ -72,13 +82,12 @@ def mark_of(path: Path) -> Mark | None:
     return _plain(Mark(kind, found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), link))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What both sides held
+# ---- what both sides last agreed on ----
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """What is known of one path.
+    """What the manifest holds of one path.
 
     :param staged: its mark on the target right after it came there; None if tasks made it.
     :param theirs: its mark on the target when both sides last agreed.
@@ -93,7 +102,7 @@ class Agreed:
 
 
 def format_manifest(manifest: Mapping[str, Agreed]) -> bytes:
-    """Write what is known of all paths, a line a path."""
+    """Return the manifest as the content of a file, a line a path."""
     lines = [
         join_fields((path, *map(_write_mark, (known.staged, known.theirs, known.ours)), str(int(known.is_contested))))
         + "\n"
@@ -103,7 +112,7 @@ def format_manifest(manifest: Mapping[str, Agreed]) -> bytes:
 
 
 def parse_manifest(data: bytes) -> dict[str, Agreed]:
-    """Read what `format_manifest` wrote."""
+    """Return the manifest in the content of a file, as `format_manifest` makes it."""
     manifest = {}
     for line in os.fsdecode(data).split("\n"):
         if line:
@@ -123,8 +132,7 @@ def _read_mark(text: str) -> Mark | None:
     return Mark(kind, int(size), int(mtime_ns), int(mode, 8), link)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What changed
+# ---- what changed ----
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,8 @@ class Change:
     """A row of modified.tsv.
 
     :param what: created, changed, removed or conflict.
-    :param size: bytes; None of what was removed.
+    :param path: the entry, relative to the root of the tree.
+    :param size: in bytes; None of what was removed.
     """
 
     what: str
@@ -141,7 +150,12 @@ class Change:
 
 
 def changes_since_staging(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> list[Change]:
-    """List what tasks have done to the tree, as files and symlinks; folders follow from them."""
+    """Return what tasks have done to the files and symlinks of a tree; folders follow from them.
+
+    :param manifest: what both sides last agreed on.
+    :param theirs: what is on the target now.
+    :returns: the changes, sorted by path.
+    """
     found = []
     for path in sorted({*manifest, *theirs}):
         known = manifest.get(path, Agreed(None, None, None))
@@ -154,7 +168,7 @@ def changes_since_staging(manifest: Mapping[str, Agreed], theirs: Mapping[str, M
 
 
 def format_changes(changes: Iterable[Change]) -> bytes:
-    """Write modified.tsv."""
+    """Return the content of modified.tsv: a header, and a row for each change."""
     rows = [
         join_fields((change.what, change.path, "" if change.size is None else str(change.size))) for change in changes
     ]
@@ -162,8 +176,10 @@ def format_changes(changes: Iterable[Change]) -> bytes:
 
 
 def news_of_tree(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> tuple[list[str], list[str]]:
-    """Find what changed on the target since both sides last agreed.
+    """Return what changed on the target since both sides last agreed.
 
+    :param manifest: what both sides last agreed on.
+    :param theirs: what is on the target now.
     :returns: the paths that are new or other there, folders before what is in them; and those that are gone.
     """
     fresh = [path for path, mark in theirs.items() if path not in manifest or manifest[path].theirs != mark]
@@ -172,11 +188,21 @@ def news_of_tree(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> 
 
 
 def is_ours_untouched(known: Agreed | None, now: Mark | None) -> bool:
-    """Tell whether nobody has changed a path here since both sides last agreed."""
+    """Return whether nobody has changed a path here since both sides last agreed.
+
+    :param known: what the manifest holds of it, if anything.
+    :param now: its mark here; None if it is not here.
+    """
     return now == (known.ours if known is not None else None)
 
 
 def agree(known: Agreed | None, theirs: Mark | None, ours: Mark | None, *, is_contested: bool = False) -> Agreed:
-    """Note what both sides hold of a path now that it was settled."""
+    """Return what the manifest is to hold of a path, now that both sides have been looked at.
+
+    :param known: what it held before, if anything.
+    :param theirs: the mark on the target; None if it is not there.
+    :param ours: the mark here; None if it is not here.
+    :param is_contested: both sides changed it, and it is not settled.
+    """
     known = known or Agreed(None, None, None)
     return replace(known, theirs=theirs, ours=ours, is_contested=is_contested)

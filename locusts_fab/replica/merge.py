@@ -129,7 +129,7 @@ class _TreeMerge:
         """
         more = len(self.failures) - _SHOWN
         lines = [*self.failures[:_SHOWN], *([f"and {more} more like these"] if more > 0 else [])]
-        hint, stderr = "mend the cause and collect again", ""
+        hint, stderr = "fix the cause and collect again", ""
         if self.fault is not None:
             lines.append(self.fault.message)
             hint, stderr = self.fault.hint or hint, self.fault.stderr

@@ -25,7 +25,7 @@ _CLASSES = {
 
 
 def wildcards_regex(pattern: str) -> str:
-    r"""Translate `*`, `**`, `?`, `[...]` and `\` into a regular expression; only `**` matches a slash.
+    r"""Return the regular expression for a pattern of `*`, `**`, `?`, `[...]` and `\`; only `**` matches a slash.
 
     :raises ValueError: a bracket has no end, or a backslash nothing after it.
     """
@@ -82,7 +82,7 @@ def _bracket_regex(pattern: str, at: int) -> tuple[str, int]:
 
 
 def _bracket_char(pattern: str, at: int) -> tuple[str, int]:
-    """Read one character of a bracket, with a backslash before it perhaps, and the place after it."""
+    """Return one character of a bracket, perhaps written with a backslash before it, and the place after it."""
     if pattern[at : at + 1] == "\\":
         at += 1
     if at >= len(pattern):
@@ -95,6 +95,7 @@ class RsyncPattern:
 
     :param role: `include` or `exclude`, for messages.
     :param text: the pattern.
+    :ivar matched: whether it has matched anything so far.
     """
 
     def __init__(self, role: str, text: str) -> None:
@@ -114,7 +115,11 @@ class RsyncPattern:
         self.regex = re.compile(regex if pattern.startswith(("/", "**")) else f".*/{regex}", re.DOTALL)
 
     def matches(self, name: str, *, is_folder: bool) -> bool:
-        """Tell whether it matches this relative name, and remember that it did."""
+        """Return whether it matches an entry, and remember if it did.
+
+        :param name: the entry, relative to the root of the tree.
+        :param is_folder: the entry is a folder.
+        """
         if self.folders_only and not is_folder:
             return False
         seen = f"/{_byte_chars(name)}/" if is_folder and self.sees_slash else f"/{_byte_chars(name)}"
@@ -124,5 +129,5 @@ class RsyncPattern:
 
 
 def _byte_chars(text: str) -> str:
-    """Give one character for each byte of a name."""
+    """Return a text with one character for each byte of a name."""
     return os.fsencode(text).decode("latin-1")

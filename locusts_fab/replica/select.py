@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 def select_replica(swarm: Swarm) -> Selection:
-    """Find the part of the local tree that the config says.
+    """Return the part of the local tree that the config selects: by the tree file, or by include and exclude.
 
-    :raises PlanError: the root or the tree file cannot be read.
-    :raises ConfigError: the tree file cannot be understood.
+    :raises PlanError: the root, something in it, or the tree file cannot be read.
+    :raises ConfigError: the tree file makes no sense.
     """
     settings = swarm.settings
     root = swarm.local_tree
     if not root.is_dir():
-        raise PlanError(f"root: there is no folder {root}", hint="mend root in the config")
+        raise PlanError(f"root: there is no folder {root}", hint="fix root in the config")
     if settings.tree is None:
         return select_patterns(root, settings.include, settings.exclude)
     return select(root, _tree_file(swarm))
@@ -47,14 +47,15 @@ def _tree_file(swarm: Swarm) -> Tree:
     try:
         text = swarm.resolve(name).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise PlanError(f"tree: {name} cannot be read: {error.strerror}", hint="mend tree in the config") from error
+        raise PlanError(f"tree: {name} cannot be read: {error.strerror}", hint="fix tree in the config") from error
     return parse_tree(text, name)
 
 
 def workdir(swarm: Swarm) -> str:
-    """Tell where commands start, relative to the root of the tree; `.` is the root itself.
+    """Return the folder in which commands start, relative to the root of the tree; `.` is the root itself.
 
-    :raises ConfigError: the config says one thing and the tree file another.
+    :raises PlanError: the tree file cannot be read.
+    :raises ConfigError: the tree file makes no sense, or names another folder than the config does.
     """
     said = swarm.settings.workdir
     from_tree = _tree_file(swarm).workdir if swarm.settings.tree is not None else None
@@ -70,8 +71,11 @@ def workdir(swarm: Swarm) -> str:
 
 
 def select(root: Path, tree: Tree) -> Selection:
-    """Find what the rules of a tree file select below a root.
+    """Return what the rules of a tree file select below a root.
 
+    :param root: a folder of this machine.
+    :param tree: the tree file.
+    :returns: what is selected, with a line about each rule that matches nothing.
     :raises PlanError: a folder or a file cannot be read.
     """
     rules = _Rules(tree)
@@ -82,7 +86,7 @@ def select(root: Path, tree: Tree) -> Selection:
 
 @dataclass(frozen=True)
 class _Inside:
-    """What the rules know in one folder.
+    """How far the rules have come in one folder.
 
     :param live: (rule, how many of its parts are matched already), for each rule that may match something in here.
     :param bare: a `!!` rule leaves out every file from here down.
@@ -96,7 +100,7 @@ _IS_LINK = "a symlink is replicated as it is and never entered"
 
 
 class _Rules:
-    """The rules of a tree at work, and which of them have matched."""
+    """The rules of a tree file, matched against entries of a tree, and which of them have matched so far."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
@@ -106,11 +110,11 @@ class _Rules:
         self.reasons: dict[int, str] = {}
 
     def start(self) -> _Inside:
-        """Tell what is known in the root: every rule is at its first part."""
+        """Return where the rules are in the root: each at its first part."""
         return _Inside(tuple((index, 0) for index, rule in enumerate(self.rules) if rule.parts), bare=False)
 
     def judge(self, inside: _Inside, _name: str, entry: os.DirEntry[str]) -> tuple[bool, _Inside | None]:
-        """See `walk`. What one rule leaves out, no other brings back."""
+        """Decide on an entry, as `walk` asks. What one rule leaves out, no other selects again."""
         is_folder = entry.is_dir(follow_symlinks=False)
         hits, live = self._advance(inside.live, entry.name)
         hits = {index for index in hits if self._applies(index, entry, is_folder=is_folder)}
@@ -146,7 +150,7 @@ class _Rules:
         return hits, below
 
     def _applies(self, index: int, entry: os.DirEntry[str], *, is_folder: bool) -> bool:
-        """Tell whether a rule whose pattern matches is meant for such an entry; if not, note it for the user."""
+        """Return whether a rule whose pattern matches is meant for such an entry; if not, note why, for the user."""
         rule = self.rules[index]
         if rule.kind is Kind.FOLDER and not is_folder:
             if entry.is_symlink():
@@ -160,7 +164,7 @@ class _Rules:
         return is_folder or not rule.folders_only
 
     def unmatched(self) -> list[str]:
-        """Write a line about each rule that matched nothing, but not about those inside a folder that is not there."""
+        """Return a line about each rule that matched nothing, but not about those inside a folder that is not there."""
         lines = []
         for index, rule in enumerate(self.rules):
             if index in self.matched or (rule.parent is not None and rule.parent not in self.matched):
@@ -173,7 +177,7 @@ class _Rules:
         return lines
 
     def _reason(self, index: int, rule: Rule) -> str:
-        """Tell in brackets why a rule matched nothing, if that is known."""
+        """Return why a rule matched nothing, in brackets; nothing if that is not known."""
         if rule.parent is not None and self.reasons.get(rule.parent) == _IS_LINK:
             return f" ({_IS_LINK})"
         return f" ({self.reasons[index]})" if index in self.reasons else ""
@@ -183,10 +187,12 @@ class _Rules:
 
 
 def select_patterns(root: Path, include: Sequence[str], exclude: Sequence[str]) -> Selection:
-    """Find what rsync's filter patterns select below a root, without rsync.
+    """Return what rsync's filter patterns select below a root, without rsync.
 
+    :param root: a folder of this machine.
     :param include: take only what one of these matches; empty: take everything.
     :param exclude: never take what one of these matches, nor anything below it.
+    :returns: what is selected, with a line about each pattern that matches nothing.
     :raises PlanError: a folder or a file cannot be read.
     """
     takers = [RsyncPattern("include", text) for text in include]
@@ -207,5 +213,5 @@ def select_patterns(root: Path, include: Sequence[str], exclude: Sequence[str]) 
 
 
 def _matching(patterns: list[RsyncPattern], name: str, *, is_folder: bool) -> list[RsyncPattern]:
-    """Ask every pattern, not only the first that matches, so that each knows whether it ever did."""
+    """Return the patterns that match. All are asked, not only the first, so that each knows whether it ever did."""
     return [pattern for pattern in patterns if pattern.matches(name, is_folder=is_folder)]

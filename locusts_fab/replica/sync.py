@@ -67,7 +67,7 @@ def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
 
 
 def _own_names(swarm: Swarm, folder: str) -> list[str]:
-    """Name what of ours may lie in a tree that tasks run in: our state, and the results."""
+    """Return what of ours may lie in a tree that tasks run in, relative to it: our state, and the results."""
     own = [swarm.folder / ".locusts", swarm.outdir]
     return [os.path.relpath(path, folder) for path in own if path.is_relative_to(folder)]
 
@@ -140,7 +140,8 @@ def written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TransferError(
-            f"{path} cannot be written: {error.strerror or error}", hint="mend the cause, then the same command again"
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="fix the cause, then run the same command again",
         ) from error
 
 
@@ -154,7 +155,7 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
 
     :param screen: where to show progress.
     :returns: what the user should know, a line each.
-    :raises PlanError: the root or the tree file cannot be read.
+    :raises PlanError: the root, something in it, or the tree file cannot be read.
     :raises ConfigError: the tree file makes no sense.
     :raises HostError: the tree on the target cannot be listed.
     :raises TransferError: something did not arrive; to stage again carries on.

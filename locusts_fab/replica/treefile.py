@@ -43,7 +43,7 @@ class Rule:
 
     @property
     def takes_all(self) -> bool:
-        """True for `**`, which takes folders along with files."""
+        """Whether it takes folders along with files, as `**` does."""
         return self.kind is Kind.FILES and self.parts[-1] == ANY_DEPTH
 
 
@@ -78,8 +78,9 @@ def escape_name(name: str) -> str:
 
 
 def parse_tree(text: str, path: str) -> Tree:
-    """Read the text of a tree file; read the file itself with `errors="surrogateescape"`, for names may be any bytes.
+    """Return the rules and the workdir that the text of a tree file asks for.
 
+    :param text: read from the file with `errors="surrogateescape"`, for names may be any bytes.
     :param path: the file, for messages.
     :raises ConfigError: some lines make no sense; it lists them all.
     """
@@ -92,7 +93,7 @@ def parse_tree(text: str, path: str) -> Tree:
 
 
 class _Parser:
-    """The rules read so far, and the folders that the next line may stand in."""
+    """Reads a tree file line by line: the rules so far, and the folders that the next line may stand in."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
@@ -105,7 +106,7 @@ class _Parser:
         self.folders: list[int | None] = [None]
 
     def read(self, number: int, line: str) -> None:
-        """Take in one line, or note what is wrong in it."""
+        """Read one line, or note what is wrong in it."""
         self.line, self.text = number, line.strip(" \t")
         try:
             if found := _WORKDIR.fullmatch(self.text):
@@ -135,7 +136,7 @@ class _Parser:
             raise ValueError(f"too many tabs: {depth}, where {len(self.folders) - 1} folders (`name :`) are open")
 
     def _read_rules(self, tokens: list[str]) -> None:
-        """Take in what a line asks for: one rule, or two for `name : pattern`."""
+        """Add what a line asks for: one rule, or two for `name : pattern`."""
         parent = self.folders[-1]
         marks = next(mark for mark in ("!!", "!", "") if "".join(tokens).startswith(mark))
         tokens = tokens[len(marks) :]

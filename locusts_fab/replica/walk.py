@@ -1,4 +1,4 @@
-"""Walking a local tree, and what was selected in it.
+"""Walk a local tree, and hold what was selected in it.
 
 Symlinks are never followed, so no walk leaves its root or goes round in a loop.
 """
@@ -27,7 +27,7 @@ class Selection:
     :param files: the regular files.
     :param links: the symlinks, to be replicated as symlinks.
     :param skipped: sockets, fifos and devices, which rules selected but nobody can replicate.
-    :param bytes: the size of all files together.
+    :param bytes: the size of all files together, in bytes.
     :param unmatched: a line for the user about each rule that matches nothing.
     """
 
@@ -42,11 +42,13 @@ class Selection:
 def walk(
     root: Path, start: State, judge: Callable[[State, str, os.DirEntry[str]], tuple[bool, State | None]]
 ) -> Selection:
-    """Walk a tree, asking `judge` about each entry.
+    """Walk a tree, and return the entries that `judge` selects.
 
-    :param start: what `judge` is to know about the entries of the root.
-    :param judge: given what is known in this folder, the entry's relative name and the entry, it says whether to take
-        the entry, and what to know about the entries in it; None: do not enter it.
+    :param root: a folder of this machine, or a symlink to one.
+    :param start: the state in the root.
+    :param judge: called with the state in a folder, the relative name of an entry of it, and the entry; it returns
+        whether to select the entry, and the state in it, or None not to enter it.
+    :returns: what was selected; which rules match nothing is left to the caller.
     :raises PlanError: a folder or a file cannot be read.
     """
     found = Selection()
@@ -63,7 +65,7 @@ def walk(
                         todo.append((f"{prefix}{entry.name}/", inside))
         except OSError as error:
             if prefix and isinstance(error, FileNotFoundError):
-                continue  # a program at work in the tree has removed the folder since we saw it
+                continue  # a program that changes the tree has removed the folder since we saw it
             raise PlanError(
                 f"{root / prefix}: cannot be read: {error.strerror}",
                 hint="the root must be a folder, and what is selected in it readable; leave out what is not",
@@ -89,7 +91,7 @@ def _take(found: Selection, name: str, entry: os.DirEntry[str]) -> None:
 
 
 def _with_parents(found: Selection) -> list[str]:
-    """Give the folders selected and those on the way to anything selected, sorted."""
+    """Return the folders selected and those on the way to anything selected, sorted."""
     folders = set(found.folders)
     for name in (*found.folders, *found.files, *found.links):
         parent = name.rpartition("/")[0]

@@ -11,12 +11,9 @@ import pytest
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import write_whole
-from locusts_fab.layout import Environment
-from locusts_fab.progress import Silent
-from locusts_fab.replica import sync as module
-from locusts_fab.replica.sync import bring_back, has_news, read_manifest, stage_replica
-from locusts_fab.target import open_site
-from locusts_fab.transfer.stage import make_environment
+from locusts_fab.replica import merge, sync
+from locusts_fab.replica.sync import has_news, read_manifest
+from tests.support.trees import files
 
 if TYPE_CHECKING:
     from tests.support.trees import Sides
@@ -246,7 +243,7 @@ def test_one_that_cannot_be_written_holds_up_no_other(
         refusing(patch, method, sides.here / path, error)
         with pytest.raises(TransferError, match=str(error.strerror)) as caught:
             sides.collect(apply_removals=True)
-        assert caught.value.hint == "mend the cause and collect again"
+        assert caught.value.hint == "fix the cause and collect again"
     assert (sides.here / "y/new").read_text() == "theirs\n", "what comes later came"
     assert read_manifest(sides.swarm)["y/new"].ours is not None, "and that is known"
     assert not list(sides.here.rglob(".locusts-part-*"))
