@@ -48,8 +48,11 @@ def push_arguments(source: Path, destination: str, shell: str, *, delete: Sequen
 
 
 def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool) -> list[str]:
-    """Return the command that takes what its stdin names, folders and symlinks as such, to the same names there."""
-    wishes = ["-ltp", "--dirs", "--files-from=-", "--from0", "--chmod=Du+rwx"]
+    """Return the command that takes what its stdin names, folders and symlinks as such, to the same names there.
+
+    A file takes the place of a folder with all that is in it.
+    """
+    wishes = ["-ltp", "--dirs", "--force", "--files-from=-", "--from0", "--chmod=Du+rwx"]
     return [
         *_command(shell, wishes, progress=progress),
         f"{source.absolute()}/",

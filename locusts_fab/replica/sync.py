@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
 from locusts_fab.fs import write_whole
-from locusts_fab.layout import TREE
+from locusts_fab.layout import TREE, folders_above
 from locusts_fab.replica.manifest import (
     Agreed,
+    folder_mark,
     format_manifest,
     is_ours_untouched,
     mark_of,
@@ -171,20 +172,44 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
             save_manifest(swarm, manifest)
             send_manifest(site, manifest)
         return notes
-    changed = [
-        name for name, mark in ours.items() if name not in manifest or not is_ours_untouched(manifest[name], mark)
-    ]
-    before = scan(swarm, site) if manifest else {}
-    send = []
-    for name in changed:
-        if name in manifest and manifest[name].theirs != before.get(name):
-            notes.append(f"{name} was changed both here and there; it stays as it is on both sides")
-        else:
-            send.append(name)
+    send, contested = _choose(ours, manifest, scan(swarm, site) if manifest else {})
+    notes += [f"{name} was changed both here and there; it stays as it is on both sides" for name in contested]
     site.transfer.send_tree(root, send, screen)
     after = scan(swarm, site)
+    replaced = {name for name in send if name in manifest and ours[name] != folder_mark() == manifest[name].theirs}
+    for name in [name for name in manifest if replaced.intersection(folders_above(name))]:
+        del manifest[name]  # a file was sent for the folder that it was in; no task removed it
     for name in send:
         manifest[name] = Agreed(after.get(name), after.get(name), ours[name])
     save_manifest(swarm, manifest)
     send_manifest(site, manifest)
     return notes
+
+
+def _choose(
+    ours: Mapping[str, Mark | None], manifest: Mapping[str, Agreed], before: Mapping[str, Mark]
+) -> tuple[list[str], list[str]]:
+    """Choose what is sent.
+
+    :param ours: the local tree, folders before what is in them.
+    :param before: what is on the target now.
+    :returns: what changed here alone, and what changed on both sides.
+    """
+    touched = (path for path, mark in before.items() if path not in manifest or manifest[path].theirs != mark)
+    busy = {folder for path in touched for folder in folders_above(path)}
+    send: list[str] = []
+    contested: list[str] = []
+    closed: set[str] = set()  # folders here that are none there, and stay so
+    for name, mark in ours.items():
+        known, there, is_folder = manifest.get(name), before.get(name), mark == folder_mark()
+        is_new = known is None or not is_ours_untouched(known, mark)
+        is_held = (
+            not closed.isdisjoint(folders_above(name))
+            or there not in {mark, known.theirs if known else None}
+            or (name in busy and not is_folder)
+        )
+        if is_new:
+            (contested if is_held else send).append(name)
+        if is_folder and there not in {None, mark} and (is_held or not is_new):
+            closed.add(name)
+    return send, contested

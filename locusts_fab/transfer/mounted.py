@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import remove_tree, write_whole
+from locusts_fab.fs import remove, remove_tree, write_whole
 from locusts_fab.layout import TREE
 from locusts_fab.text import first_few
 from locusts_fab.transfer.base import Fetched
@@ -121,7 +121,13 @@ class MountedTransfer:
 
 
 def _copy_entry(source: Path, destination: Path) -> None:
-    """Copy one entry of a tree: a folder empty, a symlink as such, a file with its time and mode."""
+    """Copy one entry of a tree: a folder empty, a symlink as such, a file with its time and mode.
+
+    What is something else there makes way for it.
+    """
+    is_folder = source.is_dir() and not source.is_symlink()
+    if os.path.lexists(destination) and is_folder != (destination.is_dir() and not destination.is_symlink()):
+        remove(destination)
     if source.is_symlink():
         destination.unlink(missing_ok=True)
         destination.symlink_to(source.readlink())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tarfile
 from pathlib import Path
@@ -135,6 +136,27 @@ def test_only_what_changed_moves_after_the_first_stream(
     plan, manager = b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n", b"echo hello\n"
     assert moved == [2 * len("changed") + len(plan) + len(manager)]
     assert tree(files.environment.root)["inputs/0/2/a.txt"] == b"changed"
+
+
+def test_what_became_something_else_takes_its_place_in_the_tree(
+    tmp_path: Path, files: Transfer, environment: Environment
+) -> None:
+    root = tmp_path / "world"
+    (root / "d" / "deep").mkdir(parents=True)
+    (root / "d" / "deep" / "one").write_text("one")
+    (root / "x").write_text("x")
+    (root / "l").symlink_to("x")
+    Path(environment.root).mkdir()
+    files.send_tree(root, ["d", "d/deep", "d/deep/one", "x", "l"], Silent())
+    assert tree(environment.absolute("tree")) == {"d/deep/one": b"one", "x": b"x", "l": b"x"}
+    shutil.rmtree(root / "d")
+    (root / "d").write_text("now a file")
+    for name in ("x", "l"):
+        (root / name).unlink()
+        (root / name).mkdir()
+        (root / name / "in").write_text(name)
+    files.send_tree(root, ["d", "x", "x/in", "l", "l/in"], Silent())
+    assert tree(environment.absolute("tree")) == {"d": b"now a file", "x/in": b"x", "l/in": b"l"}
 
 
 def test_an_input_that_is_gone(tmp_path: Path, files: Transfer) -> None:

@@ -334,3 +334,66 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
         to_file(sides.there / "d")
     assert sides.collect().notes == ["d/one did not come; it may have changed while it was fetched"]
     assert files(sides.here) == {**files(sides.here), "a": "changed\n", "d/one": "start\n", "z": "changed\n"}
+
+
+# ---- the other way ----
+
+
+def test_a_file_here_for_a_folder_goes_there(sides: Sides) -> None:
+    to_file(sides.here / "d", "mine\n")
+    assert sides.submit() == []
+    assert (sides.there / "d").read_text() == "mine\n"
+    brought = sides.collect(apply_removals=True)
+    assert (brought.notes, brought.changes) == ([], [])
+    assert (sides.here / "d").read_text() == "mine\n"
+
+
+def test_a_folder_here_for_a_file_goes_there(sides: Sides) -> None:
+    to_folder(sides.here / "x")
+    assert sides.submit() == []
+    assert files(sides.there / "x") == {"deep/new": "theirs\n"}
+    brought = sides.collect(apply_removals=True)
+    assert (brought.notes, brought.changes) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["d/one", "d/new", "d/deep/new"])
+def test_a_file_here_does_not_go_over_a_folder_that_tasks_changed(sides: Sides, name: str) -> None:
+    to_file(sides.here / "d", "mine\n")
+    (sides.there / name).write_text("theirs\n")
+    assert sides.submit() == ["d was changed both here and there; it stays as it is on both sides"]
+    assert (sides.there / name).read_text() == "theirs\n"
+
+
+def test_a_folder_here_does_not_go_over_a_file_that_tasks_changed(sides: Sides) -> None:
+    to_folder(sides.here / "x")
+    (sides.there / "x").write_text("theirs\n")
+    (sides.here / "z").write_text("mine\n")
+    assert sides.submit() == [
+        f"{name} was changed both here and there; it stays as it is on both sides"
+        for name in ("x", "x/deep", "x/deep/new")
+    ]
+    assert (sides.there / "x").read_text() == "theirs\n"
+    assert (sides.there / "z").read_text() == "mine\n"
+
+
+def test_what_is_new_in_a_folder_that_tasks_replaced_does_not_go(sides: Sides) -> None:
+    to_file(sides.there / "d")
+    (sides.here / "d/mine").write_text("mine\n")
+    assert sides.submit() == ["d/mine was changed both here and there; it stays as it is on both sides"]
+    assert (sides.there / "d").read_text() == "theirs\n"
+
+
+def test_what_is_new_on_both_sides_does_not_go(sides: Sides) -> None:
+    for side, text in ((sides.here, "mine\n"), (sides.there, "theirs\n")):
+        (side / "both").mkdir()
+        (side / "both" / "new").write_text(text)
+    (sides.here / "both" / "mine").write_text("mine\n")
+    assert sides.submit() == ["both/new was changed both here and there; it stays as it is on both sides"]
+    assert files(sides.there / "both") == {"new": "theirs\n", "mine": "mine\n"}
+
+
+def test_a_folder_that_tasks_removed_and_we_filled_is_made_again(sides: Sides) -> None:
+    shutil.rmtree(sides.there / "d")
+    (sides.here / "d/mine").write_text("mine\n")
+    assert sides.submit() == []
+    assert files(sides.there / "d") == {"mine": "mine\n"}
