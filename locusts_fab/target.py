@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
@@ -50,7 +50,7 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
     transfer: Transfer
     if target.mode == "local":
         environment = Environment(swarm.environment_dir)
-        host, transfer = Here(), MountedTransfer(environment)
+        host, transfer = LocalHost(), MountedTransfer(environment)
     else:
         host = remote = _remote(swarm, connection)
         environment = Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}")
@@ -80,7 +80,7 @@ def open_access(swarm: Swarm, connection: fabric.Connection | None = None) -> Ac
     """Prepare to reach a target, without a word to it yet; see `open_site`."""
     target = swarm.target
     if target.mode == "local":
-        return Access(Here())
+        return Access(LocalHost())
     host = _remote(swarm, connection)
     if target.mode == "remote-shared":
         return Access(host, mounted=swarm.resolve(target.shared_root or ""))
@@ -108,9 +108,9 @@ def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
 
     name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
     if connection is not None:
-        return Remote(connection, host=name, known_hosts=known_hosts)
+        return SshHost(connection, host=name, known_hosts=known_hosts)
     if (name, known_hosts) not in _LOGINS:
-        remote = Remote(host=name, known_hosts=known_hosts)
+        remote = SshHost(host=name, known_hosts=known_hosts)
         atexit.register(remote.close)
         _LOGINS[name, known_hosts] = remote
     return _LOGINS[name, known_hosts]

@@ -1,16 +1,12 @@
-"""Where scripts run: one small interface, and the machine we sit at as its simplest maker.
+"""The two protocols of machines, and how a script travels to bash and its output back.
 
-The other maker, a host behind a Fabric connection, is in `remote.py`.
-Nothing above these rooms knows which one it holds.
+`local.py` and `ssh.py` implement them. Modules above this package use the protocols only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import signal
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -168,33 +164,3 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
         )
     more_noise, _, complaint = stderr.rpartition(BEGIN_MARK)
     return Result(int(status), body, os.fsdecode(complaint), noise + more_noise)
-
-
-class Here:
-    """The machine that we sit at; files need no carrying here, those who stage and collect link them."""
-
-    name = "this machine"
-
-    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
-        """See `Host.run`."""
-        try:
-            process = subprocess.Popen(
-                ["bash", "--noprofile", "--norc", "-s"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # a Ctrl-C in the terminal is for us, not for a script half-way
-            )
-        except OSError as error:
-            raise HostError(f"bash could not be started: {error}", hint="install bash 4.2 or newer") from error
-        with process:
-            try:
-                stdout, stderr = process.communicate(frame(script, args), timeout=timeout_s)
-            except subprocess.TimeoutExpired as error:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error
-        return unframe(stdout, stderr, self.name)
-
-    def close(self) -> None:
-        """See `Host.close`."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import locusts_fab
-from locusts_fab.hosts.base import Here, Result
+from locusts_fab.hosts.base import Result
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.replica.manifest import mark_of, parse_scan
 from locusts_fab.shell.scripts import RemoteExit, remote_script, templates_folder
@@ -164,7 +165,7 @@ def test_python_compares_with_names() -> None:
 
 
 def run_here(name: str, *args: str) -> Result:
-    return Here().run(remote_script(name), *args)
+    return LocalHost().run(remote_script(name), *args)
 
 
 def run_file(name: str, *args: str) -> Result:
@@ -306,7 +307,7 @@ def test_the_notes_of_a_manager_that_is_gone_go_too(run: Run, environment: Envir
 def test_the_probe_knows_variables_that_are_not_exported(tmp_path: Path) -> None:
     """As what is sent later does: start-up files may have set them."""
     answers = [
-        Here().run(f"PLACE='{tmp_path}'\n{remote_script(name)}", *args).text
+        LocalHost().run(f"PLACE='{tmp_path}'\n{remote_script(name)}", *args).text
         for name, args in (
             ("resolve_root", ["$PLACE/a b"]),
             ("probe", ["$PLACE/a b", remote_script("resolve_root"), *[""] * 10]),

@@ -11,7 +11,7 @@ from fabric import Connection
 
 import locusts_fab
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.hosts.ssh import Remote
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
@@ -36,9 +36,9 @@ def _no_logins_left() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("target", "host", "files", "starter", "root"),
     [
-        ({"mode": "local"}, Here, MountedTransfer, Detached, "{here}/.locusts/there/s"),
-        ({"mode": "local", "root": "envs"}, Here, MountedTransfer, Detached, "{here}/envs/s"),
-        ({"mode": "local", "scheduler": "slurm"}, Here, MountedTransfer, SlurmArray, "{here}/.locusts/there/s"),
+        ({"mode": "local"}, LocalHost, MountedTransfer, Detached, "{here}/.locusts/there/s"),
+        ({"mode": "local", "root": "envs"}, LocalHost, MountedTransfer, Detached, "{here}/envs/s"),
+        ({"mode": "local", "scheduler": "slurm"}, LocalHost, MountedTransfer, SlurmArray, "{here}/.locusts/there/s"),
         ({"mode": "remote", **FAR}, Remote, SshTransfer, SlurmArray, "/scratch/me/s"),
         ({"mode": "remote", "scheduler": "none", **FAR}, Remote, SshTransfer, Detached, "/scratch/me/s"),
         ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, Remote, MountedTransfer, SlurmArray, "/scratch/me/s"),
@@ -107,7 +107,7 @@ def test_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: str, expec
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/my self")
     monkeypatch.setenv("SCRATCH", "/fast/it's")
-    assert _resolve_root(Here(), root) == expected
+    assert _resolve_root(LocalHost(), root) == expected
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,7 +118,7 @@ def test_roots_that_mean_nothing(monkeypatch: pytest.MonkeyPatch, root: str, why
     monkeypatch.delenv("NOWHERE", raising=False)
     monkeypatch.setenv("RELATIVE", "some/where")
     with pytest.raises(HostError, match=why) as caught:
-        _resolve_root(Here(), root)
+        _resolve_root(LocalHost(), root)
     assert "absolute root" in str(caught.value)
 
 

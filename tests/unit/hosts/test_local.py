@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Here, frame, unframe
+from locusts_fab.hosts.local import LocalHost
 from tests.support.processes import await_end
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# ---------------------------------------------------------------------------------------------------------------------
-# This machine
 
 
 @pytest.mark.parametrize(
@@ -41,17 +37,17 @@ if TYPE_CHECKING:
     ],
 )
 def test_what_a_script_comes_to(script: str, status: int, stdout: bytes) -> None:
-    result = Here().run(script)
+    result = LocalHost().run(script)
     assert (result.exit_status, result.stdout) == (status, stdout)
 
 
 def test_complaints_are_kept_apart() -> None:
-    result = Here().run("echo out; echo err >&2")
+    result = LocalHost().run("echo out; echo err >&2")
     assert (result.text, result.stderr) == ("out\n", "err\n")
 
 
 def test_text_keeps_bytes_that_are_no_text() -> None:
-    assert Here().run("printf 'a\\377'").text == "a\udcff"
+    assert LocalHost().run("printf 'a\\377'").text == "a\udcff"
 
 
 arguments = st.binary(max_size=12).map(lambda data: os.fsdecode(data.replace(b"\0", b"")))
@@ -62,18 +58,18 @@ arguments = st.binary(max_size=12).map(lambda data: os.fsdecode(data.replace(b"\
     st.lists(st.one_of(arguments, st.sampled_from(["", "-e", "$(x)", "a b", "'", '"', "\n", "*", "\\"])), max_size=9)
 )
 def test_arguments_arrive_as_they_are(words: list[str]) -> None:
-    result = Here().run('(($# > 0)) && printf "%s\\0" "$@"', *words)
+    result = LocalHost().run('(($# > 0)) && printf "%s\\0" "$@"', *words)
     assert result.stdout == b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
 def test_an_argument_may_be_longer_than_a_command_line_takes() -> None:
-    assert Here().run('echo "${#1}"', "x" * 200_000).stdout == b"200000\n"
+    assert LocalHost().run('echo "${#1}"', "x" * 200_000).stdout == b"200000\n"
 
 
 @pytest.mark.parametrize("script", ["if", "echo 'open", "(", "fi"])
 def test_a_script_that_is_no_bash_is_an_error(script: str) -> None:
     with pytest.raises(HostError, match="did not run the script to its end") as caught:
-        Here().run(script)
+        LocalHost().run(script)
     assert caught.value.hint
     assert caught.value.stderr
 
@@ -81,50 +77,18 @@ def test_a_script_that_is_no_bash_is_an_error(script: str) -> None:
 def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     mark = tmp_path / "a mark"
     with pytest.raises(HostError, match=r"within 3 s"):
-        Here().run('sleep 60 & echo "$!" > "$1"; wait', str(mark), timeout_s=3)
+        LocalHost().run('sleep 60 & echo "$!" > "$1"; wait', str(mark), timeout_s=3)
     await_end(int(mark.read_text(encoding="utf-8")))
 
 
 def test_no_bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="bash could not be started"):
-        Here().run("true")
+        LocalHost().run("true")
 
 
 def test_the_users_start_up_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (".bashrc", ".bash_profile", ".profile"):
         (tmp_path / name).write_text("echo noise; exit 9\n", encoding="utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert Here().run("echo fine").stdout == b"fine\n"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Marks around the output
-
-
-def framed(script: str, *args: str) -> bytes:
-    return subprocess.run(["bash", "-s"], input=frame(script, args), check=False, stdout=subprocess.PIPE).stdout
-
-
-def test_noise_of_start_up_files_is_taken_off() -> None:
-    noise = b"Welcome!\n--locusts-begin\n"
-    result = unframe(noise + framed('echo "$1"; exit 5', "a b") + b"Goodbye\n", b"motd", "cluster")
-    assert (result.exit_status, result.stdout, result.stderr) == (5, b"a b\n", "motd")
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.binary(max_size=20), st.integers(0, 255))
-def test_output_that_was_cut_anywhere_is_an_error(body: bytes, status: int) -> None:
-    whole = b"--locusts-begin--\n" + body + b"\n--locusts-end-- %d\n" % status
-    assert unframe(whole, b"", "cluster").exit_status == status
-    assert unframe(whole, b"", "cluster").stdout == body
-    for cut in range(len(whole)):
-        with pytest.raises(HostError):
-            unframe(whole[:cut], b"", "cluster")
-
-
-def test_the_last_complaints_are_shown() -> None:
-    with pytest.raises(HostError) as caught:
-        unframe(b"", b"".join(b"line %d\n" % number for number in range(20)), "cluster")
-    assert caught.value.message.endswith("line 15\nline 16\nline 17\nline 18\nline 19")
-    assert "line 0\n" in caught.value.stderr
+    assert LocalHost().run("echo fine").stdout == b"fine\n"

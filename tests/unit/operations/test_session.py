@@ -13,7 +13,7 @@ import pytest
 
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import ManagerState, SwarmState, Task
 from locusts_fab.operations.session import Session
@@ -25,7 +25,7 @@ from locusts_fab.transfer.stage import make_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOST = Here().run('printf %s "${HOSTNAME:-localhost}"').text
+HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 STOOD_STILL = "its heartbeat stood still for more than 300 s"
 
 

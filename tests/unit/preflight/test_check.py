@@ -11,7 +11,7 @@ import pytest
 
 import locusts_fab
 from locusts_fab.errors import ExitStatus
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.model import Finding, exit_status_of
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
@@ -174,7 +174,7 @@ def test_a_root_is_data(desk: Desk, root: str, monkeypatch: pytest.MonkeyPatch) 
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PLACE", str(home / "place"))
-    facts = look(Here(), Questions(root)).facts
+    facts = look(LocalHost(), Questions(root)).facts
     if "NO_SUCH" in root:
         assert facts["root_complaint"] == "NO_SUCH_VARIABLE is not set there"
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
 from locusts_fab.schedulers.detached import Detached
@@ -43,7 +43,7 @@ def detached(tmp_path: Path) -> Iterator[Detached]:
     Path(script).write_text(MANAGER, encoding="utf-8")
     start = Path(environment.absolute(environment.start_script))
     start.write_text('exec bash "$PWD/exec/manager.sh" "$1"\n', encoding="utf-8")
-    yield Detached(Here(), environment)
+    yield Detached(LocalHost(), environment)
     logs = Path(environment.absolute("exec/logs/task.pid"))
     for path in (*Path(environment.root).glob("exec/started.*/pid"), *([logs] if logs.exists() else [])):
         with contextlib.suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ def test_an_environment_that_is_not_there_is_an_error(tmp_path: Path, missing: s
     if missing:
         (tmp_path / "environment").mkdir()
     with pytest.raises(HostError, match=r"did not start:\n.*: No such file") as caught:
-        Detached(Here(), Environment(str(tmp_path / "environment"))).start(1, "t", 1)
+        Detached(LocalHost(), Environment(str(tmp_path / "environment"))).start(1, "t", 1)
     assert "can be written" in str(caught.value.hint)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Here, Result
+from locusts_fab.hosts.base import Result
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.manager import times
 from locusts_fab.model import ManagerState, Task
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.manager.records import Record
 
-HOST = Here().run('printf %s "${HOSTNAME:-localhost}"').text
+HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 ELSEWHERE = "another-node"
 
 
@@ -82,7 +83,7 @@ def look(ledger: Ledger, root: Path) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "apply", counted)
-        assert poll(Here(), ledger, str(root), SLURM) == PollResult()
+        assert poll(LocalHost(), ledger, str(root), SLURM) == PollResult()
     return came
 
 
@@ -109,7 +110,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
 
 
 def test_no_environment(tmp_path: Path, ledger: Ledger) -> None:
-    assert poll(Here(), ledger, str(tmp_path / "nowhere"), SLURM) == PollResult(reached=False)
+    assert poll(LocalHost(), ledger, str(tmp_path / "nowhere"), SLURM) == PollResult(reached=False)
     assert ledger.fact("updated") is None
 
 
@@ -171,7 +172,7 @@ def test_a_file_without_a_line_end_is_no_endless_work(
     monkeypatch.setattr(module, "MOST_BYTES", 64)
     write(root, manager(), "\0" * 500)
 
-    class Counting(Here):
+    class Counting(LocalHost):
         looks = 0
 
         def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
@@ -195,7 +196,7 @@ def test_files_that_are_not_ours_are_passed_over(root: Path, ledger: Ledger) -> 
 # All or nothing
 
 
-class Broken(Here):
+class Broken(LocalHost):
     """A machine whose answers are spoilt on the way."""
 
     def __init__(self, status: int, most: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from locusts_fab.errors import HostError, SchedulerError
-from locusts_fab.hosts.base import Here
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
 from locusts_fab.schedulers.slurm import launcher as room
@@ -64,7 +64,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
 def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
     environment = Environment(str(root))
     make_environment(environment)
-    return SlurmArray(Here(), environment, nodes)
+    return SlurmArray(LocalHost(), environment, nodes)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_each_submission_has_its_own(starter: SlurmArray, commands: Commands) ->
 
 
 def test_an_environment_that_is_not_there(tmp_path: Path, commands: Commands) -> None:
-    starter = SlurmArray(Here(), Environment(str(tmp_path / "nowhere")), 1)
+    starter = SlurmArray(LocalHost(), Environment(str(tmp_path / "nowhere")), 1)
     with pytest.raises(SchedulerError, match="could not be submitted"):
         starter.start(1, NAME, 9)
     assert commands.calls("sbatch") == []
