@@ -104,7 +104,7 @@ _LOGINS: dict[tuple[str, str], Carrier] = {}
 
 def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
     """Find the login to a host, or prepare one; it opens when it is first used."""
-    from locusts_fab.hosts.ssh import Remote  # noqa: PLC0415 - Fabric loads only where it is needed
+    from locusts_fab.hosts.ssh import SshHost  # noqa: PLC0415 - Fabric loads only where it is needed
 
     name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
     if connection is not None:

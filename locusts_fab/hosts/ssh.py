@@ -58,7 +58,7 @@ _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
 _PACK = ("--format=gnu", "--hard-dereference", "--null", "-T", "-")
 
 
-class Remote:
+class SshHost:
     """A machine reached over SSH; see `hosts.Carrier`.
 
     :param connection: a Fabric Connection to use instead of one of our own. If it is open already it is taken as it is;

@@ -115,7 +115,7 @@ def test_what_is_there_does_not_move_again(tmp_path: Path, files: Transfer, envi
 
 
 def test_only_what_changed_moves_after_the_first_stream(
-    tmp_path: Path, host: Remote, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, host: SshHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swarm = swarm_in(tmp_path)
     (tmp_path / "in" / "sub" / "b").write_bytes(bytes(1_000_000))

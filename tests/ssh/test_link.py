@@ -8,17 +8,17 @@ import threading
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.ssh import Remote
+from locusts_fab.hosts.ssh import SshHost
 from tests.support.sshd import free_port
 
 
 def test_nobody_answers_there() -> None:
-    remote = Remote(host=f"127.0.0.1:{free_port()}")
+    remote = SshHost(host=f"127.0.0.1:{free_port()}")
     with pytest.raises(HostError, match="refused"):
         remote.run("true")
     remote.close()
     with pytest.raises(HostError, match="no such host"):
-        Remote(host="no-such-host.invalid").run("true")
+        SshHost(host="no-such-host.invalid").run("true")
 
 
 def test_something_else_answers_there() -> None:
@@ -32,5 +32,5 @@ def test_something_else_answers_there() -> None:
         thread = threading.Thread(target=hang_up)
         thread.start()
         with pytest.raises(HostError, match="hung up or speaks no SSH"):
-            Remote(host=f"127.0.0.1:{port}").run("true")
+            SshHost(host=f"127.0.0.1:{port}").run("true")
         thread.join()

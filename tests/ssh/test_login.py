@@ -18,10 +18,10 @@ from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESS
 from paramiko.server import InteractiveQuery
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.hosts import ssh
 from locusts_fab.hosts.auth import Login, NoAnswerError
 from locusts_fab.hosts.known_hosts import HostKeyCheck, hash_name
-from locusts_fab.hosts.ssh import Remote
+from locusts_fab.hosts.ssh import SshHost
 from tests.support.processes import open_files
 from tests.support.sshd import Sshd, make_key, needs_sshd, public, running_sshd
 
@@ -170,7 +170,7 @@ def test_the_key_of_a_gateway_is_checked_too(sshd: Sshd, tmp_path: Path) -> None
 
 
 def test_keys_are_checked_after_a_failed_attempt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0, 0, 0))
     sshd = Sshd(tmp_path / "sshd")
     sshd.ssh_config(more="Host cluster\n  ProxyJump gate\n  HostKeyAlias far\nHost gate\n  HostKeyAlias near\n")
     sshd.trust(name="near")
@@ -301,7 +301,7 @@ def test_what_a_script_gave_to_fabric_counts(sshd: Sshd, tmp_path: Path) -> None
     for kwargs in ({"pkey": given}, {"key_filename": str(sshd.key)}):
         config = sshd.connection().config
         with Connection("cluster", config=config, connect_kwargs=kwargs) as connection:
-            assert Remote(connection, host="cluster").run("echo in").text == "in\n"
+            assert SshHost(connection, host="cluster").run("echo in").text == "in\n"
 
 
 def test_no_terminal_no_answer() -> None:
@@ -397,7 +397,7 @@ def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[s
         def log_in(prompt: Callable[[str], str]) -> Login:
             config = sshd.connection().config
             with Connection(f"127.0.0.1:{port}", config=config) as connection:
-                remote = Remote(connection, host="cluster", prompt=prompt)
+                remote = SshHost(connection, host="cluster", prompt=prompt)
                 remote._transport()
                 return next(iter(remote._logins.values()))
 

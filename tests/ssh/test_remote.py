@@ -27,12 +27,12 @@ pytestmark = needs_sshd
 __all__ = ["host", "module_sshd", "no_waiting"]
 
 
-def test_a_remote_is_a_carrier(host: Remote) -> None:
+def test_a_remote_is_a_carrier(host: SshHost) -> None:
     carrier: Carrier = host
     assert carrier.name == "cluster"
 
 
-def test_status_output_and_complaints(host: Remote) -> None:
+def test_status_output_and_complaints(host: SshHost) -> None:
     result = host.run('printf "%s|" "$@"; echo oops >&2; exit 7', "a b", "$(x)\n", "", "\udcff")
     assert result.exit_status == 7
     assert result.stdout == b"a b|$(x)\n||\xff|"
@@ -41,36 +41,36 @@ def test_status_output_and_complaints(host: Remote) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=20).filter(lambda value: b"\0" not in value), max_size=5))
-def test_arguments_arrive_byte_by_byte(host: Remote, values: list[bytes]) -> None:
+def test_arguments_arrive_byte_by_byte(host: SshHost, values: list[bytes]) -> None:
     result = host.run('[ $# -eq 0 ] || printf "%s\\0" "$@"', *(os.fsdecode(value) for value in values))
     assert result.stdout == b"".join(value + b"\0" for value in values)
 
 
-def test_arguments_that_cannot_be_sent_open_nothing(host: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_that_cannot_be_sent_open_nothing(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(remote_module, "open_channel", opened.append)
+    monkeypatch.setattr(ssh, "open_channel", opened.append)
     with pytest.raises(UnicodeEncodeError):
         host.run("true", "\ud800")
     assert opened == []
 
 
-def test_much_goes_in_and_out_at_once(host: Remote) -> None:
+def test_much_goes_in_and_out_at_once(host: SshHost) -> None:
     much = "0123456789" * 500_000
     assert host.run('printf "%s\\n" "$1"; printf %s "$1"', much).text == f"{much}\n{much}"
 
 
-def test_output_is_binary_safe(host: Remote) -> None:
+def test_output_is_binary_safe(host: SshHost) -> None:
     result = host.run("head -c 1000000 /dev/zero; printf '\\377\\r\\n'")
     assert result.stdout == b"\0" * 1_000_000 + b"\xff\r\n"
 
 
-def test_a_script_that_takes_too_long(host: Remote) -> None:
+def test_a_script_that_takes_too_long(host: SshHost) -> None:
     with pytest.raises(HostError, match=r"did not end within 0\.3 s"):
         host.run("sleep 60", timeout_s=0.3)
     assert host.run("echo still here").text == "still here\n"
 
 
-def test_several_threads_share_one_login(host: Remote) -> None:
+def test_several_threads_share_one_login(host: SshHost) -> None:
     texts: list[str] = []
     threads = [threading.Thread(target=lambda n=n: texts.append(host.run("echo $1", str(n)).text)) for n in range(4)]
     for thread in threads:
@@ -170,7 +170,7 @@ def test_an_open_connection_is_taken_as_it_is(tmp_path: Path) -> None:
         policy = Anything()
         connection.client.set_missing_host_key_policy(policy)
         connection.open()
-        remote = Remote(connection, host="cluster")
+        remote = SshHost(connection, host="cluster")
         assert remote.run("echo hello").text == "hello\n"
         remote.close()
         assert connection.is_connected

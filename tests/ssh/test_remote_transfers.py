@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
-from locusts_fab.hosts import ssh as remote_module
+from locusts_fab.hosts import ssh
 from locusts_fab.hosts.channel import Transfer
 from locusts_fab.transfer.ssh import ONLY_OLD_INPUTS
 from tests.support.managers import wait_until
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from paramiko import Transport
 
-    from locusts_fab.hosts.ssh import Remote
+    from locusts_fab.hosts.ssh import SshHost
     from tests.support.sshd import Sshd
 
 
@@ -38,7 +38,7 @@ pytestmark = needs_sshd
 __all__ = ["host", "module_sshd", "no_waiting"]
 
 
-def test_hostile_names_there_and_back(host: Remote, tmp_path: Path) -> None:
+def test_hostile_names_there_and_back(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "it's a $(source)\n", HOSTILE_NAMES)
     destination = tmp_path / "-dest 'x' $(y)\nz"
     moved = host.push(source, str(destination))
@@ -55,7 +55,7 @@ def test_hostile_names_there_and_back(host: Remote, tmp_path: Path) -> None:
         st.binary(min_size=1, max_size=30).filter(lambda n: not {*n} & {0, 47} and n not in {b".", b".."}), max_size=8
     )
 )
-def test_names_of_any_bytes(host: Remote, tmp_path_factory: pytest.TempPathFactory, names: set[bytes]) -> None:
+def test_names_of_any_bytes(host: SshHost, tmp_path_factory: pytest.TempPathFactory, names: set[bytes]) -> None:
     folder = tmp_path_factory.mktemp("any")
     source = fill(folder / "source", sorted(names))
     host.push(source, str(folder / "there"))
@@ -64,7 +64,7 @@ def test_names_of_any_bytes(host: Remote, tmp_path_factory: pytest.TempPathFacto
     assert content(back) == {name: name for name in names}
 
 
-def test_a_second_push_moves_only_what_changed(host: Remote, tmp_path: Path) -> None:
+def test_a_second_push_moves_only_what_changed(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "source", [b"one", b"two", b"three"])
     there = str(tmp_path / "there")
     assert host.push(source, there) == len(b"onetwothree")
@@ -74,7 +74,7 @@ def test_a_second_push_moves_only_what_changed(host: Remote, tmp_path: Path) -> 
     assert content(Path(there)) == content(source)
 
 
-def test_push_follows_symlinks_and_keeps_the_executable_bit(host: Remote, tmp_path: Path) -> None:
+def test_push_follows_symlinks_and_keeps_the_executable_bit(host: SshHost, tmp_path: Path) -> None:
     real = fill(tmp_path / "real", [b"data"])
     (real / "tool").write_text("#!/bin/sh\n")
     (real / "tool").chmod(0o755)
@@ -96,7 +96,7 @@ def test_push_follows_symlinks_and_keeps_the_executable_bit(host: Remote, tmp_pa
     assert {stat.S_IMODE(path.stat().st_mode) for path in [there, there.parent, there / "sub"]} == {0o700}
 
 
-def test_push_deletes_only_when_told_to(host: Remote, tmp_path: Path) -> None:
+def test_push_deletes_only_when_told_to(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "source", [b"new"])
     there = fill(tmp_path / "there", [b"old"])
     host.push(source, str(there))
@@ -105,7 +105,7 @@ def test_push_deletes_only_when_told_to(host: Remote, tmp_path: Path) -> None:
     assert content(there).keys() == {b"new"}
 
 
-def test_push_of_staged_inputs_removes_only_what_a_task_has_no_more(host: Remote, tmp_path: Path) -> None:
+def test_push_of_staged_inputs_removes_only_what_a_task_has_no_more(host: SshHost, tmp_path: Path) -> None:
     there, source = tmp_path / "there", tmp_path / "source"
     for name in ("inputs/0/1/old", "inputs/0/1/same", "inputs/0/2/other", "work/1/out", "exec/x", "shared/k/f"):
         (there / name).parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def tar_of(source: Path) -> bytes:
     return subprocess.run(["tar", "-cf", "-", "-C", source, "."], check=True, stdout=subprocess.PIPE).stdout
 
 
-def test_unpack(host: Remote, tmp_path: Path) -> None:
+def test_unpack(host: SshHost, tmp_path: Path) -> None:
     """What is sent in one stream arrives, whatever it is called; but never in a folder that is there already."""
     source = fill(tmp_path / "source", HOSTILE_NAMES)
     (source / "large").write_bytes(bytes(3_000_000))  # more than fits into the window of a channel
@@ -138,7 +138,7 @@ def test_unpack(host: Remote, tmp_path: Path) -> None:
     assert not host.unpack(str(there.parent / "file" / "root"), lambda send: send(data))
 
 
-def test_unpack_that_comes_to_nothing(host: Remote, tmp_path: Path) -> None:
+def test_unpack_that_comes_to_nothing(host: SshHost, tmp_path: Path) -> None:
     """It says so, and does not raise: whoever asked has another way, which also tells what is wrong."""
 
     def stop_half_way(send: Callable[[bytes], object]) -> None:
@@ -165,7 +165,7 @@ def test_unpack_over_a_link_that_breaks(tmp_path: Path) -> None:
             assert not remote.unpack(str(tmp_path / "new"), cut)
 
 
-def test_what_cannot_be_pushed_is_named(host: Remote, tmp_path: Path) -> None:
+def test_what_cannot_be_pushed_is_named(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "source", [b"good"])
     (source / "dangling").symlink_to("nowhere")
     with pytest.raises(TransferError, match="dangling") as caught:
@@ -178,13 +178,13 @@ def test_what_cannot_be_pushed_is_named(host: Remote, tmp_path: Path) -> None:
     assert content(tmp_path / "there") == {b"good": b"good"}
 
 
-def test_a_destination_that_cannot_be_made(host: Remote, tmp_path: Path) -> None:
+def test_a_destination_that_cannot_be_made(host: SshHost, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(TransferError, match="cannot be made"):
         host.push(fill(tmp_path / "source", [b"x"]), str(tmp_path / "file" / "there"))
 
 
-def test_progress_is_told(host: Remote, tmp_path: Path) -> None:
+def test_progress_is_told(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "source", [b"%d" % number for number in range(50)])
     seen: list[tuple[int, int]] = []
     moved = host.push(source, str(tmp_path / "there"), progress=lambda *news: seen.append(news))
@@ -195,8 +195,8 @@ def test_progress_is_told(host: Remote, tmp_path: Path) -> None:
     assert seen[-1] == (50, moved)
 
 
-def test_pull_says_what_did_not_come(host: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_module, "_BATCH", 2)
+def test_pull_says_what_did_not_come(host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "_BATCH", 2)
     there = fill(tmp_path / "there", [b"one", b"two"])
     fill(there / "folder" / "below", [b"deep"])
     back = fresh(tmp_path / "back")
@@ -206,7 +206,7 @@ def test_pull_says_what_did_not_come(host: Remote, tmp_path: Path, monkeypatch: 
     assert host.pull(str(there), [], back) == []
 
 
-def test_pull_brings_files_and_folders_only(host: Remote, tmp_path: Path) -> None:
+def test_pull_brings_files_and_folders_only(host: SshHost, tmp_path: Path) -> None:
     there = fill(tmp_path / "there", [b"file"])
     os.mkfifo(there / "pipe")
     (there / "secret").symlink_to("/etc/passwd")
@@ -219,7 +219,7 @@ def test_pull_brings_files_and_folders_only(host: Remote, tmp_path: Path) -> Non
     assert content(back)[b"file"] == b"file"
 
 
-def test_fetch(host: Remote, tmp_path: Path) -> None:
+def test_fetch(host: SshHost, tmp_path: Path) -> None:
     there = fill(tmp_path / "there", HOSTILE_NAMES)
     fill(there / "folder" / "below", [b"deep"])
     (there / "large").write_bytes(bytes(3_000_000))
@@ -246,7 +246,7 @@ def test_fetch_from_an_account_that_talks(tmp_path: Path) -> None:
     assert content(back) == content(there)
 
 
-def test_fetch_says_when_it_is_not_enough(host: Remote, tmp_path: Path) -> None:
+def test_fetch_says_when_it_is_not_enough(host: SshHost, tmp_path: Path) -> None:
     there = fill(tmp_path / "there", [b"one"])
     (there / "link").symlink_to("/etc/passwd")
     back = fresh(tmp_path / "back")
@@ -280,12 +280,12 @@ def test_a_tar_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [b"/etc/passwd", b"../x", b"a/../../x", b"", b"a\0b"])
-def test_names_outside_the_folder_are_refused(host: Remote, tmp_path: Path, name: bytes) -> None:
+def test_names_outside_the_folder_are_refused(host: SshHost, tmp_path: Path, name: bytes) -> None:
     with pytest.raises(TransferError, match="no path below"):
         host.pull(str(tmp_path), [name], fresh(tmp_path / "back"))
 
 
-def test_pull_from_a_folder_that_is_not_there(host: Remote, tmp_path: Path) -> None:
+def test_pull_from_a_folder_that_is_not_there(host: SshHost, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="folder is not there"):
         host.pull(str(tmp_path / "none"), [b"a"], fresh(tmp_path / "back"))
 
@@ -303,13 +303,13 @@ def test_a_host_without_rsync(tmp_path: Path) -> None:
             remote.push(fill(tmp_path / "source", [b"x"]), str(tmp_path / "there"))
 
 
-def test_a_machine_without_rsync(host: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_rsync(host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TransferError, match="on this machine"):
         host.pull(str(tmp_path), [b"x"], fresh(tmp_path / "back"))
 
 
-def test_rsyncs_own_variables_do_not_matter(host: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rsyncs_own_variables_do_not_matter(host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSYNC_RSH", "false")
     monkeypatch.setenv("RSYNC_PROTECT_ARGS", "0")
     assert host.push(fill(tmp_path / "source", [b"x"]), str(tmp_path / "the re")) == 1
@@ -393,13 +393,13 @@ def test_a_link_that_is_seen_to_have_broken_a_little_late(tmp_path: Path, monkey
         started.append(transport)
         return Transfer()
 
-    monkeypatch.setattr(remote_module, "run_rsync", run_rsync)
-    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0,))
+    monkeypatch.setattr(ssh, "run_rsync", run_rsync)
+    monkeypatch.setattr(ssh, "TRANSFER_DELAYS_S", (0,))
     with running_sshd(tmp_path / "sshd") as sshd:
         sshd.trust()
         with sshd.remote() as remote:
             remote.run("true")
-            monkeypatch.setattr(remote_module, "time", SimpleNamespace(sleep=lambda _: started[0].close()))
+            monkeypatch.setattr(ssh, "time", SimpleNamespace(sleep=lambda _: started[0].close()))
             with pytest.raises(TransferError, match="link broke"):
                 remote.push(fill(tmp_path / "source", [b"x"]), str(tmp_path / "there"))
         assert sshd.logins() == 1

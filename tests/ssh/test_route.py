@@ -6,7 +6,7 @@ import pytest
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import connection as route_module
-from locusts_fab.hosts.ssh import Remote
+from locusts_fab.hosts.ssh import SshHost
 from tests.support.sshd import Sshd, module_sshd, needs_sshd
 
 pytestmark = needs_sshd
@@ -27,4 +27,4 @@ def test_gateways_are_visited_in_the_order_of_proxyjump(module_sshd: Sshd) -> No
 @pytest.mark.parametrize("host", ["user@host:port", "host:1:2:3@x:y", ""])
 def test_a_host_that_cannot_be_understood(host: str) -> None:
     with pytest.raises(HostError):
-        Remote(host=host).run("true")
+        SshHost(host=host).run("true")

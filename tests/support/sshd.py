@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fabric import Config, Connection
 
-from locusts_fab.hosts import ssh as remote_module
-from locusts_fab.hosts.ssh import Remote
+from locusts_fab.hosts import ssh
+from locusts_fab.hosts.ssh import SshHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,11 +165,11 @@ class Sshd:
         host: str = "cluster",
         known_hosts: KnownHostsMode = "strict",
         prompt: Callable[[str], str] | None = None,
-    ) -> Iterator[Remote]:
-        """Give a Remote on this sshd, closed afterwards."""
+    ) -> Iterator[SshHost]:
+        """Return a host on this sshd, closed afterwards."""
         with self.connection(host) as connection:
             try:
-                yield Remote(connection, host=host, known_hosts=known_hosts, prompt=prompt)
+                yield SshHost(connection, host=host, known_hosts=known_hosts, prompt=prompt)
             finally:
                 if not isinstance(connection.gateway, (type(None), str)):
                     connection.gateway.close()
@@ -195,7 +195,7 @@ def module_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture(scope="module")
-def host(module_sshd: Sshd) -> Iterator[Remote]:
+def host(module_sshd: Sshd) -> Iterator[SshHost]:
     """One login that all tests of this file share."""
     with module_sshd.remote() as remote:
         yield remote
@@ -204,5 +204,5 @@ def host(module_sshd: Sshd) -> Iterator[Remote]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits before a link is made or used again."""
-    monkeypatch.setattr(remote_module, "ATTEMPT_DELAYS_S", (0, 0, 0))
-    monkeypatch.setattr(remote_module, "TRANSFER_DELAYS_S", (0, 0))
+    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    monkeypatch.setattr(ssh, "TRANSFER_DELAYS_S", (0, 0))

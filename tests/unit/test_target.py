@@ -12,7 +12,7 @@ from fabric import Connection
 import locusts_fab
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.hosts.ssh import Remote
+from locusts_fab.hosts.ssh import SshHost
 from locusts_fab.schedulers.detached import Detached
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.target import _resolve_root, forget_logins, open_site
@@ -39,12 +39,12 @@ def _no_logins_left() -> Iterator[None]:
         ({"mode": "local"}, LocalHost, MountedTransfer, Detached, "{here}/.locusts/there/s"),
         ({"mode": "local", "root": "envs"}, LocalHost, MountedTransfer, Detached, "{here}/envs/s"),
         ({"mode": "local", "scheduler": "slurm"}, LocalHost, MountedTransfer, SlurmArray, "{here}/.locusts/there/s"),
-        ({"mode": "remote", **FAR}, Remote, SshTransfer, SlurmArray, "/scratch/me/s"),
-        ({"mode": "remote", "scheduler": "none", **FAR}, Remote, SshTransfer, Detached, "/scratch/me/s"),
-        ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, Remote, MountedTransfer, SlurmArray, "/scratch/me/s"),
+        ({"mode": "remote", **FAR}, SshHost, SshTransfer, SlurmArray, "/scratch/me/s"),
+        ({"mode": "remote", "scheduler": "none", **FAR}, SshHost, SshTransfer, Detached, "/scratch/me/s"),
+        ({"mode": "remote-shared", "shared_root": "mnt", **FAR}, SshHost, MountedTransfer, SlurmArray, "/scratch/me/s"),
         (
             {"mode": "remote-shared", "shared_root": "mnt", "scheduler": "none", **FAR},
-            Remote,
+            SshHost,
             MountedTransfer,
             Detached,
             "/scratch/me/s",
@@ -80,7 +80,7 @@ def test_one_login_for_each_host(tmp_path: Path) -> None:
 def test_a_connection_that_is_handed_in_is_used(tmp_path: Path) -> None:
     connection = Connection("cluster.invalid")
     site = open_site(swarm_on(tmp_path, mode="remote", **FAR), connection)
-    assert isinstance(site.host, Remote)
+    assert isinstance(site.host, SshHost)
     assert site.host._connection is connection
 
 
