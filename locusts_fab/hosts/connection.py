@@ -1,11 +1,44 @@
-"""The way to a host: what ssh_config says of it, and the gateways between."""
+"""The SSH connection to a host: how it is made of ssh_config, gateways included, and what its errors mean."""
 
 from __future__ import annotations
 
-from fabric import Connection
-from paramiko import SSHException
+import socket
 
-from locusts_fab.errors import HostError
+from fabric import Connection
+from paramiko import (
+    AuthenticationException,
+    BadHostKeyException,
+    ChannelException,
+    SSHException,
+)
+from paramiko.ssh_exception import NoValidConnectionsError
+
+from locusts_fab.errors import HostError, LoginRefusedError
+from locusts_fab.hosts.known_hosts import by_hand
+
+#: What paramiko and sockets raise when the link is at fault.
+LINK_ERRORS = (SSHException, OSError, EOFError)
+
+#: What an error of the link means, most special first: its type, our error, the text, the next step.
+_CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
+    (BadHostKeyException, LoginRefusedError, "the host's key has changed: {}", "ask the host's administrators"),
+    (AuthenticationException, LoginRefusedError, "the login was refused: {}", "see that `{by_hand}` works"),
+    (ChannelException, HostError, "the host, or a gateway to it, opened no channel: {}", "see that `{by_hand}` works"),
+    (
+        socket.gaierror,
+        HostError,
+        "there is no such host: {}",
+        "check the name in the config and in ~/.ssh/config, the network and the VPN",
+    ),
+    (ConnectionRefusedError, HostError, "the connection was refused", "check host and port; it may be down, or ban us"),
+    (TimeoutError, HostError, "the host does not answer", "check the network and the VPN; the host may be down"),
+    (
+        SSHException,
+        HostError,
+        "the host hung up or speaks no SSH: {}",
+        "it may be overloaded or count too many connections; wait a while, then see that `{by_hand}` works",
+    ),
+)
 
 
 def make_connection(host: str) -> Connection:
@@ -42,3 +75,14 @@ def hops_to(connection: Connection) -> list[Connection]:
     while isinstance(gateway := hops[0].gateway, Connection):
         hops.insert(0, gateway)
     return hops
+
+
+def explain_link(error: Exception, name: str) -> HostError:
+    """Turn what paramiko or a socket raises into an error that a person can act on."""
+    if isinstance(error, NoValidConnectionsError):  # one error for each address of the host
+        error = next(iter(error.errors.values()))
+    detail = str(error) or type(error).__name__
+    for kind, ours, text, hint in _CAUSES:
+        if isinstance(error, kind):
+            return ours(f"{name}: {text.format(detail)}", hint=hint.format(by_hand=by_hand(name)))
+    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `{by_hand(name)}` works")

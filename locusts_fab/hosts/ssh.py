@@ -20,8 +20,7 @@ from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
 from locusts_fab.hosts.channel import Transfer, converse, hear, open_channel, pour, run_rsync
-from locusts_fab.hosts.connection import hops_to, make_connection
-from locusts_fab.hosts.link import LINK_ERRORS, explain_link
+from locusts_fab.hosts.connection import LINK_ERRORS, explain_link, hops_to, make_connection
 from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 from locusts_fab.hosts.untar import take_files
 from locusts_fab.shell.scripts import remote_script
