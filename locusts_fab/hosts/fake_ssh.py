@@ -1,7 +1,8 @@
-"""What rsync starts where it would start ssh: hands rsync's pipes to the process that holds the login.
+"""What rsync starts in place of ssh: it hands rsync's pipes to the process that holds the login.
 
-Runs as a program of its own, `python -I -S -E handover.py DOOR HOST COMMAND...`, and imports nothing of ours: it starts
-in a few milliseconds. DOOR is the number of a socket inherited from that process, through rsync.
+A program of its own, `python -I -S -E fake_ssh.py CONTROL HOST COMMAND...`, which imports nothing of ours, so that it
+starts in a few milliseconds. CONTROL is the number of a socket inherited from that process, through rsync.
+`rsync_process.py` says how the two work together.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ LINK_BROKE = 255
 
 def main() -> int:
     """Hand over rsync's side of the command, wait for the command's exit status and return it."""
-    door, command = int(sys.argv[1]), sys.argv[3:]
+    control, command = int(sys.argv[1]), sys.argv[3:]
     # Only this process keeps `leash`: when it dies, the other end notices.
     leash, other_end = socket.socketpair()
-    with socket.socket(fileno=door) as sock:
+    with socket.socket(fileno=control) as sock:
         socket.send_fds(sock, [os.fsencode("\0".join(command))], [0, 1, other_end.fileno()])
     other_end.close()
     os.close(0)

@@ -1,4 +1,4 @@
-"""What is said to rsync and what it answers: argument lists, progress, exit codes. Pure; `relay.py` runs it.
+"""What is said to rsync and what it answers: argument lists, progress, exit codes. Pure; `rsync_process.py` runs it.
 
 The cluster is not trusted: a pull asks for plain files and folders only, so that nothing it serves can point elsewhere.
 """

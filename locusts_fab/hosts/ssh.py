@@ -19,9 +19,10 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
-from locusts_fab.hosts.channel import Transfer, converse, hear, open_channel, pour, run_rsync
+from locusts_fab.hosts.channel import converse, hear, open_channel, pour
 from locusts_fab.hosts.connection import LINK_ERRORS, explain_link, hops_to, make_connection
 from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
+from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
 from locusts_fab.shell.scripts import remote_script
 
@@ -134,17 +135,17 @@ class SshHost:
         :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
         """
         self._make_folder(destination)
-        transfer = self._rsync(
+        run = self._rsync(
             lambda shell: push_arguments(source, destination, shell, delete=delete, progress=progress is not None),
             self.name,
             progress=progress,
         )
-        if transfer.skipped:
+        if run.skipped:
             raise TransferError(
-                f"{self.name}: neither files nor folders, so they did not move: {', '.join(transfer.skipped)}",
+                f"{self.name}: neither files nor folders, so they did not move: {', '.join(run.skipped)}",
                 hint="remove them from what is to be sent",
             )
-        return transfer.moved
+        return run.moved
 
     def push_names(
         self,
@@ -158,13 +159,13 @@ class SshHost:
         self._make_folder(destination)
         with tempfile.TemporaryFile() as listing:
             listing.write(_listing(map(_inner_path, names)))
-            transfer = self._rsync(
+            run = self._rsync(
                 lambda shell: tree_arguments(source, destination, shell, progress=progress is not None),
                 self.name,
                 names=listing,
                 progress=progress,
             )
-        return transfer.moved
+        return run.moved
 
     def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
         """See `hosts.Carrier.unpack`."""
@@ -229,14 +230,14 @@ class SshHost:
             batch = paths[first : first + _BATCH]
             with tempfile.TemporaryFile() as listing:
                 listing.write(_listing(batch))
-                transfer = self._rsync(
+                run = self._rsync(
                     lambda shell: pull_arguments(source, destination, shell, progress=progress is not None),
                     "this machine",
                     names=listing,
                     progress=report if progress is not None else None,
                     accept=_PARTLY,
                 )
-            done, moved = done + transfer.files, moved + transfer.moved
+            done, moved = done + run.files, moved + run.moved
         root = os.fsencode(destination)
         _remove_irregular(root)
         return [name for name, path in wanted.items() if not os.path.lexists(root + b"/" + path)]
@@ -249,7 +250,7 @@ class SshHost:
         names: BinaryIO | None = None,
         progress: Callable[[int, int], None] | None = None,
         accept: tuple[int, ...] = (),
-    ) -> Transfer:
+    ) -> RsyncRun:
         """Run rsync, again after a hiccup as long as the login holds.
 
         :param receiver: the side that writes files, as messages call it.
@@ -260,17 +261,17 @@ class SshHost:
         for delay_s in (*TRANSFER_DELAYS_S, None):
             if names is not None:
                 names.seek(0)
-            transfer = run_rsync(transport, arguments, names, progress)
-            failure = explain(transfer.status, transfer.host_status, transfer.complaint, receiver)
-            if transfer.status == 0 or (transfer.status in accept and not failure.fatal):
-                return transfer
+            run = run_rsync(transport, arguments, names, progress)
+            failure = explain(run.status, run.host_status, run.complaint, receiver)
+            if run.status == 0 or (run.status in accept and not failure.fatal):
+                return run
             if not failure.retry or delay_s is None or not transport.is_active():
                 break
             time.sleep(delay_s)
         raise TransferError(
-            "\n".join([f"{self.name}: rsync failed: {failure.cause}", *worth_telling(transfer.complaints)]),
+            "\n".join([f"{self.name}: rsync failed: {failure.cause}", *worth_telling(run.complaints)]),
             hint=failure.hint,
-            stderr=transfer.complaint,
+            stderr=run.complaint,
         )
 
     def _transport(self) -> Transport:

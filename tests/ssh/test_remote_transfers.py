@@ -389,9 +389,9 @@ def test_a_link_that_is_seen_to_have_broken_a_little_late(tmp_path: Path, monkey
     """The two rsyncs have ended already while the login still looks whole."""
     started: list[Transport] = []
 
-    def run_rsync(transport: Transport, *_: object) -> Transfer:
+    def run_rsync(transport: Transport, *_: object) -> RsyncRun:
         started.append(transport)
-        return Transfer()
+        return RsyncRun()
 
     monkeypatch.setattr(ssh, "run_rsync", run_rsync)
     monkeypatch.setattr(ssh, "TRANSFER_DELAYS_S", (0,))

@@ -8,7 +8,7 @@ from typing import IO, Any, NoReturn
 
 import pytest
 
-from locusts_fab.hosts.channel import converse, hear, run_rsync
+from locusts_fab.hosts.channel import converse, hear
 from tests.support.processes import open_files
 
 
@@ -53,14 +53,3 @@ def test_nobody_can_listen_to_a_program() -> None:
         hear(channel, ["true"], io.BytesIO(), IO.read)
     assert open_files() == before, caught
     assert channel.is_closed
-
-
-def test_rsync_cannot_be_told_what_to_do() -> None:
-    def fail(_: str) -> NoReturn:
-        raise FileNotFoundError("the folder that we are in is no more")
-
-    transport: Any = None
-    before = open_files()
-    with pytest.raises(FileNotFoundError) as caught:
-        run_rsync(transport, fail)
-    assert open_files() == before, caught
