@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 KnownHostsMode = Literal["strict", "accept-new"]
 Verdict = Literal["known", "unknown", "changed", "revoked"]
 
+#: The length of the salt of a hashed name: OpenSSH's is as long as a SHA-1 digest.
+_SALT_BYTES = 20
+#: The fields that a line has at least, after its marker: names, kind, key.
+_FIELDS = 3
+
 #: Where a host answers unless its config says otherwise.
 SSH_PORT = 22
 
@@ -82,7 +87,7 @@ def _matches_hash(hashed: str, name: str) -> bool:
 
 def hash_name(name: str) -> str:
     """Return the hashed form of a name, for those who set `HashKnownHosts`."""
-    salt = os.urandom(hashlib.sha1().digest_size)  # noqa: S324 - OpenSSH's format, not our choice
+    salt = os.urandom(_SALT_BYTES)
     digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
 
@@ -101,7 +106,7 @@ def _read_file(path: Path, name: str) -> Iterator[KnownKey]:
     for number, line in enumerate(lines, 1):
         fields = line.split()
         marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
-        if len(fields) < 3 or fields[0].startswith("#") or not matches(fields[0], name):  # noqa: PLR2004 - name, kind, key
+        if len(fields) < _FIELDS or fields[0].startswith("#") or not matches(fields[0], name):
             continue
         try:
             blob = base64.b64decode(fields[2], validate=True)
@@ -174,7 +179,7 @@ class HostKeyCheck(MissingHostKeyPolicy):
         options = transport.get_security_options()
         options.key_types = sorted(options.key_types, key=lambda kind: _key_kind(kind) not in kinds)
 
-    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:  # noqa: ARG002 - paramiko's signature
+    def missing_host_key(self, _client: SSHClient, _hostname: str, key: PKey, /) -> None:
         """Accept the key or raise.
 
         :raises LoginRefusedError: it is unknown, changed or revoked.

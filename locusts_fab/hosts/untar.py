@@ -79,9 +79,9 @@ def _make_folder(base: bytes, name: bytes, made: set[bytes]) -> None:
     path = base + b"/" + name if name else base
     if path not in made:
         try:
-            os.mkdir(path)  # noqa: PTH102 - bytes: this runs for a million tasks
+            os.mkdir(path)
         except OSError:
-            os.makedirs(path, exist_ok=True)  # noqa: PTH103 - the same
+            os.makedirs(path, exist_ok=True)
         made.add(path)
 
 
