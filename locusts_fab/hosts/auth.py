@@ -1,4 +1,4 @@
-"""Logging in: which host keys are accepted, how we say who we are, and what a person is asked.
+"""Logging in: which host keys are accepted, which keys and answers we offer, and what a person is asked.
 
 Fabric accepts any host key, a changed one too, and cannot answer a second factor. So a Connection is prepared here
 before it opens; everything else about it (ssh_config, aliases, ProxyJump, ProxyCommand) stays Fabric's.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from fabric import Connection
 
-#: How long a person may take to answer; sshd itself hangs up after two minutes, unless told otherwise.
+#: How long a person may take to answer; sshd itself hangs up after two minutes, unless configured otherwise.
 _ANSWER_S = 120
 #: What a host may use to lay out a question; anything else could steer the terminal.
 _LAID_OUT = "\n\t"
@@ -47,11 +47,13 @@ _BROKEN_S = 120
 
 
 def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prompt: Callable[[str], str]) -> Login:
-    """Make a Connection that is not open yet check host keys and log in our way.
+    """Change a Connection that is not open yet, so that it checks host keys and logs in our way.
 
-    :param name: what messages call the host.
+    :param connection: the connection; its `connect_kwargs` are replaced.
+    :param name: the name of the host in messages.
+    :param known_hosts: `strict` or `accept-new`; see `HostKeyCheck`.
     :param prompt: shows its argument to a person and returns what they type.
-    :returns: the login to come; it knows afterwards whether a person was asked.
+    :returns: the login to come; afterwards its `asked` says whether a person was asked.
     """
     check = HostKeyCheck(connection, name, known_hosts)
     login = Login(connection, name, prompt)
@@ -76,7 +78,10 @@ def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prom
 
 
 def tune(sock: Any) -> None:
-    """Send small packets at once, and notice a dead link; a channel of a gateway has no such options."""
+    """Set the options of a socket so that small packets leave at once and a dead link is noticed.
+
+    :param sock: a socket, or a channel of a gateway, which has no such options and is left as it is.
+    """
     if not isinstance(sock, socket.socket):
         return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -85,8 +90,10 @@ def tune(sock: Any) -> None:
 
 
 def ask_on_terminal(question: str) -> str:
-    """Ask the person at the terminal; what they type is not shown.
+    """Ask the person at the terminal, without showing what they type.
 
+    :param question: what to show them.
+    :returns: what they typed.
     :raises NoAnswerError: there is no terminal, or they pressed Ctrl-D.
     """
     try:
@@ -98,13 +105,17 @@ def ask_on_terminal(question: str) -> str:
 
 
 class NoAnswerError(Exception):
-    """Nobody is there to answer a question; its argument is the question."""
+    """Raised when nobody is there to answer a question; its argument is the question."""
 
 
 class Login:
-    """How we say who we are: keys first, then whatever the host asks; every question at most once.
+    """Logs in with keys first, then by whatever the host asks; a person is asked every question at most once.
 
-    paramiko takes it for an authentication strategy.
+    It serves as an authentication strategy of paramiko.
+
+    :param connection: a connection that is not open yet; its user, ssh_config and `connect_kwargs` are used.
+    :param name: the name of the host in messages.
+    :param prompt: shows its argument to a person and returns what they type.
     """
 
     #: What a script may have given Fabric for this; paramiko wants it either so or through us.
@@ -124,6 +135,7 @@ class Login:
     def authenticate(self, transport: Transport) -> None:
         """Log in; paramiko calls this.
 
+        :param transport: a transport whose host key was checked.
         :raises LoginRefusedError: the host accepted nothing of what we have.
         """
         self.tried = []
@@ -152,7 +164,7 @@ class Login:
             return error.allowed_types
 
     def _refusal(self, transport: Transport, accepts: Sequence[str]) -> LoginRefusedError:
-        """Tell what was tried."""
+        """Return the error for a login that was refused, with what was tried."""
         tried = f"; tried: {', '.join(self.tried)}" if self.tried else "; there was nothing to try"
         if not transport.is_active():
             tried += "; then the host hung up"
@@ -163,7 +175,10 @@ class Login:
         )
 
     def _attempt(self, transport: Transport, label: str, act: Callable[[], Sequence[str]]) -> Sequence[str] | None:
-        """Try one way: what else is wanted if it was accepted, None if it was not."""
+        """Try one way.
+
+        :returns: which ways are wanted besides it if it was accepted, none if it is enough; None if it was refused.
+        """
         if not transport.is_active():
             return None
         self.tried.append(label)
@@ -253,7 +268,7 @@ class Login:
         return answer
 
     def _keys(self) -> Iterator[tuple[str, PKey]]:
-        """Yield keys in the order of OpenSSH: the agent's (those we are told to use first), then files.
+        """Yield keys in the order of OpenSSH: the agent's (first those that ssh_config names), then files.
 
         Keys that need a passphrase come last, so that it is asked for only if nothing else helped.
         """
@@ -304,7 +319,7 @@ class Login:
 
 
 class _Agent(Agent):
-    """The user's agent; one that gives no answer has no keys."""
+    """The user's agent; one that does not answer counts as one without keys."""
 
     def _connect(self, conn: socket.socket) -> None:
         try:
@@ -322,7 +337,10 @@ def _public_blob(path: Path) -> bytes | None:
 
 
 def _load_key(path: Path, passphrase: str | None) -> PKey | Literal["locked"] | None:
-    """Load a private key, with its certificate if there is one; None if there is no usable key."""
+    """Return a private key, with its certificate if there is one.
+
+    :returns: `locked` if it needs another passphrase; None if there is no usable key.
+    """
     try:
         return PKey.from_path(path, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]
     except (TypeError, PasswordRequiredException):

@@ -23,11 +23,11 @@ END_MARK = b"--locusts-end--"
 
 @dataclass(frozen=True)
 class Result:
-    """What a script came to.
+    """How a script ended, and what it printed.
 
     :param exit_status: its exit status.
-    :param stdout: what it printed between the marks, byte by byte.
-    :param stderr: what it complained of; what start-up files said before it is left out.
+    :param stdout: its standard output, byte by byte.
+    :param stderr: its standard error, without what start-up files printed before it.
     :param noise: what start-up files of the login shell printed before it.
     """
 
@@ -38,7 +38,7 @@ class Result:
 
     @property
     def text(self) -> str:
-        """`stdout` as text; bytes that are not UTF-8 survive as surrogates, as in file names."""
+        """Return `stdout` as text; bytes that are not UTF-8 become surrogates, as in file names."""
         return os.fsdecode(self.stdout)
 
 
@@ -47,20 +47,24 @@ class Host(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it: `this machine`, or the host as the config names it."""
+        """Return the name that messages use: `this machine`, or the host as the config names it."""
 
     def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
-        """Run a bash script, `args` as its `$1`, `$2`, …; a status other than 0 is a result, not an error.
+        """Run a bash script; an exit status other than 0 is a result, not an error.
 
-        :raises HostError: the machine could not be reached, bash did not start, or `timeout_s` passed.
+        :param script: bash source.
+        :param args: its `$1`, `$2`, …
+        :param timeout_s: the seconds after which it is ended; None: it may take as long as it likes.
+        :returns: how it ended, and what it printed.
+        :raises HostError: the machine cannot be reached, bash did not start, or `timeout_s` passed.
         """
 
     def close(self) -> None:
-        """Let go of the connection, if there is one."""
+        """Close the connection, if there is one."""
 
 
 class Carrier(Host, Protocol):
-    """A machine that files have to be carried to and from."""
+    """A machine that files have to be sent to and fetched from."""
 
     def push(
         self,
@@ -70,21 +74,25 @@ class Carrier(Host, Protocol):
         delete: Sequence[str] = (),
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """Make the folder `destination` hold what the local folder `source` holds, symlinks in it followed.
+        """Send what a local folder holds. Files that are there already with the same size and time do not move.
 
-        Files that are there already with the same size and time do not move.
-
-        :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
+        :param source: the local folder; symlinks in it are followed.
+        :param destination: the folder on the machine, made if need be.
+        :param delete: filter rules of rsync for what to remove there if it is not in `source`; none: nothing.
         :param progress: called with (files done, bytes moved) now and then.
         :returns: the bytes that moved.
         :raises TransferError: something did not arrive.
+        :raises HostError: the machine cannot be reached.
         """
 
     def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
-        """Make the folder `destination` out of a tar archive, if nothing of that name is there yet.
+        """Make a folder on the machine out of a tar archive, if nothing of that name is there yet.
 
+        :param destination: the folder to make.
         :param pack: called with a function that takes pieces of the archive.
-        :returns: whether it did. If not, some of it may be there, and `push` mends that or tells what is wrong.
+        :returns: whether all of it arrived. If not, some of it may be there; `push` completes it, or raises what is
+            wrong.
+        :raises HostError: the machine cannot be reached.
         """
 
     def push_names(
@@ -95,12 +103,15 @@ class Carrier(Host, Protocol):
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """Take `names`, relative to the local folder `source`, to the folder `destination`; symlinks stay symlinks.
+        """Send files, symlinks as such, and folders without what is in them.
 
-        Folders come without what is in them.
-
+        :param source: a local folder.
+        :param names: what to send, relative to `source`.
+        :param destination: the folder on the machine, made if need be; names are the same in it.
+        :param progress: called with (files done, bytes moved) now and then.
         :returns: the bytes that moved.
-        :raises TransferError: something did not arrive.
+        :raises TransferError: a name leads out of the folder, or something did not arrive.
+        :raises HostError: the machine cannot be reached.
         """
 
     def fetch(
@@ -111,10 +122,16 @@ class Carrier(Host, Protocol):
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
-        """Bring `names` as `pull` does, many small files in a fraction of the time.
+        """Fetch files and folders as `pull` does, many small files in a fraction of the time.
 
-        :returns: whether all of them came whole. If not, some of it may be there, and `pull` mends that or tells what
+        :param source: a folder on the machine.
+        :param names: what to fetch, relative to `source`.
+        :param destination: an empty local folder that nobody else can write to.
+        :param progress: called with (files done, bytes moved) now and then.
+        :returns: whether all of them arrived whole. If not, some may be there; `pull` completes them, or raises what
             is wrong.
+        :raises TransferError: a name leads out of the folder.
+        :raises HostError: the machine cannot be reached.
         """
 
     def pull(
@@ -125,17 +142,25 @@ class Carrier(Host, Protocol):
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[bytes]:
-        """Bring `names`, files or folders relative to the folder `source`, into the local folder `destination`.
+        """Fetch files and folders, and nothing else: no symlinks, no devices.
 
+        :param source: a folder on the machine.
+        :param names: what to fetch, relative to `source`.
+        :param destination: a local folder that nobody else can write to, and that holds at most what `fetch` left.
+        :param progress: called with (files done, bytes moved) now and then.
         :returns: the names that did not arrive, which is not an error.
-        :raises TransferError: the transfer as a whole failed; what did arrive stays.
+        :raises TransferError: a name leads out of the folder, or the transfer as a whole failed; what did arrive stays.
+        :raises HostError: the machine cannot be reached.
         """
 
 
 def frame(script: str, args: tuple[str, ...]) -> bytes:
-    """Wrap a script for `bash -s` on stdin: marks around its output, `args` as its positional parameters.
+    """Return a script as `bash -s` shall read it from stdin: with marks around its output.
 
-    :returns: bash source; the script runs in a subshell, so that an `exit` in it still lets the end mark out.
+    The script runs in a subshell, so that the end mark is printed after an `exit` in it too.
+
+    :param script: bash source.
+    :param args: its `$1`, `$2`, …
     """
     words = " ".join(shlex.quote(arg) for arg in args)
     text = (
@@ -148,8 +173,11 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
 
 
 def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
-    """Take out of a framed script's output what the script itself printed, and its status.
+    """Return what a framed script itself printed, and its exit status.
 
+    :param stdout: all that came on stdout.
+    :param stderr: all that came on stderr.
+    :param host: the name of the machine, for messages.
     :raises HostError: the marks are not there, so bash did not start or the link broke on the way.
     """
     noise, begun, rest = stdout.partition(BEGIN_MARK)

@@ -27,9 +27,10 @@ _DIGEST_S = 600
 
 
 def open_channel(transport: Transport) -> Channel:
-    """Open a channel for one program.
+    """Return a new channel for one program.
 
-    :raises SSHException: the link is broken, or the server gives no more channels.
+    :param transport: a login.
+    :raises SSHException: the link is broken, or the server allows no more channels.
     """
     return transport.open_session(timeout=_CHANNEL_S)
 
@@ -42,12 +43,15 @@ def converse(
     *,
     timeout_s: float | None = None,
 ) -> tuple[int | None, bytes]:
-    """Start a command, feed it, take in what it prints, wait for its end. Channel and `source` are closed afterwards.
+    """Run a command: feed it, take in what it prints, and wait for its end.
 
-    :param source: what its stdin shall hold.
-    :param sink: takes bytes of its stdout.
+    :param channel: a channel on which nothing was started yet; it is closed afterwards.
+    :param command: the command, for the login shell on the other side.
+    :param source: what is sent to its stdin; it is closed afterwards.
+    :param sink: called with pieces of its stdout.
+    :param timeout_s: the seconds after which the channel is closed; None: never.
     :returns: its exit status, None if none came because the link broke or a signal ended it; and its stderr.
-    :raises TimeoutError: it took longer than `timeout_s`.
+    :raises TimeoutError: it took longer than `timeout_s`, or was silent for longer than the channel's own limit.
     :raises SSHException: it could not be started.
     """
     late = threading.Event()
@@ -87,8 +91,10 @@ def converse(
 
 
 def pour(channel: Channel, command: str, pack: Callable[[Callable[[bytes], object]], object]) -> int:
-    """Start a command and feed it what `pack` makes, in this thread. The channel is closed afterwards.
+    """Run a command and feed it what `pack` makes, in this thread.
 
+    :param channel: a channel on which nothing was started yet; it is closed afterwards.
+    :param command: the command, for the login shell on the other side.
     :param pack: called with a function that sends bytes.
     :returns: its exit status; -1 if it was killed.
     :raises OSError: the other side took nothing for so long that it must be stuck; or what `pack` raises.
@@ -96,7 +102,7 @@ def pour(channel: Channel, command: str, pack: Callable[[Callable[[bytes], objec
     """
     with contextlib.closing(channel):
         channel.settimeout(SILENCE_S)
-        channel.set_combine_stderr(True)  # nobody reads either: if this fails, rsync says why
+        channel.set_combine_stderr(True)  # nobody reads either: if this fails, rsync finds out why
         channel.exec_command(command)
         pack(channel.sendall)
         channel.shutdown_write()
@@ -107,11 +113,14 @@ def pour(channel: Channel, command: str, pack: Callable[[Callable[[bytes], objec
 
 
 def hear(channel: Channel, words: list[str], source: BinaryIO, take: Callable[[IO[bytes]], object]) -> int | None:
-    """Run a program that reads `source` and prints data; start-up files of the login shell may print before it.
+    """Run a program that prints data; start-up files of the login shell may print before it.
 
+    :param channel: a channel on which nothing was started yet; it is closed afterwards.
+    :param words: the program and its arguments.
+    :param source: what is sent to its stdin; it is closed afterwards.
     :param take: called with what it prints, as a stream, in a thread of its own.
     :returns: its exit status; None if the link broke.
-    :raises OSError: it said nothing for so long that it must be stuck, or `take` raised it.
+    :raises OSError: it was silent for so long that it must be stuck, or `take` raised it.
     :raises SSHException: it could not be started, or the link broke.
     """
     faults: list[OSError] = []
@@ -141,20 +150,20 @@ def hear(channel: Channel, words: list[str], source: BinaryIO, take: Callable[[I
 
 @contextlib.contextmanager
 def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Give the two ends of a pipe, closed afterwards."""
+    """Yield the two ends of a pipe, to read and to write; both are closed afterwards."""
     output, input_ = os.pipe()
     with os.fdopen(output, "rb") as reading, os.fdopen(input_, "wb", buffering=0) as writing:
         yield reading, writing
 
 
 def hang_up(channel: Channel) -> None:
-    """Close a channel, whose link may just be breaking."""
+    """Close a channel, without an error if its link is just breaking."""
     with contextlib.suppress(OSError, EOFError, SSHException):
         channel.close()
 
 
 def _feed(channel: Channel, source: BinaryIO) -> None:
-    """Send all that `source` holds, then say that there is no more."""
+    """Send all that `source` holds, and then the end of the file."""
     # A program that has ended takes no more; whoever reads its output learns why.
     with source, contextlib.suppress(OSError, EOFError, SSHException):
         while data := source.read(_PIECE):
@@ -170,7 +179,10 @@ def _listen(channel: Channel, complaint: bytearray) -> None:
 
 
 class AfterMark:
-    """Passes on what comes after `BEGIN_MARK`: what the start-up files of a login shell print is not for rsync."""
+    """Passes on what comes after `BEGIN_MARK`, and so leaves out what start-up files of a login shell print.
+
+    :param file: where the rest is written.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -178,19 +190,23 @@ class AfterMark:
         self.noise = b""
 
     def take(self, data: bytes) -> None:
-        """Take the next bytes that came."""
+        """Take the next bytes that came, and pass on those after the mark."""
         if not self.begun:
             noise, mark, data = (self.noise + data).partition(BEGIN_MARK)
             self.noise = noise[-_PIECE:]
             self.begun = bool(mark)
-        # An rsync that has ended takes no more; it knows why.
+        # A program that has ended takes no more; it knows why.
         with contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[self.file.write(data) :]
 
 
 def remote_command(words: list[str]) -> str:
-    """Return the command that prints the mark on both streams and becomes rsync, for a login shell of any kind."""
+    """Return the command that prints the mark on stdout and stderr and then runs a program in its place.
+
+    :param words: the program and its arguments.
+    :returns: a command that a login shell of any kind understands.
+    """
     mark = f"printf %s {shlex.quote(BEGIN_MARK.decode().strip())}; echo"
     script = f"{{ {mark}; }} >&2; {mark}; exec {shlex.join(words)}"
     return f"bash -c {shlex.quote(script)}"

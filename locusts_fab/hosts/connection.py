@@ -42,8 +42,9 @@ _CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
 
 
 def make_connection(host: str) -> Connection:
-    """Make a Fabric Connection, not open yet, to an alias of ssh_config or to user@host:port.
+    """Return a Fabric Connection to a host, not open yet.
 
+    :param host: an alias of ssh_config, or user@host:port.
     :raises HostError: ssh_config cannot be read, or `host` cannot be understood.
     """
     try:
@@ -58,7 +59,7 @@ def make_connection(host: str) -> Connection:
 
 
 def _route(connection: Connection) -> None:
-    """Make the gateways of a connection what ProxyJump says: Fabric visits several in reverse and jumps to `none`."""
+    """Set the gateways of a connection as ProxyJump means them; Fabric visits several in reverse, and a host `none`."""
     hops = connection.ssh_config.get("proxyjump", "")
     if hops.lower() == "none":
         connection.gateway = None
@@ -70,7 +71,7 @@ def _route(connection: Connection) -> None:
 
 
 def hops_to(connection: Connection) -> list[Connection]:
-    """Return the gateways that lead to a connection, in the order of the way, and the connection."""
+    """Return the gateways that lead to a connection, the first to be reached first, and then the connection itself."""
     hops = [connection]
     while isinstance(gateway := hops[0].gateway, Connection):
         hops.insert(0, gateway)
@@ -78,7 +79,11 @@ def hops_to(connection: Connection) -> list[Connection]:
 
 
 def explain_link(error: Exception, name: str) -> HostError:
-    """Turn what paramiko or a socket raises into an error that a person can act on."""
+    """Return an error that a person can act on.
+
+    :param error: what paramiko or a socket raised, one of `LINK_ERRORS`.
+    :param name: the name of the host in messages.
+    """
     if isinstance(error, NoValidConnectionsError):  # one error for each address of the host
         error = next(iter(error.errors.values()))
     detail = str(error) or type(error).__name__

@@ -16,7 +16,10 @@ LINK_BROKE = 255
 
 
 def main() -> int:
-    """Hand over rsync's side of the command, wait for the command's exit status and return it."""
+    """Hand over the command and our stdin and stdout, and wait for the command to end.
+
+    :returns: its exit status; `LINK_BROKE` if none came.
+    """
     control, command = int(sys.argv[1]), sys.argv[3:]
     # Only this process keeps `leash`: when it dies, the other end notices.
     leash, other_end = socket.socketpair()

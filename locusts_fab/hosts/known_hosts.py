@@ -35,13 +35,13 @@ _SALT_BYTES = 20
 #: The fields that a line has at least, after its marker: names, kind, key.
 _FIELDS = 3
 
-#: Where a host answers unless its config says otherwise.
+#: The port of a host unless its config names another.
 SSH_PORT = 22
 
 
 @dataclass(frozen=True)
 class KnownKey:
-    """One line of a `known_hosts` file that speaks of the host we ask about.
+    """One line of a `known_hosts` file about the host in question.
 
     :param marker: `@revoked`, `@cert-authority`, or nothing.
     :param kind: the kind of key, such as `ssh-ed25519`.
@@ -56,12 +56,20 @@ class KnownKey:
 
 
 def host_pattern(host: str, port: int) -> str:
-    """Return the name under which `known_hosts` files keep a host: `name`, or `[name]:port`."""
+    """Return the name under which `known_hosts` files keep a host: `name`, or `[name]:port`.
+
+    :param host: its name or address, in upper or lower case.
+    :param port: its port.
+    """
     return host.lower() if port == SSH_PORT else f"[{host.lower()}]:{port}"
 
 
 def matches(patterns: str, name: str) -> bool:
-    """Tell whether the first field of a line, a hash or a list of patterns, speaks of the host `name`."""
+    """Return whether a line is about a host.
+
+    :param patterns: the first field of the line: a hash, or a list of patterns.
+    :param name: the host as `host_pattern` returns it.
+    """
     if patterns.startswith("|1|"):
         return _matches_hash(patterns, name)
     found = False
@@ -76,7 +84,7 @@ def matches(patterns: str, name: str) -> bool:
 
 
 def _matches_hash(hashed: str, name: str) -> bool:
-    """Compare with a `|1|salt|hash` field."""
+    """Return whether a field `|1|salt|hash` is made of a name."""
     try:
         _, _, salt, digest = hashed.split("|")
         made = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
@@ -86,19 +94,26 @@ def _matches_hash(hashed: str, name: str) -> bool:
 
 
 def hash_name(name: str) -> str:
-    """Return the hashed form of a name, for those who set `HashKnownHosts`."""
+    """Return the hashed form of a name, for those who set `HashKnownHosts`.
+
+    :param name: the host as `host_pattern` returns it.
+    """
     salt = os.urandom(_SALT_BYTES)
     digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
 
 
 def read_known_keys(files: Iterable[Path], name: str) -> list[KnownKey]:
-    """Collect what `known_hosts` files say of the host `name`; files that are not there say nothing."""
+    """Return the lines of `known_hosts` files that are about a host.
+
+    :param files: the files; those that do not exist are passed over.
+    :param name: the host as `host_pattern` returns it.
+    """
     return [key for path in files for key in _read_file(path, name)]
 
 
 def _read_file(path: Path, name: str) -> Iterator[KnownKey]:
-    """Yield the lines of one file that speak of `name`."""
+    """Yield the lines of one file that are about `name`."""
     try:
         lines = path.read_bytes().decode(errors="replace").splitlines()
     except OSError:
@@ -116,9 +131,12 @@ def _read_file(path: Path, name: str) -> Iterator[KnownKey]:
 
 
 def judge(blob: bytes, known: Sequence[KnownKey]) -> Verdict:
-    """Tell what the known keys of a host make of the key that it showed.
+    """Return whether the key that a host showed is known, unknown, changed or revoked.
 
     A key of a kind that we do not have is `changed` too, if we have others: anyone in the middle can make one.
+
+    :param blob: the public key.
+    :param known: what the `known_hosts` files hold about the host.
     """
     if any(key.marker == "@revoked" and key.blob == blob for key in known):
         return "revoked"
@@ -129,8 +147,12 @@ def judge(blob: bytes, known: Sequence[KnownKey]) -> Verdict:
 
 
 def remember(path: Path, name: str, kind: str, blob: bytes) -> None:
-    """Append a key to a `known_hosts` file; the file, and its folder, are made for their owner's eyes only.
+    """Append a key to a `known_hosts` file. If need be, the file and its folder are made, for their owner only.
 
+    :param path: the file.
+    :param name: the first field of the line: the host, in plain or hashed form.
+    :param kind: the kind of key, such as `ssh-ed25519`.
+    :param blob: the public key.
     :raises OSError: the file cannot be written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -144,7 +166,7 @@ def remember(path: Path, name: str, kind: str, blob: bytes) -> None:
 def by_hand(name: str) -> str:
     """Return the command with which a person tries the same login.
 
-    :param name: what messages call the host: `alias`, `user@host:port` or `gateway alias`.
+    :param name: the name of the host in messages: `alias`, `user@host:port` or `gateway alias`.
     """
     host, colon, port = name.rpartition(" ")[2].rpartition(":")
     if colon and port.isdigit() and ":" not in host:
@@ -156,6 +178,10 @@ class HostKeyCheck(MissingHostKeyPolicy):
     """Compares the key that a host shows with the user's `known_hosts` files.
 
     The client of the connection holds no keys of its own, so paramiko asks this policy about every key.
+
+    :param connection: a connection that is not open yet; its host and ssh_config are used.
+    :param name: the name of the host in messages.
+    :param mode: `strict`: an unknown key is refused; `accept-new`: it is added to the user's file.
     """
 
     def __init__(self, connection: Connection, name: str, mode: KnownHostsMode) -> None:
@@ -170,18 +196,22 @@ class HostKeyCheck(MissingHostKeyPolicy):
         self.system_files = _files(config.get("globalknownhostsfile", system))
 
     def known_keys(self) -> list[KnownKey]:
-        """Return what the files say of this host now."""
+        """Return the lines about this host that the files hold now."""
         return read_known_keys([*self.user_files, *self.system_files], self.pattern)
 
     def prefer_known_kinds(self, transport: Transport) -> None:
-        """Ask the host first for a kind of key that we know of it; it has several and shows only one."""
+        """Make the host show a kind of key that is known, if it has one: it has several and shows only one.
+
+        :param transport: a transport that has not begun; its order of kinds is changed.
+        """
         kinds = {key.kind for key in self.known_keys() if not key.marker}
         options = transport.get_security_options()
         options.key_types = sorted(options.key_types, key=lambda kind: _key_kind(kind) not in kinds)
 
     def missing_host_key(self, _client: SSHClient, _hostname: str, key: PKey, /) -> None:
-        """Accept the key or raise.
+        """Accept the key that a host shows, or raise; paramiko calls this.
 
+        :param key: the public key.
         :raises LoginRefusedError: it is unknown, changed or revoked.
         """
         known = self.known_keys()
@@ -226,7 +256,7 @@ class HostKeyCheck(MissingHostKeyPolicy):
 
 
 def _files(value: str) -> list[Path]:
-    """Split a list of files as ssh_config writes it."""
+    """Return the files of a list as ssh_config writes it."""
     home = os.fspath(Path.home())
     return [Path(word.replace("%d", home)).expanduser() for word in shlex.split(value) if word.lower() != "none"]
 

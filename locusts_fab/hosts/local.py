@@ -17,7 +17,7 @@ class LocalHost:
     name = "this machine"
 
     def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
-        """See `Host.run`."""
+        """Run a bash script here, without anybody's start-up files; see `Host.run`."""
         try:
             process = subprocess.Popen(
                 ["bash", "--noprofile", "--norc", "-s"],
@@ -38,4 +38,4 @@ class LocalHost:
         return unframe(stdout, stderr, self.name)
 
     def close(self) -> None:
-        """See `Host.close`."""
+        """Do nothing, for there is no connection."""

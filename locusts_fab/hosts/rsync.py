@@ -1,4 +1,4 @@
-"""What is said to rsync and what it answers: argument lists, progress, exit codes. Pure; `rsync_process.py` runs it.
+"""The arguments of rsync, and the meaning of what it prints and of its exit status. `rsync_process.py` runs it.
 
 The cluster is not trusted: a pull asks for plain files and folders only, so that nothing it serves can point elsewhere.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-#: How long neither side may stay silent.
+#: How long neither side may stay silent, in seconds.
 SILENCE_S = 60
 
 #: rsync wants a host before the colon; whatever it is called, it is the one we are logged in to.
@@ -24,18 +24,21 @@ _COMMON = ("rsync", "-s", f"--timeout={SILENCE_S}", "--no-human-readable", "--st
 _PROGRESS = re.compile(r"\s*(\d+)\s+\d+%.*?(?:\(xfr#(\d+),.*\))?\s*$")
 _MOVED = re.compile(r"Total transferred file size: ([\d,]+)")
 _SKIPPED = "skipping non-regular file "
-# Each half of rsync says so when the other one ends, whatever that had to say, and repeats its exit status in words.
+# What each half of rsync prints when the other one ends, whatever the reason, and its own exit status in words.
 _ECHO = re.compile(r"rsync error: |rsync: connection unexpectedly closed |rsync: \[\w+\] write error: Broken pipe")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
 def push_arguments(source: Path, destination: str, shell: str, *, delete: Sequence[str], progress: bool) -> list[str]:
-    """Return the command that makes the remote folder `destination` like the local folder `source`.
+    """Return the command that makes a folder on the host like a local one.
 
     Symlinks in `source` are followed. Folders come out 0700, files keep the owner's part of their mode.
 
+    :param source: the local folder.
+    :param destination: the folder on the host, absolute or relative to the home folder.
     :param shell: the command that rsync starts in place of ssh.
-    :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
+    :param delete: filter rules of rsync for what to remove there if it is not in `source`; none: nothing.
+    :param progress: whether rsync shall print its progress.
     """
     removals = ["--delete", *[f"--filter={rule}" for rule in delete]] if delete else []
     wishes = ["-rtLp", "--chmod=D0700,Fgo-rwx", *removals]
@@ -61,9 +64,14 @@ def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool
 
 
 def pull_arguments(source: str, destination: Path, shell: str, *, progress: bool) -> list[str]:
-    """Return the command that brings the files named on its stdin from the remote folder `source` to `destination`.
+    """Return the command that fetches the files and folders that its stdin names.
 
     Neither symlinks nor devices nor modes come along: what the cluster serves is only ever data.
+
+    :param source: the folder on the host that the names are relative to; see `push_arguments`.
+    :param destination: the local folder.
+    :param shell: the command that rsync starts in place of ssh.
+    :param progress: whether rsync shall print its progress.
     """
     wishes = ["-rt", "--no-inc-recursive", "--files-from=-", "--from0", "--chmod=Du+rwx,Fu+rw"]
     return [
@@ -74,7 +82,7 @@ def pull_arguments(source: str, destination: Path, shell: str, *, progress: bool
 
 
 def _command(shell: str, wishes: list[str], *, progress: bool) -> list[str]:
-    """Return what push and pull have in common, up to the paths."""
+    """Return what all commands have in common, up to the paths."""
     return [*_COMMON, *wishes, *(["--info=progress2"] if progress else []), "-e", shell, "--"]
 
 
@@ -84,14 +92,14 @@ def _anchored(path: str) -> str:
 
 
 def shell_word(word: str) -> str:
-    """Quote a word for rsync's `-e`, which doubles quotes and knows no backslash."""
+    """Return a word, quoted for rsync's `-e`: quotes are doubled, and a backslash means nothing."""
     return "'" + word.replace("'", "''") + "'"
 
 
 def parse_progress(line: str) -> tuple[int | None, int] | None:
-    """Read a line of `--info=progress2`: (files done, bytes moved); the files are not in every line.
+    """Return what a line of `--info=progress2` reports.
 
-    :returns: None if it is another line.
+    :returns: files done, None if it is not in this line, and bytes moved; None if it is another kind of line.
     """
     found = _PROGRESS.match(line)
     if found is None:
@@ -100,19 +108,19 @@ def parse_progress(line: str) -> tuple[int | None, int] | None:
 
 
 def parse_moved(line: str) -> int | None:
-    """Read from a line of `--stats` how many bytes moved; None if it is another line."""
+    """Return the bytes that moved from a line of `--stats`; None if it is another line."""
     found = _MOVED.match(line)
     return int(found[1].replace(",", "")) if found else None
 
 
 def parse_skipped(line: str) -> str | None:
-    """Read the name of something that is neither a file nor a folder and stayed behind; None if it is another line."""
+    """Return the name of what stayed behind, being neither a file nor a folder; None if it is another line."""
     return line.removeprefix(_SKIPPED).strip().strip('"') if line.startswith(_SKIPPED) else None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exit code of rsync means.
+    """Why rsync failed, and what to do about it.
 
     :param cause: why it failed, for a person; to be read after "rsync failed: ".
     :param hint: what to do next.
@@ -165,19 +173,21 @@ _BY_STATUS = {
 
 
 def worth_telling(complaints: Iterable[str]) -> list[str]:
-    """Choose the lines that say more than the exit statuses do, each once."""
+    """Return the lines of rsync that add something to the exit statuses, each once."""
     return [line for line in dict.fromkeys(complaints) if not _ECHO.match(line)]
 
 
-#: What rsync here says when its other half is gone, whatever that had to say.
+#: How rsync here exits when its other half has ended, whatever the reason.
 _OTHER_HALF_GONE = (10, 12, 255)
 
 
 def explain(status: int, host_status: int | None, complaint: str, receiver: str) -> Failure:
-    """Tell what the exit statuses of rsync's two halves together with what they complained of mean.
+    """Return why rsync failed, from the exit statuses of its two halves and what they printed to stderr.
 
+    :param status: the exit status of the half here; negative if a signal killed it.
     :param host_status: that of the half on the host; None if none came.
-    :param receiver: the side that writes files, as messages call it.
+    :param complaint: what both printed to stderr.
+    :param receiver: the name of the side that writes files, in messages.
     """
     if status < 0:
         return Failure(f"it was killed by signal {-status}", "run the command again: only the rest moves")

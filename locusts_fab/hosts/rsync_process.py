@@ -60,14 +60,14 @@ _COMPLAINTS = 20
 
 @dataclass
 class RsyncRun:
-    """What one run of rsync came to.
+    """How one run of rsync ended, and what it reported.
 
     :param status: its exit status.
     :param host_status: the exit status of its half on the host; None if none came.
     :param files: how many files moved, known only if progress was asked for.
     :param moved: the bytes that moved.
     :param skipped: names of things that are neither files nor folders and stayed behind.
-    :param complaints: the last lines it complained of, its own and those of the shell on the host.
+    :param complaints: the last lines of its stderr, and of that of its half on the host.
     """
 
     status: int = LINK_BROKE
@@ -79,7 +79,7 @@ class RsyncRun:
 
     @property
     def complaint(self) -> str:
-        """The complaints as text."""
+        """Return the complaints as one text."""
         return "\n".join(self.complaints)
 
 
@@ -89,11 +89,13 @@ def run_rsync(
     names: IO[bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RsyncRun:
-    """Run rsync here with its other half on the host.
+    """Run rsync here with its other half on the host, and wait for its end; a failure is a result, not an error.
 
-    :param arguments: makes the command, given what rsync shall start in place of ssh.
-    :param names: what rsync reads on its stdin.
+    :param transport: the login.
+    :param arguments: returns the command, given what rsync shall start in place of ssh.
+    :param names: a file that rsync reads as its stdin; None: nothing.
     :param progress: called with (files done, bytes moved) now and then.
+    :returns: how it ended.
     :raises TransferError: rsync is not installed here.
     """
     run = RsyncRun()
@@ -114,7 +116,7 @@ def run_rsync(
             _follow(process.stdout, run, progress)
             run.status = process.wait()
         finally:
-            # After a Ctrl-C, rsync and its handover; their end closes the channel.
+            # After a Ctrl-C, rsync and fake_ssh.py; their end closes the channel.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             for thread in threads:
@@ -123,13 +125,13 @@ def run_rsync(
 
 
 def _fake_ssh_command(control: int) -> str:
-    """Return what rsync starts in place of ssh. Python skips all that it can: it starts in 10 ms."""
+    """Return what rsync starts in place of ssh; with these options Python starts in 10 ms."""
     program = Path(__file__).with_name("fake_ssh.py")
     return f"{shell_word(sys.executable)} -I -S -E {shell_word(os.fspath(program))} {control}"
 
 
 def _start(arguments: list[str], names: IO[bytes] | None, control: int) -> subprocess.Popen[bytes]:
-    """Start rsync, deaf to its own environment variables and to the terminal's Ctrl-C, which is for us."""
+    """Start rsync, without its own environment variables, where the terminal's Ctrl-C does not reach it."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RSYNC_")}
     try:
         return subprocess.Popen(
@@ -163,14 +165,14 @@ def _follow(stdout: IO[bytes] | None, run: RsyncRun, progress: Callable[[int, in
 
 
 def _complain(stderr: IO[bytes] | None, run: RsyncRun) -> None:
-    """Keep the last lines of what rsync complains of."""
+    """Keep the last lines of rsync's stderr."""
     for line in stderr or ():
         if text := os.fsdecode(line).strip():
             run.complaints.append(text)
 
 
 def _serve(transport: Transport, control: socket.socket, run: RsyncRun) -> None:
-    """Wait for the handover, run its command on the host, report the exit status back."""
+    """Wait for what fake_ssh.py hands over, run its command on the host, and report the exit status back."""
     message, descriptors, _, _ = socket.recv_fds(control, _PIECE, 3)
     if not descriptors:  # rsync ended without starting anything
         return

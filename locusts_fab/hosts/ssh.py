@@ -1,7 +1,7 @@
-"""A host behind a Fabric connection: scripts run there and files travel there, all through one login.
+"""A host behind a Fabric connection: scripts run there and files travel to and from it, all through one login.
 
-The other machine, the one that we sit at, is in `hosts.py`. The rooms below this one: `login.py` logs in, `relay.py`
-talks to programs on the host, `rsync.py` knows what to say to rsync.
+Modules below this one: `connection.py` makes the connection, `auth.py` logs in, `channel.py` runs programs on the host,
+`rsync_process.py` runs rsync, and `untar.py` takes in what tar on the host packs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.hosts.known_hosts import KnownHostsMode
 
-#: How long a host may take to answer, unless ssh_config says otherwise.
+#: How long a host may take to answer, unless ssh_config sets it.
 _CONNECT_S = 30
 #: How often a quiet connection shows that it is alive: firewalls forget quiet ones.
 _KEEPALIVE_S = 30
@@ -59,11 +59,11 @@ _PACK = ("--format=gnu", "--hard-dereference", "--null", "-T", "-")
 
 
 class SshHost:
-    """A machine reached over SSH; see `hosts.Carrier`.
+    """A machine reached over SSH; a `Carrier`. It logs in when it is first used.
 
     :param connection: a Fabric Connection to use instead of one of our own. If it is open already it is taken as it is;
         if not, it is opened our way, host keys checked. It is never closed here: it belongs to whoever made it.
-    :param host: an alias of ssh_config, or user@host:port; messages call the host so.
+    :param host: an alias of ssh_config, or user@host:port; messages use it as the host's name.
     :param known_hosts: `strict`: the host's key must be known; `accept-new`: an unknown one is kept. A changed one is
         refused always.
     :param prompt: shows its argument and returns what a person types; the default asks at the terminal.
@@ -91,7 +91,7 @@ class SshHost:
             tune(connection.transport.sock)
 
     def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
-        """See `hosts.Host.run`."""
+        """Run a bash script on the host; see `Host.run`."""
         source = io.BytesIO(frame(script, args))
         channel = self._channel()
         stdout = bytearray()
@@ -130,9 +130,9 @@ class SshHost:
         delete: Sequence[str] = (),
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """See `hosts.Carrier.push`. Folders come out 0700, files keep what their owner may do with them.
+        """Send what a local folder holds; see `Carrier.push`.
 
-        :param delete: filter rules of rsync that say what to remove there if it is not in `source`; none: nothing.
+        Folders come out 0700, files keep what their owner may do with them.
         """
         self._make_folder(destination)
         run = self._rsync(
@@ -155,7 +155,7 @@ class SshHost:
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
-        """See `hosts.Carrier.push_names`."""
+        """Send files, symlinks and folders as such; see `Carrier.push_names`."""
         self._make_folder(destination)
         with tempfile.TemporaryFile() as listing:
             listing.write(_listing(map(_inner_path, names)))
@@ -168,7 +168,7 @@ class SshHost:
         return run.moved
 
     def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
-        """See `hosts.Carrier.unpack`."""
+        """Make a folder out of a tar archive, by tar on the host; see `Carrier.unpack`."""
         if self.run(remote_script("new_folder"), destination).exit_status != 0:
             return False
         command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(destination)}"
@@ -185,7 +185,7 @@ class SshHost:
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
-        """See `hosts.Carrier.fetch`."""
+        """Fetch files and folders, packed by tar on the host; see `Carrier.fetch`."""
         wanted = {_inner_path(name) for name in names}
         words = ["tar", "-cf", "-", "-C", source, *_PACK]
 
@@ -214,10 +214,7 @@ class SshHost:
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[bytes]:
-        """See `hosts.Carrier.pull`.
-
-        :param destination: an empty folder that nobody else can write to.
-        """
+        """Fetch files and folders by rsync; see `Carrier.pull`."""
         wanted = {name: _inner_path(name) for name in names}
         paths = list(wanted.values())
         done, moved = 0, 0
@@ -251,9 +248,9 @@ class SshHost:
         progress: Callable[[int, int], None] | None = None,
         accept: tuple[int, ...] = (),
     ) -> RsyncRun:
-        """Run rsync, again after a hiccup as long as the login holds.
+        """Run rsync, and again after a hiccup as long as the login holds.
 
-        :param receiver: the side that writes files, as messages call it.
+        :param receiver: the name of the side that writes files, in messages.
         :param accept: exit statuses that are no failure, besides 0.
         :raises TransferError: it failed for good.
         """
@@ -287,7 +284,7 @@ class SshHost:
             return cast("Transport", self._connection.transport)
 
     def _open(self, connection: Connection) -> None:
-        """Log in, or say why not."""
+        """Log in, or raise why not."""
         if self._refusal is not None:
             raise self._refusal
         if self._is_borrowed or any(login.asked for login in self._logins.values()):
@@ -327,7 +324,7 @@ class SshHost:
             raise
 
     def close(self) -> None:
-        """See `hosts.Host.close`. A Connection that was handed in stays open."""
+        """Close the connection and its gateways; a Connection that was handed in stays open."""
         with self._lock:
             if self._connection is not None and self._is_ours:
                 for hop in reversed(hops_to(self._connection)):
@@ -335,13 +332,13 @@ class SshHost:
 
 
 def _limit_connecting(connection: Connection) -> None:
-    """Do not wait for a host for ever."""
+    """Set how long to wait for a host, unless somebody has set it."""
     if connection.connect_timeout is None and "timeout" not in connection.connect_kwargs:
         connection.connect_timeout = _CONNECT_S
 
 
 def _inner_path(name: bytes) -> bytes:
-    """Return a name in its plain form.
+    """Return a name in its plain form, without `.`, doubled slashes and the like.
 
     :raises TransferError: it does not name something below the folder.
     """
@@ -352,12 +349,12 @@ def _inner_path(name: bytes) -> bytes:
 
 
 def _listing(paths: Iterable[bytes]) -> bytes:
-    """List paths for rsync or tar. The ./ keeps a name that begins with # or ; or - from being anything else."""
+    """Return a list of paths for rsync or tar; after a ./ it does not matter that a name begins with # or ; or -."""
     return b"".join(b"./" + path + b"\0" for path in paths)
 
 
 def _remove_irregular(folder: bytes) -> None:
-    """Remove what is neither a file nor a folder; rsync was told to bring none, but the host serves what it likes."""
+    """Remove what is neither a file nor a folder: we asked rsync for none, but the host serves what it likes."""
     with os.scandir(folder) as entries:
         for entry in list(entries):
             if entry.is_dir(follow_symlinks=False):

@@ -1,7 +1,8 @@
 """Take files out of a tar archive that a host sends, and nothing else: the host is not trusted.
 
 Only plain files and folders, only under names that were asked for, only into a folder that is empty at first. So no
-symlink can ever lie on the way, and nothing is written anywhere else.
+symlink can ever lie on the way, and nothing is written anywhere else. The other direction is `transfer/tarball.py`: it
+packs what is sent.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def take_files(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write the files of an archive to a folder, as far as they are wanted.
+    """Write those files of an archive that are wanted to a folder.
 
     :param stream: the archive; it may hold anything.
     :param wanted: plain relative names; what lies below one of them is wanted too.
@@ -34,7 +35,7 @@ def take_files(
         user have, and files no more than they had on the host.
     :param progress: called with (files, bytes taken) now and then.
     :raises OSError: something cannot be written, or the archive is none, or ends in the middle of a file. If it ends
-        between two, only the exit status of whoever made it tells.
+        between two, only the exit status of whoever made it shows that.
     """
     base = os.fsencode(folder)
     made = {base}
@@ -65,7 +66,7 @@ def take_files(
 
 
 def _is_wanted(name: bytes, wanted: Collection[bytes]) -> bool:
-    """Tell whether a name was asked for, or lies below one that was."""
+    """Return whether a name was asked for, or lies below one that was."""
     if name in wanted:
         return True
     parts = name.split(b"/")

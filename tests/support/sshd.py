@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 class Sshd:
-    """An sshd, and the client's side of it.
+    """An sshd, and the configuration of a client for it.
 
     :param folder: where everything is kept.
     :param options: more lines of sshd_config.
@@ -103,7 +103,7 @@ class Sshd:
         raise RuntimeError(self.log.read_text())
 
     def stop(self) -> None:
-        """End it and whoever is logged in."""
+        """Stop it, and end the connections of all who are logged in."""
         if self.process is not None:
             self.cut()
             self.process.terminate()
@@ -130,24 +130,24 @@ class Sshd:
         return names
 
     def cut(self) -> None:
-        """Break every connection, as a network does."""
+        """Break every connection, as if the network had failed."""
         for pid in self.children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def logins(self) -> int:
-        """Count the logins so far."""
+        """Return the number of logins so far."""
         return self.log.read_text().count("Accepted ")
 
     def trust(self, key: str | None = None, *, marker: str = "", name: str | None = None) -> None:
-        """Add a line to the client's known_hosts; by default the one that is right."""
+        """Add a line to the client's known_hosts; by default the right one."""
         self.known_hosts.parent.mkdir(mode=0o700, exist_ok=True)
         with self.known_hosts.open("a") as file:
             name = name or f"[127.0.0.1]:{self.port}"
             file.write(f"{marker} {name} {key or public(self.host_key)}\n".lstrip())
 
     def ssh_config(self, *, key: Path | None = None, more: str = "") -> None:
-        """Write the client's ssh_config; `cluster` is this sshd, `gate` too."""
+        """Write the client's ssh_config, in which `cluster` and `gate` are this sshd."""
         (self.folder / "ssh_config").write_text(
             f"{more}\nHost cluster gate\n"
             f"  HostName 127.0.0.1\n  Port {self.port}\n  User {getpass.getuser()}\n"
@@ -166,7 +166,7 @@ class Sshd:
         known_hosts: KnownHostsMode = "strict",
         prompt: Callable[[str], str] | None = None,
     ) -> Iterator[SshHost]:
-        """Return a host on this sshd, closed afterwards."""
+        """Yield a host that is this sshd; its connection is closed afterwards."""
         with self.connection(host) as connection:
             try:
                 yield SshHost(connection, host=host, known_hosts=known_hosts, prompt=prompt)
@@ -177,7 +177,7 @@ class Sshd:
 
 @contextlib.contextmanager
 def running_sshd(folder: Path, *options: str) -> Iterator[Sshd]:
-    """Start an sshd, stop it afterwards."""
+    """Start an sshd, and stop it afterwards."""
     sshd = Sshd(folder, *options)
     try:
         sshd.start()
@@ -188,7 +188,7 @@ def running_sshd(folder: Path, *options: str) -> Iterator[Sshd]:
 
 @pytest.fixture(scope="module")
 def module_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """One sshd for all tests of a file; its host key is known."""
+    """Run one sshd for all tests of a file; its host key is known."""
     with running_sshd(tmp_path_factory.mktemp("sshd")) as sshd:
         sshd.trust()
         yield sshd
@@ -196,13 +196,13 @@ def module_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 @pytest.fixture(scope="module")
 def host(module_sshd: Sshd) -> Iterator[SshHost]:
-    """One login that all tests of this file share."""
+    """Return a host with one login that all tests of a file share."""
     with module_sshd.remote() as remote:
         yield remote
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits before a link is made or used again."""
+    """Let no test wait before a connection is made, or used, again."""
     monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0, 0, 0))
     monkeypatch.setattr(ssh, "TRANSFER_DELAYS_S", (0, 0))
