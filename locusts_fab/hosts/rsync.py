@@ -51,9 +51,14 @@ def push_arguments(source: Path, destination: str, shell: str, *, delete: Sequen
 
 
 def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool) -> list[str]:
-    """Return the command that takes what its stdin names, folders and symlinks as such, to the same names there.
+    """Return the command that sends what its stdin names, symlinks as such, and folders without what is in them.
 
     A file takes the place of a folder with all that is in it.
+
+    :param source: the local folder that the names are relative to.
+    :param destination: the folder on the host, in which they are the same; see `push_arguments`.
+    :param shell: the command that rsync starts in place of ssh.
+    :param progress: whether rsync shall print its progress.
     """
     wishes = ["-ltp", "--dirs", "--force", "--files-from=-", "--from0", "--chmod=Du+rwx"]
     return [

@@ -27,7 +27,7 @@ from locusts_fab.transfer.stage import put_copy, put_link
 from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
-    from locusts_fab.hosts.ssh import Remote
+    from locusts_fab.hosts.ssh import SshHost
     from locusts_fab.transfer.base import Transfer
 
 pytestmark = needs_sshd

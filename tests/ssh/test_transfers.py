@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
 from locusts_fab.hosts import ssh
-from locusts_fab.hosts.channel import Transfer
 from locusts_fab.transfer.ssh import ONLY_OLD_INPUTS
-from tests.support.managers import wait_until
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 

@@ -10,7 +10,7 @@ import pytest
 
 import locusts_fab
 from locusts_fab.config.schema import Target
-from locusts_fab.hosts.base import Here as LocalHost
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import JobStatus
 from locusts_fab.schedulers.base import Launcher, Scheduler
