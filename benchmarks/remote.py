@@ -120,17 +120,17 @@ class Bench:
 
     def our_staging(self, number: int) -> None:
         """Measure a submit until the moment at which the job is handed in."""
-        desk = self.desk(f"stage{number}", "true")
+        workspace = self.workspace(f"stage{number}", "true")
         with self.measured("our staging"):
-            self.stage_only(desk)
+            self.stage_only(workspace)
 
-    def stage_only(self, desk: Path) -> None:
+    def stage_only(self, workspace: Path) -> None:
         """Plan and stage with the package, in a process of its own, and start nothing."""
         program = (
             "import locusts_fab.operations.submit as s, locusts_fab.schedulers.slurm.launcher as t\n"
             "t.SlurmArray.start = lambda *_: ''\n"
             "from locusts_fab.config.load import load\n"
-            f"s.submit(load({str(desk / 'locusts.toml')!r}))\n"
+            f"s.submit(load({str(workspace / 'locusts.toml')!r}))\n"
         )
         self.run(sys.executable, "-c", program)
 
@@ -158,20 +158,20 @@ class Bench:
 
     def our_run(self, number: int) -> None:
         """Measure `locusts run` from nothing to the results."""
-        desk = self.desk(f"run{number}", COMMAND.format(id="<id>"))
+        workspace = self.workspace(f"run{number}", COMMAND.format(id="<id>"))
         with self.measured("our whole run"):
-            self.run(sys.executable, "-m", "locusts_fab", "run", "--config", str(desk / "locusts.toml"))
-        found = sum(1 for _ in (desk / "results").rglob("out_*.txt"))
+            self.run(sys.executable, "-m", "locusts_fab", "run", "--config", str(workspace / "locusts.toml"))
+        found = sum(1 for _ in (workspace / "results").rglob("out_*.txt"))
         assert found == self.tasks, found  # noqa: S101 - the same
 
-    def desk(self, name: str, command: str) -> Path:
+    def workspace(self, name: str, command: str) -> Path:
         """Make a user's folder."""
-        desk = self.folder / name
-        desk.mkdir()
-        (desk / "in").symlink_to(self.folder / "in")
+        workspace = self.folder / name
+        workspace.mkdir()
+        (workspace / "in").symlink_to(self.folder / "in")
         root = self.sshd.home / name
-        (desk / "locusts.toml").write_text(CONFIG.format(host=ALIAS, root=root, command=command))
-        return desk
+        (workspace / "locusts.toml").write_text(CONFIG.format(host=ALIAS, root=root, command=command))
+        return workspace
 
 
 if __name__ == "__main__":

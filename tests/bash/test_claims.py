@@ -12,7 +12,8 @@ import pytest
 
 from locusts_fab.manager.records import Began
 from locusts_fab.plan.tasks import chunk_sizes
-from tests.support.managers import ManualEnvironment, Running, holding, wait_until
+from tests.support.managers import ManualEnvironment, Running, holding
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import Ended, parse_records
-from tests.support.managers import ManualEnvironment, Spec, holding, wait_until
+from tests.support.managers import ManualEnvironment, Spec, holding
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, holding, printed_by, wait_until
+from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, holding, printed_by
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

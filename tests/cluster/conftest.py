@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from . import packages
+from .runs import ClusterWorkspace, cluster_workspace
 from .slurm import Slurm
 from .sshd import Sshd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _FIXTURES = {"cluster_packages", "sshd", "slurm", "cluster"}
 
@@ -64,6 +66,14 @@ def slurm(sshd: Sshd) -> Iterator[Slurm]:
 def cluster(sshd: Sshd, slurm: Slurm) -> Cluster:
     """Give both."""
     return Cluster(sshd, slurm)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, sshd: Sshd, request: pytest.FixtureRequest) -> Iterator[ClusterWorkspace]:
+    """Give a user's folder whose swarms run on the host; SLURM runs them where the test has the mark `slurm`."""
+    slurm = request.getfixturevalue("slurm") if request.node.get_closest_marker("slurm") else None
+    with cluster_workspace(tmp_path, sshd, slurm) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.workspace import REPOSITORY, Desk
+from tests.support.workspace import REPOSITORY, Workspace
 
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .accounts import Account
@@ -32,7 +32,7 @@ NO_RSYNC = "mkdir -p ~/some && ln -sf /usr/bin/* ~/some && rm -f ~/some/rsync &&
 
 
 @dataclass
-class FarDesk(Desk):
+class FarWorkspace(Workspace):
     """A user's folder whose swarm `s` runs on the test cluster.
 
     Each task makes one file of its input, and says that it ran in a file that all have in common.
@@ -249,14 +249,6 @@ def assert_clear(text: str, *says: str) -> None:
     assert "rsync error" not in text, text
     for words in says:
         assert text.count(words) == 1, (words, text)
-
-
-def wait_until(done: Callable[[], bool], timeout_s: float = 180) -> None:
-    """Wait for something to come true."""
-    give_up = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < give_up, "waited too long"
-        time.sleep(0.05)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What the tests of whole swarms on the test cluster share: a desk that leads there, and looks behind the scenes."""
+"""What tests of whole swarms on the test cluster share: a workspace that leads there, and sees behind the scenes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.workspace import REPOSITORY, Desk
+from tests.support.workspace import REPOSITORY, Workspace
 
 from .accounts import NOISE
 from .failures import Conversation
@@ -38,8 +38,8 @@ outputs = ["out_<id>.txt"]
 
 
 @dataclass
-class ClusterDesk(Desk):
-    """A desk from which the program finds the test cluster.
+class ClusterWorkspace(Workspace):
+    """A workspace from which the program finds the test cluster.
 
     :param root: the folder on the host that holds the environments; no other test has it.
     :param env: variables that the program finds set.
@@ -154,18 +154,18 @@ def kill_processes_of(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def cluster_desk(tmp_path: Path, sshd: Sshd, slurm: Slurm | None = None) -> Iterator[ClusterDesk]:
-    """Set up a desk, and let nothing that was started from it outlive it.
+def cluster_workspace(tmp_path: Path, sshd: Sshd, slurm: Slurm | None = None) -> Iterator[ClusterWorkspace]:
+    """Set up a workspace, and let nothing that was started from it outlive it.
 
     The account's start-up file talks but does not dawdle, for the sake of those who wait for the tests.
     """
     sshd.account.write_start_up(NOISE.replace("sleep", ": sleep"))
-    folder = tmp_path / "desk"
+    folder = tmp_path / "workspace"
     folder.mkdir()
     root = sshd.home / tmp_path.name
     env = {**(slurm.env if slurm else {}), "HOME": str(sshd.client_home)}
     try:
-        yield ClusterDesk(folder, root, env)
+        yield ClusterWorkspace(folder, root, env)
     finally:
         if slurm is not None:
             slurm.cancel_all()

@@ -14,8 +14,9 @@ import fabric
 import paramiko
 import pytest
 
+from tests.support.processes import wait_until
+
 from .accounts import PAM_FOLDER, TEMP_FOLDER, sweep
-from .failures import wait_until
 from .slurm import Slurm
 from .sshd import ALIAS, Sshd
 

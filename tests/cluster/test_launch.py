@@ -9,7 +9,7 @@ import pytest
 from tests.support.workspace import REPOSITORY
 from tests.support.worlds import TASKS, TREE, check_tree, make_world
 
-from .runs import ClusterDesk, cluster_desk
+from .runs import ClusterWorkspace, cluster_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,29 +54,29 @@ locusts_fab.launch(
 """
 
 
-def launch(desk: ClusterDesk, script: str) -> None:
+def launch(workspace: ClusterWorkspace, script: str) -> None:
     """Run a script as a user would."""
-    (desk.folder / "test.par").write_text(PARAMETERS.format(root=desk.root))
-    with desk.python("-c", script) as process:
+    (workspace.folder / "test.par").write_text(PARAMETERS.format(root=workspace.root))
+    with workspace.python("-c", script) as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, (out + err).decode()
 
 
 def test_the_tutorial_on_slurm(tmp_path: Path, cluster: Cluster) -> None:
-    with cluster_desk(tmp_path, *cluster) as desk:
-        launch(desk, PAIRS)
+    with cluster_workspace(tmp_path, *cluster) as workspace:
+        launch(workspace, PAIRS)
         inputs = REPOSITORY / "examples" / "pairs" / "inputs"
         for number in range(101):
             names = (f"inputfile_{number}.txt", f"secondinputfile_{number}.txt", "sharedfile.txt")
             wanted = b"".join((inputs / name).read_bytes() for name in names)
-            assert (desk.folder / "out" / str(number) / f"cat_output_{number}.txt").read_bytes() == wanted
+            assert (workspace.folder / "out" / str(number) / f"cat_output_{number}.txt").read_bytes() == wanted
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_custom_environment_on_slurm(tmp_path: Path, cluster: Cluster) -> None:
-    with cluster_desk(tmp_path, *cluster) as desk:
-        world = make_world(desk, "", "far")
-        (desk.folder / "locusts.toml").unlink()
-        assert (desk.folder / "tree.fst").read_text() == TREE
-        launch(desk, WORLD)
+    with cluster_workspace(tmp_path, *cluster) as workspace:
+        world = make_world(workspace, "", "far")
+        (workspace.folder / "locusts.toml").unlink()
+        assert (workspace.folder / "tree.fst").read_text() == TREE
+        launch(workspace, WORLD)
         check_tree(world, in_place=False)

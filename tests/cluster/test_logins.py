@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .failures import Conversation
-from .runs import COPY, ClusterDesk, cluster_desk, target
+from .runs import COPY, ClusterWorkspace, target
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from .accounts import Account, Login
     from .sshd import Sshd
@@ -26,18 +25,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can add acc
 PASSWORD, CODE = r"[Pp]assword: ", r"One-time password \(OATH\) for .*: "
 
 
-@pytest.fixture
-def desk(tmp_path: Path, sshd: Sshd) -> Iterator[ClusterDesk]:
-    """Set up a desk."""
-    with cluster_desk(tmp_path, sshd) as made:
-        yield made
-
-
 @contextlib.contextmanager
-def at_terminal(desk: ClusterDesk, *words: str) -> Iterator[Conversation]:
+def at_terminal(workspace: ClusterWorkspace, *words: str) -> Iterator[Conversation]:
     """Run the program within, at a terminal of its own."""
     ours, theirs = pty.openpty()
-    with desk.start(*words, stdin=theirs, stdout=theirs, stderr=theirs, before=("setsid", "--ctty")) as process:
+    with workspace.start(*words, stdin=theirs, stdout=theirs, stderr=theirs, before=("setsid", "--ctty")) as process:
         os.close(theirs)
         try:
             yield Conversation(process, ours)
@@ -46,40 +38,40 @@ def at_terminal(desk: ClusterDesk, *words: str) -> Iterator[Conversation]:
             os.close(ours)
 
 
-def prepare(desk: ClusterDesk, sshd: Sshd, login: Login) -> Account:
-    """Add an account that asks, and give the desk a swarm that runs there."""
+def prepare(workspace: ClusterWorkspace, sshd: Sshd, login: Login) -> Account:
+    """Add an account that asks, and give the workspace a swarm that runs there."""
     account = sshd.add_account(login)
-    desk.pairs(4)
-    desk.root = account.home / "locusts"
+    workspace.pairs(4)
+    workspace.root = account.home / "locusts"
     host = f"{ALIAS}-{len(sshd.accounts) - 1}-{login}"
-    desk.write(target(desk.root, scheduler="none", slots=2, host=host) + COPY)
+    workspace.write(target(workspace.root, scheduler="none", slots=2, host=host) + COPY)
     return account
 
 
-def assert_done(desk: ClusterDesk, text: str, code: int) -> None:
+def assert_done(workspace: ClusterWorkspace, text: str, code: int) -> None:
     assert code == 0, text
     assert "4 of 4 done" in text
-    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
+    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
 
 
-def test_a_password_is_asked_for_once(desk: ClusterDesk, sshd: Sshd) -> None:
-    account = prepare(desk, sshd, "password")
+def test_a_password_is_asked_for_once(workspace: ClusterWorkspace, sshd: Sshd) -> None:
+    account = prepare(workspace, sshd, "password")
     before = sshd.authentications()
-    with at_terminal(desk, "run") as terminal:
+    with at_terminal(workspace, "run") as terminal:
         terminal.read_until("assword: ")
         terminal.type(account.password)
         code = terminal.end()
-    assert_done(desk, terminal.text, code)
+    assert_done(workspace, terminal.text, code)
     assert len(re.findall(PASSWORD, terminal.text)) == 1
     assert account.password not in terminal.text
     assert sshd.authentications() == before + 1
 
 
-def test_a_password_and_a_one_time_code_are_asked_for_once_each(desk: ClusterDesk, sshd: Sshd) -> None:
-    account = prepare(desk, sshd, "otp")
+def test_a_password_and_a_one_time_code_are_asked_for_once_each(workspace: ClusterWorkspace, sshd: Sshd) -> None:
+    account = prepare(workspace, sshd, "otp")
     before = sshd.authentications()
     for count, words in enumerate((["run"], ["clean"]), 1):
-        with at_terminal(desk, *words) as terminal:
+        with at_terminal(workspace, *words) as terminal:
             terminal.read_until("assword: ")
             terminal.type(account.password)
             terminal.read_until("One-time password")
@@ -90,14 +82,14 @@ def test_a_password_and_a_one_time_code_are_asked_for_once_each(desk: ClusterDes
         assert code not in terminal.text
         assert account.password not in terminal.text
         assert sshd.authentications() == before + count
-    assert not desk.environment().exists()
-    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
+    assert not workspace.environment().exists()
+    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
 
 
-def test_ctrl_c_at_a_question_ends_the_command(desk: ClusterDesk, sshd: Sshd) -> None:
-    prepare(desk, sshd, "otp")
-    with at_terminal(desk, "run") as terminal:
+def test_ctrl_c_at_a_question_ends_the_command(workspace: ClusterWorkspace, sshd: Sshd) -> None:
+    prepare(workspace, sshd, "otp")
+    with at_terminal(workspace, "run") as terminal:
         terminal.read_until("assword: ")
         terminal.type("\x03")
         assert terminal.end() == 130, terminal.text
-    assert not desk.environment().exists()
+    assert not workspace.environment().exists()

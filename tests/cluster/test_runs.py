@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.workspace import REPOSITORY, Desk
+from tests.support.processes import wait_until
+from tests.support.workspace import REPOSITORY, Workspace
 
-from .failures import wait_until
-from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target, together
+from .runs import COPY, ClusterWorkspace, cluster_workspace, processes_of, target, together
 from .sshd import ALIAS, Sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from .conftest import Cluster
@@ -45,20 +44,6 @@ GATED = COPY.replace('"cat', "'''until [ <id> -lt 3 ] || [ -e @GO@ ]; do sleep 0
 )
 
 
-@pytest.fixture
-def desk(tmp_path: Path, sshd: Sshd) -> Iterator[ClusterDesk]:
-    """Set up a desk for swarms on the host itself."""
-    with cluster_desk(tmp_path, sshd) as made:
-        yield made
-
-
-@pytest.fixture
-def slurm_desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
-    """Set up a desk for swarms that SLURM runs."""
-    with cluster_desk(tmp_path, *cluster) as made:
-        yield made
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The same swarm in every mode
 
@@ -66,47 +51,49 @@ def slurm_desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
 @pytest.fixture(scope="session")
 def pairs_done_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Run the pairs on this machine, and read what came back."""
-    desk = Desk(tmp_path_factory.mktemp("here"))
-    desk.write("[targets.far]\nmode = 'local'\nslots = 8\n" + PAIRS)
-    code, text = desk.locusts("run")
+    workspace = Workspace(tmp_path_factory.mktemp("here"))
+    workspace.write("[targets.far]\nmode = 'local'\nslots = 8\n" + PAIRS)
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    return cat_outputs(desk)
+    return cat_outputs(workspace)
 
 
-def cat_outputs(desk: Desk) -> dict[str, bytes]:
-    found = {path.relative_to(desk.folder).as_posix(): path.read_bytes() for path in desk.result("").rglob("cat_*")}
+def cat_outputs(workspace: Workspace) -> dict[str, bytes]:
+    found = {
+        path.relative_to(workspace.folder).as_posix(): path.read_bytes() for path in workspace.result("").rglob("cat_*")
+    }
     assert len(found) == 101
     return found
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "none"])
 def test_the_pairs_in_mode_remote(
-    slurm_desk: ClusterDesk, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
+    workspace: ClusterWorkspace, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
 ) -> None:
     keys: dict[str, Any] = {"nodes": 2} if scheduler == "slurm" else {}
-    pairs = pairs_on_both(slurm_desk.environment()) if scheduler == "slurm" else PAIRS
-    slurm_desk.write(target(slurm_desk.root, scheduler=scheduler, slots=4, **keys) + pairs)
+    pairs = pairs_on_both(workspace.environment()) if scheduler == "slurm" else PAIRS
+    workspace.write(target(workspace.root, scheduler=scheduler, slots=4, **keys) + pairs)
     cluster.sshd.account.write_start_up()
     before = cluster.sshd.authentications()
-    code, text = slurm_desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
     assert cluster.sshd.authentications() == before + 1, "submit, watch and collect share one login"
-    assert cat_outputs(slurm_desk) == pairs_done_here
-    nodes = {row["node"] for row in slurm_desk.tasks().values()}
+    assert cat_outputs(workspace) == pairs_done_here
+    nodes = {row["node"] for row in workspace.tasks().values()}
     assert nodes >= ({"n1", "n2"} if scheduler == "slurm" else set())
-    assert {row["status"] for row in slurm_desk.table("outputs.tsv")} == {"present"}
-    assert set(slurm_desk.begun().values()) == {1}
+    assert {row["status"] for row in workspace.table("outputs.tsv")} == {"present"}
+    assert set(workspace.begun().values()) == {1}
 
 
 def test_the_pairs_in_mode_local_with_slurm(
-    slurm_desk: ClusterDesk, tmp_path: Path, pairs_done_here: dict[str, bytes]
+    workspace: ClusterWorkspace, tmp_path: Path, pairs_done_here: dict[str, bytes]
 ) -> None:
     pairs = pairs_on_both(tmp_path / "env" / "s")
-    slurm_desk.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + pairs)
-    code, text = slurm_desk.locusts("run")
+    workspace.write(target(tmp_path / "env", "local", scheduler="slurm", slots=4, nodes=2) + pairs)
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert cat_outputs(slurm_desk) == pairs_done_here
-    assert {row["node"] for row in slurm_desk.tasks().values()} >= {"n1", "n2"}
+    assert cat_outputs(workspace) == pairs_done_here
+    assert {row["node"] for row in workspace.tasks().values()} >= {"n1", "n2"}
 
 
 def test_the_pairs_in_mode_remote_shared(cluster: Cluster, tmp_path: Path, pairs_done_here: dict[str, bytes]) -> None:
@@ -115,23 +102,23 @@ def test_the_pairs_in_mode_remote_shared(cluster: Cluster, tmp_path: Path, pairs
     (tmp_path / "seen from here").symlink_to(tmp_path / "seen from the host")
     with (
         Sshd(cluster.slurm.env, own_account=False) as sshd,
-        cluster_desk(tmp_path, sshd, cluster.slurm) as desk,
+        cluster_workspace(tmp_path, sshd, cluster.slurm) as workspace,
     ):
         shared = f"shared_root = {json.dumps(str(tmp_path / 'seen from here'))}"
         root = tmp_path / "seen from the host"
-        desk.write(
+        workspace.write(
             target(root, "remote-shared", shared, scheduler="slurm", slots=4, nodes=2) + pairs_on_both(root / "s")
         )
-        code, text = desk.locusts("run")
+        code, text = workspace.locusts("run")
         assert code == 0, text
         assert sshd.authentications() == 1
-        assert cat_outputs(desk) == pairs_done_here
-        assert {row["node"] for row in desk.tasks().values()} >= {"n1", "n2"}
+        assert cat_outputs(workspace) == pairs_done_here
+        assert {row["node"] for row in workspace.tasks().values()} >= {"n1", "n2"}
         # nothing on the host speaks of this machine's paths
         assert not [path for path in root.rglob("*") if path.is_symlink()]
         for path in (root / "s" / "exec").rglob("*"):
             assert path.is_dir() or b"seen from here" not in path.read_bytes()
-        assert desk.locusts("clean")[0] == 0
+        assert workspace.locusts("clean")[0] == 0
         assert not (root / "s").exists()
 
 
@@ -139,51 +126,51 @@ def test_the_pairs_in_mode_remote_shared(cluster: Cluster, tmp_path: Path, pairs
 # What travels, and what does not
 
 
-def test_only_the_input_that_changed_moves_again(desk: ClusterDesk) -> None:
-    desk.pairs(12)
-    (desk.folder / "in" / "big.txt").write_text("shared\n")
-    desk.write(
-        target(desk.root, scheduler="none", slots=4)
+def test_only_the_input_that_changed_moves_again(workspace: ClusterWorkspace) -> None:
+    workspace.pairs(12)
+    (workspace.folder / "in" / "big.txt").write_text("shared\n")
+    workspace.write(
+        target(workspace.root, scheduler="none", slots=4)
         + COPY.replace("cat f", "cat <shared>big f")
         + 'shared = { big = "big.txt" }\n'
     )
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert desk.locusts("submit", "--redo")[0] == 0  # now what was sent in one stream lies unpacked
-    assert desk.locusts("collect", "--wait")[0] == 0
+    assert workspace.locusts("submit", "--redo")[0] == 0  # now what was sent in one stream lies unpacked
+    assert workspace.locusts("collect", "--wait")[0] == 0
 
     def staged() -> dict[str, tuple[int, int]]:
-        files = [path for name in ("inputs", "shared") for path in (desk.environment() / name).rglob("*.txt")]
+        files = [path for name in ("inputs", "shared") for path in (workspace.environment() / name).rglob("*.txt")]
         return {path.name: (path.stat().st_ino, path.stat().st_ctime_ns) for path in files}
 
     before = staged()
     assert len(before) == 13
-    (desk.folder / "in" / "f_7.txt").write_text("new\n")
-    assert desk.locusts("submit", "--redo")[0] == 0
+    (workspace.folder / "in" / "f_7.txt").write_text("new\n")
+    assert workspace.locusts("submit", "--redo")[0] == 0
     after = staged()
     assert {name for name in before if before[name] != after[name]} == {"f_7.txt"}
-    assert desk.locusts("collect", "--wait")[0] == 0
-    assert desk.result("7/out_7.txt").read_text() == "shared\nnew\n"
-    assert desk.result("8/out_8.txt").read_text() == "shared\n8\n"
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    assert workspace.result("7/out_7.txt").read_text() == "shared\nnew\n"
+    assert workspace.result("8/out_8.txt").read_text() == "shared\n8\n"
 
 
-def test_collect_while_it_runs_and_again(desk: ClusterDesk) -> None:
-    desk.pairs(6)
-    go = desk.root / "go"
-    desk.write(target(desk.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
-    code, text = desk.locusts("collect")
+def test_collect_while_it_runs_and_again(workspace: ClusterWorkspace) -> None:
+    workspace.pairs(6)
+    go = workspace.root / "go"
+    workspace.write(target(workspace.root, scheduler="none", slots=6) + GATED.replace("@GO@", f'"{go}"'))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in workspace.records()) == 3)
+    code, text = workspace.locusts("collect")
     assert (code, "3 tasks collected now" in text) == (0, True), text
-    first = {path: path.stat().st_ino for path in desk.result("").rglob("out_*")}
+    first = {path: path.stat().st_ino for path in workspace.result("").rglob("out_*")}
     assert {path.name for path in first} == {"out_0.txt", "out_1.txt", "out_2.txt"}
-    assert {task for task, row in desk.tasks().items() if row["state"] == "pending"} == {"3", "4", "5"}
+    assert {task for task, row in workspace.tasks().items() if row["state"] == "pending"} == {"3", "4", "5"}
     go.touch()
-    code, text = desk.locusts("collect", "--wait")
+    code, text = workspace.locusts("collect", "--wait")
     assert (code, "3 tasks collected now" in text) == (0, True), text
     assert {path: path.stat().st_ino for path in first} == first
-    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(6)] == [f"{n}\n" for n in range(6)]
-    code, text = desk.locusts("collect")
+    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(6)] == [f"{n}\n" for n in range(6)]
+    code, text = workspace.locusts("collect")
     assert (code, "collected now" in text) == (0, False), text
 
 
@@ -191,13 +178,13 @@ def test_collect_while_it_runs_and_again(desk: ClusterDesk) -> None:
 # The other commands, from afar
 
 
-def test_attach_logs_and_clean_over_ssh(desk: ClusterDesk) -> None:
-    desk.pairs(5)
-    config = target(desk.root, scheduler="none", slots=2) + COPY.replace("cat f", "echo said <id>; cat f")
-    desk.write(config)
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 5)
-    other = ClusterDesk(desk.folder.parent / "another laptop", desk.root, desk.env)
+def test_attach_logs_and_clean_over_ssh(workspace: ClusterWorkspace) -> None:
+    workspace.pairs(5)
+    config = target(workspace.root, scheduler="none", slots=2) + COPY.replace("cat f", "echo said <id>; cat f")
+    workspace.write(config)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in workspace.records()) == 5)
+    other = ClusterWorkspace(workspace.folder.parent / "another laptop", workspace.root, workspace.env)
     other.folder.mkdir()
     other.write(config)
     code, text = other.locusts("collect")
@@ -219,21 +206,21 @@ def test_attach_logs_and_clean_over_ssh(desk: ClusterDesk) -> None:
     assert (code, "there is no environment" in text) == (2, True), text
 
 
-def test_nothing_there_to_attach_to(desk: ClusterDesk) -> None:
-    desk.write(target(desk.root, scheduler="none") + COPY)
-    code, text = desk.locusts("attach")
-    assert (code, f"there is no environment of swarm s at {desk.environment()}" in text) == (2, True), text
+def test_nothing_there_to_attach_to(workspace: ClusterWorkspace) -> None:
+    workspace.write(target(workspace.root, scheduler="none") + COPY)
+    code, text = workspace.locusts("attach")
+    assert (code, f"there is no environment of swarm s at {workspace.environment()}" in text) == (2, True), text
 
 
 HOSTILE = ["a b", "$(touch x)", "-n", "'q\" `id`", "é\udcff", "new\nline", "#;*?", "tab\there"]
 
 
-def test_hostile_ids_in_a_hostile_root(slurm_desk: ClusterDesk) -> None:
-    desk = slurm_desk
-    root = desk.root / 'it\'s "a" $(touch x) root; é%j\\'
-    (desk.folder / "in").mkdir()
+@pytest.mark.slurm
+def test_hostile_ids_in_a_hostile_root(workspace: ClusterWorkspace) -> None:
+    root = workspace.root / 'it\'s "a" $(touch x) root; é%j\\'
+    (workspace.folder / "in").mkdir()
     for name in HOSTILE:
-        (desk.folder / "in" / f"{name}.txt").write_bytes(b"data of it")
+        (workspace.folder / "in" / f"{name}.txt").write_bytes(b"data of it")
     swarm = """
 [swarms.s]
 command = '''cat < <id>.txt > out_<id> && printf '%s' <id>'''
@@ -241,43 +228,43 @@ indir = "in"
 inputs = ["<id>.txt"]
 outputs = ["out_<id>"]
 """
-    desk.write(target(root, slots=2, nodes=2) + swarm)
-    code, text = desk.locusts("run")
+    workspace.write(target(root, slots=2, nodes=2) + swarm)
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert set(desk.tasks()) == set(HOSTILE)
+    assert set(workspace.tasks()) == set(HOSTILE)
     for name in HOSTILE:
-        assert desk.result(f"{name}/out_{name}").read_bytes() == b"data of it"
-        assert desk.result(f"logs/{name}.log").read_bytes() == os.fsencode(name)
-    code, text = desk.locusts("logs", "a b")
+        assert workspace.result(f"{name}/out_{name}").read_bytes() == b"data of it"
+        assert workspace.result(f"logs/{name}.log").read_bytes() == os.fsencode(name)
+    code, text = workspace.locusts("logs", "a b")
     assert (code, "printed:\na b" in text) == (0, True), text
-    assert desk.locusts("clean")[0] == 0
+    assert workspace.locusts("clean")[0] == 0
     assert not (root / "s").exists()
-    assert not [*desk.root.rglob("x"), *desk.folder.rglob("x")]
+    assert not [*workspace.root.rglob("x"), *workspace.folder.rglob("x")]
 
 
-def test_a_root_by_a_variable_and_one_in_the_home_folder(desk: ClusterDesk, sshd: Sshd) -> None:
-    desk.pairs(1)
-    for root in (f"$HOME/{desk.root.name}/a", f"~/{desk.root.name}/b", f"{desk.root.name}/c"):
-        desk.write(target(root, scheduler="none") + COPY)
-        code, text = desk.locusts("run")
+def test_a_root_by_a_variable_and_one_in_the_home_folder(workspace: ClusterWorkspace, sshd: Sshd) -> None:
+    workspace.pairs(1)
+    for root in (f"$HOME/{workspace.root.name}/a", f"~/{workspace.root.name}/b", f"{workspace.root.name}/c"):
+        workspace.write(target(root, scheduler="none") + COPY)
+        code, text = workspace.locusts("run")
         assert code == 0, text
-        assert desk.locusts("clean")[0] == 0
-        shutil.rmtree(desk.folder / ".locusts")
-    assert sorted(path.name for path in (sshd.home / desk.root.name).iterdir()) == ["a", "b", "c"]
-    desk.write(target("$NOWHERE/x", scheduler="none") + COPY)
-    code, text = desk.locusts("run")
+        assert workspace.locusts("clean")[0] == 0
+        shutil.rmtree(workspace.folder / ".locusts")
+    assert sorted(path.name for path in (sshd.home / workspace.root.name).iterdir()) == ["a", "b", "c"]
+    workspace.write(target("$NOWHERE/x", scheduler="none") + COPY)
+    code, text = workspace.locusts("run")
     assert (code, "NOWHERE is not set there" in text) == (3, True), text
 
 
-def test_cancel_from_afar(desk: ClusterDesk) -> None:
-    desk.pairs(6)
-    desk.write(target(desk.root, scheduler="none", slots=2) + GATED.replace("@GO@", f'"{desk.root}/go"'))
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: sum(fields[0] == "ended" for fields in desk.records()) == 3)
-    code, text = desk.locusts("cancel")
+def test_cancel_from_afar(workspace: ClusterWorkspace) -> None:
+    workspace.pairs(6)
+    workspace.write(target(workspace.root, scheduler="none", slots=2) + GATED.replace("@GO@", f'"{workspace.root}/go"'))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: sum(fields[0] == "ended" for fields in workspace.records()) == 3)
+    code, text = workspace.locusts("cancel")
     assert code == 0, text
-    wait_until(lambda: not processes_of(desk.root))
-    found = desk.status()
+    wait_until(lambda: not processes_of(workspace.root))
+    found = workspace.status()
     assert (found["state"], found["tasks"]["done"], found["tasks"]["pending"]) == ("cancelled", 3, 3)
 
 
@@ -306,14 +293,14 @@ namespace = Collection(compute, locusts=locusts_fab.collection)
 
 
 @pytest.mark.parametrize("name", ["compute", "locusts.run"])
-def test_an_ops_script_lends_its_connection(desk: ClusterDesk, sshd: Sshd, name: str) -> None:
-    desk.pairs(4)
-    desk.write(target(desk.root, scheduler="none", slots=2) + COPY)
-    (desk.folder / "fabfile.py").write_text(SCRIPT)
+def test_an_ops_script_lends_its_connection(workspace: ClusterWorkspace, sshd: Sshd, name: str) -> None:
+    workspace.pairs(4)
+    workspace.write(target(workspace.root, scheduler="none", slots=2) + COPY)
+    (workspace.folder / "fabfile.py").write_text(SCRIPT)
     before = sshd.authentications()
-    with desk.python("-m", "fabric", "-H", ALIAS, name) as process:
+    with workspace.python("-m", "fabric", "-H", ALIAS, name) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
     assert b"4 tasks collected now" in err or b"collected 4" in out
     assert sshd.authentications() == before + 1
-    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]
+    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(4)] == [f"{n}\n" for n in range(4)]

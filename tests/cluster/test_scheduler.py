@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.schedulers.slurm.jobs import ACTIVE
+from tests.support.processes import wait_until
 
-from .failures import wait_until
-from .runs import COPY, ClusterDesk, cluster_desk, processes_of, target
+from .runs import COPY, ClusterWorkspace, cluster_workspace, processes_of, target
 from .slurm import Slurm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from .conftest import Cluster
@@ -29,28 +28,26 @@ FAILED = 1
 HURRY = {"BEAT_S": 1, "STALE_S": 6, "FRESH_S": 4}
 
 
-@pytest.fixture
-def desk(tmp_path: Path, cluster: Cluster) -> Iterator[ClusterDesk]:
-    """Set up a desk for swarms that SLURM runs."""
-    with cluster_desk(tmp_path, *cluster) as made:
-        yield made
+pytestmark = pytest.mark.slurm
 
 
-def swarm(desk: ClusterDesk, count: int, *, slurm: str = "", command: str = "", nodes: int = 2, slots: int = 2) -> None:
+def swarm(
+    workspace: ClusterWorkspace, count: int, *, slurm: str = "", command: str = "", nodes: int = 2, slots: int = 2
+) -> None:
     """Write a swarm of so many tasks; each leaves a line in a file of the host when it comes to its end.
 
     :param command: what each task does before.
     """
-    if not (desk.folder / "in").exists():
-        desk.pairs(count)
-    told = f'{command} cat f_<id>.txt > out_<id>.txt && echo <id> >> "{desk.root}/ran"'
+    if not (workspace.folder / "in").exists():
+        workspace.pairs(count)
+    told = f'{command} cat f_<id>.txt > out_<id>.txt && echo <id> >> "{workspace.root}/ran"'
     config = COPY.replace('"cat f_<id>.txt > out_<id>.txt"', f"'''{told}'''")
-    desk.write(target(desk.root, slots=slots, nodes=nodes, slurm=slurm) + config)
+    workspace.write(target(workspace.root, slots=slots, nodes=nodes, slurm=slurm) + config)
 
 
-def ran(desk: ClusterDesk) -> Counter[str]:
+def ran(workspace: ClusterWorkspace) -> Counter[str]:
     """Count how often each task came to its end."""
-    path = desk.root / "ran"
+    path = workspace.root / "ran"
     return Counter(path.read_text().split()) if path.exists() else Counter()
 
 
@@ -58,17 +55,17 @@ def ran(desk: ClusterDesk) -> Counter[str]:
 SLOTS_OF_A_NODE = 4
 
 
-def assert_all_done(desk: ClusterDesk, count: int) -> None:
+def assert_all_done(workspace: ClusterWorkspace, count: int) -> None:
     """See that every task came to its end, and that what it made is here.
 
     Where a client was killed, its array and the next one may meet: a slot that had looked for the fence just before
     it came runs one task more. Each node's four slots can do that once.
     """
-    times = ran(desk)
+    times = ran(workspace)
     assert set(times) == set(map(str, range(count)))
     assert sum(times.values()) - count <= SLOTS_OF_A_NODE
-    assert {row["state"] for row in desk.tasks().values()} == {"done"}
-    assert [desk.result(f"{n}/out_{n}.txt").read_text() for n in range(count)] == [f"{n}\n" for n in range(count)]
+    assert {row["state"] for row in workspace.tasks().values()} == {"done"}
+    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(count)] == [f"{n}\n" for n in range(count)]
 
 
 def arrays(slurm: Slurm, known: set[str]) -> set[str]:
@@ -82,9 +79,9 @@ def known(slurm: Slurm) -> set[str]:
     return arrays(slurm, set())
 
 
-def held(desk: ClusterDesk) -> str:
+def held(workspace: ClusterWorkspace) -> str:
     """Write the part of a command that waits until there is a file called go."""
-    return f'until [ -e "{desk.root}/go" ]; do sleep 0.1; done;'
+    return f'until [ -e "{workspace.root}/go" ]; do sleep 0.1; done;'
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -98,13 +95,15 @@ exit 1
 """
 
 
-def test_sbatch_makes_the_job_and_says_that_it_did_not(desk: ClusterDesk, cluster: Cluster, known: set[str]) -> None:
+def test_sbatch_makes_the_job_and_says_that_it_did_not(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
     cluster.sshd.wrap("sbatch", TIMES_OUT)
-    swarm(desk, 6)
-    code, text = desk.locusts("run")
+    swarm(workspace, 6)
+    code, text = workspace.locusts("run")
     assert code == 0, text
     assert len(arrays(cluster.slurm, known)) == 1
-    assert_all_done(desk, 6)
+    assert_all_done(workspace, 6)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -112,14 +111,14 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def assert_one_array_at_work(desk: ClusterDesk, slurm: Slurm, known: set[str]) -> None:
+def assert_one_array_at_work(workspace: ClusterWorkspace, slurm: Slurm, known: set[str]) -> None:
     """See that no submission has had two arrays, and that no element of one ran as somebody else."""
     ids: dict[str, set[str]] = {}
     for job in slurm.squeue():
         if job.id.partition("_")[0] not in known:
             ids.setdefault(job.name, set()).add(job.id.partition("_")[0])
     assert {len(each) for each in ids.values()} == {1}, ids
-    managers = [fields[1] for fields in desk.records() if fields[0] == "manager"]
+    managers = [fields[1] for fields in workspace.records() if fields[0] == "manager"]
     assert len(managers) == len(set(managers))
     assert len({manager.partition("-")[0] for manager in managers}) <= len(ids)
 
@@ -138,60 +137,64 @@ exit $status
 
 @pytest.mark.parametrize(("mark", "before_s", "after_s"), [("called", 3, 0), ("called", 0.5, 0), ("made", 0, 1.5)])
 def test_killed_while_sbatch_is_at_work(
-    desk: ClusterDesk, cluster: Cluster, known: set[str], mark: str, before_s: float, after_s: float
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], mark: str, before_s: float, after_s: float
 ) -> None:
     """The killed command's sbatch goes on, and may come to its end before, while or after the next submit looks."""
     home = cluster.sshd.home
     for old in ("called", "made"):
         (home / old).unlink(missing_ok=True)
     cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=before_s, after=after_s))
-    swarm(desk, 12, command="sleep 0.2;")
-    process = desk.start("submit")
+    swarm(workspace, 12, command="sleep 0.2;")
+    process = workspace.start("submit")
     wait_until((home / mark).exists)
     kill(process)
     cluster.sshd.unwrap("sbatch")
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
     wait_until((home / "made").exists)
-    assert_one_array_at_work(desk, cluster.slurm, known)
-    assert_all_done(desk, 12)
+    assert_one_array_at_work(workspace, cluster.slurm, known)
+    assert_all_done(workspace, 12)
 
 
 @pytest.mark.parametrize("first_s", [0.3, 0.5, 0.7])
-def test_killed_at_any_moment_of_submit(desk: ClusterDesk, cluster: Cluster, known: set[str], first_s: float) -> None:
-    swarm(desk, 12, command="sleep 0.2;")
+def test_killed_at_any_moment_of_submit(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], first_s: float
+) -> None:
+    swarm(workspace, 12, command="sleep 0.2;")
     for delay_s in (first_s, first_s + 0.05, first_s + 0.1):
-        process = desk.start("submit")
+        process = workspace.start("submit")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(delay_s)
         kill(process)
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert_one_array_at_work(desk, cluster.slurm, known)
-    assert_all_done(desk, 12)
+    assert_one_array_at_work(workspace, cluster.slurm, known)
+    assert_all_done(workspace, 12)
 
 
-def test_killed_and_cancelled(desk: ClusterDesk, cluster: Cluster) -> None:
+def test_killed_and_cancelled(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     """The command that knew the job was killed; cancel finds it all the same."""
     home = cluster.sshd.home
     (home / "made").unlink(missing_ok=True)
-    desk.patches = HURRY
+    workspace.patches = HURRY
     cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=0, after=1))
-    swarm(desk, 4, command=held(desk))
-    process = desk.start("submit")
+    swarm(workspace, 4, command=held(workspace))
+    process = workspace.start("submit")
     wait_until((home / "made").exists)
     kill(process)
-    code, text = desk.locusts("cancel")
+    code, text = workspace.locusts("cancel")
     assert code == 0, text
-    assert_nothing_runs(desk, cluster.slurm)
+    assert_nothing_runs(workspace, cluster.slurm)
 
 
-def assert_nothing_runs(desk: ClusterDesk, slurm: Slurm) -> None:
-    wait_until(lambda: not processes_of(desk.root))
+def assert_nothing_runs(workspace: ClusterWorkspace, slurm: Slurm) -> None:
+    wait_until(lambda: not processes_of(workspace.root))
     wait_until(lambda: not [job for job in slurm.squeue() if job.state in ACTIVE])
 
 
-def test_what_the_config_asks_for_is_what_slurm_hears(desk: ClusterDesk, cluster: Cluster, known: set[str]) -> None:
+def test_what_the_config_asks_for_is_what_slurm_hears(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
     odd = 'it\'s "me" \\ # $home'
     asked = f"""
 partition = "long"
@@ -203,8 +206,8 @@ exclude = "n3"
 account = {json.dumps(odd)}
 extra = ["--hold", "--comment='a b'"]
 """
-    swarm(desk, 4, slurm=asked, slots=3)
-    code, text = desk.locusts("submit")
+    swarm(workspace, 4, slurm=asked, slots=3)
+    code, text = workspace.locusts("submit")
     assert code == 0, text
     (job,) = arrays(cluster.slurm, known)
     found = cluster.slurm.run("scontrol", "show", "job", job)
@@ -221,7 +224,7 @@ extra = ["--hold", "--comment='a b'"]
         f"Account={odd} QOS",
     ):
         assert words in found, found
-    assert desk.locusts("cancel")[0] == 0
+    assert workspace.locusts("cancel")[0] == 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -237,103 +240,105 @@ exec {{real}} "$@"
 """
 
 
-def test_squeue_fails_for_a_while(desk: ClusterDesk, cluster: Cluster) -> None:
+def test_squeue_fails_for_a_while(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     silent = cluster.sshd.home / "silent"
     cluster.sshd.wrap("squeue", SILENT.format(home=cluster.sshd.home))
-    swarm(desk, 4, command=held(desk), slurm='extra = ["--hold"]')
-    assert desk.locusts("submit")[0] == 0
-    found = desk.status()
+    swarm(workspace, 4, command=held(workspace), slurm='extra = ["--hold"]')
+    assert workspace.locusts("submit")[0] == 0
+    found = workspace.status()
     assert (found["state"], found["notes"]) == ("submitted", [])
     assert {job["reason"] for job in found["jobs"]} == {"JobHeldUser"}
     jobs = found["jobs"]
     try:
         silent.touch()
-        found = desk.status()
+        found = workspace.status()
         assert (found["state"], found["jobs"]) == ("submitted", jobs), "what is known stays"
         assert "the scheduler did not answer (slurm_load_jobs error: Unable" in found["notes"][0]
         cluster.slurm.run("scontrol", "release", jobs[0]["id"].partition("_")[0])
-        wait_until(lambda: len(desk.begun()) == 4)
-        found = desk.status()
+        wait_until(lambda: len(workspace.begun()) == 4)
+        found = workspace.status()
         assert (found["state"], len(found["notes"])) == ("running", 1)
     finally:
         silent.unlink()
-    assert desk.status()["notes"] == []
-    (desk.root / "go").touch()
-    code, text = desk.locusts("run")
+    assert workspace.status()["notes"] == []
+    (workspace.root / "go").touch()
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert_all_done(desk, 4)
+    assert_all_done(workspace, 4)
 
 
 @pytest.mark.parametrize("name", ["TERM", "KILL"])
-def test_jobs_are_gone_and_tasks_are_left(desk: ClusterDesk, cluster: Cluster, known: set[str], name: str) -> None:
-    desk.patches = HURRY
-    swarm(desk, 6, command=held(desk))
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: len(desk.begun()) == 4)
+def test_jobs_are_gone_and_tasks_are_left(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], name: str
+) -> None:
+    workspace.patches = HURRY
+    swarm(workspace, 6, command=held(workspace))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 4)
     (job,) = arrays(cluster.slurm, known)
     if name == "TERM":
         cluster.slurm.run("scancel", job)
     else:
         cluster.slurm.run("scancel", "--full", "--signal=KILL", job)
-    found = desk.wait_for("stalled")
+    found = workspace.wait_for("stalled")
     assert "tasks are left, but no manager is at work" in found["notes"][0]
     assert "`locusts submit` carries on" in found["notes"][0]
-    assert desk.locusts("watch")[0] == FAILED
-    (desk.root / "go").touch()
-    assert desk.locusts("submit")[0] == 0
-    code, text = desk.locusts("collect", "--wait")
+    assert workspace.locusts("watch")[0] == FAILED
+    (workspace.root / "go").touch()
+    assert workspace.locusts("submit")[0] == 0
+    code, text = workspace.locusts("collect", "--wait")
     assert code == 0, text
-    assert_all_done(desk, 6)
+    assert_all_done(workspace, 6)
 
 
-def test_cancel_leaves_nothing_on_any_node(desk: ClusterDesk, cluster: Cluster) -> None:
-    desk.patches = HURRY
-    swarm(desk, 12, command=held(desk), nodes=3, slots=3)
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: len(desk.begun()) == 9)
-    code, text = desk.locusts("cancel")
+def test_cancel_leaves_nothing_on_any_node(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    workspace.patches = HURRY
+    swarm(workspace, 12, command=held(workspace), nodes=3, slots=3)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 9)
+    code, text = workspace.locusts("cancel")
     assert code == 0, text
-    assert_nothing_runs(desk, cluster.slurm)
-    found = desk.status()
+    assert_nothing_runs(workspace, cluster.slurm)
+    found = workspace.status()
     assert (found["state"], found["tasks"]["pending"]) == ("cancelled", 12)
-    (desk.root / "go").touch()
-    code, text = desk.locusts("run")
+    (workspace.root / "go").touch()
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    assert_all_done(desk, 12)
+    assert_all_done(workspace, 12)
 
 
-def test_a_node_dies_and_the_others_take_over(desk: ClusterDesk, cluster: Cluster) -> None:
-    desk.patches = HURRY
-    swarm(desk, 10, command=held(desk), slurm="exclusive = true")
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: len(desk.begun()) == 4)
-    cluster.slurm.kill_node(node_of(desk, "1-0"))
-    (desk.root / "go").touch()
-    wait_until(lambda: len(ran(desk)) == 10)
-    code, text = desk.locusts("collect")
+def test_a_node_dies_and_the_others_take_over(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    workspace.patches = HURRY
+    swarm(workspace, 10, command=held(workspace), slurm="exclusive = true")
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 4)
+    cluster.slurm.kill_node(node_of(workspace, "1-0"))
+    (workspace.root / "go").touch()
+    wait_until(lambda: len(ran(workspace)) == 10)
+    code, text = workspace.locusts("collect")
     assert code == 0, text
-    assert_all_done(desk, 10)
+    assert_all_done(workspace, 10)
 
 
-def test_a_node_is_taken_for_dead_and_is_not(desk: ClusterDesk, cluster: Cluster) -> None:
+def test_a_node_is_taken_for_dead_and_is_not(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     """Its manager runs on beside the one that SLURM starts in its place."""
-    desk.patches = HURRY
-    swarm(desk, 10, command=held(desk), slurm="exclusive = true")
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: len(desk.begun()) == 4)
-    cluster.slurm.kill_node(node_of(desk, "1-0"), jobs_too=False)
-    wait_until(lambda: node_of(desk, "1-0-r1") != "")
-    (desk.root / "go").touch()
-    wait_until(lambda: len(ran(desk)) == 10)
-    code, text = desk.locusts("collect")
+    workspace.patches = HURRY
+    swarm(workspace, 10, command=held(workspace), slurm="exclusive = true")
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 4)
+    cluster.slurm.kill_node(node_of(workspace, "1-0"), jobs_too=False)
+    wait_until(lambda: node_of(workspace, "1-0-r1") != "")
+    (workspace.root / "go").touch()
+    wait_until(lambda: len(ran(workspace)) == 10)
+    code, text = workspace.locusts("collect")
     assert code == 0, text
-    assert_all_done(desk, 10)
-    assert set(desk.begun().values()) == {1}
+    assert_all_done(workspace, 10)
+    assert set(workspace.begun().values()) == {1}
 
 
-def node_of(desk: ClusterDesk, manager: str) -> str:
+def node_of(workspace: ClusterWorkspace, manager: str) -> str:
     """Tell the node of a manager; nothing if it has not announced itself."""
-    return next((fields[2] for fields in desk.records() if fields[:2] == ["manager", manager]), "")
+    return next((fields[2] for fields in workspace.records() if fields[:2] == ["manager", manager]), "")
 
 
 #: SLURM gives no shorter limit than a minute; so it shall give word as early as it can.
@@ -342,42 +347,42 @@ SBATCH_SIGNAL=B:USR1@55 exec {real} "$@"
 """
 
 
-def ended(desk: ClusterDesk) -> Counter[str]:
-    return Counter(fields[4] for fields in desk.records() if fields[0] == "ended")
+def ended(workspace: ClusterWorkspace) -> Counter[str]:
+    return Counter(fields[4] for fields in workspace.records() if fields[0] == "ended")
 
 
-def test_a_time_limit_and_nobody_at_the_other_end(desk: ClusterDesk, cluster: Cluster) -> None:
+def test_a_time_limit_and_nobody_at_the_other_end(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     """Managers leave in order, and ask SLURM for another turn."""
     cluster.sshd.wrap("sbatch", EARLY_WORD)
-    swarm(desk, 6, command=held(desk), slurm='time = "1"', nodes=1)
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: node_of(desk, "1-0-r1") != "", timeout_s=300)  # SLURM looks at the clock now and then
-    (desk.root / "go").touch()
-    wait_until(lambda: len(ran(desk)) == 6)
-    wait_until(lambda: ended(desk) == {"interrupted": 2, "done": 6})
-    assert ["left", "signal USR1"] in [fields[:2] for fields in desk.records()]
-    code, text = desk.locusts("collect")
+    swarm(workspace, 6, command=held(workspace), slurm='time = "1"', nodes=1)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: node_of(workspace, "1-0-r1") != "", timeout_s=300)  # SLURM looks at the clock now and then
+    (workspace.root / "go").touch()
+    wait_until(lambda: len(ran(workspace)) == 6)
+    wait_until(lambda: ended(workspace) == {"interrupted": 2, "done": 6})
+    assert ["left", "signal USR1"] in [fields[:2] for fields in workspace.records()]
+    code, text = workspace.locusts("collect")
     assert code == 0, text
-    assert_all_done(desk, 6)
+    assert_all_done(workspace, 6)
 
 
 def test_more_nodes_than_an_array_may_have(tmp_path: Path, sshd: Sshd) -> None:
-    with Slurm(nodes=2, settings={"MaxArraySize": 3}) as slurm, cluster_desk(tmp_path, sshd, slurm) as desk:
-        desk.pairs(30)
-        desk.root = tmp_path / "environments"
-        desk.write(target(desk.root, "local", scheduler="slurm", slots=1, nodes=5) + COPY)
-        code, text = desk.locusts("run")
+    with Slurm(nodes=2, settings={"MaxArraySize": 3}) as slurm, cluster_workspace(tmp_path, sshd, slurm) as workspace:
+        workspace.pairs(30)
+        workspace.root = tmp_path / "environments"
+        workspace.write(target(workspace.root, "local", scheduler="slurm", slots=1, nodes=5) + COPY)
+        code, text = workspace.locusts("run")
         assert code == 0, text
         assert {job.id for job in slurm.squeue()} == {"1_0", "1_1", "1_2"}
-        assert {row["state"] for row in desk.tasks().values()} == {"done"}
+        assert {row["state"] for row in workspace.tasks().values()} == {"done"}
 
 
-def test_attach_finds_the_job(desk: ClusterDesk, cluster: Cluster) -> None:
-    swarm(desk, 4, slurm='extra = ["--hold"]')
-    assert desk.locusts("submit")[0] == 0
-    shutil.rmtree(desk.folder / ".locusts")
-    code, text = desk.locusts("attach")
+def test_attach_finds_the_job(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    swarm(workspace, 4, slurm='extra = ["--hold"]')
+    assert workspace.locusts("submit")[0] == 0
+    shutil.rmtree(workspace.folder / ".locusts")
+    code, text = workspace.locusts("attach")
     assert (code, "submitted, 0 of 4 done" in text) == (0, True), text
-    assert {job["state"] for job in desk.status()["jobs"]} == {"PENDING"}
-    assert desk.locusts("cancel")[0] == 0
-    assert_nothing_runs(desk, cluster.slurm)
+    assert {job["state"] for job in workspace.status()["jobs"]} == {"PENDING"}
+    assert workspace.locusts("cancel")[0] == 0
+    assert_nothing_runs(workspace, cluster.slurm)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.worlds import check_tree, expected_changes, make_world, modified
 
-from .runs import ClusterDesk, cluster_desk, target, together
+from .runs import ClusterWorkspace, cluster_workspace, target, together
 from .sshd import Sshd
 
 if TYPE_CHECKING:
@@ -27,37 +27,40 @@ if TYPE_CHECKING:
     ids=["remote", "remote-none", "local-slurm"],
 )
 def test_what_twenty_tasks_change_comes_home(tmp_path: Path, cluster: Cluster, keys: dict[str, Any]) -> None:
-    with cluster_desk(tmp_path, *cluster) as desk:
-        check_homecoming(desk, target(desk.root, slots=3, **keys), nodes=keys.get("nodes", 1))
+    with cluster_workspace(tmp_path, *cluster) as workspace:
+        check_homecoming(workspace, target(workspace.root, slots=3, **keys), nodes=keys.get("nodes", 1))
 
 
 def test_what_twenty_tasks_change_in_a_shared_folder_comes_home(tmp_path: Path, cluster: Cluster) -> None:
     """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
     (tmp_path / "there").mkdir()
     (tmp_path / "here").symlink_to(tmp_path / "there")
-    with Sshd(cluster.slurm.env, own_account=False) as sshd, cluster_desk(tmp_path, sshd, cluster.slurm) as desk:
+    with (
+        Sshd(cluster.slurm.env, own_account=False) as sshd,
+        cluster_workspace(tmp_path, sshd, cluster.slurm) as workspace,
+    ):
         shared = f"shared_root = '{tmp_path / 'here'}'"
         keys: dict[str, Any] = {"scheduler": "slurm", "slots": 3, "nodes": 2}
-        desk.root = tmp_path / "there"
-        check_homecoming(desk, target(desk.root, "remote-shared", shared, **keys), nodes=2)
+        workspace.root = tmp_path / "there"
+        check_homecoming(workspace, target(workspace.root, "remote-shared", shared, **keys), nodes=2)
 
 
-def check_homecoming(desk: ClusterDesk, config: str, nodes: int) -> None:
+def check_homecoming(workspace: ClusterWorkspace, config: str, nodes: int) -> None:
     """Run the world of `tests.support.worlds`, change a file here meanwhile, and see what comes home."""
-    world = make_world(desk, config, "far", hold=together(desk.environment(), nodes))
+    world = make_world(workspace, config, "far", hold=together(workspace.environment(), nodes))
     if "host" not in config:  # in mode local, a copy
-        path = desk.folder / "locusts.toml"
+        path = workspace.folder / "locusts.toml"
         path.write_text(path.read_text() + "in_place = false\n")
-    code, text = desk.locusts("submit")
+    code, text = workspace.locusts("submit")
     assert code == 0, text
     (world / "data" / "contested.txt").write_text("mine\n")
-    code, text = desk.locusts("collect", "--wait")
+    code, text = workspace.locusts("collect", "--wait")
     assert code == 0, text
     check_tree(world, in_place=False)
-    assert modified(desk) == {**expected_changes(), "data/contested.txt": "conflict"}
+    assert modified(workspace) == {**expected_changes(), "data/contested.txt": "conflict"}
     assert (world / "data" / "contested.txt").read_text() == "mine\n"
     assert (world / "data" / "contested.txt.from-far").read_text() == "start\ntheirs\n"
-    assert len({row["node"] for row in desk.tasks().values()}) == nodes
+    assert len({row["node"] for row in workspace.tasks().values()}) == nodes
     before = {path: path.lstat().st_ino for path in world.rglob("*")}
-    assert desk.locusts("collect")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
     assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"

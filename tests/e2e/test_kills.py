@@ -9,12 +9,18 @@ import re
 import signal
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.managers import holding, wait_until
-from tests.support.workspace import Desk
+from tests.support.managers import holding
+from tests.support.processes import wait_until
+from tests.support.workspace import Workspace
+
+if TYPE_CHECKING:
+    import subprocess
 
 CONFIG = """
 [targets.here]
@@ -53,84 +59,89 @@ def kill_tree(pid: int) -> None:
             os.kill(victim, signal.SIGKILL)
 
 
-def check_all_came(desk: Desk, tasks: int, most_twice: int) -> None:
+def check_all_came(workspace: Workspace, tasks: int, most_twice: int) -> None:
     """See that each task is done once in the results, and how many had to run twice."""
-    assert {row["state"] for row in desk.tasks().values()} == {"done"}
-    assert len(desk.tasks()) == tasks
+    assert {row["state"] for row in workspace.tasks().values()} == {"done"}
+    assert len(workspace.tasks()) == tasks
     for number in range(tasks):
-        assert desk.result(f"{number}/out_{number}.txt").read_bytes() == b"%d\n" % number
-    begun = Counter(fields[2] for fields in desk.records() if fields[0] == "began")
+        assert workspace.result(f"{number}/out_{number}.txt").read_bytes() == b"%d\n" % number
+    begun = Counter(fields[2] for fields in workspace.records() if fields[0] == "began")
     assert len(begun) == tasks
     assert sum(times > 1 for times in begun.values()) <= most_twice
-    ended = Counter(fields[2] for fields in desk.records() if fields[0] == "ended" and fields[4] == "done")
+    ended = Counter(fields[2] for fields in workspace.records() if fields[0] == "ended" and fields[4] == "done")
     assert set(ended.values()) == {1}
 
 
-def count(desk: Desk, kind: str) -> int:
+def count(workspace: Workspace, kind: str) -> int:
     """Count the records of a kind."""
-    return sum(fields[0] == kind for fields in desk.records())
+    return sum(fields[0] == kind for fields in workspace.records())
 
 
 def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.pairs(TASKS)
-    desk.write(held(tmp_path, 500))
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: count(desk, "began") >= 500, "the middle")
-    manager = next(fields for fields in desk.records() if fields[0] == "manager")
+    workspace = Workspace(tmp_path)
+    workspace.pairs(TASKS)
+    workspace.write(held(tmp_path, 500))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: count(workspace, "began") >= 500, "the middle")
+    manager = next(fields for fields in workspace.records() if fields[0] == "manager")
     kill_tree(int(manager[3]))
     (tmp_path / "go").touch()
-    code, text = desk.locusts("status")
+    code, text = workspace.locusts("status")
     assert (code, "stalled" in text) == (1, True), text
-    assert desk.locusts("submit")[0] == 0
-    assert desk.locusts("collect", "--wait")[0] == 0
-    check_all_came(desk, TASKS, most_twice=2)
+    assert workspace.locusts("submit")[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    check_all_came(workspace, TASKS, most_twice=2)
 
 
 def test_only_the_main_process_is_killed_and_its_slots_do_not_go_on(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.pairs(300)
-    desk.write(held(tmp_path, 50))
-    assert desk.locusts("submit")[0] == 0
-    wait_until(lambda: count(desk, "began") >= 50, "the middle")
-    os.kill(int(desk.records()[0][3]), signal.SIGKILL)
-    assert desk.locusts("submit")[0] == 0  # its slots are still there, and their tasks
+    workspace = Workspace(tmp_path)
+    workspace.pairs(300)
+    workspace.write(held(tmp_path, 50))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: count(workspace, "began") >= 50, "the middle")
+    os.kill(int(workspace.records()[0][3]), signal.SIGKILL)
+    assert workspace.locusts("submit")[0] == 0  # its slots are still there, and their tasks
     (tmp_path / "go").touch()
-    assert desk.locusts("collect", "--wait")[0] == 0
-    check_all_came(desk, 300, most_twice=2)
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    check_all_came(workspace, 300, most_twice=2)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_client_is_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     """The kills fall into planning, staging, starting, polling and collecting, wherever the clock has it."""
-    desk = Desk(tmp_path)
-    desk.pairs(TASKS)
-    desk.write(CONFIG)
+    workspace = Workspace(tmp_path)
+    workspace.pairs(TASKS)
+    workspace.write(CONFIG)
     dice = random.Random(seed)  # noqa: S311 - dice, not secrets
     for _ in range(12):
-        with desk.start("run") as process:
+        with workspace.start("run") as process:
             time.sleep(dice.uniform(0.2, 1.4))
             process.kill()
             process.communicate()
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    check_all_came(desk, TASKS, most_twice=0)
+    check_all_came(workspace, TASKS, most_twice=0)
+
+
+def has_results(workspace: Workspace, count: int, process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether so many files and folders are among the results, or nobody brings any more."""
+    return process.poll() is not None or len(list(workspace.result("").glob("*"))) >= count
 
 
 @pytest.mark.parametrize("words", [["collect"], ["run"]])
 def test_the_client_is_killed_while_it_collects(tmp_path: Path, words: list[str]) -> None:
-    desk = Desk(tmp_path)
-    desk.pairs(TASKS)
-    desk.write(CONFIG)
-    assert desk.locusts("submit")[0] == 0
-    assert desk.locusts("watch")[0] == 0
+    workspace = Workspace(tmp_path)
+    workspace.pairs(TASKS)
+    workspace.write(CONFIG)
+    assert workspace.locusts("submit")[0] == 0
+    assert workspace.locusts("watch")[0] == 0
     for results in (1, 500, 1000, 1500):
-        with desk.start(*words) as process:
-            wait_until(lambda: len(list(desk.result("").glob("*"))) >= results or process.poll() is not None, "results")  # noqa: B023 - called here only
+        with workspace.start(*words) as process:
+            wait_until(partial(has_results, workspace, results, process), "results")
             process.kill()
             process.communicate()
-        for path in desk.result("").rglob("out_*.txt"):
+        for path in workspace.result("").rglob("out_*.txt"):
             assert path.read_bytes().endswith(b"\n"), "a file is there whole or not at all"
-    assert desk.locusts("collect")[0] == 0
-    check_all_came(desk, TASKS, most_twice=0)
-    assert not list(desk.result("").rglob(".locusts-*"))
+    assert workspace.locusts("collect")[0] == 0
+    check_all_came(workspace, TASKS, most_twice=0)
+    assert not list(workspace.result("").rglob(".locusts-*"))

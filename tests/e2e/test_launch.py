@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,26 +18,19 @@ from locusts_fab.legacy.launch import swarm_table
 from locusts_fab.model import SwarmState
 from locusts_fab.target import forget_logins
 from tests.support.sshd import Sshd, module_sshd, needs_sshd
-from tests.support.workspace import REPOSITORY, Desk
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.workspace import REPOSITORY, Workspace
 
 __all__ = ["module_sshd"]
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    folder = tmp_path / 'a desk\'s "$(touch x)" é'
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    yield Desk(folder)
-    assert not list(tmp_path.rglob("x"))
+@pytest.fixture(autouse=True)
+def _in_its_folder(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.folder)
 
 
-def parameters(desk: Desk, text: str) -> Path:
+def parameters(workspace: Workspace, text: str) -> Path:
     """Write a parameter file; four tasks at a time unless it says otherwise."""
-    path = desk.folder / "test.par"
+    path = workspace.folder / "test.par"
     path.write_text(f"number_of_processors 4\n{text}\n")
     return path
 
@@ -46,9 +39,9 @@ def parameters(desk: Desk, text: str) -> Path:
 # The whole job
 
 
-def test_pairs_with_a_shared_file(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
-    desk.pairs(12)
-    (desk.folder / "in" / "common file.txt").write_text("common\n")
+def test_pairs_with_a_shared_file(workspace: Workspace, capfd: pytest.CaptureFixture[str]) -> None:
+    workspace.pairs(12)
+    (workspace.folder / "in" / "common file.txt").write_text("common\n")
     collected = locusts_fab.launch(
         indir="in/",
         outdir="results/MngTest",
@@ -57,21 +50,21 @@ def test_pairs_with_a_shared_file(desk: Desk, capfd: pytest.CaptureFixture[str])
         shdins=["sf1:common file.txt"],
         outs=["out_<id>.txt"],
         cmd="sleep 0; cat f_<id>.txt <shared>sf1 > out_<id>.txt",
-        parf=parameters(desk, "waiting_time 5"),
+        parf=parameters(workspace, "waiting_time 5"),
     )
     assert collected.status.state is SwarmState.FINISHED
     assert collected.status.tasks.done == 12
     for number in range(12):
-        assert desk.result(f"{number}/out_{number}.txt", "MngTest").read_text() == f"{number}\ncommon\n"
-    assert (desk.folder / ".locusts" / "MngTest" / "ledger.sqlite").exists()
+        assert workspace.result(f"{number}/out_{number}.txt", "MngTest").read_text() == f"{number}\ncommon\n"
+    assert (workspace.folder / ".locusts" / "MngTest" / "ledger.sqlite").exists()
     printed = capfd.readouterr()
     assert printed.out == ""
     assert printed.err.count("waiting_time has no meaning here") == 1
     assert "12 of 12 done" in printed.err
 
 
-def test_arguments_go_in_as_they_are(desk: Desk) -> None:
-    desk.pairs(2)
+def test_arguments_go_in_as_they_are(workspace: Workspace) -> None:
+    workspace.pairs(2)
     locusts_fab.launch(
         indir=Path("in"),
         outdir=Path("results/s"),
@@ -80,15 +73,15 @@ def test_arguments_go_in_as_they_are(desk: Desk) -> None:
         outs=["out <arg0>.txt"],
         cmd="cat <arg1> f_<arg0>.txt > 'out <arg0>.txt'; echo $(echo <arg2>) >> out\\ <arg0>.txt",
         args=[("0", "-n -s", "a b"), ["1", "", "$(echo two; echo words)"]],
-        parf=parameters(desk, ""),
+        parf=parameters(workspace, ""),
     )
-    assert desk.result("000001/out 0.txt").read_text() == "     1\t0\na b\n"
-    assert desk.result("000002/out 1.txt").read_text() == "1\ntwo words\n"
+    assert workspace.result("000001/out 0.txt").read_text() == "     1\t0\na b\n"
+    assert workspace.result("000002/out 1.txt").read_text() == "1\ntwo words\n"
 
 
-def test_the_same_call_runs_what_failed_again_and_leaves_what_is_done(desk: Desk) -> None:
-    desk.pairs(3)
-    ran, flag = shell(desk, "ran"), shell(desk, "flag")
+def test_the_same_call_runs_what_failed_again_and_leaves_what_is_done(workspace: Workspace) -> None:
+    workspace.pairs(3)
+    ran, flag = shell(workspace, "ran"), shell(workspace, "flag")
     call: dict[str, Any] = {
         "indir": "in",
         "outdir": "results/s",
@@ -99,42 +92,44 @@ def test_the_same_call_runs_what_failed_again_and_leaves_what_is_done(desk: Desk
     }
     first = locusts_fab.launch(**call)
     assert (first.status.tasks.done, first.status.tasks.failed) == (2, 1)
-    (desk.folder / "flag").write_text("")
+    (workspace.folder / "flag").write_text("")
     second = locusts_fab.launch(**call)
     assert second.status.tasks.done == 3
-    assert sorted((desk.folder / "ran").read_text().split()) == ["0", "1", "1", "2"]
-    locusts_fab.launch(**call, parf=parameters(desk, "force_redo True"))
-    assert len((desk.folder / "ran").read_text().split()) == 7
-    shutil.rmtree(desk.folder / "results")
-    gathered = locusts_fab.launch(**call, parf=parameters(desk, "only_gather True"))
+    assert sorted((workspace.folder / "ran").read_text().split()) == ["0", "1", "1", "2"]
+    locusts_fab.launch(**call, parf=parameters(workspace, "force_redo True"))
+    assert len((workspace.folder / "ran").read_text().split()) == 7
+    shutil.rmtree(workspace.folder / "results")
+    gathered = locusts_fab.launch(**call, parf=parameters(workspace, "only_gather True"))
     assert gathered.tasks == 3
-    assert len((desk.folder / "ran").read_text().split()) == 7
-    assert desk.result("2/out.txt").read_text() == "2\n"
+    assert len((workspace.folder / "ran").read_text().split()) == 7
+    assert workspace.result("2/out.txt").read_text() == "2\n"
 
 
-def shell(desk: Desk, name: str) -> str:
-    """Name a file of the desk in a command."""
-    text = str(desk.folder / name).replace("'", "'\\''")
+def shell(workspace: Workspace, name: str) -> str:
+    """Name a file of the workspace in a command."""
+    text = str(workspace.folder / name).replace("'", "'\\''")
     return f"'{text}'"
 
 
-def test_to_gather_what_was_never_launched(desk: Desk) -> None:
+def test_to_gather_what_was_never_launched(workspace: Workspace) -> None:
     with pytest.raises(StateError, match="nothing is known of swarm s"):
-        locusts_fab.launch(outdir="out", code="s", cmd="true", args=[["1"]], parf=parameters(desk, "only_gather True"))
-    assert not (desk.folder / ".locusts").exists()
+        locusts_fab.launch(
+            outdir="out", code="s", cmd="true", args=[["1"]], parf=parameters(workspace, "only_gather True")
+        )
+    assert not (workspace.folder / ".locusts").exists()
 
 
-def test_what_the_plan_refuses_is_refused(desk: Desk) -> None:
-    desk.pairs(1)
+def test_what_the_plan_refuses_is_refused(workspace: Workspace) -> None:
+    workspace.pairs(1)
     with pytest.raises(PlanError, match=r"no file in .* matches 'g_<id>\.txt'"):
         locusts_fab.launch(indir="in", outdir="out", code="s", spcins=["g_<id>.txt"], cmd="true")
 
 
-def test_a_custom_environment(desk: Desk) -> None:
-    scripts = desk.folder / "world" / "scripts"
+def test_a_custom_environment(workspace: Workspace) -> None:
+    scripts = workspace.folder / "world" / "scripts"
     scripts.mkdir(parents=True)
     (scripts / "go.sh").write_text('echo "$1" > "made_$1"\n')
-    (desk.folder / "tree.fst").write_text("#WORKDIR : scripts\n\nscripts :\n\t*\n")
+    (workspace.folder / "tree.fst").write_text("#WORKDIR : scripts\n\nscripts :\n\t*\n")
     collected = locusts_fab.launch(
         code="world",
         cmd="bash go.sh <arg0>",
@@ -142,24 +137,24 @@ def test_a_custom_environment(desk: Desk) -> None:
         envroot="world",
         envfs="tree.fst",
         locdir="my_local_dir",
-        parf=parameters(desk, ""),
+        parf=parameters(workspace, ""),
     )
     assert collected.status.tasks.done == 2
     assert (scripts / "made_10-19").read_text() == "10-19\n"
-    assert "made_0-9" in (desk.folder / "my_local_dir" / "modified.tsv").read_text()
+    assert "made_0-9" in (workspace.folder / "my_local_dir" / "modified.tsv").read_text()
 
 
 @needs_sshd
 @pytest.mark.parametrize("shared", [False, True])
 def test_on_a_host_reached_over_ssh(
-    desk: Desk, module_sshd: Sshd, monkeypatch: pytest.MonkeyPatch, *, shared: bool
+    workspace: Workspace, module_sshd: Sshd, monkeypatch: pytest.MonkeyPatch, *, shared: bool
 ) -> None:
-    home = desk.folder / "home"
+    home = workspace.folder / "home"
     (home / ".ssh").mkdir(parents=True)
     shutil.copy(module_sshd.folder / "ssh_config", home / ".ssh" / "config")
     monkeypatch.setenv("HOME", str(home))
-    desk.pairs(4)
-    far = desk.folder / "far"
+    workspace.pairs(4)
+    far = workspace.folder / "far"
     more = f"local_shared_dir {far}/" if shared else ""
     try:
         collected = locusts_fab.launch(
@@ -170,14 +165,14 @@ def test_on_a_host_reached_over_ssh(
             outs=["out.txt"],
             cmd="cp f_<id>.txt out.txt",
             parf=parameters(
-                desk,
+                workspace,
                 f"run_on_hpc True\nhost_name cluster\nhpc_exec_dir {far}/\nscheduler none\ncpus_per_node 2\n{more}",
             ),
         )
     finally:
         forget_logins()
     assert collected.status.tasks.done == 4
-    assert desk.result("3/out.txt").read_text() == "3\n"
+    assert workspace.result("3/out.txt").read_text() == "3\n"
     assert (far / "s" / "exec" / "manager.sh").exists()
 
 
@@ -271,23 +266,23 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("given", "expected"), MISTAKES)
-def test_what_is_wrong_is_told_all_at_once(desk: Desk, given: dict[str, Any], expected: list[str]) -> None:
+def test_what_is_wrong_is_told_all_at_once(workspace: Workspace, given: dict[str, Any], expected: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         locusts_fab.launch(**given)
     assert error.value.path == "launch"
     assert list(error.value.problems) == expected
-    assert not list(desk.folder.iterdir())
+    assert not list(workspace.folder.iterdir())
 
 
-def test_mistakes_of_the_parameter_file_are_told_too(desk: Desk) -> None:
-    path = parameters(desk, "hots_name x")
+def test_mistakes_of_the_parameter_file_are_told_too(workspace: Workspace) -> None:
+    path = parameters(workspace, "hots_name x")
     with pytest.raises(ConfigError) as error:
         locusts_fab.launch(**{**GOOD, "outdir": None}, parf=path)
     assert list(error.value.problems) == [
         f"{path}: line 2: hots_name: unknown key; did you mean host_name?",
         "outdir: missing; it is the folder for what comes back",
     ]
-    path = parameters(desk, "run_on_hpc True\nhost_name -oProxyCommand=x\nhpc_exec_dir /x\nrequested_nodes 0")
+    path = parameters(workspace, "run_on_hpc True\nhost_name -oProxyCommand=x\nhpc_exec_dir /x\nrequested_nodes 0")
     with pytest.raises(ConfigError) as error:
         locusts_fab.launch(**GOOD, parf=path)
     assert [problem.split(": ")[:2] for problem in error.value.problems] == [

@@ -5,14 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.support.workspace import Desk
 from tests.support.worlds import HOSTILE, check_tree, expected_changes, make_world, modified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.support.workspace import Workspace
 
 TARGET = """
 [targets.here]
@@ -21,97 +17,89 @@ slots = 4
 """
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    if (tmp_path / ".locusts").exists():
-        made.locusts("cancel")
-
-
-def in_a_copy(desk: Desk) -> None:
-    config = desk.folder / "locusts.toml"
+def in_a_copy(workspace: Workspace) -> None:
+    config = workspace.folder / "locusts.toml"
     config.write_text(config.read_text() + "in_place = false\n")
 
 
-def test_in_the_tree_itself(desk: Desk) -> None:
-    world = make_world(desk, TARGET, "here")
-    code, text = desk.locusts("run")
+def test_in_the_tree_itself(workspace: Workspace) -> None:
+    world = make_world(workspace, TARGET, "here")
+    code, text = workspace.locusts("run")
     assert code == 0, text
     check_tree(world, in_place=True)
-    assert modified(desk) == expected_changes()
+    assert modified(workspace) == expected_changes()
     assert not (world / "data" / "doomed.txt").exists()
 
 
-def test_in_a_copy_and_what_was_changed_on_both_sides_stays(desk: Desk) -> None:
-    world = make_world(desk, TARGET, "here")
-    in_a_copy(desk)
-    assert desk.locusts("submit")[0] == 0
+def test_in_a_copy_and_what_was_changed_on_both_sides_stays(workspace: Workspace) -> None:
+    world = make_world(workspace, TARGET, "here")
+    in_a_copy(workspace)
+    assert workspace.locusts("submit")[0] == 0
     (world / "data" / "contested.txt").write_text("mine\n")
-    code, text = desk.locusts("collect", "--wait")
+    code, text = workspace.locusts("collect", "--wait")
     assert code == 0, text
     check_tree(world, in_place=False)
-    assert modified(desk) == {**expected_changes(), "data/contested.txt": "conflict"}
+    assert modified(workspace) == {**expected_changes(), "data/contested.txt": "conflict"}
     assert (world / "data" / "contested.txt").read_text() == "mine\n"
     assert (world / "data" / "contested.txt.from-here").read_text() == "start\ntheirs\n"
     assert "existing/evil would lead out" in text
     assert (world / "data" / "doomed.txt").exists(), "removed only with --apply-removals"
 
     before = {path: path.lstat().st_ino for path in world.rglob("*")}
-    assert desk.locusts("collect")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
     assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"
-    assert modified(desk)["data/contested.txt"] == "conflict"
-    assert desk.locusts("collect", "--apply-removals")[0] == 0
+    assert modified(workspace)["data/contested.txt"] == "conflict"
+    assert workspace.locusts("collect", "--apply-removals")[0] == 0
     assert not (world / "data" / "doomed.txt").exists()
 
 
-def test_what_was_removed_there_and_changed_here_stays(desk: Desk) -> None:
-    world = make_world(desk, TARGET, "here")
-    in_a_copy(desk)
-    assert desk.locusts("submit")[0] == 0
+def test_what_was_removed_there_and_changed_here_stays(workspace: Workspace) -> None:
+    world = make_world(workspace, TARGET, "here")
+    in_a_copy(workspace)
+    assert workspace.locusts("submit")[0] == 0
     (world / "data" / "doomed.txt").write_text("still needed\n")
-    code, text = desk.locusts("collect", "--wait", "--apply-removals")
+    code, text = workspace.locusts("collect", "--wait", "--apply-removals")
     assert code == 0, text
     assert (world / "data" / "doomed.txt").read_text() == "still needed\n"
-    assert modified(desk)["data/doomed.txt"] == "conflict"
+    assert modified(workspace)["data/doomed.txt"] == "conflict"
 
 
-def test_the_copy_goes_on_where_it_was_and_takes_what_is_new_here(desk: Desk) -> None:
-    world = make_world(desk, TARGET, "here")
-    in_a_copy(desk)
-    assert desk.locusts("run")[0] == 0
+def test_the_copy_goes_on_where_it_was_and_takes_what_is_new_here(workspace: Workspace) -> None:
+    world = make_world(workspace, TARGET, "here")
+    in_a_copy(workspace)
+    assert workspace.locusts("run")[0] == 0
     (world / "data" / "untouched.txt").write_text("touched\n")
-    config = desk.folder / "locusts.toml"
+    config = workspace.folder / "locusts.toml"
     config.write_text(config.read_text().replace("args = [", "args = [['20'], "))
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    copy = desk.folder / ".locusts" / "here" / "s" / "tree" / "data"
+    copy = workspace.folder / ".locusts" / "here" / "s" / "tree" / "data"
     assert (copy / "untouched.txt").read_text() == "touched\n"
     assert (copy / "journal.txt").read_text() == (world / "data" / "journal.txt").read_text()
-    assert modified(desk)["data/existing/made_0"] == "created"
+    assert modified(workspace)["data/existing/made_0"] == "created"
 
 
-def test_a_folder_becomes_a_file_and_a_file_a_folder(desk: Desk) -> None:
-    make_world(desk, TARGET, "here")
-    in_a_copy(desk)
-    config = desk.folder / "locusts.toml"
+def test_a_folder_becomes_a_file_and_a_file_a_folder(workspace: Workspace) -> None:
+    make_world(workspace, TARGET, "here")
+    in_a_copy(workspace)
+    config = workspace.folder / "locusts.toml"
     change = "rm -r hostile doomed.txt; echo theirs >hostile; mkdir doomed.txt; echo theirs >doomed.txt/new"
     config.write_text(config.read_text().replace("bash ../scripts", f"[ <arg0> = 3 ] || exit 0; {change}; #"))
-    code, text = desk.locusts("run")
+    code, text = workspace.locusts("run")
     assert code == 0, text
-    data = desk.folder / "world" / "data"
+    data = workspace.folder / "world" / "data"
     assert (data / "hostile").read_text() == "theirs\n"
     assert (data / "doomed.txt" / "new").read_text() == "theirs\n"
     removed = {"data/doomed.txt", *(f"data/hostile/{name}" for name in HOSTILE)}
     made = {"data/hostile", "data/doomed.txt/new"}
-    assert modified(desk) == {**dict.fromkeys(removed, "removed"), **dict.fromkeys(made, "created")}
-    assert desk.locusts("collect", "--apply-removals")[0] == 0
-    assert desk.locusts("clean")[0] == 0
+    assert modified(workspace) == {**dict.fromkeys(removed, "removed"), **dict.fromkeys(made, "created")}
+    assert workspace.locusts("collect", "--apply-removals")[0] == 0
+    assert workspace.locusts("clean")[0] == 0
 
 
-def test_dry_run_lists_what_would_be_replicated(desk: Desk) -> None:
-    make_world(desk, TARGET, "here")
-    code, text = desk.locusts("submit", "--dry-run")
+def test_dry_run_lists_what_would_be_replicated(workspace: Workspace) -> None:
+    make_world(workspace, TARGET, "here")
+    code, text = workspace.locusts("submit", "--dry-run")
     assert code == 0
     assert "6  data/contested.txt" in text
     assert "hostile/new\\nline" in text
@@ -119,30 +107,30 @@ def test_dry_run_lists_what_would_be_replicated(desk: Desk) -> None:
     assert "outside/secret" not in text
 
 
-def test_outputs_are_checked_where_commands_start(desk: Desk) -> None:
-    make_world(desk, TARGET, "here")
-    config = desk.folder / "locusts.toml"
+def test_outputs_are_checked_where_commands_start(workspace: Workspace) -> None:
+    make_world(workspace, TARGET, "here")
+    config = workspace.folder / "locusts.toml"
     config.write_text(config.read_text() + 'outputs = ["existing/made_<arg0>", "fresh/3/deep/file"]\n')
-    desk.locusts("run")
-    rows = {(row["task"], row["output"]): row for row in desk.table("outputs.tsv")}
+    workspace.locusts("run")
+    rows = {(row["task"], row["output"]): row for row in workspace.table("outputs.tsv")}
     assert rows["000005", "existing/made_4"]["status"] == "present"
     assert rows["000005", "existing/made_4"]["path"] == "data/existing/made_4"
 
 
-def test_clean_refuses_while_the_tree_has_not_come_home_and_attach_finds_what_was_agreed(desk: Desk) -> None:
-    go = desk.folder / "go"
-    world = make_world(desk, TARGET, "here", hold=f"[ -e {shlex.quote(str(go))} ]")
-    in_a_copy(desk)
-    assert desk.locusts("submit")[0] == 0
-    assert desk.locusts("collect")[0] == 0
+def test_clean_refuses_while_the_tree_has_not_come_home_and_attach_finds_what_was_agreed(workspace: Workspace) -> None:
+    go = workspace.folder / "go"
+    world = make_world(workspace, TARGET, "here", hold=f"[ -e {shlex.quote(str(go))} ]")
+    in_a_copy(workspace)
+    assert workspace.locusts("submit")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
     go.touch()
-    assert desk.locusts("watch")[0] == 0
-    for path in (desk.folder / ".locusts" / "s").iterdir():
+    assert workspace.locusts("watch")[0] == 0
+    for path in (workspace.folder / ".locusts" / "s").iterdir():
         path.unlink()
-    assert desk.locusts("attach")[0] == 0
-    code, text = desk.locusts("clean")
+    assert workspace.locusts("attach")[0] == 0
+    code, text = workspace.locusts("clean")
     assert (code, "not" in text) == (2, True), text
-    assert desk.locusts("collect")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
     check_tree(world, in_place=False)
-    assert modified(desk) == expected_changes()
-    assert desk.locusts("clean")[0] == 0
+    assert modified(workspace) == expected_changes()
+    assert workspace.locusts("clean")[0] == 0

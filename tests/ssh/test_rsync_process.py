@@ -13,7 +13,7 @@ import pytest
 from locusts_fab.errors import TransferError
 from locusts_fab.hosts import ssh
 from locusts_fab.hosts.rsync_process import RsyncRun
-from tests.support.managers import wait_until
+from tests.support.processes import wait_until
 from tests.support.sshd import needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import fill, fresh
 

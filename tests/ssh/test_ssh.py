@@ -14,7 +14,7 @@ from paramiko import MissingHostKeyPolicy
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import ssh
 from locusts_fab.hosts.ssh import SshHost
-from tests.support.managers import wait_until
+from tests.support.processes import wait_until
 from tests.support.sshd import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 

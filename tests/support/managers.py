@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,10 @@ from locusts_fab.layout import Environment
 from locusts_fab.manager.records import Began, Ended, Left, Manager, Record, parse_records
 from locusts_fab.manager.render import render
 from locusts_fab.tsv import escape
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -63,15 +63,6 @@ class Spec:
     outputs: Sequence[str] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     id: str = "t"
-
-
-def wait_until(is_so: Callable[[], object], what: str, timeout_s: float = 60) -> None:
-    """Wait for something that is sure to come; the time limit is only there to end a test that would hang."""
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"never came: {what}")
-        time.sleep(0.01)
 
 
 def holding(folder: Path, passes: int = 0) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-PATIENCE_S = 60.0
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S = 180.0
 
 
 def open_files() -> int:
@@ -16,11 +20,7 @@ def open_files() -> int:
 
 def await_end(pid: int) -> None:
     """Wait until a process that is no child of ours runs no more."""
-    deadline = time.monotonic() + PATIENCE_S
-    while is_alive(pid):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"process {pid} is still there")
-        time.sleep(0.02)
+    wait_until(lambda: not is_alive(pid), f"the end of process {pid}")
 
 
 def is_alive(pid: int) -> bool:
@@ -30,3 +30,14 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(
+    is_so: Callable[[], object], what: str = "what the test waits for", timeout_s: float = PATIENCE_S
+) -> None:
+    """Wait for something that is sure to come; the time limit is only there to end a test that would hang."""
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came: {what}")
+        time.sleep(0.01)

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
-class Desk:
+class Workspace:
     """A user's folder with a locusts.toml in it."""
 
     folder: Path

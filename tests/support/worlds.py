@@ -11,7 +11,7 @@ from locusts_fab.tsv import unescape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.workspace import Desk
+    from tests.support.workspace import Workspace
 
 TASKS = 20
 HOSTILE = ("new\nline", "quo\"te's", "$(touch canary)", "-dash", "üñí", "per%s", " blank ", "a:b#c!")
@@ -54,15 +54,15 @@ data :
 """
 
 
-def make_world(desk: Desk, config: str, target: str, hold: str = "true") -> Path:
+def make_world(workspace: Workspace, config: str, target: str, hold: str = "true") -> Path:
     """Make a world in a user's folder, and the config for it.
 
     :param hold: bash; no task ends before it succeeds.
     """
     args = [[str(number)] for number in range(TASKS)]
-    desk.write(config + CONFIG.format(target=target, args=args, hold=json.dumps(hold)))
-    (desk.folder / "tree.fst").write_text(TREE)
-    world = desk.folder / "world"
+    workspace.write(config + CONFIG.format(target=target, args=args, hold=json.dumps(hold)))
+    (workspace.folder / "tree.fst").write_text(TREE)
+    world = workspace.folder / "world"
     for name in ("scripts", "data/existing", "data/hostile", "data/empty", "outside"):
         (world / name).mkdir(parents=True)
     (world / "scripts" / "change.sh").write_text(SCRIPT)
@@ -76,9 +76,9 @@ def make_world(desk: Desk, config: str, target: str, hold: str = "true") -> Path
     return world
 
 
-def modified(desk: Desk) -> dict[str, str]:
+def modified(workspace: Workspace) -> dict[str, str]:
     """Read modified.tsv: what became of each path."""
-    lines = os.fsdecode(desk.result("modified.tsv").read_bytes()).split("\n")[1:-1]
+    lines = os.fsdecode(workspace.result("modified.tsv").read_bytes()).split("\n")[1:-1]
     return {unescape(path): what for what, path, _ in (line.split("\t") for line in lines)}
 
 

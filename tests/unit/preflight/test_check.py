@@ -20,12 +20,12 @@ from locusts_fab.preflight.space import estimate
 from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from tests.support.sshd import free_port
-from tests.support.workspace import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.config.swarm import Swarm
+    from tests.support.workspace import Workspace
 
 SWARM = """
 [swarms.s]
@@ -37,24 +37,20 @@ outputs = ["out_<id>.txt"]
 HERE = "[targets.here]\nmode = 'local'\nslots = 2\n"
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    folder = tmp_path / 'a desk\'s "$(touch x)" é'
-    folder.mkdir()
-    made = Desk(folder)
-    made.pairs(5)
-    return made
+@pytest.fixture(autouse=True)
+def _inputs(workspace: Workspace) -> None:
+    workspace.pairs(5)
 
 
-def load(desk: Desk, config: str) -> Swarm:
-    desk.write(config)
-    swarm: Swarm = locusts_fab.load(desk.folder / "locusts.toml")
+def load(workspace: Workspace, config: str) -> Swarm:
+    workspace.write(config)
+    swarm: Swarm = locusts_fab.load(workspace.folder / "locusts.toml")
     return swarm
 
 
-def check(desk: Desk, config: str) -> dict[str, Finding]:
+def check(workspace: Workspace, config: str) -> dict[str, Finding]:
     """Check a config, and give what was found by what was looked at."""
-    found = locusts_fab.check(load(desk, config))
+    found = locusts_fab.check(load(workspace, config))
     return {finding.what: finding for finding in found}
 
 
@@ -70,48 +66,48 @@ def entries(folder: Path) -> list[str]:
 # This machine
 
 
-def test_all_is_fine_here_and_nothing_is_left_behind(desk: Desk) -> None:
-    desk.write(HERE + SWARM)
-    before = entries(desk.folder.parent)
-    code, text = desk.locusts("check")
+def test_all_is_fine_here_and_nothing_is_left_behind(workspace: Workspace) -> None:
+    workspace.write(HERE + SWARM)
+    before = entries(workspace.folder.parent)
+    code, text = workspace.locusts("check")
     assert code == 0, text
     assert "5 tasks" in text
     assert "error" not in text
-    assert entries(desk.folder.parent) == before
-    found = check(desk, HERE + SWARM)
+    assert entries(workspace.folder.parent) == before
+    found = check(workspace, HERE + SWARM)
     assert list(found) == ["plan", "bash", "coreutils", "root", "hard links", "space", "inodes"]
     assert "login" not in found
 
 
-def test_a_root_that_is_there_stays(desk: Desk) -> None:
-    root = desk.folder / ".locusts" / "here"
+def test_a_root_that_is_there_stays(workspace: Workspace) -> None:
+    root = workspace.folder / ".locusts" / "here"
     root.mkdir(parents=True)
-    assert check(desk, HERE + SWARM)["root"].state == "ok"
+    assert check(workspace, HERE + SWARM)["root"].state == "ok"
     assert root.is_dir()
     assert not list(root.iterdir())
 
 
 @pytest.mark.parametrize("root", ["file/below", "file"])
-def test_a_root_that_cannot_be_made(desk: Desk, root: str) -> None:
-    (desk.folder / "file").write_text("in the way")
-    found = check(desk, f"{HERE}root = '{root}'\n{SWARM}")
+def test_a_root_that_cannot_be_made(workspace: Workspace, root: str) -> None:
+    (workspace.folder / "file").write_text("in the way")
+    found = check(workspace, f"{HERE}root = '{root}'\n{SWARM}")
     assert found["root"].state == "error"
     assert "file" in found["root"].found
     assert "space" not in found
     assert exit_status_of(found.values()) == ExitStatus.USAGE
-    code, text = desk.locusts("check")
+    code, text = workspace.locusts("check")
     assert code == 2, text
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_root_that_may_not_be_written(desk: Desk) -> None:
-    (desk.folder / "shut").mkdir(mode=0o500)
-    assert check(desk, f"{HERE}root = 'shut'\n{SWARM}")["root"].state == "error"
+def test_a_root_that_may_not_be_written(workspace: Workspace) -> None:
+    (workspace.folder / "shut").mkdir(mode=0o500)
+    assert check(workspace, f"{HERE}root = 'shut'\n{SWARM}")["root"].state == "error"
 
 
-def test_a_plan_that_cannot_be_made_is_a_finding(desk: Desk) -> None:
-    shutil.rmtree(desk.folder / "in")
-    found = check(desk, HERE + SWARM)
+def test_a_plan_that_cannot_be_made_is_a_finding(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.folder / "in")
+    found = check(workspace, HERE + SWARM)
     assert found["plan"].state == "error"
     assert found["plan"].found
     assert found["root"].state == "ok"
@@ -130,27 +126,27 @@ def test_a_plan_that_cannot_be_made_is_a_finding(desk: Desk) -> None:
         (["touch ran"], "ok"),
     ],
 )
-def test_the_lines_of_setup_are_read_and_not_run(desk: Desk, lines: list[str], state: str) -> None:
-    found = check(desk, f"{HERE}setup = {lines!r}\n{SWARM}".replace('"', "'''"))
+def test_the_lines_of_setup_are_read_and_not_run(workspace: Workspace, lines: list[str], state: str) -> None:
+    found = check(workspace, f"{HERE}setup = {lines!r}\n{SWARM}".replace('"', "'''"))
     assert found["setup"].state == state, found["setup"]
-    assert not list(desk.folder.rglob("ran"))
+    assert not list(workspace.folder.rglob("ran"))
 
 
-def test_scratch(desk: Desk, tmp_path: Path) -> None:
+def test_scratch(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert check(desk, f"{HERE}scratch = '{tmp_path}/new/one'\n{SWARM}")["scratch"].state == "ok"
+    assert check(workspace, f"{HERE}scratch = '{tmp_path}/new/one'\n{SWARM}")["scratch"].state == "ok"
     assert not (tmp_path / "new").exists()
-    assert check(desk, f"{HERE}scratch = '{tmp_path}/file/one'\n{SWARM}")["scratch"].state == "error"
-    assert check(desk, f"{HERE}scratch = '$TMPDIR'\n{SWARM}")["scratch"].state == "ok"
+    assert check(workspace, f"{HERE}scratch = '{tmp_path}/file/one'\n{SWARM}")["scratch"].state == "error"
+    assert check(workspace, f"{HERE}scratch = '$TMPDIR'\n{SWARM}")["scratch"].state == "ok"
 
 
-def test_a_container_that_is_not_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_that_is_not_there(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     config = f"{HERE}container = {{ image = '/no/such/image.sif' }}\n{SWARM}"
-    monkeypatch.setenv("PATH", str(programs(desk.folder.parent / "bin", without="apptainer")))
-    found = check(desk, config)
+    monkeypatch.setenv("PATH", str(programs(workspace.folder.parent / "bin", without="apptainer")))
+    found = check(workspace, config)
     assert states([found["container"], found["image"]]) == {"container": "error", "image": "error"}
-    (desk.folder.parent / "bin" / "apptainer").symlink_to("/bin/true")
-    found = check(desk, config.replace("/no/such/image.sif", "docker://debian"))
+    (workspace.folder.parent / "bin" / "apptainer").symlink_to("/bin/true")
+    found = check(workspace, config.replace("/no/such/image.sif", "docker://debian"))
     assert found["container"].state == "ok"
     assert "image" not in found
 
@@ -168,9 +164,9 @@ def programs(folder: Path, without: str) -> Path:
 @pytest.mark.parametrize(
     "root", ["$(touch ran)", "-dash", 'it\'s "so"', "$NO_SUCH_VARIABLE/x", "~/no_such", "$PLACE/x"]
 )
-def test_a_root_is_data(desk: Desk, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_root_is_data(workspace: Workspace, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the config's root is the host's to understand; here that is this machine, in a home of its own."""
-    home = desk.folder.parent / "home"
+    home = workspace.folder.parent / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PLACE", str(home / "place"))
@@ -183,17 +179,17 @@ def test_a_root_is_data(desk: Desk, root: str, monkeypatch: pytest.MonkeyPatch) 
     assert not list(home.iterdir())
 
 
-def test_a_missing_tool_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(programs(desk.folder.parent / "bin", without="timeout")))
-    found = check(desk, HERE + SWARM)
+def test_a_missing_tool_is_named(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(programs(workspace.folder.parent / "bin", without="timeout")))
+    found = check(workspace, HERE + SWARM)
     assert found["coreutils"].state == "error"
     assert found["coreutils"].found.endswith(": timeout")
 
 
-def test_a_host_that_does_not_answer(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_does_not_answer(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     far = f"[targets.far]\nmode = 'remote'\nhost = 'me@127.0.0.1:{free_port()}'\nroot = '/scratch/me'\n"
-    found = check(desk, far + SWARM)
+    found = check(workspace, far + SWARM)
     assert list(found) == ["plan", "login", "rsync on this machine"]
     assert found["login"].state == "error"
     assert found["login"].advice
@@ -204,10 +200,10 @@ def test_a_host_that_does_not_answer(desk: Desk, tmp_path: Path, monkeypatch: py
 # What a swarm takes up
 
 
-def test_the_estimate(desk: Desk) -> None:
-    (desk.folder / "in" / "big").mkdir()
-    (desk.folder / "in" / "big" / "file").write_bytes(b"x" * 1000)
-    swarm = load(desk, HERE + SWARM + "shared = { big = 'big' }\n")
+def test_the_estimate(workspace: Workspace) -> None:
+    (workspace.folder / "in" / "big").mkdir()
+    (workspace.folder / "in" / "big" / "file").write_bytes(b"x" * 1000)
+    swarm = load(workspace, HERE + SWARM + "shared = { big = 'big' }\n")
     need = estimate(make_plan(swarm, "/env"), None, is_linked=False)
     assert (need.tasks, need.files, need.input_bytes, need.shared_bytes, need.sandbox_bytes) == (5, 10, 10, 1000, 10)
     assert need.size_bytes == 1020
@@ -218,14 +214,16 @@ def test_the_estimate(desk: Desk) -> None:
     assert "5 tasks" in need.explain_inodes()
 
 
-def test_only_so_many_sandboxes_are_there_at_a_time(desk: Desk) -> None:
-    (desk.folder / "in" / "f_0.txt").write_bytes(b"x" * 992)
-    swarm = load(desk, HERE + SWARM.replace('inputs = ["f_<id>.txt"]', "args = [['0']]\ninputs = ['f_<arg0>.txt']"))
+def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> None:
+    (workspace.folder / "in" / "f_0.txt").write_bytes(b"x" * 992)
+    swarm = load(
+        workspace, HERE + SWARM.replace('inputs = ["f_<id>.txt"]', "args = [['0']]\ninputs = ['f_<arg0>.txt']")
+    )
     rows = str([["0"]] * 1000)
-    many = load(desk, (desk.folder / "locusts.toml").read_text().replace("[['0']]", rows))
+    many = load(workspace, (workspace.folder / "locusts.toml").read_text().replace("[['0']]", rows))
     assert estimate(make_plan(swarm, "/env"), None, is_linked=False).sandbox_bytes == 992
     assert estimate(make_plan(many, "/env"), None, is_linked=False).sandbox_bytes == 992 * 2 * LONGEST_CHUNK
-    all_kept = load(desk, (desk.folder / "locusts.toml").read_text() + "keep = 'all'\n")
+    all_kept = load(workspace, (workspace.folder / "locusts.toml").read_text() + "keep = 'all'\n")
     assert estimate(make_plan(all_kept, "/env"), None, is_linked=False).sandbox_bytes == 992 * 1000
 
 
@@ -244,15 +242,15 @@ def test_only_so_many_sandboxes_are_there_at_a_time(desk: Desk) -> None:
         ("1 2 3", {"space": "warning"}),
     ],
 )
-def test_room(desk: Desk, filesystem: str, expected: dict[str, str]) -> None:
-    swarm = load(desk, SLURM + SWARM)
+def test_room(workspace: Workspace, filesystem: str, expected: dict[str, str]) -> None:
+    swarm = load(workspace, SLURM + SWARM)
     need = estimate(make_plan(swarm, "/env"), None, is_linked=False)
     seen = Seen({"root": "/r", "links": "yes", "filesystem": filesystem})
     assert states(judge_root(swarm, seen, need)) == {"root": "ok", "hard links": "ok", **expected}
 
 
-def test_a_file_system_without_hard_links(desk: Desk) -> None:
-    found = states(judge_root(load(desk, HERE + SWARM), Seen({"root": "/r", "filesystem": "9 9 9 9 vfat"}), None))
+def test_a_file_system_without_hard_links(workspace: Workspace) -> None:
+    found = states(judge_root(load(workspace, HERE + SWARM), Seen({"root": "/r", "filesystem": "9 9 9 9 vfat"}), None))
     assert found["hard links"] == "error"
 
 
@@ -264,9 +262,9 @@ def test_a_file_system_without_hard_links(desk: Desk) -> None:
     ("version", "state"),
     [("4.2.46", "ok"), ("5.2.15", "ok"), ("4.1.17", "error"), ("3.2.57", "error"), ("10.0.0", "ok"), ("", "error")],
 )
-def test_bash(desk: Desk, version: str, state: str) -> None:
+def test_bash(workspace: Workspace, version: str, state: str) -> None:
     facts = {"bash": version, "missing": ""} if version else {"missing": ""}
-    assert states(judge_tools(load(desk, HERE + SWARM), Seen(facts))) == {"bash": state, "coreutils": "ok"}
+    assert states(judge_tools(load(workspace, HERE + SWARM), Seen(facts))) == {"bash": state, "coreutils": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -295,9 +293,9 @@ def test_noise_is_told() -> None:
     assert loud.state == "ok"
 
 
-def test_what_may_be_on_nodes_only_is_a_warning(desk: Desk) -> None:
+def test_what_may_be_on_nodes_only_is_a_warning(workspace: Workspace) -> None:
     more = "scratch = '/local'\nsetup = ['module load x']\ncontainer = { image = '/x.sif' }\n"
-    swarm = load(desk, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + SWARM)
+    swarm = load(workspace, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + SWARM)
     found = states(judge_target(swarm, Seen({"scratch_complaint": "no such disk", "setup_complaint": ""})))
     assert found == {"scratch": "warning", "setup": "ok", "container": "warning", "image": "warning"}
 
@@ -336,9 +334,9 @@ ALL_OK = {"scheduler": "ok", "partition": "ok", "time limit": "ok", "CPUs": "ok"
 UNKNOWN = {"scheduler": "ok", "partition": "ok", "test job": "ok"}
 
 
-def judged(desk: Desk, slurm: str = "", target: str = "", cpus: int = 1, **facts: str) -> dict[str, str]:
+def judged(workspace: Workspace, slurm: str = "", target: str = "", cpus: int = 1, **facts: str) -> dict[str, str]:
     config = SLURM.replace("nodes = 2", f"nodes = 2\n{target}") + slurm + SWARM + f"cpus_per_task = {cpus}\n"
-    return states(judge_slurm(load(desk, config), {**FINE, **facts}))
+    return states(judge_slurm(load(workspace, config), {**FINE, **facts}))
 
 
 @pytest.mark.parametrize(
@@ -373,13 +371,13 @@ def judged(desk: Desk, slurm: str = "", target: str = "", cpus: int = 1, **facts
         ("", {"slurm_missing": "sbatch"}, {"scheduler": "error"}),
     ],
 )
-def test_what_slurm_says(desk: Desk, slurm: str, given: dict[str, Any], expected: dict[str, str]) -> None:
-    assert judged(desk, slurm, **given) == expected
+def test_what_slurm_says(workspace: Workspace, slurm: str, given: dict[str, Any], expected: dict[str, str]) -> None:
+    assert judged(workspace, slurm, **given) == expected
 
 
-def test_errors_of_slurm_come_with_advice(desk: Desk) -> None:
+def test_errors_of_slurm_come_with_advice(workspace: Workspace) -> None:
     config = SLURM + "partition = 'shart'\n" + SWARM
-    unknown = [each for each in judge_slurm(load(desk, config), FINE) if each.state == "error"]
+    unknown = [each for each in judge_slurm(load(workspace, config), FINE) if each.state == "error"]
     assert [(each.what, each.exit_status) for each in unknown] == [("partition", ExitStatus.SCHEDULER)]
     assert unknown[0].advice.startswith("did you mean short?")
 
