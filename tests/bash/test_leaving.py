@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.manager.records import Ended, parse_records
-from tests.support.managers import ManualEnvironment, Spec, holding
+from locusts_fab.manager.records import parse_records
+from tests.support.managers import ManualEnvironment, Spec, at_work, holding
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 #: A task that ends when the test lets it; there the test sees that it runs.
 HELD = ': > "{tmp}/at-work.$$"; while [[ ! -e "{tmp}/go" ]]; do sleep 0.02; done'
-
-
-def at_work(folder: Path) -> int:
-    return len(list(folder.glob("at-work.*")))
 
 
 # ---- asked to leave ----
@@ -110,7 +106,7 @@ def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=2, grace_s=60) as env:
         env.plan(*([f"{holding(tmp_path, 5)}; echo {chunk}"] * 5 for chunk in range(4)))
         manager = env.start()
-        manager.wait_for(3, Ended)
+        wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
         manager.send(signal.SIGTERM)
         wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
         (tmp_path / "go").touch()
@@ -132,6 +128,7 @@ def test_slots_whose_manager_was_killed_leave(tmp_path: Path) -> None:
         manager = env.plan([held, "true"], [held, "true"], ["true"]).start()
         wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
         manager.send(signal.SIGKILL)
+        manager.process.wait()  # a zombie counts as there
         (tmp_path / "go").touch()
         manager.wait()
         assert env.states() == {1: ["done"], 3: ["done"]}

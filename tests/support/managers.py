@@ -66,10 +66,18 @@ class Spec:
 
 
 def holding(folder: Path, passes: int = 0) -> str:
-    """Return a command that waits until there is a file `go` in a folder; at most so many runs of it do not wait."""
+    """Return a command that waits until there is a file `go` in a folder; at most so many runs of it do not wait.
+
+    Each that waits leaves a file there; see `at_work`.
+    """
     counted = f'echo >> "{folder}/ran"; (( $(wc -l < "{folder}/ran") <= {passes} )) || '
-    wait = f'while [[ ! -e "{folder}/go" ]]; do sleep 0.02; done'
+    wait = f'{{ : > "{folder}/at-work.$$"; while [[ ! -e "{folder}/go" ]]; do sleep 0.02; done; }}'
     return f'[[ -e "{folder}/go" ]] || {{ {counted if passes else ""}{wait}; }}'
+
+
+def at_work(folder: Path) -> int:
+    """Count the tasks that have come to wait in a folder."""
+    return len(list(folder.glob("at-work.*")))
 
 
 def session_of(pid: int) -> int | None:
@@ -123,7 +131,7 @@ class Running:
             self.send_all(signal.SIGKILL)
         self.process.wait()
 
-    def bury(self) -> None:
+    def mark_gone(self) -> None:
         """Mark it as having left, as the client does with a manager that is known to be no more."""
         (self.env.root / "exec/beats" / f"{self.id}.end").touch()
 
