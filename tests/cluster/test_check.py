@@ -149,9 +149,11 @@ def test_a_host_that_is_down(workspace: ClusterWorkspace, cluster: Cluster) -> N
 
 def test_a_shared_folder(tmp_path: Path, cluster: Cluster) -> None:
     """Files that we make must belong to the account, as on a real mount; so the account is the one that runs this."""
+    own = tmp_path / "own"
+    own.mkdir()
     with (
         Sshd(cluster.slurm.env, own_account=False) as sshd,
-        cluster_workspace(tmp_path, sshd, cluster.slurm) as workspace,
+        cluster_workspace(own, sshd, cluster.slurm) as workspace,
     ):
         workspace.pairs(5)
         (tmp_path / "there").mkdir()

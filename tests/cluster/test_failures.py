@@ -281,7 +281,7 @@ def test_the_disk_for_the_local_state_is_full_from_the_first(workspace: FarWorks
 @pytest.mark.usefixtures("cluster")
 def test_the_partition_is_unknown(workspace: FarWorkspace) -> None:
     workspace.swarm("[targets.far.slurm]", 'partition = "nosuch"')
-    workspace.fail(SCHEDULER, f"{ALIAS}: sbatch refused the job", "invalid partition", "mend [targets.")
+    workspace.fail(SCHEDULER, f"{ALIAS}: sbatch refused the job", "invalid partition", "fix [targets.")
     workspace.swarm("[targets.far.slurm]", 'partition = "short"')
     workspace.finish()
 

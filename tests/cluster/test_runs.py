@@ -67,6 +67,7 @@ def cat_outputs(workspace: Workspace) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "none"])
+@pytest.mark.slurm
 def test_the_pairs_in_mode_remote(
     workspace: ClusterWorkspace, cluster: Cluster, pairs_done_here: dict[str, bytes], scheduler: str
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_pairs_in_mode_remote(
     assert set(workspace.begun().values()) == {1}
 
 
+@pytest.mark.slurm
 def test_the_pairs_in_mode_local_with_slurm(
     workspace: ClusterWorkspace, tmp_path: Path, pairs_done_here: dict[str, bytes]
 ) -> None:
