@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,6 @@ INPUTS_SIZE = 1_000
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"
-
-_RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
-#: `<id>.log` must be a file name, which has at most 255 bytes.
-LONGEST_ID_BYTES = 251
 
 
 @dataclass(frozen=True)
@@ -128,14 +123,3 @@ def folders_above(name: str) -> list[str]:
     """List the folders that a relative name lies in, the outermost first."""
     parts = name.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-
-
-def why_id_is_unusable(task_id: str) -> str | None:
-    """Tell why a task cannot have this id, which is to be the name of its folder; None if it can."""
-    if _RESERVED.fullmatch(task_id):
-        return "that name is taken under outdir"
-    if len(task_id.encode("utf-8", "surrogateescape")) > LONGEST_ID_BYTES:
-        return f"it has more than {LONGEST_ID_BYTES} bytes"
-    if "/" in task_id or "\0" in task_id:
-        return "it cannot be a file name"
-    return None

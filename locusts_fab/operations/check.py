@@ -17,7 +17,7 @@ from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
-from locusts_fab.preflight.space import estimate
+from locusts_fab.preflight.space import estimate_space
 from locusts_fab.replica.select import select_replica
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.target import open_access
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.preflight.shared_folder import SharedFolderProbe
-    from locusts_fab.preflight.space import Need
+    from locusts_fab.preflight.space import SpaceNeeded
     from locusts_fab.replica.walk import Selection
     from locusts_fab.target import Access
 
@@ -45,10 +45,10 @@ def check(swarm: Swarm, connection: fabric.Connection | None = None) -> list[Fin
     :returns: what was found, good or bad; what is wrong raises nothing.
     """
     access = open_access(swarm, connection)
-    findings, plan, need = _judge_plan(swarm, access)
+    findings, plan, needed = _judge_plan(swarm, access)
     with probe_shared_folder(access.mounted) as shared:
         try:
-            seen = look(access.host, _questions(swarm, plan, need, shared))
+            seen = look(access.host, _questions(swarm, plan, needed, shared))
         except HostError as error:
             return [*findings, _login_failed(error), *_judge_rsync_here(access)]
         answer = shared.answer()
@@ -58,25 +58,25 @@ def check(swarm: Swarm, connection: fabric.Connection | None = None) -> list[Fin
     return [
         *findings,
         *_judge_host(swarm, access, seen),
-        *judge_root(swarm, seen, need),
+        *judge_root(swarm, seen, needed),
         *judge_shared_folder(swarm, access, seen, shared, answer),
         *judge_target(swarm, seen),
         *scheduler_of(swarm).judge(swarm, seen.facts),
     ]
 
 
-def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | None, Need | None]:
+def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | None, SpaceNeeded | None]:
     """See whether the config gives a set of tasks, and what they take up."""
     try:
         plan = make_plan(swarm, swarm.environment_dir)
-        need = estimate(plan, _tree(swarm), is_linked=not access.needs_rsync and access.mounted is None)
+        needed = estimate_space(plan, _tree(swarm), is_linked=not access.needs_rsync and access.mounted is None)
     except LocustsError as error:
         return [Finding("plan", "error", error.message, error.hint or "")], None, None
     if plan.warnings:
-        return [Finding("plan", "warning", "\n".join([f"{need.tasks} tasks", *plan.warnings]))], plan, need
-    if not need.tasks:
-        return [Finding("plan", "warning", "no tasks", "see indir and inputs in the config")], plan, need
-    return [Finding("plan", "ok", f"{need.tasks} tasks in {need.chunks} chunks")], plan, need
+        return [Finding("plan", "warning", "\n".join([f"{needed.tasks} tasks", *plan.warnings]))], plan, needed
+    if not needed.tasks:
+        return [Finding("plan", "warning", "no tasks", "see indir and inputs in the config")], plan, needed
+    return [Finding("plan", "ok", f"{needed.tasks} tasks in {needed.chunks} chunks")], plan, needed
 
 
 def _tree(swarm: Swarm) -> Selection | None:
@@ -85,11 +85,11 @@ def _tree(swarm: Swarm) -> Selection | None:
     return select_replica(swarm) if is_replicated else None
 
 
-def _questions(swarm: Swarm, plan: Plan | None, need: Need | None, shared: SharedFolderProbe) -> Questions:
+def _questions(swarm: Swarm, plan: Plan | None, needed: SpaceNeeded | None, shared: SharedFolderProbe) -> Questions:
     """Say what the script shall look at."""
     target, scheduler, job, elements = swarm.target, scheduler_of(swarm), "", 1
-    if plan is not None and need is not None and need.tasks:
-        chunks = make_chunks(need.tasks, swarm.slots * target.nodes, 1)
+    if plan is not None and needed is not None and needed.tasks:
+        chunks = make_chunks(needed.tasks, swarm.slots * target.nodes, 1)
         scripts = render_scripts(plan, 1, chunks)
         job = scheduler.job_to_try(scripts)
         elements = min(target.nodes, len(chunks))

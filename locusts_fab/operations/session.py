@@ -124,7 +124,7 @@ class Session:
         return SwarmState.STALLED
 
     def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
-        """Guess from the rate of the latest submission, once it has ended some tasks."""
+        """Return the time left in seconds at the rate of the latest submission; None until it has ended some tasks."""
         updated = self.ledger.fact("updated")
         ended = self.ledger.count_ended_in(latest.number) if latest else 0
         if latest is None or not ended or updated is None:

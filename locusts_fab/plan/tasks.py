@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Environment, Results, folders_above, why_id_is_unusable
+from locusts_fab.layout import Environment, Results, folders_above
 from locusts_fab.model import Chunk, Task
+from locusts_fab.plan.ids import why_id_is_unusable
 from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import first_few, printable

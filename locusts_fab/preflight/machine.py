@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import FindingState
     from locusts_fab.preflight.probe import Seen
-    from locusts_fab.preflight.space import Need
+    from locusts_fab.preflight.space import SpaceNeeded
 
 
 #: Managers need this bash; see docs/design.md.
@@ -34,7 +34,7 @@ _MOST_NOISE = 60
 
 
 def judge_shell(seen: Seen) -> Iterator[Finding]:
-    """Judge the login shell of a host, and the bash and tools that managers need."""
+    """Judge the login shell of a host, and the bash and tools that managers needed."""
     shell = seen.facts.get("shell") or "not told"
     if seen.noise:
         # all channels of ours skip it; what people do by hand does not
@@ -47,7 +47,7 @@ def judge_shell(seen: Seen) -> Iterator[Finding]:
 
 
 def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
-    """Judge the bash and the tools that managers need."""
+    """Judge the bash and the tools that managers needed."""
     version = seen.facts.get("bash", "")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers >= _OLDEST_BASH:
@@ -93,7 +93,7 @@ def judge_rsync(where: str, version_line: str | None, *, is_here: bool) -> Findi
     return Finding(what, "ok", shown)
 
 
-def judge_root(swarm: Swarm, seen: Seen, need: Need | None) -> Iterator[Finding]:
+def judge_root(swarm: Swarm, seen: Seen, needed: SpaceNeeded | None) -> Iterator[Finding]:
     """Judge the folder that environments are made in, and the file system that it is on."""
     facts = seen.facts
     root = facts.get("root", swarm.root)
@@ -108,11 +108,11 @@ def judge_root(swarm: Swarm, seen: Seen, need: Need | None) -> Iterator[Finding]
     else:
         advice = "managers take chunks by hard links; choose a root on another file system"
         yield Finding("hard links", "error", f"do not work in {root}", advice)
-    yield from _judge_filesystem(swarm, facts["filesystem"], need)
+    yield from _judge_filesystem(swarm, facts["filesystem"], needed)
 
 
-def _judge_filesystem(swarm: Swarm, said: str, need: Need | None) -> Iterator[Finding]:
-    """Judge the room that is left.
+def _judge_filesystem(swarm: Swarm, said: str, needed: SpaceNeeded | None) -> Iterator[Finding]:
+    """Judge the space that is left.
 
     :param said: free blocks, their size, all inodes, free inodes, and the type of the file system.
     """
@@ -125,26 +125,26 @@ def _judge_filesystem(swarm: Swarm, said: str, need: Need | None) -> Iterator[Fi
         advice = "choose a root on a file system that all nodes share"
         yield Finding("file system", "warning", f"{fields[4]}, which is in the memory of one machine", advice)
     free = blocks * block_bytes
-    if need is None:
+    if needed is None:
         yield Finding("space", "ok", f"{size(free)} free on {fields[4]}")
         return
-    wanted = f"at least {size(need.size_bytes)} needed: {need.explain_bytes()}"
+    wanted = f"at least {size(needed.size_bytes)} needed: {needed.explain_bytes()}"
     advice = "what tasks write comes on top; a quota may leave less than is free"
-    state = _state_of_room(free, need.size_bytes)
+    state = _state_of_space(free, needed.size_bytes)
     yield Finding("space", state, f"{size(free)} free on {fields[4]}; {wanted}", advice)
     if not all_inodes:
-        yield Finding("inodes", "ok", f"{fields[4]} does not count them; about {need.inodes:,} needed")
+        yield Finding("inodes", "ok", f"{fields[4]} does not count them; about {needed.inodes:,} needed")
         return
-    wanted = f"about {need.inodes:,} needed: {need.explain_inodes()}"
-    advice = "choose another root, or let tasks have fewer files" if free_inodes < 2 * need.inodes else ""
-    yield Finding("inodes", _state_of_room(free_inodes, need.inodes), f"{free_inodes:,} free; {wanted}", advice)
+    wanted = f"about {needed.inodes:,} needed: {needed.explain_inodes()}"
+    advice = "choose another root, or let tasks have fewer files" if free_inodes < 2 * needed.inodes else ""
+    yield Finding("inodes", _state_of_space(free_inodes, needed.inodes), f"{free_inodes:,} free; {wanted}", advice)
 
 
-def _state_of_room(free: int, needed: int) -> FindingState:
-    """Judge how far what is free goes: what is needed is the least, so twice as much had better be there."""
-    if free < needed:
+def _state_of_space(free: int, least: int) -> FindingState:
+    """Return whether enough is free; as tasks write more than `least`, less than twice that is a warning."""
+    if free < least:
         return "error"
-    return "warning" if free < 2 * needed else "ok"
+    return "warning" if free < 2 * least else "ok"
 
 
 def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:

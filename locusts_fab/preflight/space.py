@@ -22,8 +22,8 @@ _INODES_OF_TASK = 3
 
 
 @dataclass(frozen=True)
-class Need:
-    """What a swarm needs at least; what its tasks write is not in it, for nobody knows.
+class SpaceNeeded:
+    """The least that a swarm takes up on its target; what its tasks write comes on top, for nobody knows it.
 
     :param tasks: the number of tasks.
     :param chunks: the number of chunks that they make.
@@ -53,7 +53,7 @@ class Need:
         return staged + self.sandbox_bytes + (self.tree_bytes or 0)
 
     def explain_bytes(self) -> str:
-        """Say what the bytes are made of."""
+        """Return in words what the bytes are made of."""
         parts = [] if self.tree_bytes is None else [f"the tree {size(self.tree_bytes)}"]
         if not self.is_linked:
             parts += [f"inputs {size(self.input_bytes)}", f"shared files {size(self.shared_bytes)}"]
@@ -61,17 +61,17 @@ class Need:
         return ", ".join(parts) + ("; inputs and shared files are only linked" if self.is_linked else "")
 
     def explain_inodes(self) -> str:
-        """Say what the inodes are made of."""
+        """Return in words what the inodes are made of."""
         return (
             f"{self.files:,} files that come or go, {_INODES_OF_TASK} more for each of {self.tasks:,} tasks,"
             f" {_INODES_OF_CHUNK} for each of {self.chunks:,} chunks, and inputs in sandboxes"
         )
 
 
-def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
-    """Add up what a plan needs. Looks at every input once.
+def estimate_space(plan: Plan, tree: Selection | None, *, is_linked: bool) -> SpaceNeeded:
+    """Return the space that a plan needs at least; every input is looked at once.
 
-    :param tree: what of a custom environment's tree will be replicated.
+    :param tree: what of a custom environment's tree will be replicated; None if nothing is.
     :param is_linked: inputs and shared files are not copied to the target.
     :raises PlanError: names of inputs or outputs cannot be used as they come out.
     """
@@ -91,7 +91,7 @@ def estimate(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Need:
     part = at_once / tasks if tasks else 0
     chunks = len(chunk_sizes(tasks, slots))
     files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
-    return Need(
+    return SpaceNeeded(
         tasks=tasks,
         chunks=chunks,
         files=files,

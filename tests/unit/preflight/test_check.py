@@ -16,7 +16,7 @@ from locusts_fab.model import Finding, exit_status_of
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, Seen, look
-from locusts_fab.preflight.space import estimate
+from locusts_fab.preflight.space import estimate_space
 from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from tests.support.sshd import free_port
@@ -204,14 +204,20 @@ def test_the_estimate(workspace: Workspace) -> None:
     (workspace.folder / "in" / "big").mkdir()
     (workspace.folder / "in" / "big" / "file").write_bytes(b"x" * 1000)
     swarm = load(workspace, HERE + SWARM + "shared = { big = 'big' }\n")
-    need = estimate(make_plan(swarm, "/env"), None, is_linked=False)
-    assert (need.tasks, need.files, need.input_bytes, need.shared_bytes, need.sandbox_bytes) == (5, 10, 10, 1000, 10)
-    assert need.size_bytes == 1020
-    assert need.inodes == 50 + 10 + 3 * 5 + 5 + 3 * need.chunks + 2
-    linked = estimate(make_plan(swarm, "/env"), None, is_linked=True)
+    needed = estimate_space(make_plan(swarm, "/env"), None, is_linked=False)
+    assert (needed.tasks, needed.files, needed.input_bytes, needed.shared_bytes, needed.sandbox_bytes) == (
+        5,
+        10,
+        10,
+        1000,
+        10,
+    )
+    assert needed.size_bytes == 1020
+    assert needed.inodes == 50 + 10 + 3 * 5 + 5 + 3 * needed.chunks + 2
+    linked = estimate_space(make_plan(swarm, "/env"), None, is_linked=True)
     assert linked.size_bytes == 10
     assert "only linked" in linked.explain_bytes()
-    assert "5 tasks" in need.explain_inodes()
+    assert "5 tasks" in needed.explain_inodes()
 
 
 def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> None:
@@ -221,10 +227,10 @@ def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> Non
     )
     rows = str([["0"]] * 1000)
     many = load(workspace, (workspace.folder / "locusts.toml").read_text().replace("[['0']]", rows))
-    assert estimate(make_plan(swarm, "/env"), None, is_linked=False).sandbox_bytes == 992
-    assert estimate(make_plan(many, "/env"), None, is_linked=False).sandbox_bytes == 992 * 2 * LONGEST_CHUNK
+    assert estimate_space(make_plan(swarm, "/env"), None, is_linked=False).sandbox_bytes == 992
+    assert estimate_space(make_plan(many, "/env"), None, is_linked=False).sandbox_bytes == 992 * 2 * LONGEST_CHUNK
     all_kept = load(workspace, (workspace.folder / "locusts.toml").read_text() + "keep = 'all'\n")
-    assert estimate(make_plan(all_kept, "/env"), None, is_linked=False).sandbox_bytes == 992 * 1000
+    assert estimate_space(make_plan(all_kept, "/env"), None, is_linked=False).sandbox_bytes == 992 * 1000
 
 
 @pytest.mark.parametrize(
@@ -244,9 +250,9 @@ def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> Non
 )
 def test_room(workspace: Workspace, filesystem: str, expected: dict[str, str]) -> None:
     swarm = load(workspace, SLURM + SWARM)
-    need = estimate(make_plan(swarm, "/env"), None, is_linked=False)
+    needed = estimate_space(make_plan(swarm, "/env"), None, is_linked=False)
     seen = Seen({"root": "/r", "links": "yes", "filesystem": filesystem})
-    assert states(judge_root(swarm, seen, need)) == {"root": "ok", "hard links": "ok", **expected}
+    assert states(judge_root(swarm, seen, needed)) == {"root": "ok", "hard links": "ok", **expected}
 
 
 def test_a_file_system_without_hard_links(workspace: Workspace) -> None:
