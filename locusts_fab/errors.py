@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions that carry data, and the exit code each comes to.
+"""What can go wrong, as exceptions that carry data, and the exit code of each.
 
 Every error that a person may meet is a `LocustsError`: its text names the cause, `hint` the next step.
 """
@@ -42,7 +42,7 @@ class LocustsError(Exception):
 
 
 class ConfigError(LocustsError):
-    """The config file cannot be used; `problems` holds one line for each thing that is wrong in it.
+    """The config file cannot be used; `problems` has a line for each thing that is wrong in it.
 
     :param path: the file, as the user named it.
     :param problems: lines such as `targets.cluster.prot: unknown key; did you mean port?`.
@@ -67,7 +67,7 @@ class PlanError(LocustsError):
 
 
 class StateError(LocustsError):
-    """The command does not fit the state of the swarm (nothing submitted, still running, another command at work)."""
+    """The command does not fit the state of the swarm (nothing submitted, still running, another command running)."""
 
 
 class HostError(LocustsError):

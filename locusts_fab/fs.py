@@ -1,4 +1,4 @@
-"""Files and folders of this machine: written whole or not at all, removed whatever is in them, counted.
+"""Files and folders of this machine: write them whole or not at all, remove them whatever is in them, count them.
 
 Paths are strings where this runs for every file of a million tasks.
 """
@@ -72,7 +72,7 @@ def _remove_folder(path: str | Path) -> None:
 
 
 def _open_up(folder: str | Path) -> None:
-    """Let the owner of a folder change what is in it, at any depth."""
+    """Give the owner of a folder all rights on it and on the folders in it."""
     os.chmod(folder, stat.S_IRWXU)
     with os.scandir(folder) as entries:
         inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -84,7 +84,7 @@ def _open_up(folder: str | Path) -> None:
 def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield a new folder that its owner alone can enter; it is removed afterwards.
 
-    Folders with the same prefix that commands left behind which were killed are removed first.
+    Folders with the same prefix, left by commands that were killed, are removed first.
 
     :raises TransferError: it cannot be made or removed.
     """

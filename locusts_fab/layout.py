@@ -1,4 +1,4 @@
-"""Where everything lies: every file and folder name, on the target and in what comes back, is made here."""
+"""The names of all files and folders, on the target and in what comes back; they are made only here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 BATCH_ABOVE = 10_000
 #: Tasks of a batch.
 BATCH_SIZE = 1_000
-#: Tasks of a folder of staged inputs; `templates/manager/sandbox.sh` says the same.
+#: Tasks of a folder of staged inputs; `copy_inputs` in `templates/manager/sandbox.sh` has the same number.
 INPUTS_SIZE = 1_000
 
 #: The replica of a custom environment, in the environment.
@@ -43,51 +43,66 @@ class Environment:
 
     @property
     def manager_script(self) -> str:
-        """The manager."""
+        """The script of the manager."""
         return "exec/manager.sh"
 
     @property
     def start_script(self) -> str:
-        """What starts it on a machine without a scheduler."""
+        """The script that starts it on a machine without a scheduler."""
         return "exec/start.sh"
 
     def chunk(self, number: int) -> str:
-        """Tell the plan of a chunk, a line a task."""
+        """Return the path of a chunk's plan, which has a line for each task."""
         return f"exec/plan/{number:06d}"
 
     def inputs(self, task: int) -> str:
-        """Tell where the staged inputs of a task lie."""
+        """Return the folder of a task's staged inputs, by the task's number; see `INPUTS_SIZE`."""
         return f"inputs/{task // INPUTS_SIZE}/{task}"
 
     def archive(self, chunk: int) -> str:
-        """Return the path of a chunk's inputs that were sent as one file; `templates/manager/sandbox.sh` has it too."""
+        """Return the path of a chunk's inputs that were sent as one file.
+
+        `copy_inputs` in `templates/manager/sandbox.sh` makes the same name.
+        """
         return f"inputs/{chunk:06d}.tar"
 
     def sandbox(self, claim: str, task: int, attempt: int) -> str:
-        """Tell the folder in which an attempt ran."""
+        """Return the folder in which an attempt ran.
+
+        :param claim: chunk and generation, such as `000012.1`.
+        :param task: the task's number.
+        :param attempt: from 1 on.
+        """
         return f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else "")
 
     def log(self, claim: str, number: int) -> str:
-        """Tell the file with what an attempt printed; its records say the number."""
+        """Return the file with what an attempt printed.
+
+        :param claim: chunk and generation, such as `000012.1`.
+        :param number: of the file, from the attempt's records.
+        """
         return f"work/{claim}/log.{number}"
 
     def shared(self, key: str, name: str) -> str:
-        """Tell where a shared file or folder lies."""
+        """Return the path of a shared file or folder, by its key and its own name."""
         return f"shared/{key}/{name}"
 
     def absolute(self, path: str) -> str:
-        """Make one of these names a path on the target."""
+        """Return one of these names as a path on the target."""
         return f"{self.root}/{path}"
 
 
 def manager_id(submission: int, element: int = 0) -> str:
-    """Name a manager after its submission and the element of the job array that it is."""
+    """Return the id of a manager: its submission, and its element of the job array.
+
+    `templates/job.sbatch.j2` makes the same on the target, and `MANAGER_ID` in manager/records.py recognises it.
+    """
     return f"{submission}-{element}"
 
 
 @dataclass(frozen=True)
 class Results:
-    """What comes back, under `outdir`.
+    """The names of what comes back, under `outdir`.
 
     :param tree_dir: in a custom environment, where in the tree its commands start; outputs come back with the tree.
     """
@@ -98,16 +113,20 @@ class Results:
 
     @property
     def tasks_table(self) -> Path:
-        """The list of what became of every task."""
+        """The file that lists what became of every task."""
         return self.outdir / "tasks.tsv"
 
     @property
     def outputs_table(self) -> Path:
-        """The list of every designated output."""
+        """The file that lists every designated output."""
         return self.outdir / "outputs.tsv"
 
     def place(self, task_id: str, number: int, total: int) -> str:
-        """Tell the folder of a task, relative to outdir; with many tasks they are spread over batches."""
+        """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.
+
+        :param number: the task's number, from 1 on.
+        :param total: the number of tasks of the swarm.
+        """
         if self.is_flat:
             return "."
         if total > BATCH_ABOVE:
@@ -115,11 +134,11 @@ class Results:
         return task_id
 
     def log(self, task_id: str) -> str:
-        """Tell the file with what a task printed, relative to outdir."""
+        """Return the file with what a task printed, relative to outdir."""
         return f"logs/{task_id}.log"
 
 
 def folders_above(name: str) -> list[str]:
-    """List the folders that a relative name lies in, the outermost first."""
+    """Return the folders that a relative name lies in, the outermost first."""
     parts = name.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]

@@ -1,4 +1,4 @@
-"""The nouns that the packages hand to each other; no logic beyond what a noun knows of itself."""
+"""The data types that packages pass to each other, without logic beyond questions about themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TaskState(str, Enum):
-    """What has become of a task. What was lost or interrupted is pending again."""
+    """The state of a task. What was lost or interrupted is pending again."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -23,27 +23,27 @@ class TaskState(str, Enum):
 
 
 class SwarmState(str, Enum):
-    """What has become of a swarm as a whole."""
+    """The state of a swarm as a whole."""
 
     PLANNED = "planned"  # known, but nothing was started
     SUBMITTED = "submitted"  # started, but no manager has said anything yet
     RUNNING = "running"
     FINISHED = "finished"  # every task is done or failed
-    STALLED = "stalled"  # tasks are left, but nobody is there to run them
+    STALLED = "stalled"  # tasks are left, but no manager is there to run them
     CANCELLED = "cancelled"
 
 
 class ManagerState(str, Enum):
-    """What is known of a manager."""
+    """The state of a manager, as far as it is known."""
 
     ALIVE = "alive"
-    LEFT = "left"  # it took its leave in order
-    GONE = "gone"  # its process is known to be no more, or its heartbeat has stood still for long
-    UNKNOWN = "unknown"  # we could not find out
+    LEFT = "left"  # it ended in order
+    GONE = "gone"  # its process is known to have ended, or its heartbeat has stood still for long
+    UNKNOWN = "unknown"  # it could not be found out
 
 
 class TaskReason(str, Enum):
-    """What the reason of an attempt begins with, as `judge` in templates/manager/task.sh writes it.
+    """The first words of the reason of an attempt, as `judge` in templates/manager/task.sh writes it.
 
     More words may follow, such as a number. `records.read_task_reason` reads it.
     """
@@ -54,11 +54,11 @@ class TaskReason(str, Enum):
     MISSING_OUTPUT = "missing output"
     NO_SANDBOX = "the sandbox could not be made"
     INTERRUPTED = "interrupted"
-    OTHER = ""  # none, or one for people alone
+    OTHER = ""  # none, or one that only people read
 
 
 class LeaveReason(str, Enum):
-    """What the reason of a manager that left begins with, as templates/manager/slot.sh and main.sh write it.
+    """The first words of the reason of a manager that left, as templates/manager/slot.sh and main.sh write it.
 
     More words may follow, such as the name of a signal. `records.read_leave_reason` reads it.
     """
@@ -67,7 +67,7 @@ class LeaveReason(str, Enum):
     STOPPED = "stopped"
     SIGNAL = "signal"
     BREAKER = "breaker"
-    OTHER = ""  # one for people alone
+    OTHER = ""  # one that only people read
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Outcome:
     :param seconds: how long it took.
     :param found: whether each designated output was there when the task ended; empty until then.
     :param log: the number of the file with what it prints; once it has ended, 0 if it printed nothing.
-    :param cause: what of `reason` is not for people alone.
+    :param cause: the kind of `reason`, for programs.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     """
 
@@ -128,7 +128,7 @@ class Outcome:
 
     @property
     def has_ended(self) -> bool:
-        """It came to an end, good or bad."""
+        """Whether it has ended, good or bad."""
         return self.state in {TaskState.DONE, TaskState.FAILED}
 
 
@@ -155,7 +155,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Counts:
-    """Tasks by state."""
+    """The number of tasks in each state."""
 
     total: int
     pending: int
@@ -165,18 +165,18 @@ class Counts:
 
     @property
     def ended(self) -> int:
-        """Tasks of which nothing more is to be expected."""
+        """The number of tasks that will not run any more."""
         return self.done + self.failed
 
 
 @dataclass(frozen=True)
 class Status:
-    """What `status` says of a swarm; `to_dict` is what `status --json` prints.
+    """The status of a swarm; `to_dict` is what `status --json` prints.
 
     :param collected: tasks whose outputs are here.
     :param started: when the latest submit started, seconds since the epoch.
     :param updated: when the target was last heard, seconds since the epoch.
-    :param eta_s: seconds until all is done at the present rate; None if nobody can tell.
+    :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
     """
 
@@ -209,17 +209,17 @@ class Status:
 
     @property
     def is_over(self) -> bool:
-        """Nothing more will happen by itself."""
+        """Whether nothing more will happen by itself."""
         return self.state not in {SwarmState.SUBMITTED, SwarmState.RUNNING}
 
     def to_dict(self) -> dict[str, Any]:
-        """Make it an object of plain values, for JSON."""
+        """Return it as plain values, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What comparing the config with the ledger came to.
+    """The result of comparing the config with the ledger.
 
     :param total: tasks that the config means now.
     :param new: those that were not known before.
@@ -233,7 +233,10 @@ class Planned:
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """A task as the staging needs it."""
+    """A task as staging needs it.
+
+    :param number: its number on the target.
+    """
 
     number: int
     id: str
@@ -244,7 +247,14 @@ class PlannedTask:
 
 @dataclass(frozen=True)
 class Submission:
-    """One submit: its part of the plan, and how far it came (`staging`, `starting`, `started`, `stopped`)."""
+    """One submit and its part of the plan.
+
+    :param last_chunk: the number of its last chunk.
+    :param state: how far it got: `staging`, `starting`, `started`, `stopped`.
+    :param created_s: when its managers were started, seconds since the epoch.
+    :param token: the name of its job, which no other job has.
+    :param job: its id in the scheduler; empty if it has none.
+    """
 
     number: int
     last_chunk: int
@@ -254,7 +264,7 @@ class Submission:
     job: str
 
 
-#: How a finding is to be taken.
+#: How serious a finding is.
 FindingState = Literal["ok", "warning", "error"]
 
 
@@ -265,7 +275,7 @@ class Finding:
     :param what: what was looked at.
     :param found: what it is like.
     :param advice: what to do about it, if anything.
-    :param exit_status: the exit code that it comes to if it is an error.
+    :param exit_status: the exit code of `check` if it is an error.
     """
 
     what: str

@@ -1,6 +1,6 @@
-"""What is told of work that takes time: the protocols, and the screen that shows nothing.
+"""Protocols for showing the progress of work that takes time, and the screen that shows nothing.
 
-`Screen` in `ui/screen.py` is the one that shows it.
+`Screen` in `ui/screen.py` shows it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Something that counts up."""
+    """The progress of one step."""
 
     def update(self, done: int) -> None:
-        """Say how far it is."""
+        """Show that so many are done."""
 
     def update_bytes(self, files: int, moved: int) -> None:
-        """Say how many files and bytes have moved."""
+        """Show that so many files and bytes have moved."""
 
 
 class Silent:
-    """Shows nothing; what the Python interface uses unless it is given something else."""
+    """A screen that shows nothing; the Python interface uses it unless it is given another."""
 
     def update(self, done: int) -> None:
         """See `Progress.update`."""
@@ -48,7 +48,7 @@ class Silent:
 
 
 class Watcher(Protocol):
-    """Is told a status."""
+    """A function that shows a status."""
 
     def __call__(self, status: Status, /) -> None:
-        """Show it."""
+        """Show the status."""

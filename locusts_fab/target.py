@@ -1,6 +1,6 @@
 """Where a swarm runs, as three independent parts: how commands travel, how files travel, and who starts managers.
 
-`open_site` is the one place that looks at a target's mode; everything above holds a `Site` and asks nothing.
+`open_site` is the one place that looks at a target's mode; everything above uses its `Site` without asking.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Site:
-    """The three parts, and the environment that they serve, as the target sees it."""
+    """The three parts, and the environment that they work on, as the target sees it."""
 
     environment: Environment
     host: Host
@@ -40,10 +40,10 @@ class Site:
 
 
 def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site:
-    """Choose the three parts for a target.
+    """Return the three parts for a target.
 
-    :param connection: an open Fabric connection to use instead of an own one.
-    :raises HostError: the host cannot be reached, or its root not be understood.
+    :param connection: an open Fabric connection to use instead of one of ours.
+    :raises HostError: the host cannot be reached, or its root means nothing there.
     """
     target = swarm.target
     host: Host
@@ -64,7 +64,7 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
 
 @dataclass(frozen=True)
 class Access:
-    """How a target is reached: what can be said of it before it was asked anything.
+    """The way to a target, before anything was asked there.
 
     :param host: how commands travel.
     :param needs_rsync: files travel over the same login, by rsync.
@@ -77,7 +77,10 @@ class Access:
 
 
 def open_access(swarm: Swarm, connection: fabric.Connection | None = None) -> Access:
-    """Prepare to reach a target, without a word to it yet; see `open_site`."""
+    """Return the way to a target without connecting to it yet.
+
+    :param connection: an open Fabric connection to use instead of one of ours.
+    """
     target = swarm.target
     if target.mode == "local":
         return Access(LocalHost())
@@ -87,8 +90,8 @@ def open_access(swarm: Swarm, connection: fabric.Connection | None = None) -> Ac
     return Access(host, needs_rsync=True)
 
 
-#: Looks at a swarm follow each other after so many seconds: first the first, growing to the second while nothing
-#: changes. On this machine they cost nothing; elsewhere others pay for them too.
+#: The pause between two looks at a swarm, in seconds: it grows from the first to the second while nothing changes. On
+#: this machine a look costs nothing; elsewhere it is a load for others.
 POLL_HERE_S = (0.3, 1.0)
 POLL_FAR_S = (2.0, 30.0)
 
@@ -98,12 +101,12 @@ def poll_pauses_s(swarm: Swarm) -> tuple[float, float]:
     return POLL_HERE_S if swarm.target.mode == "local" and not swarm.has_scheduler else POLL_FAR_S
 
 
-#: Hosts that this process is logged in to: whatever a command is made of, it logs in once.
+#: Hosts that this process is logged in to, so that a command of several parts logs in once.
 _LOGINS: dict[tuple[str, str], Carrier] = {}
 
 
 def _remote(swarm: Swarm, connection: fabric.Connection | None) -> Carrier:
-    """Find the login to a host, or prepare one; it opens when it is first used."""
+    """Return the login to a host; it opens when it is first used."""
     from locusts_fab.hosts.ssh import SshHost  # noqa: PLC0415 - Fabric loads only where it is needed
 
     name, known_hosts = swarm.target.host or "", swarm.target.known_hosts
@@ -123,7 +126,7 @@ def forget_logins() -> None:
 
 
 def _resolve_root(host: Host, root: str) -> str:
-    """Make the root of a target absolute, as that host has it."""
+    """Return the root of a target as an absolute path on its host."""
     if root.startswith("/"):
         return root.rstrip("/")
     result = host.run(remote_script("resolve_root"), root)

@@ -14,23 +14,27 @@ if TYPE_CHECKING:
 #: How alike two words must be for one to be taken for the other, from 0 (not at all) to 1 (the same).
 LIKENESS = 0.6
 _LONGEST_GUESSED = 100
+#: Times are written in minutes from so many minutes on, below that in seconds; and in hours from so many on.
+_MINUTES_FROM = 2
+_HOURS_FROM = 120
+_KILO = 1000
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person would say it: 45 s, 12 min, 3 h 20 min."""
+    """Return a time in seconds as a person would write it: 45 s, 12 min, 3 h 20 min."""
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 2:  # noqa: PLR2004 - below two minutes, seconds matter
+    if minutes < _MINUTES_FROM:
         return f"{minutes * 60 + rest} s"
-    if minutes < 120:  # noqa: PLR2004 - below two hours, minutes do
+    if minutes < _HOURS_FROM:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as a person would say it: 12 kB, 3.4 MB."""
+    """Return a number of bytes as a person would write it: 12 kB, 3.4 MB."""
     amount, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004 - units of a thousand
-        amount, units = amount / 1000, units[1:]
+    while amount >= _KILO and len(units) > 1:
+        amount, units = amount / _KILO, units[1:]
     return f"{amount:.3g} {units[0]}"
 
 

@@ -1,7 +1,7 @@
 r"""Fields of tab-separated files: any text in one line, with backslash, tab and ends of lines escaped.
 
-Plans, records, the ledger's lists and the files of results are all written so; `templates/manager/records.sh` undoes
-the same escapes in bash.
+Plans, records, the ledger's lists and the files of results are all written so. `unescape` in
+`templates/manager/records.sh` undoes the same escapes in bash.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def escape(field: str) -> str:
-    r"""Write a field of a tab-separated line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`."""
+    r"""Return a text as a field of a line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`."""
     return field.translate(_ESCAPES) if _ODD.search(field) else field
 
 
 def unescape(field: str) -> str:
-    """Read a field of a tab-separated line, such as those of tasks.tsv.
+    """Return the text of a field of a tab-separated line, such as those of tasks.tsv.
 
     :param field: what stands between two tabs; the line's newline is not part of it.
     :returns: the text that `escape` was given.
@@ -34,10 +34,10 @@ def unescape(field: str) -> str:
 
 
 def join_fields(fields: Iterable[str]) -> str:
-    """Put fields of any content into one line, without its newline."""
+    """Return fields of any content as one line, without its newline."""
     return "\t".join(map(escape, fields))
 
 
 def split_fields(line: str) -> list[str]:
-    """Take a line apart that `join_fields` made; an empty line has no fields."""
+    """Return the fields of a line that `join_fields` made; an empty line has none."""
     return [unescape(field) for field in line.split("\t")] if line else []

@@ -1,6 +1,6 @@
 """locusts.toml, read: TOML in, a typed `Config` out, or one `ConfigError` with everything that is wrong in it.
 
-What the keys mean stands in `schema.py`; what is wrong is put into words in `problems.py`.
+`schema.py` has the keys and what they mean, `problems.py` the words for what is wrong.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Config:
 
 
 def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: str | None = None) -> Swarm:
-    """Read a config and choose a swarm of it.
+    """Return a swarm of a config, with its target.
 
     :param path: the config file.
     :param swarm: the name of the swarm; needed only if there are several.
@@ -87,7 +87,7 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a config file.
+    """Return what a config file holds.
 
     :raises ConfigError: with all that is wrong in it.
     """
@@ -95,9 +95,9 @@ def load_config(path: str | Path) -> Config:
 
 
 def make_config(path: str | Path, document: dict[str, Any]) -> Config:
-    """Check what a config file holds, or would hold if there were one.
+    """Return what the tables of a config file mean, checked; there need not be a file.
 
-    :param path: what errors call it.
+    :param path: the file, as errors name it.
     :param document: its tables.
     :raises ConfigError: with all that is wrong in it.
     """
@@ -157,7 +157,7 @@ def _parse(path: str, text: str) -> dict[str, Any]:
 def _read_tables(
     document: dict[str, Any], kind: str, model: type[AnyTable], conflicts: Conflicts, problems: list[str]
 ) -> dict[str, AnyTable]:
-    """Read all tables of a kind, `[targets.*]` or `[swarms.*]`; what is wrong goes to `problems`."""
+    """Return all tables of a kind by name, `[targets.*]` or `[swarms.*]`; what is wrong goes to `problems`."""
     tables = document.get(kind, {})
     if not isinstance(tables, dict):
         problems.append(f"{kind}: expected tables, [{kind}.NAME]; found {shown(tables)}")
@@ -176,7 +176,7 @@ def _read_tables(
 def _read_table(
     where: tuple[str, str], table: dict[str, Any], model: type[AnyTable], conflicts: Conflicts, problems: list[str]
 ) -> AnyTable | None:
-    """Read one table.
+    """Return one table, checked; None if too much of it is wrong.
 
     A table with bad keys is read again without them, so that conflicts among the others show at once too.
     A key that was misspelled or has a bad value counts as given: one mistake makes one problem.

@@ -1,4 +1,4 @@
-"""What is wrong in a config, put into words that a person can act on: the place, the cause, what would be right."""
+"""Words for what is wrong in a config: the place, the cause, and what would be right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-#: Where a key belongs that stands in the wrong table.
+#: The table that a key belongs in, for one that stands in another.
 _TABLES: dict[type[Table], str] = {
     Target: "[targets.NAME]",
     Slurm: "[targets.NAME.slurm]",
@@ -25,7 +25,7 @@ _TABLES: dict[type[Table], str] = {
 #: Tables inside tables.
 _INNER: dict[str, type[Table]] = {"slurm": Slurm, "container": Container}
 
-#: Words that people try, and how it is said here instead.
+#: Words that people try, and what to write here instead.
 _FOREIGN: dict[type[Table], dict[str, str]] = {
     Target: dict.fromkeys(("port", "user"), 'write it into host = "user@host:port"'),
     SwarmSettings: {"cmd": "it is called command", "outs": "it is called outputs"},
@@ -42,7 +42,7 @@ _EXPECTED = {
 
 
 def describe(error: ErrorDetails, where: tuple[str, ...], model: type[Table]) -> str:
-    """Return what pydantic found wrong in words: the key's path, and what would be right."""
+    """Return in words what pydantic found wrong: the key's path, and what would be right."""
     loc = [part for part in error["loc"] if part != "[key]"]
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
@@ -73,7 +73,7 @@ def describe(error: ErrorDetails, where: tuple[str, ...], model: type[Table]) ->
 
 
 def unknown_key(key: str, where: Sequence[str | int], keys: Iterable[str], model: type[Table] | None = None) -> str:
-    """Return that a key is unknown, and where it belongs or what it may be meant to be."""
+    """Return a line on an unknown key: where it belongs, or which key it may be meant to be."""
     keys = list(keys)
     problem = f"{dotted(*where, key)}: unknown key"
     foreign = _FOREIGN.get(model, {}) if model is not None else {}
@@ -89,7 +89,7 @@ def unknown_key(key: str, where: Sequence[str | int], keys: Iterable[str], model
 
 
 def no_such(kind: str, name: str, names: Iterable[str]) -> str:
-    """Return that there is no such target or swarm, and which was probably meant or what there is.
+    """Return a line on an unknown target or swarm: which was probably meant, or which there are.
 
     :param kind: `target` or `swarm`.
     """

@@ -1,4 +1,4 @@
-"""The reference of locusts.toml as Markdown, made from the models in `settings.py`, so that it cannot go stale."""
+"""The reference of locusts.toml as Markdown, made from the models in `schema.py`, so that it cannot go stale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIMPLE = {str: "text", int: "whole number", float: "number", bool: "true or fal
 
 
 def render_reference() -> str:
-    """Write every key of locusts.toml, its type, default and meaning, as Markdown tables.
+    """Return every key of locusts.toml, its type, default and meaning, as Markdown tables.
 
     The text is the same for the same models, so that a check can compare it with the one in the docs.
     """
@@ -53,13 +53,13 @@ def _default_text(field: FieldInfo) -> str:
 
 
 def _shown(field: FieldInfo, key: str) -> str:
-    """Look up what a field says of itself for readers, where type and default do not say it."""
+    """Return what a field shows to readers in place of its type or default, if it has such a text."""
     extra = field.json_schema_extra
     return str(extra.get(key, "")) if isinstance(extra, dict) else ""
 
 
 def _describe(annotation: Any) -> str:
-    """Put a type into a scientist's words."""
+    """Return a type in a scientist's words."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _describe(inner[0])

@@ -1,7 +1,7 @@
 """The keys of locusts.toml as typed models: what each one means, its default, and which values it takes.
 
 The descriptions here are the reference that users read: `reference.py` makes its tables of them.
-`config.py` turns what pydantic finds wrong into lines that a person can act on.
+`problems.py` turns what pydantic finds wrong into lines that a person can act on.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ __all__ = [
 
 
 class Table(BaseModel):
-    """What all tables share: unknown keys are errors, `"4"` is not taken for `4`, and nothing changes afterwards."""
+    """The base of all tables: unknown keys are errors, `"4"` is not taken for `4`, and nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Slurm(Table):
-    """`[targets.NAME.slurm]`: what the managers' jobs ask of SLURM; each key becomes an #SBATCH line."""
+    """`[targets.NAME.slurm]`: what the managers' jobs ask SLURM for; each key becomes an #SBATCH line."""
 
     partition: SlurmValue | None = Field(default=None, description="Partition, or several with commas between.")
     time: SlurmValue | None = Field(
@@ -265,7 +265,7 @@ class SwarmSettings(Table):
 
 
 def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Say which keys of a target do not go together.
+    """Yield which keys of a target do not go together.
 
     :param given: the keys that stand in the file, also those whose value was refused.
     :returns: pairs of a key and what is wrong with it.
@@ -287,7 +287,7 @@ def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple
 
 
 def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Say which keys of a swarm do not go together; see `conflicts_of_target`. The key `""` is the swarm itself."""
+    """Yield which keys of a swarm do not go together; see `conflicts_of_target`. The key `""` is the swarm itself."""
     if "command" not in given and "command_file" not in given:
         yield "command", "missing; say what each task runs, here or in command_file"
     if {"command", "command_file"} <= given:
@@ -309,7 +309,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
 
 
 def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """See that exactly one key says which tasks there are."""
+    """Yield what is wrong unless exactly one key says which tasks there are."""
     sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
     templated = any("<id>" in name or "<id:raw>" in name for name in swarm.inputs)
     if len(sources) > 1:

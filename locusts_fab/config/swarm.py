@@ -25,30 +25,30 @@ class Swarm:
     folder: Path
 
     def resolve(self, path: str) -> Path:
-        """Make a path of the config absolute: `~` is the user's home, the rest is relative to locusts.toml."""
+        """Return a path of the config made absolute: `~` is the user's home, the rest is relative to locusts.toml."""
         try:
             return self.folder / Path(path).expanduser()
-        except RuntimeError:  # ~somebody who has no home here: then it is a name like any other
+        except RuntimeError:  # ~NAME of a user who has no home here: a name like any other
             return self.folder / path
 
     @property
     def state_dir(self) -> Path:
-        """Where this machine keeps what it knows of the swarm."""
+        """The folder of this machine with what it knows of the swarm."""
         return self.folder / ".locusts" / self.name
 
     @property
     def is_custom(self) -> bool:
-        """All tasks share one tree: the custom environment."""
+        """Whether all tasks share one tree: the custom environment."""
         return self.settings.environment == "custom"
 
     @property
     def is_in_place(self) -> bool:
-        """Tasks of a custom environment run in the local tree itself, not in a replica of it."""
+        """Whether tasks of a custom environment run in the local tree itself, not in a replica of it."""
         return self.is_custom and self.target.mode == "local" and self.settings.in_place
 
     @property
     def has_scheduler(self) -> bool:
-        """A scheduler starts the managers, on machines that it chooses."""
+        """Whether a scheduler starts the managers, on machines that it chooses."""
         return self.target.scheduler != "none"
 
     @property
@@ -57,7 +57,7 @@ class Swarm:
         return self.resolve(self.settings.root or ".")
 
     def shared_source(self, key: str) -> Path:
-        """Return where a shared file or folder is on this machine."""
+        """Return the path of a shared file or folder on this machine."""
         path = self.settings.shared[key]
         return self.resolve(path) if path.startswith(("/", "~")) else self.indir / path
 
@@ -77,7 +77,7 @@ class Swarm:
 
     @property
     def slots(self) -> int:
-        """Tasks at a time on each node; where the node is this machine, by default as many as its cores can take."""
+        """The number of tasks at a time on each node; on this machine, by default as many as its cores can take."""
         if self.target.slots is not None:
             return self.target.slots
         if self.target.mode != "local" or self.has_scheduler:
@@ -94,5 +94,5 @@ class Swarm:
 
     @property
     def environment_dir(self) -> str:
-        """The environment of this swarm on the target."""
+        """The folder of the swarm's environment on the target."""
         return f"{self.root}/{self.name}"

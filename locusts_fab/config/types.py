@@ -1,4 +1,4 @@
-"""Kinds of values in locusts.toml: each type here checks one kind, and says what it expects where that is not given."""
+"""Types of values in locusts.toml: each checks one kind, and its error says what it expects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READONLY_VARIABLES = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "S
 
 
 def _clean(text: str) -> str:
-    """Refuse the NUL character: no command line, file name or variable can hold it."""
+    """Return the text, which may hold no NUL: no command line, file name or variable can hold it."""
     if "\0" in text:
         raise ValueError("the character NUL cannot be used here")
     return text
@@ -35,7 +35,7 @@ def _filled(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Refuse line ends: the value stands in one line of a job script, and a second line would be a line of its own."""
+    """Return the text, which must be one line: in a job script a second one would be a line of its own."""
     if "\n" in text or "\r" in text:
         raise ValueError("must be one line; take the line break out")
     return _filled(text)
@@ -54,14 +54,14 @@ def _host(text: str) -> str:
 
 
 def _inner_path(text: str) -> str:
-    """Refuse a path that leads out of the folder it is relative to."""
+    """Return the path, which may not lead out of the folder that it is relative to."""
     if _filled(text).startswith("/"):
         raise ValueError("must be a relative path; take the leading / off")
     return _downward(text)
 
 
 def _shared_path(text: str) -> str:
-    """Refuse a path that names no file; it may lead anywhere, for it is only read."""
+    """Return the path, which must name a file; it may lead anywhere, for it is only read."""
     if text.rstrip("/").rpartition("/")[2] in {"", ".", ".."}:
         raise ValueError("names no file")
     return _filled(text)
@@ -77,7 +77,7 @@ def _downward(text: str) -> str:
 
 
 def _scalar(value: object) -> object:
-    """Turn a number or a boolean into the text that it was written as; anything else is left for pydantic to judge."""
+    """Return a number or a boolean as the text that was written; anything else is left for pydantic to judge."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
@@ -93,13 +93,15 @@ def _whole_number(value: object) -> object:
 
 
 def _switch(value: object) -> object:
-    if not isinstance(value, (bool, str)):
-        raise ValueError('expected true, false, "user" or "mcs"')  # noqa: TRY004 pydantic collects ValueErrors only
-    return value if isinstance(value, bool) else _one_line(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _one_line(value)
+    raise ValueError('expected true, false, "user" or "mcs"')
 
 
 def parse_duration(value: object) -> float:
-    """Read a time as people write it.
+    """Return a time in seconds, from how people write it.
 
     :param value: seconds as a number, or text such as `90`, `90s`, `10m`, `2h`, `1d`, `1h30m`.
     :returns: seconds.

@@ -1,4 +1,4 @@
-"""The small steps of reading a command template: take text, take a handle, or refuse it."""
+"""The single steps of reading a command template: take text, take a handle, or refuse it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Cursor:
             self.take(2)
 
     def refuse(self, hole: Hole, reason: tuple[str, str]) -> NoReturn:
-        """Say that a handle cannot stand where it does."""
+        """Raise that a handle cannot stand where it does."""
         place, instead = reason
         handle = f"<{hole.handle}>"
         self.fail(
@@ -72,22 +72,22 @@ class Cursor:
         )
 
     def unclosed(self, start: int, opener: str) -> NoReturn:
-        """Say that what opens at `start` does not end."""
+        """Raise that what opens at `start` does not end."""
         self.fail(
             start, start + len(opener), f"no end is found for the {opener} here", "close it, or write \\ before it"
         )
 
     def fail(self, start: int, end: int, problem: str, hint: str) -> NoReturn:
-        """Give up, and show the text[start:end] that is to blame."""
+        """Raise a PlanError that shows the text[start:end] to blame."""
         raise PlanError(f"{problem}:\n{excerpt(self.text, start, end)}", hint=hint)
 
     def quoted_holes(self, since: int) -> list[Hole]:
-        """List the handles among the parts from number `since` on, other than raw ones."""
+        """Return the handles among the parts from number `since` on, other than raw ones."""
         return [part for part in self.parts[since:] if isinstance(part, Hole) and part.quote is not as_it_is]
 
     @contextmanager
     def ban(self, reason: tuple[str, str]) -> Iterator[None]:
-        """Refuse handles, other than raw ones, while this lasts."""
+        """Refuse handles, other than raw ones, within the context."""
         outer = self.banned
         self.banned = outer or reason
         yield

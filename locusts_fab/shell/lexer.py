@@ -1,4 +1,4 @@
-"""Reading a command template as bash would: where each handle stands decides how its values are quoted."""
+"""The reading of a command template as bash would: where each handle stands decides how its values are quoted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _MAX_DEPTH = 50
 
 @dataclass
 class _Level:
-    """How far a list of commands has been read: the outermost, or one in ( … )."""
+    """The state of reading a list of commands: the outermost, or one in ( … )."""
 
     array: bool = False  # the words of name=( … )
     test: bool = False  # within [[ … ]]
@@ -64,7 +64,7 @@ class _Level:
 
 
 class Lexer(Cursor):
-    """Reads a command template as bash does, and finds out how each handle has to be quoted.
+    """A reader of a command template that finds out how each handle has to be quoted.
 
     Every method reads one construct that begins at `at`, and appends what it read to `parts`.
     """
@@ -266,7 +266,7 @@ class Lexer(Cursor):
         return False
 
     def is_subscript(self, level: _Level) -> bool:
-        """Tell whether the bracket here may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
+        """Return whether this bracket may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
         named = _VARIABLE_NAME.fullmatch(level.word) or (level.array and not level.word)
         return bool(named and _END_OF_SUBSCRIPT.search(self.text, self.at))
 
@@ -281,7 +281,7 @@ class Lexer(Cursor):
             self.take(2)
 
     def end_word(self, level: _Level, terminator: str) -> str:
-        """Settle how the handles of a bare word are quoted, now that all of it is known.
+        """Decide how the handles of a bare word are quoted, now that all of it is known.
 
         `2>out` and `f(` show why what follows matters, `{<arg0>}` and `~<arg0>` what comes before.
 
@@ -307,7 +307,7 @@ class Lexer(Cursor):
         return word
 
     def note_test(self, level: _Level, word: str) -> None:
-        """Follow [[ … ]]: where it compares numbers, it evaluates its words as arithmetic."""
+        """Note how far a [[ … ]] is; where it compares numbers, it evaluates its words as arithmetic."""
         if level.first and word == "[[":
             level.test = True
             self.test_parts.append(len(self.parts))

@@ -24,34 +24,34 @@ _IN_DOUBLE = str.maketrans({char: "\\" + char for char in '\\$`"'})
 
 
 def quote_always(value: str) -> str:
-    """Quote a value as (a part of) a bare word, whatever it is."""
+    """Return a value quoted as (a part of) a bare word, whatever it is."""
     return "'" + value.replace("'", "'\\''") + "'"
 
 
 def quote_word(value: str) -> str:
-    """Quote a value as (a part of) a bare word, unless it reads the same without quotes."""
+    """Return a value quoted as (a part of) a bare word, unless it reads the same without quotes."""
     if _PLAIN_VALUE.fullmatch(value) and value not in KEYWORDS:
         return value
     return "'" + value.replace("'", "'\\''") + "'"
 
 
 def quote_in_single(value: str) -> str:
-    """Quote a value that stands in '…'."""
+    """Return a value quoted to stand in '…'."""
     return value.replace("'", "'\\''")
 
 
 def quote_in_double(value: str) -> str:
-    """Quote a value that stands in "…"."""
+    """Return a value quoted to stand in "…"."""
     return value.translate(_IN_DOUBLE)
 
 
 def quote_in_ansi(value: str) -> str:
-    """Quote a value that stands in $'…'."""
+    """Return a value quoted to stand in $'…'."""
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def as_it_is(value: str) -> str:
-    """Quote nothing: for `:raw` and for file names."""
+    """Return a value unquoted: for `:raw` and for file names."""
     return value
 
 
@@ -70,9 +70,9 @@ class Hole:
 
 
 def find_key(text: str, start: int, end: int, shared: Mapping[str, str]) -> str:
-    """Find the shared key that stands at `end`, right after the handle `<shared>` that stands at `start`.
+    """Return the shared key that stands at `end`, right after the handle `<shared>` that stands at `start`.
 
-    :raises PlanError: none does.
+    :raises PlanError: there is no such key.
     """
     key = max((key for key in shared if key and text.startswith(key, end)), key=len, default=None)
     if key is not None:
@@ -88,7 +88,7 @@ def find_key(text: str, start: int, end: int, shared: Mapping[str, str]) -> str:
 
 
 def excerpt(text: str, start: int, end: int) -> str:
-    """Show the line in which text[start:end] stands, with carets under it."""
+    """Return the line in which text[start:end] stands, with carets under it."""
     left = max(text.rfind("\n", 0, start) + 1, start - 50)
     right = text.find("\n", start)
     right = min(len(text) if right < 0 else right, end + 40)

@@ -8,16 +8,16 @@ from pathlib import Path
 
 
 class RemoteExit(IntEnum):
-    """Exit codes by which a script says what went wrong; its header has the same names and numbers.
+    """The exit codes by which a script reports what went wrong; its header has the same names and numbers.
 
-    0 is success, and 1 any failure that is told in words only.
+    0 is success, and 1 any failure that only its output explains.
     """
 
     #: The environment is not there, or cannot be written.
     NO_ENVIRONMENT = 3
     #: The manager ended at once, or the scheduler refused the job.
     NOT_STARTED = 4
-    #: The scheduler does not answer, so nobody knows whether there is a job.
+    #: The scheduler does not answer, so it is unknown whether there is a job.
     NO_ANSWER = 5
 
 

@@ -1,7 +1,7 @@
 r"""Handles: the places in a template, such as `<id>`, that each task fills with a value of its own.
 
 A value is data. In a command it is quoted for the place where its handle stands, so no value can become shell code;
-to know the place, `bash_lexer.py` reads the template as bash would, once. It refuses places where no quoting helps.
+to know the place, `lexer.py` reads the template as bash would, once. It refuses places where no quoting helps.
 
 * `<id>`, `<arg0>`, `<temperature>`: the task's value. A `<word>` that is no handle stays as it is.
 * `<shared>key`: the path of a shared file; the longest known key that fits counts.
@@ -52,7 +52,7 @@ class Template:
 
     @classmethod
     def command(cls, text: str, handles: Collection[str], shared: Mapping[str, str] | None = None) -> Template:
-        """Compile a bash command.
+        """Return a bash command, compiled.
 
         :param handles: the names that every task has a value for, such as `id` and `arg0`.
         :param shared: the path on the target for each shared key.
@@ -70,7 +70,7 @@ class Template:
 
     @classmethod
     def name(cls, text: str, handles: Collection[str], shared: Mapping[str, str] | None = None) -> Template:
-        r"""Compile a file name: values stand in it as they are.
+        r"""Return a file name, compiled: values stand in it as they are.
 
         :raises PlanError: a `<word>` is no handle (write `\<word>` if the name really holds it), or `<shared>` has an
             unknown key.
@@ -78,11 +78,14 @@ class Template:
         return cls(text, list(_split_name(text, handles, shared or {})))
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Put the values in for their handles. No value may hold a NUL: no command line can."""
+        """Return the text with the values put in for their handles.
+
+        :param values: by the names of the handles; none may hold a NUL, for no command line can.
+        """
         return self._format % tuple([quote(values[handle]) for handle, quote in self._fields])
 
     def match(self, name: str) -> str | None:
-        """Find the id with which this file-name template gives `name`.
+        """Return the id with which this file-name template gives `name`.
 
         :returns: the id, never empty and without `/`; None if there is none or `<id>` is not the template's one handle.
         """
@@ -104,7 +107,7 @@ _HANDLE_LIKE = re.compile(r"[A-Za-z_][\w.-]*(:\w+)?")
 
 
 def _split_name(text: str, handles: Collection[str], shared: Mapping[str, str]) -> Iterator[str | Hole]:
-    """Split a file-name template into its parts.
+    """Return the parts of a file-name template.
 
     :raises PlanError: see `Template.name`.
     """
@@ -132,7 +135,7 @@ def _split_name(text: str, handles: Collection[str], shared: Mapping[str, str]) 
 
 
 def _find_suspects(text: str, handles: Collection[str], shared: Mapping[str, str]) -> list[str]:
-    """Warn of each `<word>` in a command that is no handle but close to one, and of shared keys with a tail."""
+    """Return warnings of each `<word>` in a command that is no handle but close to one, and of keys with a tail."""
     known = {form for handle in (*handles, "shared") for form in (handle, f"{handle}:raw")}
     words = dict.fromkeys(found[1] for found in re.finditer(r"(?<!\\)<([A-Za-z_][\w.-]*(?::\w+)?)>", text))
     advice = ((word, _did_you_mean(word, known)) for word in words if word not in known)
@@ -145,7 +148,7 @@ def _find_suspects(text: str, handles: Collection[str], shared: Mapping[str, str
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:
-    """Name the handle that `word` may have been meant for, if one is close."""
+    """Return the handle that `word` may have been meant for, in words; empty if none is close."""
     near = nearest(word, sorted(known), 0.7)
     return f"did you mean <{near}>?" if near else ""
 
@@ -178,7 +181,7 @@ _SIMPLE_COMMAND = re.compile(
 
 
 def is_direct(text: str) -> bool:
-    """Tell whether a command template is one simple command, which a slot may start without a shell between.
+    """Return whether a command template is one simple command, which a slot may start without a shell between.
 
     :returns: True only where that is sure: nothing expands, nothing is joined by operators, and the program is a plain
         name that is neither a handle nor part of bash. (It may still be a function: the manager looks, and then
