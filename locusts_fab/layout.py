@@ -95,7 +95,8 @@ class Environment:
 def manager_id(submission: int, element: int = 0) -> str:
     """Return the id of a manager: its submission, and its element of the job array.
 
-    `templates/job.sbatch.j2` makes the same on the target, and `MANAGER_ID` in manager/records.py recognises it.
+    The job script of a scheduler, `templates/job.*.j2`, makes the same on the target; `MANAGER_ID` in
+    manager/records.py recognises it.
     """
     return f"{submission}-{element}"
 

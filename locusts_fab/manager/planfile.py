@@ -1,7 +1,7 @@
-"""The plan of a chunk as it lies on the target: how it is written, and how it is read again by `attach`.
+"""The plan of a chunk on the target: how it is written, and how `attach` reads it again.
 
-A line is a task: number, id, command, outputs, with tabs between. `read_chunk` and `read_task` in
-`templates/manager/` read it on the other side.
+A line is a task: number, id, command, outputs, with tabs between, escaped as in tsv.py. `read_chunk` in
+`templates/manager/slot.sh` and `read_task` in `templates/manager/task.sh` read it on the target.
 """
 
 from __future__ import annotations

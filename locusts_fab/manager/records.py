@@ -1,7 +1,8 @@
 """The records that managers append to their cache files.
 
-The writing side is `templates/manager/records.sh`. A record is a line of fields between tabs; its last field is a dot,
-so that a line torn by a crash or a full disk is recognised and left aside.
+`templates/manager/records.sh` writes them and lists the same fields; each class here has those of one kind. A record is
+a line of fields between tabs; its last field is a dot, so that a line torn by a crash or a full disk is recognised and
+left aside.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ END = ["."]  # the last field of a record that is whole
 
 
 class Manager(NamedTuple):
-    """A manager is here."""
+    """The record of a manager that has started.
+
+    :param slots: how many tasks it runs at a time.
+    """
 
     id: str
     host: str
@@ -29,7 +33,11 @@ class Manager(NamedTuple):
 
 
 class Began(NamedTuple):
-    """An attempt at a task starts; what it prints goes to the file with the number `log`."""
+    """The record of an attempt that starts.
+
+    :param claim: chunk and generation, such as `000012.1`.
+    :param log: the number of the file with what it prints.
+    """
 
     claim: str
     task: int
@@ -39,9 +47,11 @@ class Began(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """An attempt at a task came to an end: done, failed, retry or interrupted; `log` is 0 if it printed nothing.
+    """The record of an attempt that has ended.
 
-    `found` tells of each designated output whether it was there.
+    :param state: done, failed, retry (another attempt follows) or interrupted.
+    :param found: whether each designated output was there.
+    :param log: the number of the file with what it printed; 0 if it printed nothing.
     """
 
     claim: str
@@ -57,7 +67,7 @@ class Ended(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A manager takes no more tasks."""
+    """The record of a manager that takes no more tasks."""
 
     reason: str
     time_s: float
@@ -66,7 +76,8 @@ class Left(NamedTuple):
 Record: TypeAlias = Manager | Began | Ended | Left
 
 _MOST_DIGITS = 18
-#: How managers are named (see `layout.manager_id`), with `-rN` after the N-th requeue of their job.
+#: The ids of managers: `layout.manager_id` makes them, and the job script of a scheduler, `templates/job.*.j2`, which
+#: adds `-rN` after the N-th requeue of the job.
 MANAGER_ID = "[0-9]{1,9}-[0-9]{1,9}(-r[0-9]{1,9})?"
 _MANAGER_ID = re.compile(MANAGER_ID)
 _CLAIM = re.compile(r"[0-9]+\.[0-9]+")
@@ -75,7 +86,7 @@ _STATES = {"done", "failed", "retry", "interrupted"}
 
 
 def parse_records(data: bytes) -> tuple[list[Record], int]:
-    """Read records.
+    """Return the records in a piece of a cache file.
 
     :param data: what a cache file holds from some offset on.
     :returns: the records, and the number of bytes read: all up to the last newline. Lines that are no whole record
@@ -92,7 +103,7 @@ def parse_records(data: bytes) -> tuple[list[Record], int]:
 
 
 def parse_record(line: str) -> Record | None:
-    """Read one line; None if it is not a whole record."""
+    """Return the record in a line; None if it is not a whole one."""
     kind, *fields = line.split("	")
     read = _READERS.get(kind)
     if read is None or fields[-1:] != END:
@@ -104,12 +115,12 @@ def parse_record(line: str) -> Record | None:
 
 
 def _time(text: str) -> float:
-    """Read a time as bash gives it, whose separator follows the locale."""
+    """Return a time as a number; bash writes it with the separator of the locale."""
     return float(text.replace(",", ".").replace("\u066b", "."))
 
 
 def _whole(text: str) -> int:
-    """Read a whole number that any table can hold."""
+    """Return a whole number, which SQLite must be able to hold."""
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"{text[:_MOST_DIGITS]}… is too long for a number")
     return int(text)
@@ -169,24 +180,24 @@ _READERS: dict[str, Callable[..., Record | None]] = {
 
 @lru_cache(maxsize=256)  # most tasks of a swarm find the same, and may share it
 def read_found(text: str) -> tuple[bool, ...]:
-    """Read which outputs were there, as records and the ledger write it: a 1 or a 0 for each."""
+    """Return which outputs were there; records and the ledger hold a 1 or a 0 for each."""
     return tuple(letter == "1" for letter in text)
 
 
 def write_found(found: Iterable[bool]) -> str:
-    """Write what `read_found` reads."""
+    """Return which outputs were there as the text that `read_found` reads."""
     return "".join("1" if there else "0" for there in found)
 
 
 @lru_cache(maxsize=256)
 def read_task_reason(text: str) -> TaskReason:
-    """Read what the reason of an attempt means; the words are those of `judge` in templates/manager/task.sh."""
+    """Return the kind of an attempt's reason; the words are those of `judge` in templates/manager/task.sh."""
     return _read_reason(text, TaskReason)
 
 
 @lru_cache(maxsize=256)
 def read_leave_reason(text: str) -> LeaveReason:
-    """Read what the reason of a manager means; the words are in templates/manager/slot.sh and main.sh."""
+    """Return the kind of a manager's reason; the words are in templates/manager/slot.sh and main.sh."""
     return _read_reason(text, LeaveReason)
 
 

@@ -1,4 +1,4 @@
-"""Render the scripts that run on the target: the only room that knows Jinja.
+"""The rendering of the scripts that run on the target; no other module uses Jinja.
 
 A template sets values in one header, each through the filter `q` (quoted for bash) or `int`, and includes plain bash
 from `templates/manager/`.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @lru_cache
 def environment() -> jinja2.Environment:
-    """Return the Jinja environment that knows our templates."""
+    """Return the Jinja environment with our templates."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_folder()),
         undefined=jinja2.StrictUndefined,
@@ -37,10 +37,10 @@ def environment() -> jinja2.Environment:
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
-    """Render a template.
+    """Return a script, rendered from its template.
 
     :param name: such as `manager.sh.j2`.
-    :param values: what its header needs; one that is missing is an error.
+    :param values: the values in its header; one that is missing is an error.
     :returns: the script.
     """
     return environment().get_template(name).render(**values)

@@ -1,4 +1,4 @@
-"""Times that both sides rely on: rendered into the managers, and judged by here."""
+"""Times that both sides rely on: rendered into the managers, and used to judge them here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where tasks come from: file names that hold an id, rows of arguments, the combinations of a sweep, lines of commands.
 
-Each kind comes to the same: ids in order, and for each the values of the handles.
+Each kind gives a `Source`: ids in order, and for each the values of the handles.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Source:
 
     :param ids: the ids, in order.
     :param handles: the names that every task has a value for.
-    :param values: gives the values of the n-th task, `id` among them.
+    :param values: a function from the place of a task in `ids` to its values, `id` among them.
     :param commands: with a command file, the command of each id.
     :param is_from_files: the ids were read from the names of inputs, so these are there.
     """
@@ -51,13 +51,13 @@ class Source:
     warnings: list[str] = field(default_factory=list)
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give each id and its values, in order."""
+        """Yield each id and its values, in order."""
         for index, task_id in enumerate(self.ids):
             yield task_id, self.values(index)
 
 
 def read_source(swarm: Swarm) -> Source:
-    """Find the tasks that a config means.
+    """Return the tasks that a config means.
 
     :raises PlanError: a file is missing or malformed, or there are no tasks.
     """
@@ -78,13 +78,13 @@ def read_source(swarm: Swarm) -> Source:
 
 
 def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = False) -> Source:
-    """Take the ids from the names of the files in `indir`.
+    """Return the tasks whose ids are in the names of the files in `indir`.
 
     :param inputs: templates such as `in_<id>.txt`; what every one of them matches is an id.
     :param skip_incomplete: leave out ids that lack one of the inputs, with a warning, instead of refusing them.
     """
     if not indir.is_dir():
-        raise PlanError(f"indir: there is no folder {indir}", hint="mend indir in the config")
+        raise PlanError(f"indir: there is no folder {indir}", hint="fix indir in the config")
     templates = [Template.name(text, {"id"}) for text in inputs]
     found: dict[str, list[str]] = {}  # an id: the inputs that it has
     list_once = functools.lru_cache(8)(_list)  # most templates look into the same folder
@@ -111,7 +111,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
 
 
 def find_ids(indir: Path, template: Template, list_folder: Callable[[Path], list[str]]) -> set[str]:
-    """Find every id for which the file that the template names is there.
+    """Return every id for which the file that the template names is there.
 
     A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into.
     """
@@ -133,11 +133,14 @@ def find_ids(indir: Path, template: Template, list_folder: Callable[[Path], list
 
 
 def _list(folder: Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names are all that is asked for
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 def sort_ids(ids: list[str]) -> list[str]:
-    """Sort as numbers where all are numbers, else as text."""
+    """Return ids sorted as numbers if all are numbers, else as text."""
     if all(_NUMBER.fullmatch(task_id) for task_id in ids):
         return sorted(ids, key=lambda task_id: (Decimal(task_id), task_id))
     return sorted(ids)
@@ -154,9 +157,9 @@ def _nothing_matches(indir: Path, wanted: list[str]) -> str:
 
 
 def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] = ()) -> Source:
-    """Make a task of each row; `<arg0>`, `<arg1>`, … and the columns' names are its handles.
+    """Return a task for each row; `<arg0>`, `<arg1>`, … and the columns' names are its handles.
 
-    :param where: what messages call the rows.
+    :param where: the name of the rows in messages.
     """
     if not rows:
         raise PlanError(f"{where}: there is no row, so there is no task")
@@ -176,7 +179,7 @@ def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] 
 
 
 def from_args_file(path: Path, where: str) -> Source:
-    """Make a task of each row of a CSV or TSV file with a header."""
+    """Return a task for each row of a CSV or TSV file with a header."""
     text = _read_text(path, where)
     delimiter = "\t" if path.suffix.lower() in {".tsv", ".tab"} or "\t" in text.split("\n", 1)[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -189,7 +192,8 @@ def from_args_file(path: Path, where: str) -> Source:
     bad = [(line, row) for line, row in numbered if len(row) != len(header)]
     if bad:
         line, row = bad[0]
-        more = f", and so {'is' if len(bad) == 2 else 'are'} {len(bad) - 1} more" if len(bad) > 1 else ""  # noqa: PLR2004 - one more
+        others = len(bad) - 1
+        more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
         raise PlanError(f"{where}: line {line}: {len(row)} fields where the header has {len(header)}{more}")
     return from_rows([row for _, row in numbered], where, header)
 
@@ -209,7 +213,7 @@ def _check_header(header: list[str], where: str) -> None:
 
 
 def from_sweep(sweep: dict[str, list[str]]) -> Source:
-    """Make a task of every combination; the last name varies fastest."""
+    """Return a task for every combination; the last name varies fastest."""
     return from_rows(list(itertools.product(*sweep.values())), "sweep", list(sweep))
 
 
@@ -218,7 +222,7 @@ def from_sweep(sweep: dict[str, list[str]]) -> Source:
 
 
 def from_command_file(path: Path, where: str) -> Source:
-    """Make a task of each line; blank lines and lines that begin with # are passed over."""
+    """Return a task for each line; blank lines and lines that begin with # are passed over."""
     lines = [line for line in _read_text(path, where).split("\n") if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         raise PlanError(f"{where}: there is no command in it")
@@ -227,18 +231,18 @@ def from_command_file(path: Path, where: str) -> Source:
 
 
 def _numbers(count: int) -> list[str]:
-    """Give the numbers from 1 on as ids, padded with zeros."""
+    """Return the numbers from 1 on as ids, padded with zeros."""
     width = max(ID_WIDTH, len(str(count)))
     return [f"{number:0{width}d}" for number in range(1, count + 1)]
 
 
 def _read_text(path: Path, where: str) -> str:
-    """Read a file of any bytes; a byte order mark and the carriage returns of Windows are no part of it."""
+    """Return the text of a file of any bytes, without a byte order mark and the carriage returns of Windows."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise PlanError(
-            f"{where}: {path} cannot be read: {error.strerror}", hint="mend its path in the config"
+            f"{where}: {path} cannot be read: {error.strerror}", hint="fix its path in the config"
         ) from error
     if b"\0" in data:
         raise PlanError(f"{where}: {path} holds a NUL byte, so it is no text file")

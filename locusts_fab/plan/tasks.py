@@ -50,7 +50,7 @@ class Plan:
         return len(self.source.ids)
 
     def tasks(self) -> Iterator[Task]:
-        """Make the tasks, in the order of their ids.
+        """Yield the tasks, in the order of their ids.
 
         :raises PlanError: names of inputs or outputs cannot be used as they come out.
         """
@@ -71,7 +71,7 @@ class Plan:
             self._complain(lacking)
 
     def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
-        """Note it if a file that a task of arguments needs is not there; ids from file names were looked at already."""
+        """Return whether an input of a task is missing, and note it; ids from file names were looked at already."""
         if self.source.is_from_files:
             return False
         absent = [name for name in inputs if not os.path.lexists(self.swarm.indir / name)]
@@ -80,7 +80,7 @@ class Plan:
         return bool(absent)
 
     def _complain(self, lacking: list[str]) -> None:
-        """Refuse tasks without their inputs, or say that they are left out."""
+        """Refuse tasks without their inputs, or warn that they are left out."""
         message = _listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
         if self.swarm.settings.missing_inputs == "error":
             raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
@@ -89,13 +89,13 @@ class Plan:
             self.warnings.append(warning)
 
     def _own_command(self, task_id: str, values: dict[str, str]) -> str:
-        """Render a line of a command file, which is a template of its own."""
+        """Return a line of a command file with its values; each line is a template of its own."""
         shared = shared_paths(self.swarm, self.environment_dir)
         return Template.command(self.source.commands[task_id], {"id"}, shared).render(values)
 
 
 def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
-    """Find out which tasks the config means.
+    """Return the tasks that the config means.
 
     :param environment_dir: the environment's folder on the target, absolute, for the paths of shared files.
     :raises PlanError: the inputs do not give a set of tasks that can be run.
@@ -103,7 +103,7 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
     settings = swarm.settings
     for key in settings.shared:
         if not swarm.shared_source(key).exists():
-            raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="mend its path in the config")
+            raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="fix its path in the config")
     source = read_source(swarm)
     shared = shared_paths(swarm, environment_dir)
     command = None
@@ -126,7 +126,7 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
 
 
 def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
-    """Tell the path on the target of each shared file or folder, by its key."""
+    """Return the path on the target of each shared file or folder, by its key."""
     environment = Environment(environment_dir)
     return {
         key: environment.absolute(environment.shared(key, swarm.shared_source(key).name))
@@ -135,7 +135,7 @@ def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
 
 
 def chunk_sizes(tasks: int, slots: int) -> list[int]:
-    """Cut tasks into chunks of falling size, so that few claims are needed and yet no slot idles at the end.
+    """Return the sizes of the chunks: falling, so that few claims are needed and yet no slot idles at the end.
 
     Each chunk is a 1/(2 x slots) of what remains, at most 128 and at least 1 ("guided self-scheduling" with a cap:
     Polychronopoulos and Kuck, IEEE Trans. Comput. C-36, 1987).
@@ -150,7 +150,7 @@ def chunk_sizes(tasks: int, slots: int) -> list[int]:
 
 
 def make_chunks(tasks: int, slots: int, first: int) -> list[Chunk]:
-    """Cut tasks into chunks, numbered from `first` on."""
+    """Return the chunks for so many tasks, numbered from `first` on; see `chunk_sizes`."""
     return [Chunk(number, size) for number, size in enumerate(chunk_sizes(tasks, slots), first)]
 
 
@@ -165,7 +165,7 @@ def _check_ids(ids: list[str]) -> None:
 
 
 def _check_outputs(plan: Plan) -> None:
-    """See that no two outputs would end up in one place."""
+    """Raise a PlanError if two outputs would end up in one place."""
     settings = plan.swarm.settings
     twice = [name for name, times in Counter(settings.outputs).items() if times > 1]
     if twice:
@@ -175,7 +175,7 @@ def _check_outputs(plan: Plan) -> None:
 
 
 def _check_flat(plan: Plan) -> None:
-    """See that the outputs of all tasks have room in one folder: no name twice, none both a file and a folder."""
+    """Raise a PlanError unless one folder can hold the outputs of all tasks: no name twice, as a file or a folder."""
     results = Results(plan.swarm.outdir, is_flat=True)
     owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
     owners["logs"] = "the logs"
@@ -197,7 +197,7 @@ def _check_flat(plan: Plan) -> None:
 
 
 def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
-    """Tell what is wrong with a task's names, once the values are in."""
+    """Return what is wrong with a task's names, once the values are in; None if nothing is."""
     if "\0" in command:
         return "its command holds a NUL"
     for name in (*inputs, *outputs):
@@ -214,5 +214,5 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
 
 
 def _listing(title: str, lines: list[str]) -> str:
-    """Show the first few of many."""
+    """Return a title and the first few of many lines."""
     return "\n  ".join([f"{title}:", *(printable(line, keep="") for line in first_few(lines, _SHOWN))])

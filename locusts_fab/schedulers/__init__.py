@@ -1,1 +1,1 @@
-"""Who starts, stops and watches over managers: nobody but us, or a scheduler."""
+"""How managers are started, stopped and watched over: by ourselves, or by a scheduler."""

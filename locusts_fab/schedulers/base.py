@@ -1,8 +1,8 @@
-"""What a scheduler offers, and what starts managers on one environment.
+"""The protocols of a scheduler, and of what starts managers on one environment.
 
-A new scheduler is one folder beside the others with an object that does what `Scheduler` says, and a line in
+A new scheduler is one folder beside the others with an object that implements `Scheduler`, and a line in
 `registry.py`. Its scripts stand in `templates/`: what managers know of it in `manager/NAME.sh`, what is asked of it in
-`remote/NAME_*.sh`. Its settings are a table in `config/schema.py`.
+`remote/NAME_*.sh`. Its settings are a table of the config, in `config/schema.py`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class Launcher(Protocol):
-    """Starts, stops and watches over the managers of one environment."""
+    """The part that starts, stops and watches over the managers of one environment."""
 
     def start(self, submission: int, token: str, chunks: int, /) -> str:
         """Start the managers of a submission, once.
 
         :param token: a name that no other submission has.
         :param chunks: more managers than chunks would find nothing to do.
-        :returns: what the scheduler calls the job; nothing if there is no scheduler.
-        :raises LocustsError: they were not started, or nobody knows.
+        :returns: the id of the job; empty if there is no scheduler.
+        :raises LocustsError: they were not started, or that is unknown.
         """
 
     def fence(self, submissions: Iterable[Submission], /) -> None:
@@ -44,21 +44,21 @@ class Launcher(Protocol):
         """
 
     def mark_gone(self, managers: Iterable[str], /) -> None:
-        """Mark managers that are no more as having left, so that others take over what they held."""
+        """Mark managers that have ended without a word as having left, so that others take over what they held."""
 
     def find(self, submission: Submission, /) -> str:
-        """Return what the scheduler calls the job of a submission, if we were killed before we heard; else nothing."""
+        """Return the id of a submission's job, if a command was killed before it got it; else nothing."""
 
     def is_alive(self, submission: Submission, /) -> bool:
-        """Return whether a submission may still come to life, though no manager has said anything yet."""
+        """Return whether a submission may still start, though no manager has written anything yet."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What a scheduler said of our jobs.
+    """The answer of a scheduler about our jobs.
 
     :param jobs: those that it knows.
-    :param answered: it could be asked at all; if not, nothing is known, and nothing follows.
+    :param answered: whether it answered; if not, nothing is known, and nothing follows.
     :param complaint: what it said instead.
     """
 
@@ -68,23 +68,23 @@ class Queue:
 
 
 class Scheduler(Protocol):
-    """What only one scheduler knows: its commands and their answers, its settings, how a job comes back."""
+    """The parts that differ between schedulers: its commands and their answers, its settings, how a job comes back."""
 
     @property
     def name(self) -> str:
-        """What the config calls it."""
+        """The name of the scheduler in the config."""
 
     @property
     def manager_part(self) -> str:
-        """The name of the file in `templates/manager/` with what managers know of it, without `.sh`."""
+        """The name of the file in `templates/manager/` with its part of the managers, without `.sh`."""
 
     def launcher(self, host: Host, environment: Environment, swarm: Swarm) -> Launcher:
-        """Return what starts the managers of a swarm."""
+        """Return the launcher that starts the managers of a swarm."""
 
     # ---- scripts
 
     def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
-        """Render the scripts that start managers, by their paths in the environment."""
+        """Return the scripts that start managers, by their paths in the environment."""
 
     def last_call_s(self, swarm: Swarm) -> int:
         """Return how many seconds a manager has from the word ahead of its time limit to the end, at least."""
@@ -92,24 +92,24 @@ class Scheduler(Protocol):
     # ---- jobs
 
     def queue_script(self) -> str:
-        """Return the text of the script that asks for jobs, for `poll.sh`; nothing if there is nobody to ask."""
+        """Return the text of the script that asks for jobs, for `poll.sh`; empty if there is no scheduler to ask."""
 
     def read_queue(self, status: int, answer: str) -> Queue:
-        """Read what that script printed on both streams, and its exit status."""
+        """Return the answer in the exit status of that script and what it printed on both streams."""
 
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
-        """Return what submissions call those jobs of which something waits, runs, or is just ending."""
+        """Return the ids, as submissions have them, of the jobs of which something waits, runs, or is just ending."""
 
     def read_job_id(self, answer: str) -> str:
-        """Return what submissions call a job, from what was printed when it was submitted; nothing if there is none."""
+        """Return the id of a job, as submissions have it, from what submitting it printed; empty if there is none."""
 
     # ---- looking beforehand
 
     def probe_script(self) -> str:
-        """Return the text of the script that looks at the scheduler, for `probe.sh`; nothing if there is none."""
+        """Return the text of the script that looks at the scheduler, for `probe.sh`; empty if there is none."""
 
     def job_to_try(self, scripts: Mapping[str, str]) -> str:
-        """Return, of rendered scripts, the one that `probe_script` is to try."""
+        """Return the one of the rendered scripts that `probe_script` is to try."""
 
     def judge(self, swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
-        """Judge what `probe_script` found, by its keys."""
+        """Yield findings on what `probe_script` found, by its keys."""

@@ -1,4 +1,4 @@
-"""Without a scheduler we start and stop managers ourselves, detached from the terminal."""
+"""Managers without a scheduler: we start and stop them ourselves, detached from the terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Detached:
     def start(self, submission: int, _token: str, _chunks: int) -> str:
         """Start the manager of a submission; if it was started before, do nothing.
 
-        :returns: nothing that needs to be remembered.
+        :returns: an empty id: there is no job.
         :raises HostError: it ended at once, or the environment cannot be written.
         """
         name = manager_id(submission)
@@ -61,22 +61,22 @@ class Detached:
         self.host.run(remote_script("stop"), self.environment.root, *managers)
 
     def mark_gone(self, managers: Iterable[str]) -> None:
-        """End what managers left running that are no more, and mark them as having left."""
+        """End what managers that were killed left running, and mark them as having left."""
         self.host.run(remote_script("mark_gone"), self.environment.root, *managers)
 
     def find(self, _submission: Submission) -> str:
-        """Return nothing: nobody calls what was started by a name."""
+        """Return an empty id: there is no job."""
         return ""
 
     def is_alive(self, submission: Submission) -> bool:
-        """Return whether what was started for a submission is still there, though no manager has said anything yet."""
+        """Return whether what was started for a submission still runs, though no manager has written anything yet."""
         result = self.host.run(remote_script("is_alive"), self.environment.root, str(submission.number))
         return result.exit_status == 0
 
 
 @dataclass(frozen=True)
 class NoScheduler:
-    """Nobody but us starts managers; see `Scheduler`."""
+    """The lack of a scheduler, in the form of one; see `Scheduler`."""
 
     name: ClassVar[str] = "none"
     manager_part: ClassVar[str] = "detached"

@@ -1,4 +1,4 @@
-"""The schedulers that there are, by the names that the config has for them."""
+"""All schedulers, by their names in the config."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a person sees on a terminal, drawn by rich."""
+"""What a person sees on a terminal; rich draws it."""

@@ -1,4 +1,4 @@
-"""Tables and panels of rich for the terminal: the one room that knows how they look."""
+"""The tables and panels of rich for the terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BAR_WIDTH = 60
 
 
 def status_panel(status: Status) -> RenderableType:
-    """Show a status: a headline, a bar, the managers and what should be known besides."""
+    """Return a status to be drawn: a headline, a bar, the managers and what should be known besides."""
     tasks = status.tasks
     head = Text(printable(replace(status, eta_s=None).summary), style=_STYLES[status.state])
     parts: list[RenderableType] = [head]
@@ -51,13 +51,13 @@ def status_panel(status: Status) -> RenderableType:
 
 
 def _times(status: Status, started: float) -> str:
-    """Say how long it runs, and will yet; the headline is long enough for most terminals without."""
+    """Return how long it has run and how long it will, in a line of its own: the headline is long enough without."""
     left = f", about {duration(status.eta_s)} left" if status.eta_s is not None else ""
     return f"since {duration(time.time() - started)}{left}"
 
 
 def _bar(status: Status) -> Text:
-    """Show done, failed and the rest as parts of a line."""
+    """Return done, failed and the rest as parts of a line."""
     tasks = status.tasks
     done, failed = (round(_BAR_WIDTH * count / tasks.total) for count in (tasks.done, tasks.failed))
     rest = max(0, _BAR_WIDTH - done - failed)
@@ -88,12 +88,12 @@ def _job_table(status: Status) -> Table:
 
 
 def _cell(value: object) -> Text:
-    """Show a value as it is: rich takes no `[word]` or `:word:` in it for markup, the terminal nothing for orders."""
+    """Return a value to be shown as it is, not as markup (`[word]`, `:word:`) or as orders to the terminal."""
     return Text(printable(str(value)))
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
-    """Show what `check` found, a row each."""
+    """Return the table of what `check` found, a row each."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("state", "what", "found", "advice"):
         table.add_column(column, overflow="fold")

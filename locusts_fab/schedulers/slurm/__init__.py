@@ -1,1 +1,1 @@
-"""What only SLURM knows."""
+"""The parts that are special to SLURM."""

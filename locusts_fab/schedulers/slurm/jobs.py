@@ -1,4 +1,4 @@
-"""What is said to SLURM and what it answers: options, command text, parsers. Pure; `launcher.py` says it.
+"""The options that SLURM gets and the parsers of its answers. Pure; `launcher.py` talks to it.
 
 States are spelled as SLURM spells them. Seen with SLURM 22.05; the formats are those of `man squeue` and `man sbatch`.
 """
@@ -36,7 +36,7 @@ ACTIVE = frozenset(
 )
 #: The fields that `templates/remote/slurm_queue.sh` asks squeue for; the reason comes last, for it is free text.
 _FIELDS = 6
-#: Before its time limit, a manager is told so many seconds ahead, or a quarter of the limit if that is less.
+#: A manager gets a signal so many seconds ahead of its time limit, or a quarter of the limit if that is less.
 WARNING_S = 120
 _LEAST_WARNING_S = 15
 #: The most that SLURM needs, after it was told to end a job, before it kills what is left (KillWait's default).
@@ -47,7 +47,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]*&|()!-]+")
 
 
 def directives(slurm: Slurm) -> list[str]:
-    """Write the keys of `[targets.X.slurm]` as options of sbatch, for `#SBATCH` lines.
+    """Return the keys of `[targets.X.slurm]` as options of sbatch, for the `#SBATCH` lines of `job.sbatch.j2`.
 
     :returns: such as `--partition=short`; values with blanks or quotes are quoted as sbatch reads them.
     """
@@ -62,14 +62,14 @@ def directives(slurm: Slurm) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """Quote a value as sbatch reads it: in double quotes, in which a backslash guards the next character."""
+    """Return a value quoted as sbatch reads it: in double quotes, in which a backslash guards the next character."""
     if _PLAIN.fullmatch(value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def parse_time_s(text: str) -> int | None:
-    """Read a time limit as sbatch does: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; None if it is no such time."""
+    """Return a time limit in seconds: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S; None if it is no such time."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         return None
@@ -83,7 +83,7 @@ def parse_time_s(text: str) -> int | None:
 
 
 def warning_s(time: str | None) -> int:
-    """Tell how long before its time limit a manager shall be told.
+    """Return how many seconds ahead of its time limit a manager gets a signal.
 
     :param time: the limit as the config has it; without one the partition's holds, which is hours.
     """
@@ -94,7 +94,7 @@ def warning_s(time: str | None) -> int:
 
 
 def parse_squeue(status: int, stdout: str, stderr: str) -> Queue:
-    """Read what `templates/remote/slurm_queue.sh` printed.
+    """Return the answer in what `templates/remote/slurm_queue.sh` printed.
 
     A job that it does not know any more is an answer: it is over. Any other failure is none.
     """
@@ -108,7 +108,7 @@ def parse_squeue(status: int, stdout: str, stderr: str) -> Queue:
 
 
 def parse_job_id(stdout: str) -> str | None:
-    """Read the job id from `sbatch --parsable`: `123` or `123;cluster`; None if there is none.
+    """Return the job id that `sbatch --parsable` printed: `123` or `123;cluster`; None if there is none.
 
     Sites wrap sbatch and print more; the last line that is an id counts.
     """

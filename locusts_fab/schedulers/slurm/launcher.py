@@ -1,4 +1,4 @@
-"""Who starts and stops managers on a cluster: SLURM, as one job array with an element for each node."""
+"""The launcher of managers on a cluster: one SLURM job array with an element for each node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locusts_fab.model import Submission
 
 
-#: What sbatch is given, in the environment; `slurm_start.sh` knows it too.
+#: The script that sbatch gets, in the environment; `slurm_start.sh` knows it too.
 JOB_SCRIPT = "exec/job.sbatch"
 
 
@@ -38,7 +38,7 @@ class SlurmArray:
         :param token: the job's name; no other job has it.
         :param chunks: the chunks there are; more managers than that would find nothing to do.
         :returns: the id of the array.
-        :raises SchedulerError: sbatch refused, or nobody knows whether it did.
+        :raises SchedulerError: sbatch refused, or it is unknown whether it did.
         """
         elements = min(self.nodes, chunks)
         script = remote_script("slurm_start")
@@ -86,11 +86,11 @@ class SlurmArray:
             )
 
     def mark_gone(self, managers: Iterable[str]) -> None:
-        """Mark managers that are no more as having left, so that others take over what they held."""
+        """Mark managers that have ended without a word as having left, so that others take over what they held."""
         self.host.run(remote_script("mark_left"), self.environment.root, *managers)
 
     def find(self, submission: Submission) -> str:
-        """Ask for the job of a submission whose start was not seen to its end."""
+        """Return the id of the job of a submission whose start was cut off; empty if there is none, or no answer."""
         result = self._look_for(submission)
         return parse_job_id(result.text) or "" if result.exit_status == 0 else ""
 
@@ -102,6 +102,6 @@ class SlurmArray:
         return result.exit_status != 0 or bool(result.text.strip())
 
     def _look_for(self, submission: Submission) -> Result:
-        """Ask what job a submission has, of which the answer may be that the scheduler is silent."""
+        """Return the result of asking SLURM for the job of a submission; it fails if the scheduler is silent."""
         script = remote_script("slurm_find")
         return self.host.run(script, self.environment.root, str(submission.number), submission.token)

@@ -1,4 +1,4 @@
-"""What SLURM says of its partitions and nodes, read. Pure; `templates/remote/slurm_probe.sh` asks."""
+"""Partitions and nodes, read from what SLURM prints. Pure; `templates/remote/slurm_probe.sh` asks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _UNITS_MB = {"K": 1 / 1024, "": 1.0, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
 
 @dataclass(frozen=True)
 class Nodes:
-    """Nodes of a partition that are alike.
+    """A group of nodes of a partition that are alike.
 
-    :param memory_mb: as the site states it; None where it states none.
+    :param cpus: of each node.
+    :param memory_mb: of each node, as the site states it; None where it states none.
     :param state: as sinfo abbreviates it.
     """
 
@@ -32,14 +33,15 @@ class Nodes:
 
     @property
     def is_usable(self) -> bool:
-        """Jobs can start on them, now or once others have ended."""
+        """Whether jobs can start on them, now or once others have ended."""
         return not self.state.startswith(_OUT) and not self.state.endswith("*")
 
 
 @dataclass
 class Partition:
-    """A partition.
+    """A partition of the cluster.
 
+    :param availability: `up` if it takes jobs and starts them.
     :param limit: its time limit, as sinfo writes it.
     """
 
@@ -57,7 +59,7 @@ class Partition:
 
 
 def parse_sinfo(stdout: str) -> list[Partition]:
-    """Read what `sinfo -h -e -a -o FORMAT` answered; lines of another form are left out."""
+    """Return the partitions in what `sinfo -h -e -a -o FORMAT` printed; lines of another form are left out."""
     found: dict[str, Partition] = {}
     for line in stdout.splitlines():
         fields = [part.strip() for part in line.split("|")]
@@ -73,6 +75,6 @@ def parse_sinfo(stdout: str) -> list[Partition]:
 
 
 def parse_memory_mb(text: str) -> float | None:
-    """Read an amount of memory as sbatch does: `8G`, or megabytes without a unit; None if it is none."""
+    """Return an amount of memory in megabytes, from `8G` or a number of them as sbatch reads it; None if it is none."""
     found = _MEMORY.fullmatch(text.strip())
     return float(found[1]) * _UNITS_MB[found[2].upper()] if found else None

@@ -1,4 +1,4 @@
-"""The rules that judge what was seen of SLURM: whether a swarm's jobs will be taken, and can ever start. Pure."""
+"""The rules for what was seen of SLURM: whether a swarm's jobs will be taken, and can ever start. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locusts_fab.schedulers.slurm.partitions import Nodes
 
 _INFINITE = {"infinite", "unlimited"}
-#: What `timeout` says when a command took too long.
+#: The exit status of `timeout` when a command took too long.
 _TOO_LONG = 124
 
 
@@ -114,7 +114,7 @@ def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]
 
 
 def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
-    """Judge what a job asks of a node against the nodes that there are."""
+    """Judge what a job needs of a node against the nodes that there are."""
     cpus = swarm.slots * swarm.settings.cpus_per_task
     made_of = f"{swarm.slots} slots x {swarm.settings.cpus_per_task} cpus_per_task = {cpus} CPUs"
     most = max((group.cpus for group in nodes), default=0)
@@ -140,7 +140,7 @@ def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
 
 
 def _memory_mb(swarm: Swarm, cpus: int) -> float | None:
-    """Tell what a job asks for in megabytes; None if nothing, or nothing that can be understood."""
+    """Return the memory that a job asks for in megabytes; None if it asks for none, or for no amount of memory."""
     slurm = swarm.target.slurm
     if slurm.mem is not None:
         return parse_memory_mb(slurm.mem)
@@ -156,8 +156,8 @@ def _judge_count(swarm: Swarm, cpus: int, fitting: list[Nodes]) -> Finding:
         return _found("nodes", "warning", f"all that fit are out of work ({states})", "jobs will wait for them")
     count = sum(group.count for group in usable)
     is_alone = bool(swarm.target.slurm.exclusive)
-    room = sum(group.count * (1 if is_alone else group.cpus // cpus) for group in usable)
-    found = f"{swarm.target.nodes} managers; {count} nodes fit, with room for {room}"
-    if room < swarm.target.nodes:
+    capacity = sum(group.count * (1 if is_alone else group.cpus // cpus) for group in usable)
+    found = f"{swarm.target.nodes} managers; {count} nodes fit, with room for {capacity}"
+    if capacity < swarm.target.nodes:
         return _found("nodes", "warning", found, "the others wait until some are done, which is no harm")
     return _found("nodes", "ok", found)

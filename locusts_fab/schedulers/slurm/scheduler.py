@@ -1,4 +1,4 @@
-"""SLURM as the rest of the package knows it: what `schedulers/base.py` asks of any scheduler."""
+"""SLURM in the form that `schedulers/base.py` asks of any scheduler."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""The moving parts of the screen on a terminal: the bar of a step, and a status that changes in place."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from locusts_fab.text import size
+from locusts_fab.ui.tables import status_panel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from locusts_fab.progress import Progress, Watcher
+
+
+@contextlib.contextmanager
+def step_bar(console: Console, title: str, total: int | None) -> Iterator[Progress]:
+    """Show a bar within, and yield the progress that moves it.
+
+    :param total: what it counts up to; None if that is unknown.
+    """
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield _Bar(bars, title, bars.add_task(title, total=total))
+
+
+@contextlib.contextmanager
+def live_status(console: Console) -> Iterator[Watcher]:
+    """Show a status within, and yield the function that puts another in its place."""
+    with Live(console=console, transient=True, refresh_per_second=4) as live:
+        yield lambda status: live.update(status_panel(status))
+
+
+class _Bar:
+    """The progress of a step, as a bar."""
+
+    def __init__(self, bars: Bars, title: str, task: TaskID) -> None:
+        self._bars, self._title, self._task = bars, title, task
+
+    def update(self, done: int) -> None:
+        self._bars.update(self._task, completed=done)
+
+    def update_bytes(self, files: int, moved: int) -> None:
+        self._bars.update(self._task, completed=files, description=f"{self._title}, {size(moved)}")
