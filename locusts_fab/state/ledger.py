@@ -13,41 +13,24 @@ import time
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import Began, Ended, Left, Manager, write_found
-from locusts_fab.model import (
-    Counts,
-    JobStatus,
-    ManagerState,
-    ManagerStatus,
-    Planned,
-    PlannedTask,
-    Submission,
-    TaskState,
-)
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, fingerprint, open_tables, read_outcome, read_task
+from locusts_fab.model import JobStatus, ManagerState, Planned, PlannedTask, Submission
+from locusts_fab.state.queries import Queries
+from locusts_fab.state.schema import SUBMISSION, fingerprint
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from locusts_fab.manager.records import Record
-    from locusts_fab.model import Outcome, Task
+    from locusts_fab.model import Task
 
 
-class Ledger:
-    """The state file of a swarm.
+class Ledger(Queries):
+    """The state file of a swarm; `Queries` has what can be read from it.
 
     :param path: the file; made if it is not there.
     :raises StateError: it is no ledger of this version.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db = open_tables(path)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -63,11 +46,6 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------------- facts
 
-    def fact(self, name: str) -> str | None:
-        """Read a fact about the swarm as a whole, such as `target`."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
     def set_fact(self, name: str, value: str | None) -> None:
         """Write a fact; None forgets it."""
         if value is None:
@@ -78,12 +56,12 @@ class Ledger:
     # -------------------------------------------------------------------------------------------------------- plan
 
     def take_plan(self, tasks: Iterable[Task], environment_dir: str, live: int | None = None) -> Planned:
-        """Compare the tasks that the config means now with the known ones, and learn the new ones.
+        """Enter the tasks that the config means now, and return how they differ from the known ones.
 
         Pending and failed tasks take over what the config says now; done tasks keep what was run. Tasks that the
         config does not mean any more are forgotten if they wait.
 
-        :param live: the submission whose managers may still be at work, so that its tasks are not forgotten.
+        :param live: the submission whose managers may still be running, so that its tasks are not forgotten.
         """
         with self.transaction():
             self._db.execute(
@@ -104,12 +82,13 @@ class Ledger:
                 ),
             )
             (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
-            forgotten = "state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)"
-            self._db.execute(
-                f"DELETE FROM commands WHERE number IN (SELECT number FROM tasks WHERE {forgotten})",  # noqa: S608 - a constant
+            forgotten = self._db.execute(
+                "SELECT number FROM tasks"
+                " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
                 (live,),
-            )
-            self._db.execute(f"DELETE FROM tasks WHERE {forgotten}", (live,))  # noqa: S608 - a constant
+            ).fetchall()
+            self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
+            self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
             new = self._db.execute(
                 "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
                 " ORDER BY config.rowid"
@@ -130,9 +109,9 @@ class Ledger:
         return Planned(total, new, changed)
 
     def learn(self, tasks: Iterable[PlannedTask]) -> None:
-        """Learn tasks from the plan on the target; what of them is in the config shows at the next submit.
+        """Enter tasks from the plan on the target; the next submit compares them with the config.
 
-        A task that was forgotten and came back stands there under two numbers; the higher one is its own.
+        A task that was forgotten and came back is there under two numbers; the higher one is its own.
         """
         with self.transaction():
             for task in tasks:
@@ -153,13 +132,8 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------------------- submissions
 
-    def latest_submission(self) -> Submission | None:
-        """Find the latest submit."""
-        row = self._db.execute(f"{SUBMISSION} ORDER BY number DESC LIMIT 1").fetchone()
-        return None if row is None else Submission(*row)
-
     def begin_submission(self, first_chunk: int, last_chunk: int, *, number: int | None = None) -> Submission:
-        """Note that a submit begins, and return it: all pending tasks that no manager is running are its tasks."""
+        """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks."""
         with self.transaction():
             cursor = self._db.execute(
                 "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created, token)"
@@ -173,7 +147,7 @@ class Ledger:
         return Submission(*row)
 
     def set_submission(self, number: int, *, state: str, job: str = "") -> None:
-        """Note how far a submit has come; its time counts from when its managers are started."""
+        """Note how far a submit has got; its time counts from when its managers are started."""
         if state == "starting":
             self._db.execute("UPDATE submissions SET created = ? WHERE number = ?", (time.time(), number))
         self._db.execute(
@@ -181,44 +155,17 @@ class Ledger:
             (state, job, number),
         )
 
-    def submissions(self) -> list[Submission]:
-        """List all submits, the latest last."""
-        return [Submission(*row) for row in self._db.execute(f"{SUBMISSION} ORDER BY number")]
-
     def set_jobs(self, jobs: Iterable[JobStatus]) -> None:
-        """Note what the scheduler said of our jobs."""
+        """Enter the scheduler's answer about our jobs."""
         self._db.execute("DELETE FROM jobs")
         self._db.executemany(
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", [(job.id, job.state, job.reason) for job in jobs]
         )
 
-    def jobs(self) -> list[JobStatus]:
-        """List our jobs, as the scheduler last told."""
-        return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
-
-    def count_pending(self, *, beyond: int | None = None) -> int:
-        """Count tasks that wait.
-
-        :param beyond: only those that this submission does not hold already.
-        """
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission IS NOT ?", (beyond,)
-        ).fetchone()
-        return int(count)
-
-    def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
-        """Give the tasks of a submission, in order."""
-        for number, task_id, command, inputs, outputs in self._db.execute(
-            "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
-            " WHERE submission = ? AND state = 'pending' ORDER BY number",
-            (submission,),
-        ):
-            yield read_task(number, task_id, command, inputs, outputs)
-
     def reset_failed(self) -> int:
         """Make failed tasks pending again.
 
-        :returns: how many.
+        :returns: how many there were.
         """
         return self._db.execute(
             "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0 WHERE state = 'failed'"
@@ -235,14 +182,7 @@ class Ledger:
             self._db.execute("DELETE FROM managers")
             self._db.execute("DELETE FROM troubles")
 
-    # ------------------------------------------------------------------------------------------------------- news
-
-    def offsets(self) -> dict[str, int]:
-        """Tell how far the cache file of each manager was read; -1 where nothing more will come."""
-        return {
-            name: -1 if state == ManagerState.LEFT.value else offset
-            for name, offset, state in self._db.execute("SELECT id, offset, state FROM managers")
-        }
+    # ---------------------------------------------------------------------------------------------------------- reports
 
     def apply(self, manager: str, records: Iterable[Record], read: int) -> None:
         """Enter what a manager reported, and that so many more bytes of its file were read; within a transaction."""
@@ -305,7 +245,7 @@ class Ledger:
         )
 
     def set_manager(self, manager: str, state: ManagerState, reason: str = "") -> None:
-        """Note what is known of a manager. What one that is no more was running is pending again."""
+        """Enter the state of a manager. If it has ended, what it was running is pending again."""
         self._db.execute("UPDATE managers SET state = ?, reason = ? WHERE id = ?", (state.value, reason, manager))
         if state in {ManagerState.LEFT, ManagerState.GONE}:
             self._db.execute(
@@ -315,8 +255,9 @@ class Ledger:
             )
 
     def note_beat(self, manager: str, beat: str, now_s: float) -> float:
-        """Note a heartbeat as it stands now.
+        """Enter the present heartbeat of a manager.
 
+        :param now_s: by our own clock.
         :returns: for how many seconds, by our own clock, it has stood still.
         """
         self._db.execute(
@@ -325,69 +266,14 @@ class Ledger:
         row = self._db.execute("SELECT beat_seen FROM managers WHERE id = ?", (manager,)).fetchone()
         return now_s - float(row[0]) if row else 0.0
 
-    # ------------------------------------------------------------------------------------------------------- looks
-
-    def is_empty(self) -> bool:
-        """Tell whether no task was ever planned."""
-        return self._db.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is None
-
-    def counts(self) -> Counts:
-        """Count tasks by state."""
-        found = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())
-        by_state = [found.get(state.value, 0) for state in TaskState]
-        return Counts(sum(by_state), *by_state)
-
-    def count_collected(self) -> int:
-        """Count tasks whose latest outcome is here."""
-        query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected"
-        return int(self._db.execute(query).fetchone()[0])
-
-    def count_ended_in(self, submission: int) -> int:
-        """Count tasks that a submission's managers brought to an end."""
-        query = "SELECT coalesce(sum(done + failed), 0) FROM managers WHERE submission = ?"
-        return int(self._db.execute(query, (submission,)).fetchone()[0])
-
-    def managers(self, submission: int | None = None) -> list[ManagerStatus]:
-        """List the managers, of one submission or all."""
-        rows = self._db.execute(
-            "SELECT id, host, state, slots, done, failed FROM managers WHERE ?1 IS NULL OR submission = ?1 ORDER BY id",
-            (submission,),
-        )
-        return [ManagerStatus(id_, host, ManagerState(state), *numbers) for id_, host, state, *numbers in rows]
-
-    def manager_reason(self, manager: str) -> str:
-        """Tell why a manager left."""
-        row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
-        return str(row[0]) if row else ""
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Give every task, in order."""
-        for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
-            yield read_outcome(row)
-
-    def placed(self) -> Iterator[Outcome]:
-        """Give the ended tasks of which something came back at some time."""
-        for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
-            yield read_outcome(row)
-
-    def find(self, task_id: str) -> Outcome | None:
-        """Find a task by its id."""
-        row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
-        return None if row is None else read_outcome(row)
-
-    def uncollected(self, limit: int | None = None) -> list[Outcome]:
-        """List the tasks that have ended and whose outcome is not here.
-
-        :param limit: no more than so many.
-        """
-        rows = self._db.execute(
-            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?",
-            (-1 if limit is None else limit,),
-        )
-        return [read_outcome(row) for row in rows]
+    # -------------------------------------------------------------------------------------------------------- collected
 
     def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:
-        """Note that the outcomes of tasks, given by number and place, are here; and which outputs did not come."""
+        """Enter that the outcomes of tasks are here, and which outputs did not come.
+
+        :param tasks: number and place under outdir of each.
+        :param troubles: number, output, and why it did not come.
+        """
         tasks = list(tasks)
         with self.transaction():
             self._db.executemany("DELETE FROM troubles WHERE number = ?", [(number,) for number, _ in tasks])
@@ -401,11 +287,6 @@ class Ledger:
             )
 
     def set_uncollected(self, numbers: Iterable[int]) -> None:
-        """Note that the outcomes of tasks have to be brought again."""
+        """Enter that the outcomes of tasks have to be brought again."""
         with self.transaction():
             self._db.executemany("UPDATE tasks SET collected = 0 WHERE number = ?", [(number,) for number in numbers])
-
-    def troubles(self) -> dict[tuple[int, str], str]:
-        """List the outputs that could not be brought back: task number and output, and why."""
-        rows = self._db.execute("SELECT number, output, message FROM troubles")
-        return {(number, os.fsdecode(output)): message for number, output, message in rows}

@@ -1,4 +1,4 @@
-"""One command at a time changes a swarm: a lock on a file, let go by the kernel whatever becomes of us."""
+"""The lock by which one command at a time changes a swarm; the kernel frees it however the command ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def locked(path: Path, wait_s: float = 10.0) -> Iterator[None]:
-    """Hold the lock within; wait a little for another command that holds it.
+    """Hold the lock within; first wait a little for another command that holds it.
 
     :param path: the lock file; it stays, empty but for the holder's process id.
     :raises StateError: another command kept it, or it cannot be opened.
@@ -34,7 +34,7 @@ def locked(path: Path, wait_s: float = 10.0) -> Iterator[None]:
                     file.seek(0)
                     holder = file.read().decode("ascii", "replace").strip() or "unknown"
                     raise StateError(
-                        f"another locusts command is at work on this swarm (process {holder})",
+                        f"another locusts command is running on this swarm (process {holder})",
                         hint="wait for it to end, or end it, then repeat this one",
                     ) from None
                 time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Ask the target what is new: one script a poll brings the new bytes of every cache file and what is known of managers.
+"""The poll that asks the target what is new: one script brings the new bytes of every cache file and how managers are.
 
 Its cost grows with what is new, not with the number of tasks.
 """
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 MOST_BYTES = 32 * 1024 * 1024
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
-#: What the script says of a manager, before what is new in its cache file.
+#: The line of the script on a manager, before what is new in its cache file.
 _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """What a poll came to.
+    """The result of a poll.
 
-    :param reached: the environment is there.
-    :param is_all: nothing was left for the next poll for want of room.
+    :param reached: whether the environment is there.
+    :param is_all: whether it brought all; if not, it reached the most that one poll brings, and the next brings more.
     """
 
     reached: bool = True
@@ -44,14 +44,14 @@ class PollResult:
 
 
 def poll(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
-    """Ask the target what is new, and enter it into the ledger; all of one poll or nothing.
+    """Ask the target what is new and enter it into the ledger, each poll whole or not at all; return the result.
 
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
     while True:
-        news = _poll_once(host, ledger, environment_dir, scheduler)
-        if news.is_all:
-            return news
+        result = _poll_once(host, ledger, environment_dir, scheduler)
+        if result.is_all:
+            return result
 
 
 def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
@@ -63,7 +63,7 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Sche
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return PollResult(reached=False)
     parts = result.stdout.split(mark.encode() + b"\n")
-    if result.exit_status != 0 or len(parts) < 2:  # noqa: PLR2004 - before the first mark, and after it
+    if result.exit_status != 0 or not parts[1:]:
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     is_all = True
     with ledger.transaction():
@@ -82,16 +82,16 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Sche
             if is_full:
                 is_all = False
             elif not any(isinstance(record, Left) for record in records):
-                # else it has just said itself that it left, and why, and its process may be seen all the same
+                # else it has just reported itself that it left, and why, and its process may be seen all the same
                 _judge(ledger, found["manager"], found["process"], found["beat"], job_is_over=job_is_over)
         ledger.set_fact("updated", str(time.time()))
     return PollResult(is_all=is_all)
 
 
 def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | None:
-    """Enter what the scheduler said of our jobs. If it said nothing, what is known of them stays as it was.
+    """Enter what the scheduler said of our jobs. If it was silent, what is known of them stays as it was.
 
-    :returns: None if there was nothing to ask.
+    :returns: its answer; None if there was nothing to ask.
     """
     status, _, said = part.partition("\n")
     if status == "-":
@@ -106,9 +106,9 @@ def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | Non
 def _judge(ledger: Ledger, manager: str, process: str, beat: str, *, job_is_over: bool) -> None:
     """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
 
-    That its job is over does not mean that it is: a script may outlive a failed node's job. It only lets us lose
-    patience sooner. The other judge of heartbeats is `judge_holder` in templates/manager/claims.sh, for managers that
-    look at each other; both hold them for dead after STALE_S.
+    If its job is over, it may still run: a script may outlive a failed node's job. That only makes us wait less long.
+    The other judge of heartbeats is `judge_holder` in templates/manager/claims.sh, for managers that look at each
+    other; both take one for dead after STALE_S.
     """
     still_s = ledger.note_beat(manager, beat, time.time())
     is_fresh = still_s <= FRESH_S
@@ -124,7 +124,7 @@ def _judge(ledger: Ledger, manager: str, process: str, beat: str, *, job_is_over
 
 
 def _why_gone(process: str, still_s: float, *, job_is_over: bool) -> str | None:
-    """Say why a manager is held for dead, for a person; None if it is not."""
+    """Return in words why a manager is taken for dead; None if it is not."""
     if process == "gone":
         return "its process was killed"
     if still_s > STALE_S:

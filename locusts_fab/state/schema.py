@@ -1,4 +1,4 @@
-"""The ledger's file: what its tables hold, and how their rows become nouns."""
+"""The schema of the ledger's file, and how its rows become data types of model.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.model import Task
 
-#: Raised when the tables change; a ledger of another version is rebuilt with `attach`.
+#: Raised when the schema changes; a ledger of another version is rebuilt with `attach`.
 VERSION = 3
 
 SCHEMA = """
@@ -65,8 +65,8 @@ OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.att
 SUBMISSION = "SELECT number, last_chunk, state, created, token, job FROM submissions"
 
 
-def open_tables(path: Path) -> sqlite3.Connection:
-    """Open the file, and make its tables if there are none yet.
+def open_database(path: Path) -> sqlite3.Connection:
+    """Return the open file; a new one gets the schema.
 
     :raises StateError: it is no ledger of this version.
     """
@@ -74,9 +74,9 @@ def open_tables(path: Path) -> sqlite3.Connection:
     try:
         database = sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
-            version = _make_tables(database)
+            version = _make_schema(database)
         except BaseException:
-            database.close()  # nobody else gets hold of it
+            database.close()  # nothing else closes it
             raise
     except sqlite3.OperationalError:
         raise  # such as a full disk: no fault of the file
@@ -88,8 +88,8 @@ def open_tables(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _make_tables(database: sqlite3.Connection) -> int:
-    """Make the tables if there are none yet; return the version that was found, 0 if there were none."""
+def _make_schema(database: sqlite3.Connection) -> int:
+    """Make the schema if there is none yet; return the version that was found, 0 if there was none."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
@@ -99,7 +99,7 @@ def _make_tables(database: sqlite3.Connection) -> int:
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:
-    """Hash what a task is, wherever its environment lies."""
+    """Return a hash of what a task runs, the same wherever its environment lies."""
     text = "\n".join(
         (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
     )
@@ -107,7 +107,7 @@ def fingerprint(task: Task, environment_dir: str) -> bytes:
 
 
 def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes) -> PlannedTask:
-    """Make a noun of a row of tasks and commands."""
+    """Return a row of tasks and commands as a planned task."""
     return PlannedTask(
         number,
         os.fsdecode(task_id),
@@ -118,7 +118,7 @@ def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, output
 
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
-    """Make a noun of a row of `OUTCOME`."""
+    """Return a row of `OUTCOME` as an outcome."""
     number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place = row
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(

@@ -24,7 +24,11 @@ with locked(Path(sys.argv[1])):
 
 def test_a_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
     path = tmp_path / "a lock"
-    with locked(path), pytest.raises(StateError, match=rf"at work.*process {os.getpid()}\b") as caught, locked(path, 0):
+    with (
+        locked(path),
+        pytest.raises(StateError, match=rf"is running.*process {os.getpid()}\b") as caught,
+        locked(path, 0),
+    ):
         pass
     assert caught.value.hint
 

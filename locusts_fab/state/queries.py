@@ -1,0 +1,145 @@
+"""The reading side of a swarm's ledger; `ledger.py` has the side that writes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Submission, TaskState
+from locusts_fab.state.schema import OUTCOME, SUBMISSION, open_database, read_outcome, read_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from locusts_fab.model import Outcome, PlannedTask
+
+
+class Queries:
+    """The questions that a ledger answers.
+
+    :param path: the file; made if it is not there.
+    :raises StateError: it is no ledger of this version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_database(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact about the swarm as a whole, such as `target`; None if it is not known."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    # ------------------------------------------------------------------------------------------------------ submissions
+
+    def latest_submission(self) -> Submission | None:
+        """Return the latest submit; None if there was none."""
+        row = self._db.execute(f"{SUBMISSION} ORDER BY number DESC LIMIT 1").fetchone()
+        return None if row is None else Submission(*row)
+
+    def submissions(self) -> list[Submission]:
+        """Return all submits, the latest last."""
+        return [Submission(*row) for row in self._db.execute(f"{SUBMISSION} ORDER BY number")]
+
+    def jobs(self) -> list[JobStatus]:
+        """Return our jobs, as of the scheduler's last answer."""
+        return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
+
+    def count_pending(self, *, beyond: int | None = None) -> int:
+        """Return how many tasks wait.
+
+        :param beyond: only those that this submission does not hold already.
+        """
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission IS NOT ?", (beyond,)
+        ).fetchone()
+        return int(count)
+
+    def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
+        """Yield the waiting tasks of a submission, in order."""
+        for number, task_id, command, inputs, outputs in self._db.execute(
+            "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
+            " WHERE submission = ? AND state = 'pending' ORDER BY number",
+            (submission,),
+        ):
+            yield read_task(number, task_id, command, inputs, outputs)
+
+    # --------------------------------------------------------------------------------------------------------- managers
+
+    def managers(self, submission: int | None = None) -> list[ManagerStatus]:
+        """Return the managers, of one submission or all."""
+        rows = self._db.execute(
+            "SELECT id, host, state, slots, done, failed FROM managers WHERE ?1 IS NULL OR submission = ?1 ORDER BY id",
+            (submission,),
+        )
+        return [ManagerStatus(id_, host, ManagerState(state), *numbers) for id_, host, state, *numbers in rows]
+
+    def manager_reason(self, manager: str) -> str:
+        """Return why a manager left; empty if that is not known."""
+        row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def offsets(self) -> dict[str, int]:
+        """Return how many bytes of each manager's cache file were read; -1 where nothing more will come."""
+        return {
+            name: -1 if state == ManagerState.LEFT.value else offset
+            for name, offset, state in self._db.execute("SELECT id, offset, state FROM managers")
+        }
+
+    def count_ended_in(self, submission: int) -> int:
+        """Return how many tasks a submission's managers brought to an end."""
+        query = "SELECT coalesce(sum(done + failed), 0) FROM managers WHERE submission = ?"
+        return int(self._db.execute(query, (submission,)).fetchone()[0])
+
+    # ------------------------------------------------------------------------------------------------------------ tasks
+
+    def is_empty(self) -> bool:
+        """Return whether no task was ever planned."""
+        return self._db.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is None
+
+    def counts(self) -> Counts:
+        """Return how many tasks are in each state."""
+        found = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())
+        by_state = [found.get(state.value, 0) for state in TaskState]
+        return Counts(sum(by_state), *by_state)
+
+    def count_collected(self) -> int:
+        """Return how many tasks have their latest outcome here."""
+        query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected"
+        return int(self._db.execute(query).fetchone()[0])
+
+    def find(self, task_id: str) -> Outcome | None:
+        """Return a task by its id; None if there is none."""
+        row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
+        return None if row is None else read_outcome(row)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield every task, in order."""
+        for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
+            yield read_outcome(row)
+
+    def placed(self) -> Iterator[Outcome]:
+        """Yield the ended tasks of which something came back at some time."""
+        for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
+            yield read_outcome(row)
+
+    def uncollected(self, limit: int | None = None) -> list[Outcome]:
+        """Return the tasks that have ended and whose outcome is not here.
+
+        :param limit: no more than so many.
+        """
+        rows = self._db.execute(
+            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?",
+            (-1 if limit is None else limit,),
+        )
+        return [read_outcome(row) for row in rows]
+
+    def troubles(self) -> dict[tuple[int, str], str]:
+        """Return why outputs could not be brought back, by task number and output."""
+        rows = self._db.execute("SELECT number, output, message FROM troubles")
+        return {(number, os.fsdecode(output)): message for number, output, message in rows}
