@@ -1,1 +1,1 @@
-"""Judge a target before anything is sent there."""
+"""The checks of a target before anything is sent there."""

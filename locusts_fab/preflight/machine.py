@@ -1,4 +1,4 @@
-"""What `check` found: the noun, and the rules that judge what was seen of a machine. Pure; `checking.py` looks.
+"""The rules for what `check` saw of a machine. Pure; `probe.py` looks.
 
 What was seen of a scheduler is judged in its own package.
 """
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 _OLDEST_BASH = (4, 2)
 #: Below this, rsync does not know the options that we give it.
 _OLDEST_RSYNC = (3, 1)
-#: Below this, rsync lets a hostile host do harm to this machine, unless the distribution has mended it.
+#: Below this, rsync lets a hostile host do harm to this machine, unless the distribution has fixed it.
 _SAFE_RSYNC = (3, 4)
 _RSYNC_VERSION = re.compile(r"rsync +version +v?(\d+)\.(\d+)\S*")
 #: File systems that live in the memory of one machine.
 _IN_MEMORY = {"tmpfs", "ramfs"}
 _MOST_NOISE = 60
+#: Numbers that the script gives of a file system: free blocks, their size, all inodes, free inodes.
+_NUMBERS = 4
 
 
 def judge_shell(seen: Seen) -> Iterator[Finding]:
-    """Judge the login shell of a host, and the bash and tools that managers needed."""
+    """Yield findings on the login shell of a host, and the bash and tools that managers needed."""
     shell = seen.facts.get("shell") or "not told"
     if seen.noise:
         # all channels of ours skip it; what people do by hand does not
@@ -47,7 +49,7 @@ def judge_shell(seen: Seen) -> Iterator[Finding]:
 
 
 def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
-    """Judge the bash and the tools that managers needed."""
+    """Yield findings on the bash and the tools that managers needed."""
     version = seen.facts.get("bash", "")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers >= _OLDEST_BASH:
@@ -68,7 +70,7 @@ def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
 
 
 def judge_rsync(where: str, version_line: str | None, *, is_here: bool) -> Finding:
-    """Judge one of the two rsyncs that files travel by.
+    """Return the finding on one of the two rsyncs that files travel by.
 
     :param where: the machine, as messages call it.
     :param version_line: the first line of `rsync --version`; None if there is no rsync.
@@ -87,14 +89,17 @@ def judge_rsync(where: str, version_line: str | None, *, is_here: bool) -> Findi
     if is_here and version < _SAFE_RSYNC:
         advice = (
             "below 3.4.0 a hostile host can read or write files here (CVE-2024-12086, -12087, -12088), "
-            "unless your distribution has mended it; update it"
+            "unless your distribution has fixed it; update it"
         )
         return Finding(what, "warning", shown, advice, status)
     return Finding(what, "ok", shown)
 
 
 def judge_root(swarm: Swarm, seen: Seen, needed: SpaceNeeded | None) -> Iterator[Finding]:
-    """Judge the folder that environments are made in, and the file system that it is on."""
+    """Yield findings on the folder that environments are made in, and on its file system.
+
+    :param needed: the space that the swarm needs; None if that is not known.
+    """
     facts = seen.facts
     root = facts.get("root", swarm.root)
     if "root_complaint" in facts or "filesystem" not in facts:
@@ -112,28 +117,28 @@ def judge_root(swarm: Swarm, seen: Seen, needed: SpaceNeeded | None) -> Iterator
 
 
 def _judge_filesystem(swarm: Swarm, said: str, needed: SpaceNeeded | None) -> Iterator[Finding]:
-    """Judge the space that is left.
+    """Yield findings on the space that is left.
 
     :param said: free blocks, their size, all inodes, free inodes, and the type of the file system.
     """
-    fields = said.split(" ", 4)
-    if len(fields) != 5 or not all(field.isdigit() for field in fields[:4]):  # noqa: PLR2004 - those named above
+    *numbers, kind = said.split(" ", 4)
+    if len(numbers) != _NUMBERS or not all(number.isdigit() for number in numbers):
         yield Finding("space", "warning", "nobody knows how much is free", "see `df` and `quota` there")
         return
-    blocks, block_bytes, all_inodes, free_inodes = (int(field) for field in fields[:4])
-    if swarm.has_scheduler and fields[4] in _IN_MEMORY:
+    blocks, block_bytes, all_inodes, free_inodes = map(int, numbers)
+    if swarm.has_scheduler and kind in _IN_MEMORY:
         advice = "choose a root on a file system that all nodes share"
-        yield Finding("file system", "warning", f"{fields[4]}, which is in the memory of one machine", advice)
+        yield Finding("file system", "warning", f"{kind}, which is in the memory of one machine", advice)
     free = blocks * block_bytes
     if needed is None:
-        yield Finding("space", "ok", f"{size(free)} free on {fields[4]}")
+        yield Finding("space", "ok", f"{size(free)} free on {kind}")
         return
     wanted = f"at least {size(needed.size_bytes)} needed: {needed.explain_bytes()}"
     advice = "what tasks write comes on top; a quota may leave less than is free"
     state = _state_of_space(free, needed.size_bytes)
-    yield Finding("space", state, f"{size(free)} free on {fields[4]}; {wanted}", advice)
+    yield Finding("space", state, f"{size(free)} free on {kind}; {wanted}", advice)
     if not all_inodes:
-        yield Finding("inodes", "ok", f"{fields[4]} does not count them; about {needed.inodes:,} needed")
+        yield Finding("inodes", "ok", f"{kind} does not count them; about {needed.inodes:,} needed")
         return
     wanted = f"about {needed.inodes:,} needed: {needed.explain_inodes()}"
     advice = "choose another root, or let tasks have fewer files" if free_inodes < 2 * needed.inodes else ""
@@ -148,7 +153,7 @@ def _state_of_space(free: int, least: int) -> FindingState:
 
 
 def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
-    """Judge what the target's other keys name: scratch, setup, container."""
+    """Yield findings on what the target's other keys name: scratch, setup, container."""
     target, facts = swarm.target, seen.facts
     runs_there = not swarm.has_scheduler
     if target.scratch is not None:
@@ -156,7 +161,7 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     if target.setup:
         complaint = facts.get("setup_complaint")
         if complaint:
-            yield Finding("setup", "error", complaint, "mend the lines of setup in the config")
+            yield Finding("setup", "error", complaint, "fix the lines of setup in the config")
         else:
             found = f"{len(target.setup)} lines; well formed, but not run here"
             yield Finding("setup", "ok", found, "" if runs_there else "modules and the like may be on nodes only")
@@ -170,11 +175,11 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
         else:
             yield Finding("container", doubt, f"there is no {runtime}", where)
         if "image" not in facts:
-            yield Finding("image", doubt, f"there is no {image}", "mend its path in the config, or take it there")
+            yield Finding("image", doubt, f"there is no {image}", "fix its path in the config, or take it there")
 
 
 def _judge_scratch(scratch: str, complaint: str | None, *, runs_there: bool) -> Finding:
-    """Judge the folder for sandboxes; that of a node can be seen from the node only.
+    """Return the finding on the folder for sandboxes; that of a node can be seen from the node only.
 
     :param runs_there: tasks run on the very machine that was looked at.
     """

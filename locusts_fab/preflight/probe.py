@@ -1,4 +1,4 @@
-"""The one script that looks at a target for `check`, and the reading of what it says.
+"""The one script that looks at a target for `check`, and the reading of its answer.
 
 It leaves everything as it was: folders that it makes to see whether they can be made, it removes.
 """
@@ -20,7 +20,7 @@ _PATIENCE_S = 180
 
 @dataclass(frozen=True)
 class Questions:
-    """What the script shall look at; what is empty it does not.
+    """The things that the script looks at; it does not look at those that are empty.
 
     :param root: the root, as the config has it.
     :param scratch: the scratch folder, if it is an absolute path.
@@ -44,9 +44,9 @@ class Questions:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen there.
+    """The answer of the script.
 
-    :param facts: by the keys that the script says them under; what could not be looked at has none.
+    :param facts: by the keys that the script has for them; what could not be looked at has none.
     :param noise: what start-up files printed.
     """
 
@@ -55,12 +55,12 @@ class Seen:
 
     @property
     def is_whole(self) -> bool:
-        """The script came to its end."""
+        """Whether the script came to its end."""
         return "end" in self.facts
 
 
 def look(host: Host, questions: Questions) -> Seen:
-    """Look at a target, in one round trip.
+    """Return what is seen of a target, in one round trip.
 
     :raises HostError: it cannot be reached, or bash does not run there.
     """

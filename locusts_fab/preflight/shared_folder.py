@@ -1,4 +1,4 @@
-"""Do two machines mean the same folder? One leaves a file in it, the other reads it and answers with another."""
+"""The check whether two machines mean the same folder: one leaves a file, the other reads it and answers there."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SharedFolderProbe:
-    """What this machine left in the shared folder for the other to read and answer.
+    """The file that this machine left in the shared folder for the other to read and answer.
 
-    :param folder: where it lies; None if there is no shared folder, or it could not be left there.
+    :param folder: the folder that it is in; None if there is no shared folder, or it could not be left there.
     :param name: of that folder, below the root; empty if there is none.
-    :param text: what it says.
+    :param text: what is in it.
     :param complaint: why it could not be left there.
     """
 
@@ -36,7 +36,7 @@ class SharedFolderProbe:
     complaint: str = ""
 
     def answer(self) -> str:
-        """Read what the other machine wrote beside it; nothing if that cannot be read."""
+        """Return what the other machine wrote beside it; empty if that cannot be read."""
         try:
             return "" if self.folder is None else (self.folder / "there").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -45,7 +45,7 @@ class SharedFolderProbe:
 
 @contextlib.contextmanager
 def probe_shared_folder(mounted: Path | None) -> Iterator[SharedFolderProbe]:
-    """Leave a file in the shared folder, if there is one; all that was made for it is removed afterwards."""
+    """Leave a file in the shared folder, if there is one, and yield it; all that was made for it is removed later."""
     if mounted is None:
         yield SharedFolderProbe()
         return
@@ -63,7 +63,7 @@ def probe_shared_folder(mounted: Path | None) -> Iterator[SharedFolderProbe]:
         else:
             yield SharedFolderProbe(folder, name, text)
     finally:
-        with contextlib.suppress(LocustsError):  # what cannot be removed is no answer to what was asked
+        with contextlib.suppress(LocustsError):  # that it cannot be removed does not answer the question
             remove_tree(folder)
         for parent in made:
             with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def probe_shared_folder(mounted: Path | None) -> Iterator[SharedFolderProbe]:
 def judge_shared_folder(
     swarm: Swarm, access: Access, seen: Seen, probe: SharedFolderProbe, answer: str
 ) -> Iterator[Finding]:
-    """Judge whether the two machines mean the same folder, and may read what the other writes in it."""
+    """Yield the finding whether the two machines mean the same folder, and may read what the other writes in it."""
     if access.mounted is None:
         return
     what, status, host = "shared folder", ExitStatus.CONNECTION, access.host.name

@@ -1,4 +1,4 @@
-"""What a swarm will take up on its target, in bytes and inodes, before anything is sent there."""
+"""The space that a swarm will take up on its target, in bytes and inodes, before anything is sent there."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What comes back: outputs put in their places, and the files that list everything."""
+"""The results: outputs put in their places, and the files that list everything."""

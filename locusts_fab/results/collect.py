@@ -1,4 +1,4 @@
-"""Put what tasks left into the folder of results: outputs and logs, and which of them have to come again."""
+"""The placing of what tasks left: outputs and logs go into the folder of results, and those lost there come again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, bool
 
 
 def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[str]:
-    """Yield what of a task is to be brought, relative to the environment."""
+    """Yield the files and folders of a task to be brought, relative to the environment."""
     sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
     for name, found in outputs_to_bring(outcome, results):
         if found:
@@ -52,7 +52,7 @@ def wanted_files(outcome: Outcome, environment: Environment, results: Results) -
 
 @dataclass(frozen=True)
 class Placed:
-    """What putting some tasks in place came to.
+    """The result of putting some tasks in place.
 
     :param places: for each task its number and its folder, relative to outdir.
     :param troubles: the outputs that did not come: number of the task, output, and why.
@@ -68,7 +68,7 @@ def put_in_place(
     """Put the outputs and logs of tasks that have ended in their places under outdir.
 
     :param environment: the environment, or a folder of this machine that holds what was brought from it.
-    :param move: that folder holds nothing but what is wanted, and nobody else needs it.
+    :param move: whether that folder holds only what is wanted, for us alone, so that it may be moved.
     :param total: the number of tasks of the swarm; with many, their folders are spread over batches.
     :raises TransferError: the folder of results cannot be written.
     """
@@ -90,7 +90,10 @@ def put_in_place(
 
 
 def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bool:
-    """Make the sandbox itself the folder of results, if there is none; that costs a fraction of bringing its files."""
+    """Make the sandbox itself the folder of results, if there is none; that costs a fraction of bringing its files.
+
+    :returns: whether that was done.
+    """
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
     with contextlib.suppress(OSError):  # nothing came, a folder is there, or another file system: `bring` sees
         try:
@@ -105,11 +108,10 @@ def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bo
 def _place_task(
     outcome: Outcome, environment: Environment, results: Results, place: str, *, is_moved: bool
 ) -> Iterator[tuple[int, str, str]]:
-    """Bring one task's outputs and log.
+    """Bring one task's outputs and log, and yield the outputs that did not come.
 
     :param is_moved: what came of the outputs is in its place already.
-
-    :returns: the outputs that did not come: task, output and why.
+    :returns: number of the task, output, and why it did not come.
     """
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
     folder = f"{results.outdir}/{place}"
@@ -133,7 +135,3 @@ def _place_task(
             return
     if outcome.place:
         remove(log)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The tables

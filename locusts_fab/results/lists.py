@@ -1,4 +1,4 @@
-"""The two lists: tasks.tsv, what became of every task, and outputs.tsv, every designated output."""
+"""The two lists of results: tasks.tsv with what became of every task, outputs.tsv with every designated output."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _task_row(outcome: Outcome, results: Results) -> str:
 
 
 def describe(outcome: Outcome) -> str:
-    """Return in words why a task is what it is; nothing of one that is done."""
+    """Return in words why a task is in its state; empty for one that is done."""
     if not outcome.has_ended:
         return outcome.reason or "not started"
     absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if not found]
@@ -72,7 +72,7 @@ def describe(outcome: Outcome) -> str:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of what a task printed, as `: line`, shortened; nothing if there is none."""
+    """Return the last line of what a task printed, as `: line`, shortened; empty if there is none."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

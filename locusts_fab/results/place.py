@@ -1,4 +1,4 @@
-"""Bring one file or folder of this machine to its place among the results.
+"""The way of one file or folder of this machine to its place among the results.
 
 It comes by a hard link where that is possible, else by a copy, and appears there whole or not at all: what cannot be
 linked into place is made beside it and renamed.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NotBroughtError(Exception):
-    """This file or folder cannot be brought, for a reason of its own; others can."""
+    """One file or folder cannot be brought, for a reason of its own; others can."""
 
 
 def bring(source: str, destination: str, home: str | None = None) -> None:
@@ -84,9 +84,9 @@ def _make_folder_of(destination: str) -> None:
 
 
 def _copy_tree(source: str, destination: str, put: Put) -> None:
-    """Make a folder like another one. Symlinks in it stay symlinks; pipes and sockets hold nothing, so they stay out.
+    """Copy a folder. Symlinks in it stay symlinks; pipes and sockets hold nothing, so they stay out.
 
-    :param put: how a file comes to its place.
+    :param put: the function that puts a file in its place.
     """
     try:
         found = os.stat(source)

@@ -1,4 +1,4 @@
-"""What every way for files to travel between this machine and an environment can do.
+"""The protocol of every way for files to travel between this machine and an environment.
 
 There are two: `mounted.py`, where the environment is a folder of this machine or one that it mounts, and `ssh.py`.
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where files of an environment can be read on this machine.
+    """The place where files of an environment can be read on this machine.
 
     :param environment: the environment, or a folder with the files that were asked for under the same names.
-    :param is_ours: it is a copy that nobody else needs, so files may be moved out of it.
+    :param is_ours: whether it is a copy for us alone, so that files may be moved out of it.
     """
 
     environment: Environment
@@ -33,11 +33,11 @@ class Fetched:
 
 
 class Transfer(Protocol):
-    """How files travel between this machine and an environment."""
+    """A way for files to travel between this machine and an environment."""
 
     @property
     def environment(self) -> Environment:
-        """The environment, as whoever moves the files sees it."""
+        """The environment, as seen by what moves the files."""
 
     def stage(
         self,
@@ -49,9 +49,9 @@ class Transfer(Protocol):
     ) -> None:
         """Put the plan, the inputs, the shared files and the scripts in place.
 
-        :param tasks: gives the tasks, each time that it is called.
+        :param tasks: a function that returns the tasks, each time that it is called.
         :param scripts: by their paths in the environment.
-        :raises TransferError: something did not arrive; to stage again carries on.
+        :raises TransferError: something did not arrive; staging again carries on.
         """
 
     def fetched(self, names: Sequence[str], screen: Screen | Silent) -> AbstractContextManager[Fetched]:
@@ -62,19 +62,19 @@ class Transfer(Protocol):
         """
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
-        """Take entries of a local tree to the replica; folders come empty, symlinks as symlinks.
+        """Send entries of a local tree to the replica; folders come empty, symlinks as symlinks.
 
         :raises TransferError: something did not arrive.
         """
 
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
-        """Bring files of the replica into a local folder; what is not there any more, or no file, does not come.
+        """Bring files of the replica into a local folder, except what has gone or is no file.
 
         :raises TransferError: not all came; those that are in the folder are whole.
         """
 
     def read(self, path: str) -> bytes | None:
-        """Read a file of the environment; None if it is not there."""
+        """Return the content of a file of the environment; None if it is not there."""
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file of the environment.

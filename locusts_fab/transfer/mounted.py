@@ -1,4 +1,4 @@
-"""Files of an environment that is a folder of this machine, or a folder that this machine mounts."""
+"""The transfer of files where the environment is a folder of this machine, or one that it mounts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MountedTransfer:
-    """Files of an environment that is a folder of this machine, or a folder that this machine mounts.
+    """The transfer of files where the environment is a folder of this machine, or one that it mounts.
 
     :param environment: the environment as this machine sees it.
-    :param put: how inputs and shared files come there: by `put_link` where tasks see this machine's files as we do, by
-        `put_copy` where they do not.
+    :param put: the function that puts inputs and shared files there: `put_link` where tasks see this machine's files
+        as we do, `put_copy` where they do not.
     """
 
     environment: Environment
@@ -56,9 +56,7 @@ class MountedTransfer:
             for path, text in scripts.items():
                 write_whole(Path(self.environment.absolute(path)), os.fsencode(text))
         except OSError as error:
-            raise TransferError(
-                f"scripts cannot be written: {error}", hint="mend the cause and submit again"
-            ) from error
+            raise TransferError(f"scripts cannot be written: {error}", hint="fix the cause and submit again") from error
 
     @contextmanager
     def fetched(self, _names: Sequence[str], _screen: Screen | Silent) -> Iterator[Fetched]:
@@ -75,7 +73,7 @@ class MountedTransfer:
                     _copy_entry(root / name, tree / name)
                     progress.update(count)
             except OSError as error:
-                raise TransferError(f"the tree cannot be copied: {error}", hint="mend the cause and repeat") from error
+                raise TransferError(f"the tree cannot be copied: {error}", hint="fix the cause and repeat") from error
 
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
         """See `Transfer.fetch_tree`."""
@@ -108,7 +106,7 @@ class MountedTransfer:
         try:
             write_whole(Path(self.environment.absolute(path)), data)
         except OSError as error:
-            raise TransferError(f"{path} cannot be written: {error}", hint="mend the cause and repeat this") from error
+            raise TransferError(f"{path} cannot be written: {error}", hint="fix the cause and repeat this") from error
 
     def forget(self) -> None:
         """See `Transfer.forget`."""

@@ -1,4 +1,4 @@
-"""Files of an environment on a host that is reached over SSH only: everything travels through the one login."""
+"""The transfer of files to a host that is reached over SSH only: everything travels through the one login."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
 
-#: What staging removes on the host: in the folder of a task that is staged again, inputs that it has no more.
+#: What staging removes on the host: from the folder of a task that is staged again, inputs that it has no longer.
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
 
 
 @dataclass(frozen=True)
 class SshTransfer:
-    """Files of an environment on a host that is reached over SSH only.
+    """The transfer of files to an environment on a host that is reached over SSH only.
 
     :param host: the host.
     :param environment: the environment there.
@@ -69,7 +69,7 @@ class SshTransfer:
                 self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
 
     def _unpack_inputs(self) -> None:
-        """Put what the first submit left packed where rsync will look for it."""
+        """Unpack what the first submit left packed, so that rsync finds it."""
         result = self.host.run(remote_script("unpack_inputs"), self.environment.root)
         if result.exit_status != 0:
             raise TransferError(

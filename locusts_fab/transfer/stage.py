@@ -1,4 +1,4 @@
-"""Build the environment of a swarm: its folders, the plan, the inputs and the shared files.
+"""The making of a swarm's environment: its folders, the plan, the inputs and the shared files.
 
 Where tasks run on this machine nothing is copied: inputs and shared files are symlinks to where the user has them,
 and sandboxes are copied from there.
@@ -40,7 +40,7 @@ def make_environment(environment: Environment) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in environment.FOLDERS:
             (root / folder).mkdir(mode=0o700, exist_ok=True)
-        for archive in (root / "inputs").glob("*.tar"):  # of a time when this was reached over SSH only
+        for archive in (root / "inputs").glob("*.tar"):  # left from when this was reached over SSH only
             archive.unlink()
     except OSError as error:
         raise TransferError(
@@ -60,7 +60,7 @@ def stage_tasks(
     """Write the plan of the chunks and lay out the inputs of their tasks.
 
     :param progress: called with the number of tasks staged so far.
-    :param put: how an input comes to its place, `put_link` if not given.
+    :param put: the function that puts an input in its place, `put_link` if not given.
     :raises TransferError: something cannot be written.
     """
     tasks = iter(tasks)
@@ -76,11 +76,11 @@ def stage_tasks(
             staged += len(members)
             progress(staged)
     except OSError as error:
-        raise TransferError(f"staging failed: {error}", hint="mend the cause and submit again") from error
+        raise TransferError(f"staging failed: {error}", hint="fix the cause and submit again") from error
 
 
 def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str], put: Put) -> None:
-    """Lay out what the sandboxes of a task start with.
+    """Lay out the inputs that the sandboxes of a task start with.
 
     :param made: folders that are known to be there; most tasks share theirs, and asking costs.
     """
@@ -104,7 +104,7 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made
 
 
 def outermost(names: tuple[str, ...]) -> Iterable[str]:
-    """Leave out what lies in a folder that is named too: it comes with the folder."""
+    """Return the names without those that lie in a folder that is named too: they come with the folder."""
     if not any("/" in name for name in names):
         return names
     named = dict.fromkeys(names)
@@ -180,8 +180,7 @@ def _put_folder(source: str, destination: str) -> None:
 def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None) -> None:
     """Lay out the shared files and folders.
 
-    :param put: how they come to their places, `put_link` if not given.
-
+    :param put: the function that puts them in their places, `put_link` if not given.
     :raises TransferError: a link cannot be made.
     """
     try:

@@ -1,8 +1,9 @@
-"""Pack what a swarm needs into one stream, for a target where nothing of it lies yet.
+"""The packing of what a swarm needs into one stream, for a target where nothing of it lies yet.
 
 There it is unpacked by a single `tar`. For many small files that takes a fraction of what rsync needs, which talks
 about each of them; whatever is sent later goes by rsync, which moves only what is new. The inputs of a chunk stay
-packed until a manager makes its sandboxes, so that small inputs are made there once, not twice.
+packed until a manager makes its sandboxes, so that small inputs are made there once, not twice. The other direction,
+from the target to here, is hosts/untar.py.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 #: How much is sent at once.
 _PIECE = 1 << 18
-#: The inputs of a chunk that have more bytes are not packed once more; for large files it is of no use.
+#: Inputs of a chunk of more bytes than this are not packed once more; for large files that gains nothing.
 _SMALL = 1 << 24
 
 
@@ -43,11 +44,11 @@ def pack(
     scripts: Mapping[str, str],
     progress: Progress,
 ) -> None:
-    """Send an environment: folders, plan, inputs, shared files, scripts, as a tar archive of relative names.
+    """Send an environment as a tar archive of relative names: folders, plan, inputs, shared files, scripts.
 
     Symlinks are followed. Folders are to come out 0700, files with their owner's part of their mode, and their times.
 
-    :param send: takes pieces of the archive.
+    :param send: the function that gets the pieces of the archive.
     :param scripts: by their paths in the environment.
     :param progress: called with (files packed, bytes sent) now and then.
     :raises OSError: a file cannot be read, or is neither a file nor a folder.
@@ -118,13 +119,13 @@ class _Packer:
         self._add_header(name, 0, 0o700, 0, tarfile.DIRTYPE)
 
     def add_bytes(self, name: str, data: bytes, files: int = 1) -> None:
-        """Add a file that does not lie here, which counts as so many."""
+        """Add a file that is not on this machine, which counts as so many."""
         self._add_header(name, len(data), 0o600, 0)
         self._put(data)
         self._end_file(len(data), files)
 
     def close(self) -> None:
-        """Send what is left, and the end. Without it the archive is not whole, and looks like it."""
+        """Send what is left, and the end; without it the archive is recognised as cut off."""
         self._put(bytes(2 * tarfile.BLOCKSIZE))
         self._flush()
 

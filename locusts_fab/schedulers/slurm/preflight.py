@@ -22,7 +22,7 @@ _TOO_LONG = 124
 
 
 def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge the scheduler, what the config asks of it, and what it says of the job itself."""
+    """Yield findings on the scheduler, what the config asks of it, and what it says of the job itself."""
     missing = facts.get("slurm_missing", "sbatch, squeue, scancel")
     if missing:
         yield _found("scheduler", "error", f"missing: {missing}", "put SLURM's commands on the PATH of a login there")
@@ -46,7 +46,7 @@ def _found(what: str, state: FindingState, found: str, advice: str = "") -> Find
 
 
 def _judge_answer(status: int, said: str) -> Finding:
-    """Judge what `sbatch --test-only` said of the job: the last word."""
+    """Return the finding on what `sbatch --test-only` said of the job, which decides."""
     lines = [line.removeprefix("sbatch: ") for line in said.strip().splitlines()]
     if status == 0:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
@@ -57,7 +57,7 @@ def _judge_answer(status: int, said: str) -> Finding:
 
 
 def _judge_partitions(swarm: Swarm, known: list[Partition]) -> Iterator[Finding]:
-    """Judge the partitions that the jobs will wait in, and whether they can ever start there."""
+    """Yield findings on the partitions that the jobs will wait in, and whether they can ever start there."""
     asked = swarm.target.slurm.partition
     if asked is None:
         named_elsewhere = any(option.startswith(("-p", "--partition")) for option in swarm.target.slurm.extra)
@@ -85,7 +85,7 @@ def _judge_unknown(name: str, known: list[str]) -> Finding:
 
 
 def _judge_availability(partition: Partition) -> Finding:
-    """Judge whether a partition takes jobs, and starts them."""
+    """Return the finding whether a partition takes jobs, and starts them."""
     if partition.availability == "up":
         return _found("partition", "ok", f"{partition.name} is up")
     if partition.availability == "down":
@@ -95,7 +95,7 @@ def _judge_availability(partition: Partition) -> Finding:
 
 
 def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]:
-    """Judge the time limit of the jobs against those of the partitions."""
+    """Yield the finding on the time limit of the jobs against those of the partitions."""
     longest = max(chosen, key=lambda partition: partition.limit_s)
     if asked is None:
         yield _found("time limit", "ok", f"none asked for; {longest.name} allows {longest.limit}")
@@ -114,7 +114,7 @@ def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]
 
 
 def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
-    """Judge what a job needs of a node against the nodes that there are."""
+    """Yield findings on what a job needs of a node against the nodes that there are."""
     cpus = swarm.slots * swarm.settings.cpus_per_task
     made_of = f"{swarm.slots} slots x {swarm.settings.cpus_per_task} cpus_per_task = {cpus} CPUs"
     most = max((group.cpus for group in nodes), default=0)
@@ -149,7 +149,7 @@ def _memory_mb(swarm: Swarm, cpus: int) -> float | None:
 
 
 def _judge_count(swarm: Swarm, cpus: int, fitting: list[Nodes]) -> Finding:
-    """Judge how many managers the nodes that fit hold at a time."""
+    """Return the finding on how many managers the nodes that fit hold at a time."""
     usable = [group for group in fitting if group.is_usable]
     if not usable:
         states = ", ".join(sorted({group.state for group in fitting}))
