@@ -1,4 +1,4 @@
-"""A locusts.toml from a parameter file of the original `locusts`: its target, and its swarm or an example of one."""
+"""The conversion of the original's parameter file to a locusts.toml: its target, and its swarm or an example of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.legacy.parfile import Parameters
 
-#: What stands for parts of the swarm that nobody gave; the tutorial of the original.
+#: Examples for parts of the swarm that are not given; the tutorial of the original.
 EXAMPLE: dict[str, Any] = {
     "cmd": "cat inputfile_<id>.txt <shared>sf1 > cat_output_<id>.txt",
     "indir": "my_input_dir",
@@ -32,12 +32,12 @@ _COMMENTS_AT = 48
 
 
 def convert(path: str, code: str = "swarm", given: Mapping[str, Any] | None = None) -> str:
-    """Write the text of a locusts.toml.
+    """Return the text of a locusts.toml.
 
     :param path: the parameter file.
     :param code: the name of the swarm.
     :param given: arguments of `launch` by name; parts that are needed and not given are taken from an example.
-    :returns: the text; what is an example in it says so.
+    :returns: the text; parts that are only an example are marked as such.
     :raises ConfigError: with all that is wrong.
     """
     parameters = read_parameters(path)
@@ -72,7 +72,7 @@ def save(text: str, path: str, *, force: bool = False) -> None:
 
 
 def _write(parameters: Parameters, code: str, table: dict[str, Any], examples: Mapping[str, Any]) -> str:
-    """Put the tables into TOML, each key with the name that it had before."""
+    """Return the tables as TOML, each key with the name that it had before."""
     name = parameters.target_name
     lines = [
         f"# Made by `locusts convert` from {_comment(parameters.path)}; the names behind # are those of the original."
@@ -95,7 +95,7 @@ def _write(parameters: Parameters, code: str, table: dict[str, Any], examples: M
 
 
 def _explain(parameters: Parameters, examples: Mapping[str, Any]) -> list[str]:
-    """Say how the swarm is meant, and which commands do what two of the parameters did."""
+    """Return comments on the swarm, and on the commands that do what two of the parameters did."""
     lines = ["# Paths are relative to the folder of this file. A command for the whole job: locusts run"]
     if examples:
         lines.append("# What is an example here stands in your script, in the call of launch.")
@@ -107,13 +107,13 @@ def _explain(parameters: Parameters, examples: Mapping[str, Any]) -> list[str]:
 
 
 def _line(key: str, value: Any, comment: str = "") -> str:
-    """Write a key, with a comment behind it if there is one."""
+    """Return the line of a key, with a comment behind it if there is one."""
     line = f"{key} = {_value(value)}"
     return f"{line:<{_COMMENTS_AT}}  # {comment}" if comment else line
 
 
 def _value(value: Any) -> str:
-    """Write a value as TOML does."""
+    """Return a value as TOML."""
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     if isinstance(value, dict):
@@ -124,7 +124,7 @@ def _value(value: Any) -> str:
 
 
 def _array(values: Sequence[Any]) -> str:
-    """Write an array, on several lines if it is long."""
+    """Return an array as TOML, on several lines if it is long."""
     texts = [_value(value) for value in values]
     line = f"[{', '.join(texts)}]"
     if len(line) < _COMMENTS_AT * 2:
@@ -137,5 +137,5 @@ def _key(key: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Make a text safe to stand in a comment."""
+    """Return a text that is safe in a comment."""
     return printable(text).replace("\n", "\\n")

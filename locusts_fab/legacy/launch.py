@@ -1,7 +1,7 @@
-"""`launch`, as the original `locusts.swarm.launch` has it: the same keywords, and the whole job in one call.
+"""`launch` of the original `locusts.swarm`: the same keywords, and the whole job in one call.
 
-What it takes is put into the words of locusts.toml, checked as a config is, and run by the same operations. So with a
-locusts.toml that `locusts convert` made, the commands find a launched swarm in the current folder.
+Its arguments are made into the tables of a locusts.toml, checked as a config is, and run by the same operations. So
+with a locusts.toml that `locusts convert` made, the commands find a launched swarm in the current folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     AnyPath = str | os.PathLike[str]
 
-#: What the keys of a swarm are called in `launch`.
+#: The names that the keys of a swarm have in `launch`.
 LAUNCH_NAMES = {
     "command": "cmd",
     "indir": "indir",
@@ -57,7 +57,7 @@ def launch(
     envfs: AnyPath | None = None,
     parf: AnyPath | None = None,
 ) -> Collected:
-    """Submit, watch and collect; progress goes to standard error.
+    """Submit, watch and collect, and return the result; progress goes to standard error.
 
     Paths are relative to the current folder. The same call again carries on: done tasks stay done, failed ones run
     again; `force_redo True` in the parameter file runs all of them, `only_gather True` brings back what is done.
@@ -103,7 +103,7 @@ def launch(
 def _understand(
     code: str | None, given: dict[str, Any], parf: AnyPath | None
 ) -> tuple[Swarm, Parameters | None, list[str]]:
-    """Make a swarm of what `launch` was given.
+    """Return the swarm that the arguments of `launch` mean.
 
     :returns: the swarm, the parameters if there are any, and notes for a person.
     :raises ConfigError: with all that is wrong.
@@ -124,10 +124,11 @@ def _understand(
 def check(
     code: str | None, table: dict[str, Any], parameters: Parameters | None, problems: Sequence[str] = ()
 ) -> tuple[SwarmSettings, Target]:
-    """Check the arguments of `launch` and the parameters as a config is checked.
+    """Return the arguments of `launch` and the parameters, checked as a config is.
 
     :param table: what `swarm_table` made of the arguments.
     :param problems: what is known to be wrong already.
+    :returns: the swarm's settings and its target.
     :raises ConfigError: with all that is wrong, in the words of `launch` and of the parameter file.
     """
     found, named = list(problems), {problem.partition(":")[0] for problem in problems}
@@ -141,7 +142,9 @@ def check(
         for problem in error.problems:
             if problem.startswith("targets.") and parameters is not None:
                 found.append(f"{parameters.path}: {parameters.blame(problem)}")
-            elif not (problems and problem.startswith("swarms.s: ")):  # what makes tasks; `swarm_table` said it better
+            elif not (
+                problems and problem.startswith("swarms.s: ")
+            ):  # what makes tasks; `swarm_table` has better words
                 blamed = _blame(problem.removeprefix("swarms.s").lstrip(".: "))
                 found += [blamed] if blamed.partition(":")[0] not in named else []
     if found:
@@ -150,14 +153,14 @@ def check(
 
 
 def _blame(problem: str) -> str:
-    """Put a key of the swarm into the words of `launch`."""
+    """Return a problem with a key of the swarm in the words of `launch`."""
     where, colon, what = problem.partition(":")
     key = re.split(r"[.\[]", where, maxsplit=1)[0]
     return f"{LAUNCH_NAMES.get(key, key)}{where[len(key) :]}{colon}{what}" if colon else problem
 
 
 def swarm_table(given: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Write the arguments of `launch` as a table `[swarms.NAME]`.
+    """Return the arguments of `launch` as a table `[swarms.NAME]`.
 
     :returns: the table, what is wrong with the arguments, and notes for a person.
     """
@@ -181,7 +184,7 @@ def swarm_table(given: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[
 
 
 def _missing(given: Collection[str], *, is_custom: bool) -> list[str]:
-    """List the arguments that are needed and not given."""
+    """Return a problem for each argument that is needed and not given."""
     problems = []
     if "cmd" not in given:
         problems.append("cmd: missing; it is the command template")
@@ -199,7 +202,7 @@ def _missing(given: Collection[str], *, is_custom: bool) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Make lists of other sequences and texts of paths, for the config knows no others."""
+    """Return tuples as lists and paths as texts, for the config takes no others."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, (list, tuple)):
@@ -208,7 +211,7 @@ def _plain(value: Any) -> Any:
 
 
 def _parse_shared(entries: Any) -> tuple[dict[str, str], list[str]]:
-    """Read `key:file` entries.
+    """Return the shared files that `key:file` entries mean.
 
     :returns: the files by key, and what is wrong.
     """

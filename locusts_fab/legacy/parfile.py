@@ -1,7 +1,7 @@
-"""The parameter file of the original `locusts`, read and put into the words of locusts.toml.
+"""The parameter file of the original `locusts`, read and turned into a table of locusts.toml.
 
 A line is a key and its value with blanks between; # begins a comment, and a key without a value stands for its default.
-What the original could not have used is an error, all of them at once. What has no meaning here is said in a note.
+What the original could not have used is an error, all of them at once. A note names what has no meaning here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from locusts_fab.errors import ConfigError
 from locusts_fab.text import nearest
 
-#: What kind of value each key takes.
+#: The type of value that each key takes.
 KEYS: dict[str, type[bool | int | str]] = {
     "run_on_hpc": bool,
     "run_on_hpc_local": bool,
@@ -47,7 +47,7 @@ KEYS: dict[str, type[bool | int | str]] = {
     "staggered": bool,
 }
 
-#: Keys that older versions of the original called otherwise.
+#: Keys that had other names in older versions of the original.
 _OLD_NAMES = {"nodewise_scratch_memory": "nodewise_scratch_space"}
 
 #: Keys that have no meaning here, and what happens in their place.
@@ -86,7 +86,7 @@ class Parameters:
 
     :param path: the file, as the user named it.
     :param values: the keys that have a value, each of its kind.
-    :param target_name: what the target is called here: `here`, or `cluster`.
+    :param target_name: the name of the target: `here`, or `cluster`.
     :param target: the same as `[targets.<target_name>]` of a locusts.toml would say it.
     :param names: for keys of the target, the parameter that they come from.
     :param notes: what a person should know, a line each.
@@ -101,16 +101,16 @@ class Parameters:
 
     @property
     def redoes(self) -> bool:
-        """All tasks shall run again."""
+        """Whether all tasks shall run again."""
         return bool(self.values.get("force_redo"))
 
     @property
     def only_gathers(self) -> bool:
-        """Nothing shall be started; what is done shall be brought back."""
+        """Whether nothing shall be started, and only what is done be brought back."""
         return bool(self.values.get("only_gather"))
 
     def blame(self, problem: str) -> str:
-        """Put what is wrong with a key of the target into the words of the parameter file.
+        """Return what is wrong with a key of the target in the words of the parameter file.
 
         :param problem: a line such as `targets.cluster.host: expected …`.
         """
@@ -122,7 +122,7 @@ class Parameters:
 
 
 def read_parameters(path: str | Path) -> Parameters:
-    """Read a parameter file.
+    """Return what a parameter file means.
 
     :raises ConfigError: it cannot be read, or with all that is wrong in it.
     """
@@ -153,7 +153,7 @@ def _read(path: str | Path) -> str:
 
 
 class _Reader:
-    """Takes the lines of a file one by one.
+    """A reader that takes the lines of a file one by one.
 
     :param spoiled: keys that the file gives with a bad value or misspelt: they are not missing besides.
     """
@@ -165,7 +165,7 @@ class _Reader:
         self.notes: list[str] = []
 
     def take(self, number: int, line: str) -> None:
-        """Understand a line, or note what is wrong with it."""
+        """Take in a line, or note what is wrong with it."""
         words = line.partition("#")[0].split()
         if not words:
             return
@@ -190,7 +190,7 @@ class _Reader:
 
 
 def _parse(kind: type, text: str) -> bool | int | str:
-    """Make a value of its text.
+    """Return the value that a text means.
 
     :raises ValueError: it is not of that kind.
     """
@@ -213,7 +213,7 @@ def _parse(kind: type, text: str) -> bool | int | str:
 
 
 def _is_remote(values: dict[str, Any]) -> bool:
-    """Tell whether tasks run on another machine; run_on_hpc_local wins, as it did."""
+    """Return whether tasks run on another machine; run_on_hpc_local wins, as it did."""
     return bool(values.get("run_on_hpc")) and not values.get("run_on_hpc_local")
 
 
@@ -226,7 +226,7 @@ def _target_name(values: dict[str, Any]) -> str:
 
 
 def _missing(values: dict[str, Any], spoiled: set[str]) -> list[str]:
-    """List the keys without which there is no host to go to."""
+    """Return a problem for each missing key without which there is no host to go to."""
     if not _is_remote(values):
         return []
     needed = {"host_name": "the host to log in to", "hpc_exec_dir": "the folder on it in which the tasks run"}
@@ -235,7 +235,7 @@ def _missing(values: dict[str, Any], spoiled: set[str]) -> list[str]:
 
 
 def _conflicts(values: dict[str, Any]) -> list[str]:
-    """List which values do not go together, or are not known here."""
+    """Return problems: values that do not go together, or are not known here."""
     problems = []
     if values.get("scheduler", "slurm") not in {"slurm", "none"}:
         problems.append(f'scheduler: expected slurm (or none, for a plain host); found "{values["scheduler"]}"')
@@ -256,7 +256,7 @@ def _is_path(text: str) -> bool:
 
 
 class _Writer:
-    """Writes the table of the target, and remembers which parameter each key comes from."""
+    """A writer of the target's table that remembers which parameter each key comes from."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
@@ -286,7 +286,7 @@ class _Writer:
             self._write_slurm()
 
     def _write_setup(self) -> None:
-        """Write what comes before the tasks: the container, and lines of shell."""
+        """Write what runs before the tasks: the container, and lines of shell."""
         values, lines, names = self.values, [], []
         if {"singularity", "singularity_container"} <= values.keys():
             program = Path(values["singularity"])
@@ -343,7 +343,7 @@ class _Writer:
 
 
 def _notes(values: dict[str, Any]) -> list[str]:
-    """Say which values have no effect here, and why."""
+    """Return notes on values that have no effect here, and why."""
     given = {key for key, value in values.items() if value is not False}
     notes = [f"{key} has no meaning here: {why}" for key, why in _MEANINGLESS.items() if key in given]
     idle = {"number_of_processors"} if _has_jobs(values) else _FOR_JOBS | {"hpc_exec_dir"}

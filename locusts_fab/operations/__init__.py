@@ -1,1 +1,1 @@
-"""What can be done with a swarm, a module for each verb."""
+"""The operations on a swarm, a module for each verb."""

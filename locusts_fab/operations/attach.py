@@ -1,4 +1,4 @@
-"""Rebuild the local state of a swarm from its target alone: another laptop, a lost disk."""
+"""Attach: rebuild the local state of a swarm from its target alone, on another laptop or after a lost disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stop a swarm; what is done stays."""
+"""Cancel: stop a swarm; what is done stays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Look at a target before anything is sent there: will it take the swarm, and if not, why.
+"""Check: look at a target before anything is sent there, whether it will take the swarm, and if not, why.
 
-One script looks at all that is there (`probe.py`); what it saw is judged in `preflight/machine.py`, and what only
-a scheduler knows by itself.
+One script looks at all that is there (`preflight/probe.py`). What it saw is judged in `preflight/machine.py`, and what
+it saw of a scheduler in the scheduler's own package.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PATIENCE_S = 20
 
 
 def check(swarm: Swarm, connection: fabric.Connection | None = None) -> list[Finding]:
-    """Look at the target of a swarm, in one round trip; what is made to see whether it can be is removed again.
+    """Look at the target of a swarm, in one round trip; whatever that makes there is removed again.
 
     :param connection: an open Fabric connection to use.
     :returns: what was found, good or bad; what is wrong raises nothing.
@@ -66,7 +66,7 @@ def check(swarm: Swarm, connection: fabric.Connection | None = None) -> list[Fin
 
 
 def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | None, SpaceNeeded | None]:
-    """See whether the config gives a set of tasks, and what they take up."""
+    """Return findings on the plan, the plan if there is one, and the space that it needs."""
     try:
         plan = make_plan(swarm, swarm.environment_dir)
         needed = estimate_space(plan, _tree(swarm), is_linked=not access.needs_rsync and access.mounted is None)
@@ -80,13 +80,13 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
 
 
 def _tree(swarm: Swarm) -> Selection | None:
-    """Find what of a custom environment's tree will be replicated; None where tasks run elsewhere, or in the tree."""
+    """Return what of a custom environment's tree will be replicated; None where tasks run elsewhere, or in the tree."""
     is_replicated = swarm.is_custom and not swarm.is_in_place
     return select_replica(swarm) if is_replicated else None
 
 
 def _questions(swarm: Swarm, plan: Plan | None, needed: SpaceNeeded | None, shared: SharedFolderProbe) -> Questions:
-    """Say what the script shall look at."""
+    """Return what the script shall look at."""
     target, scheduler, job, elements = swarm.target, scheduler_of(swarm), "", 1
     if plan is not None and needed is not None and needed.tasks:
         chunks = make_chunks(needed.tasks, swarm.slots * target.nodes, 1)
@@ -112,7 +112,7 @@ def _login_failed(error: HostError) -> Finding:
 
 
 def _judge_host(swarm: Swarm, access: Access, seen: Seen) -> Iterator[Finding]:
-    """Judge the machine: the way there, its shell and its programs."""
+    """Yield findings on the machine: the way there, its shell and its programs."""
     if swarm.target.host is not None:
         yield Finding("login", "ok", access.host.name)
         yield from judge_shell(seen)
@@ -128,9 +128,9 @@ def _judge_rsync_here(access: Access) -> Iterator[Finding]:
 
 
 def _rsync_version_here() -> str | None:
-    """Ask our own rsync for its version.
+    """Return what our own rsync prints as its version.
 
-    :returns: the first line that it says; None if there is none, or it cannot be run.
+    :returns: its first line; None if there is none, or it cannot be run.
     """
     try:
         said = subprocess.run(["rsync", "--version"], capture_output=True, check=False, timeout=_PATIENCE_S).stdout

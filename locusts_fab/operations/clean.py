@@ -1,4 +1,4 @@
-"""Remove the environment of a swarm from its target."""
+"""Clean: remove the environment of a swarm from its target."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def clean(
         uncollected = counts.ended - session.ledger.count_collected()
         if not force and counts.ended < counts.total and session.live_submission() is not None:
             raise StateError(
-                f"swarm {swarm.name} is still at work", hint="`locusts cancel` stops it; --force stops and removes it"
+                f"swarm {swarm.name} is still running", hint="`locusts cancel` stops it; --force stops and removes it"
             )
         if not force and uncollected:
             raise StateError(

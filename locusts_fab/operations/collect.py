@@ -1,4 +1,4 @@
-"""Bring back what tasks left: outputs and logs, the lists of everything, and the tree of a custom environment."""
+"""Collect: bring back outputs and logs, the lists of everything, and the tree of a custom environment."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 FETCHED_TASKS = 5_000
 #: Tasks that are put in place between two entries in the ledger.
 NOTED_TASKS = 500
-#: While somebody waits for results, a look brings some if so many tasks have ended, or the latest are so long ago.
-ALONG_WORTH = 200
-ALONG_EVERY_S = 60.0
-#: It brings so many at first; then as many as come in so long a time.
-ALONG_TASKS = 500
-ALONG_HOLD_S = 2.0
+#: While a collect waits, a look brings results if so many tasks have ended, or if the latest came so long ago.
+EAGER_WORTH = 200
+EAGER_EVERY_S = 60.0
+#: It brings those of so many tasks at first; then as many as come in so long a time.
+EAGER_TASKS = 500
+EAGER_HOLD_S = 2.0
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collect came to: the tasks whose outcome came now, and the status after it.
+    """The result of a collect: the number of tasks whose outcome came now, and the status after it.
 
-    :param troubles: outputs that could not be brought back.
+    :param troubles: the number of outputs that could not be brought back.
     :param brought: what became of the tree, in a custom environment.
     """
 
@@ -65,7 +65,7 @@ def collect(
 ) -> Collected:
     """Bring back what has ended so far; what is here already does not move again.
 
-    The tree of a custom environment comes back once no manager is at work on it.
+    The tree of a custom environment comes back once no manager is running on it.
 
     :param wait: first watch until nothing is left to run, and meanwhile bring what has ended by then.
     :param apply_removals: remove from the local tree what tasks removed from its replica.
@@ -115,7 +115,7 @@ def collect_ended(
 
 
 class _EagerCollector:
-    """Brings results while a swarm is watched: what has ended is safe here, and the end has less to bring.
+    """The part of a waiting collect that brings results early: they are safe here, and the end has less to bring.
 
     A look that brings something keeps other commands on the swarm waiting, so it brings no more than takes a moment.
 
@@ -126,33 +126,33 @@ class _EagerCollector:
         self.tasks = 0
         self._swarm, self._connection = swarm, connection
         self._results = results_of(swarm)
-        self._limit = ALONG_TASKS
+        self._limit = EAGER_TASKS
         self._latest = time.monotonic()
         self._has_seen = False
 
     def see_what_is_lost(self, session: Session) -> None:
-        """Once, look whether all that came earlier is still here; what is not comes again."""
+        """Mark what came earlier and is no longer here to come again; this is looked at once."""
         if not self._has_seen:
             session.ledger.set_uncollected(list(find_lost(session.ledger.placed(), self._results)))
             self._has_seen = True
 
     def look(self) -> Status:
-        """Look once, as `status` does, and bring something if it is worth it."""
+        """Return the status, as `status` does, after bringing something if it is worth it."""
         with opened(self._swarm, self._connection) as session:
             session.poll()
             self.see_what_is_lost(session)
             now = session.status()
             there = now.tasks.ended - now.collected
-            is_late = time.monotonic() - self._latest > ALONG_EVERY_S
-            if now.is_over or not there or (there < ALONG_WORTH and not is_late):
+            is_late = time.monotonic() - self._latest > EAGER_EVERY_S
+            if now.is_over or not there or (there < EAGER_WORTH and not is_late):
                 return now
             self._bring(session)
             return session.status()
 
     def _bring(self, session: Session) -> None:
         start = self._latest = time.monotonic()
-        with contextlib.suppress(TransferError):  # if it lasts, it is told at the end
+        with contextlib.suppress(TransferError):  # if it lasts, the end reports it
             count = collect_ended(session.ledger, session.site.transfer, self._results, Silent(), limit=self._limit)
             self._latest = time.monotonic()
-            self._limit = max(1, int(count * ALONG_HOLD_S / (self._latest - start)))
+            self._limit = max(1, int(count * EAGER_HOLD_S / (self._latest - start)))
             self.tasks += count

@@ -1,4 +1,4 @@
-"""What became of one task, and what it printed."""
+"""Logs: what became of one task, and what it printed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskLog:
-    """What `logs` tells of a task.
+    """The answer of `logs` on a task.
 
+    :param description: why the task is in its state, in words.
     :param sandbox: where its sandbox is or was, on the target.
-    :param printed: what the task printed; None if it cannot be had any more.
+    :param printed: what the task printed; None if that is no longer available.
     """
 
     outcome: Outcome
@@ -32,7 +33,7 @@ class TaskLog:
 
 
 def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None) -> TaskLog:
-    """Tell what became of a task, and what it printed.
+    """Return what became of a task, and what it printed.
 
     :param task_id: the task's id, as in tasks.tsv.
     :returns: its outcome, its sandbox, and what it printed.

@@ -1,4 +1,4 @@
-"""The scripts of a submission, rendered; and what a submit would do, for those who want to see it first."""
+"""The scripts of a submission, rendered; and a preview of what a submit would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 5
 
 
 def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:
-    """Render the scripts of a submission.
+    """Return the scripts of a submission, rendered.
 
     :returns: the scripts by their paths in the environment.
     """
@@ -60,7 +60,7 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
 
 @dataclass(frozen=True)
 class Preview:
-    """What a submit would do.
+    """The preview of a submit.
 
     :param samples: the first few tasks.
     :param chunks: the sizes of the chunks, were all tasks to run.
@@ -76,7 +76,7 @@ class Preview:
 
 
 def preview(swarm: Swarm) -> Preview:
-    """Show what a submit of all tasks would do; touch nothing.
+    """Return what a submit of all tasks would do; nothing is touched.
 
     :raises LocustsError: as `submit` would.
     """

@@ -1,4 +1,4 @@
-"""What every operation starts from: a swarm, its site, and its ledger, held while nobody else changes them."""
+"""The start of every operation: a swarm, its site and its ledger, held so that no other command changes them."""
 
 from __future__ import annotations
 
@@ -33,46 +33,46 @@ _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 @dataclass(frozen=True)
 class Session:
-    """A swarm at hand."""
+    """An open swarm, with its site and its ledger."""
 
     swarm: Swarm
     site: Site
     ledger: Ledger
 
     def poll(self) -> bool:
-        """Learn what is new on the target.
+        """Enter what is new on the target into the ledger.
 
         :returns: whether there is an environment at all.
         """
         latest = self.ledger.latest_submission()
-        if latest is not None and latest.state == "starting":  # a submit was killed before it heard what it started
+        if latest is not None and latest.state == "starting":  # a submit was killed before it knew what it started
             job = self.site.launcher.find(latest)
             if job:
                 self.ledger.set_submission(latest.number, state="started", job=job)
-        news = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+        result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
         gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
             self.site.launcher.mark_gone(gone)
             # slots that outlived their main process may have written more in the meantime
-            news = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
-            left = self._managers_in(ManagerState.LEFT)  # one may have said just now why it did
+            result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+            left = self._managers_in(ManagerState.LEFT)  # one may have reported just now why it did
             for manager, why in gone.items():
                 reason = self.ledger.manager_reason(manager) if manager in left else why
                 self.ledger.set_manager(manager, ManagerState.LEFT, reason)
-        if not news.reached:
+        if not result.reached:
             for lively in self.lively_managers():
                 self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed")
-        return news.reached
+        return result.reached
 
     def _managers_in(self, state: ManagerState) -> set[str]:
         return {manager.id for manager in self.ledger.managers() if manager.state is state}
 
     def lively_managers(self) -> list[ManagerStatus]:
-        """List the managers that may be at work."""
+        """Return the managers that may be running."""
         return [manager for manager in self.ledger.managers() if manager.state in _LIVELY]
 
     def live_submission(self) -> Submission | None:
-        """Find the latest submission, if it may still be at work."""
+        """Return the latest submission, if it may still be running; else None."""
         latest = self.ledger.latest_submission()
         if latest is None or latest.state not in {"starting", "started"}:
             return None
@@ -84,14 +84,14 @@ class Session:
         return None
 
     def may_have_jobs(self, submission: Submission) -> bool:
-        """Tell whether the scheduler has a job of this submission that is not over, or does not answer."""
+        """Return whether the scheduler has a job of this submission that is not over, or does not answer."""
         if not submission.job:
             return False
         active = scheduler_of(self.swarm).active_jobs(self.ledger.jobs())
         return submission.job in active or self.ledger.fact("scheduler_silent") is not None
 
     def status(self) -> Status:
-        """Say what is known now; ask nobody, but for a submission of which nothing was heard yet."""
+        """Return the status as far as it is known; only a submission of which nothing was heard yet is asked for."""
         counts = self.ledger.counts()
         latest = self.ledger.latest_submission()
         state = self._state(counts, latest)
@@ -132,7 +132,7 @@ class Session:
         return (counts.pending + counts.running) * max(0.0, float(updated) - latest.created_s) / ended
 
     def _notes(self, state: SwarmState) -> list[str]:
-        """Say what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
+        """Return what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
         silent = self.ledger.fact("scheduler_silent")
         notes = [f"the scheduler did not answer ({silent}); what is said of jobs may be old"] if silent else []
         if state is not SwarmState.STALLED:
@@ -142,16 +142,16 @@ class Session:
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
         if LeaveReason.BREAKER in map(read_leave_reason, reasons):
             tripped = f"the first {self.swarm.settings.breaker} tasks all failed at once, so the manager stopped"
-            return [f"{tripped}; see why with `locusts logs TASK`, mend the command, then `locusts retry`"]
+            return [f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
         why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"
-        return [f"tasks are left, but no manager is at work ({why}); `locusts submit` carries on"]
+        return [f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
 
 
 @contextlib.contextmanager
 def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False) -> Iterator[Session]:
-    """Hold a swarm, its site and its ledger within; one command at a time.
+    """Yield a swarm with its site and its ledger, locked against other commands within.
 
-    :param create: make the local state if there is none.
+    :param create: whether to make the local state if there is none.
     :raises StateError: there is none, or it belongs to another target.
     :raises TransferError: it cannot be written.
     """
@@ -189,7 +189,7 @@ def _make_state_dir(folder: Path) -> None:
 
 
 def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
-    """See that the swarm is where it was; it may move once everything of it is here."""
+    """Raise a StateError if the swarm would move while something of it is elsewhere; else enter where it is."""
     known, root = ledger.fact("target"), ledger.fact("root")
     if root is not None and root != site.environment.root:
         counts = ledger.counts()
@@ -204,6 +204,6 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
 
 
 def results_of(swarm: Swarm) -> Results:
-    """Return where a swarm's results are."""
+    """Return the names of a swarm's results."""
     tree_dir = workdir(swarm) if swarm.is_custom else None
     return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir)

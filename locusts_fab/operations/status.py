@@ -1,4 +1,4 @@
-"""Look at a swarm: once, or again and again until nothing more happens by itself."""
+"""Status and watch: look at a swarm once, or again and again until nothing more happens by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 
 
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
-    """Look once.
+    """Return the status of a swarm, after one look.
 
     :returns: how the swarm stands now.
     :raises LocustsError: the target could not be asked.
@@ -47,7 +47,7 @@ def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 def watch(
     swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
 ) -> Status:
-    """Look again and again until nothing more happens by itself.
+    """Look again and again until nothing more happens by itself, and return the last status.
 
     The state is only held for the moment of each look, so that other commands may come in between.
 
@@ -60,10 +60,10 @@ def watch(
 
 
 def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:
-    """Look until the swarm is over, and show each status.
+    """Look until the swarm is over, show each status, and return the last.
 
-    :param look: looks once.
-    :param reconnect: a link that breaks may be opened again.
+    :param look: the function that looks once.
+    :param reconnect: whether a link that breaks may be opened again.
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
     """
@@ -84,7 +84,7 @@ def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Sile
 
 
 def _look_again(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent) -> Status:
-    """Look once more. A host out of reach is tried again for some minutes, as long as a new login asks nobody.
+    """Return the next status. A host out of reach is tried for some minutes, as long as a new login asks no person.
 
     :raises HostError: it stays out of reach, or a new login needs a person.
     """
@@ -98,7 +98,7 @@ def _look_again(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silen
                 minutes = round(sum(RETRY_S) / 60)
                 screen.note(f"{error.message}; the swarm goes on by itself, and we try again for {minutes} minutes")
             else:
-                forget_logins()  # were it a matter of asking a person, this one would have refused to open again
+                forget_logins()  # a login that has to ask a person would have refused to open again
         else:
             if failures:
                 screen.note(f"{swarm.target.host} answers again")

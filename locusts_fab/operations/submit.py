@@ -1,4 +1,4 @@
-"""Submit a swarm: plan, stage, render, start; and its relatives, retry and cancel.
+"""Submit a swarm: plan, stage, render, start; and retry, which submits again.
 
 Whatever kills us on the way, the same command again carries on: what was not started is planned anew, what may have
 been started is fenced first, and what has ended stays as it ended.
@@ -36,7 +36,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submit came to.
+    """The result of a submit.
 
     :param tasks: the tasks that it started.
     :param changed: ids of done tasks that the config would run differently now.
@@ -90,7 +90,7 @@ def submit(
 
 
 def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
-    """Find out what the config means now, and enter it into the ledger."""
+    """Enter into the ledger what the config means now, and return the plan and how it differs from what was known."""
     plan = make_plan(session.swarm, session.site.environment.root)
     with screen.step("planning", plan.count) as progress:
 
@@ -105,7 +105,7 @@ def _plan(session: Session, screen: Screen | Silent, live: Submission | None) ->
 
 
 def _note_changed(planned: Planned) -> list[str]:
-    """Count and name done tasks that the config would run differently now."""
+    """Return a note on done tasks that the config would run differently now, if there are any."""
     if not planned.changed:
         return []
     names = ", ".join(first_few(planned.changed, _SHOWN))
@@ -114,7 +114,7 @@ def _note_changed(planned: Planned) -> list[str]:
 
 
 def _fence(session: Session, live: Submission | None) -> None:
-    """Let nothing of earlier submits take another task. What their managers run may end, and is not started again."""
+    """Keep managers of earlier submits from taking more tasks. What they run may end, and is not started again."""
     latest = session.ledger.latest_submission()
     if latest is None:
         return

@@ -13,7 +13,7 @@ from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import ssh
 from locusts_fab.operations import status
-from locusts_fab.operations.collect import ALONG_WORTH
+from locusts_fab.operations.collect import EAGER_WORTH
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins
 from tests.support.processes import wait_until
@@ -225,7 +225,7 @@ def test_the_link_breaks_while_collecting(workspace: FarWorkspace, sshd: Sshd) -
 
 def test_what_fails_to_come_along_comes_at_the_end(workspace: FarWorkspace, sshd: Sshd) -> None:
     mark, go = (workspace.account.home / f"{workspace.name}.{end}" for end in ("mark", "go"))
-    workspace.swarm(count=ALONG_WORTH + 100, wait_for=go)
+    workspace.swarm(count=EAGER_WORTH + 100, wait_for=go)
     config = (workspace.folder / "locusts.toml").read_text()
     workspace.write(config.replace("while [", "[ <id> != 0 ] || while [", 1))
     workspace.account.write_start_up("")

@@ -281,7 +281,7 @@ def test_jobs_are_gone_and_tasks_are_left(
     else:
         cluster.slurm.run("scancel", "--full", "--signal=KILL", job)
     found = workspace.wait_for("stalled")
-    assert "tasks are left, but no manager is at work" in found["notes"][0]
+    assert "tasks are left, but no manager is running" in found["notes"][0]
     assert "`locusts submit` carries on" in found["notes"][0]
     assert workspace.locusts("watch")[0] == FAILED
     (workspace.root / "go").touch()
