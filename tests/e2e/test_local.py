@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from locusts_fab.operations.collect import ALONG_WORTH
+from locusts_fab.operations.collect import EAGER_WORTH
 from tests.support.processes import wait_until
 from tests.support.workspace import REPOSITORY, Workspace
 
