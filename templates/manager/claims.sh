@@ -1,10 +1,10 @@
 # ==== claims ================================================================================================
-# A chunk belongs to whoever made the hard link claims/CHUNK.GENERATION first: link(2) decides atomically, on local
-# and network file systems alike. Tests for existence are hints that save forks, never decisions.
-# Generation 1 is the first owner; when an owner died or left, the next generation takes over. After three owners a
-# chunk is given up, for it may be what kills them; those whose job's time was up do not count.
+# A chunk belongs to the slot that made the hard link claims/CHUNK.GENERATION first: link(2) decides atomically, on
+# local and network file systems alike. Tests for existence are hints that save forks, never decisions. Generation 1 is
+# the first owner; when an owner died or left, the next generation takes over. After three owners a chunk is given up,
+# for it may be what kills them; those whose job's time was up do not count.
 
-# claim CHUNK GENERATION: take the lease; fails if somebody else has it.
+# claim CHUNK GENERATION: take the lease; fail if another slot has it.
 claim() {
   local link
   printf -v link '%s/exec/claims/%06d.%d' "$ROOT" "$1" "$2"
@@ -15,14 +15,14 @@ claim() {
   [[ $link -ef $OWNER ]]
 }
 
-# is_claimed CHUNK: somebody has had it, as far as we can see.
+# is_claimed CHUNK: succeed if a slot has had it, as far as we can see.
 is_claimed() {
   local link
   printf -v link '%s/exec/claims/%06d.1' "$ROOT" "$1"
   [[ -e $link ]]
 }
 
-# finish_chunk CHUNK: tell the others that nothing of it is left to do.
+# finish_chunk CHUNK: mark it for the others as having nothing left to do.
 finish_chunk() {
   local mark
   printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$1"
@@ -46,7 +46,7 @@ find_lease() {
 
 # judge_holder MANAGER_ID: set VERDICT to `gone` (left, or its heartbeat stood still for STALE_S seconds by our own
 # clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a little longer). The other
-# judge of heartbeats is `_judge` in poll.py, for whoever looks from outside; it also knows processes and jobs.
+# judge of heartbeats is `_judge` in state/poll.py, which looks from outside and also knows processes and jobs.
 judge_holder() {
   local beat=
   VERDICT=alive
@@ -71,7 +71,7 @@ judge_holder() {
   fi
 }
 
-# may_take_over: the holder of the lease that find_lease found is not the third that came to grief.
+# may_take_over: succeed unless the holder of the lease that find_lease found is the third that failed.
 may_take_over() {
   ((GENERATION < 3)) || grep -q "^left"$'\t'"signal USR1" "$ROOT/exec/cache/$HOLDER.tsv" 2>/dev/null
 }

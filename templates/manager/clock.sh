@@ -1,6 +1,6 @@
 # ==== time ==================================================================================================
 # The time is ${EPOCHREALTIME:-$((EPOCH + SECONDS))}: seconds since the epoch, with a fraction from bash 5 on. The
-# separator follows the locale; whoever reads our files takes any.
+# separator follows the locale; all that read our files take any.
 
 # start_clock: set EPOCH, what has to be added to SECONDS.
 start_clock() {

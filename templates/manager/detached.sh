@@ -1,17 +1,17 @@
 # ==== without a scheduler ===================================================================================
 # Managers that a scheduler started have a part with its name instead. What a surrounding job of one may have left in
-# the environment is not for us.
+# the variables is not for us.
 
 # variables that are only read here, so tasks find them as they were
 readonly ONLY_READ=''
 
-# find_place: set ELEMENT, which of the managers of its submit this is, and NODE, the machine that it runs on.
+# find_place: set ELEMENT, the number of this manager in its submit, and NODE, the machine that it runs on.
 find_place() {
   ELEMENT=0
   NODE=${HOSTNAME:-localhost}
 }
 
-# start_again: nobody would.
+# start_again: do nothing, for no scheduler would start us.
 start_again() {
   return
 }

@@ -1,9 +1,9 @@
 # ==== variables of the same name ============================================================================
-# A task finds the variables of its environment as this script found them, and as the config sets them. Where one of
-# them (SCRATCH and WORK are common on clusters) has the name of a variable of this script, bash would hand on ours.
-# So what they hold is kept in GIVEN before this script sets anything, and given back to each task by env(1).
+# A task finds its variables as this script found them, and as the config sets them. Where one of them (SCRATCH and WORK
+# are common on clusters) has the name of a variable of this script, bash would pass on ours. So their values are kept
+# in GIVEN before this script sets anything, and given back to each task by env(1).
 
-# keep_given NAME...: keep what these variables hold.
+# keep_given NAME...: keep the values of these variables.
 keep_given() {
   while (($# > 0)); do
     GIVEN[$1]=${!1-}

@@ -1,7 +1,7 @@
 # ==== the main process ======================================================================================
 # The main process: it starts the slots, and then only looks after them.
 
-# beat: tell that we live; a counter, for the clocks of two machines never agree.
+# beat: write the heartbeat if it is due: a counter, for the clocks of two machines never agree.
 beat() {
   if ((SECONDS >= NEXT_BEAT)); then
     NEXT_BEAT=$((SECONDS + BEAT_S))
@@ -10,7 +10,7 @@ beat() {
   fi
 }
 
-# kill_task SLOT PID WHY: first ask the task's whole group to end, five seconds later make it.
+# kill_task SLOT PID WHY: ask the task's whole group to end; five seconds later, kill it.
 kill_task() {
   if [[ ${KILLED[$1]-} == "$2" ]]; then
     if ((SECONDS - KILLED_AT[$1] >= 5)); then
@@ -52,8 +52,8 @@ on_signal() {
   fi
 }
 
-# await_slots SECONDS: wait for a slot to say that it has come to its end, or for so long; then forget those that ended.
-# Fails when none is left.
+# await_slots SECONDS: wait for a slot to report its end, or for so long; then forget those that ended. Fail when none
+# is left.
 await_slots() {
   local slot
   if read -r -t "$1" -u "$TICK" slot; then
@@ -90,21 +90,22 @@ find_program() {
   fi
 }
 
-# find_tar: without it nobody here could unpack inputs that came as archives, and every task would fail.
+# find_tar: leave if it is needed and missing: inputs that came as archives could not be unpacked, and every task would
+# fail.
 find_tar() {
   if ! type -t tar >/dev/null && compgen -G "$ROOT/inputs/*.tar" >/dev/null; then
     leave "inputs came packed, but tar is not installed here"
   fi
 }
 
-# announce: the first record.
+# announce: write the first record.
 announce() {
   local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
   record manager "$MANAGER" "$NODE" "$$" "$SLOTS" "$now" "$BASH_VERSION"
 }
 
-# say_goodbye: the last record, and the mark by which others know that our leases are free. Its reason is what `leave` was
-# given, or one of its own; see LeaveReason in model.py.
+# say_goodbye: write the last record, and the mark by which others know that our leases are free. Its reason is the one
+# given to `leave`, or one of its own; see LeaveReason in model.py.
 say_goodbye() {
   local reason=finished
   read -r reason 2>/dev/null <"$RUN/leave"
@@ -113,8 +114,8 @@ say_goodbye() {
   : >"$ROOT/exec/beats/$MANAGER.end"
 }
 
-# come_back: a job whose time was up while tasks were left asks to be started again, so that the swarm comes to its
-# end with nobody at the other end.
+# come_back: if the job's time was up while tasks were left, ask to be started again, so that the swarm ends without
+# another command.
 come_back() {
   local reason='' chunk mark
   read -r reason 2>/dev/null <"$RUN/leave"

@@ -2,16 +2,16 @@
 # Records are lines of tab-separated fields, appended to CACHE; the last field is a dot, so that a line torn by a
 # crash or a full disk is recognised. Every record is its own open, write and close: on a network file system that
 # is what makes it appear on the server. The end of an attempt is written together with the beginning of the next, which
-# follows at once.
+# follows at once. manager/records.py reads them and has the same fields.
 #
-#   manager  ID HOST PID SLOTS TIME BASH      the manager is here
+#   manager  ID HOST PID SLOTS TIME BASH      the manager has started
 #   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
 #   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
 #                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing
 #   left     REASON TIME                      the manager takes no more tasks
 
-# record FIELD...: append one record.
+# record FIELD...: append a record.
 record() {
   local IFS=$'\t' # what stands between the fields in "$*"
   printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
@@ -26,7 +26,8 @@ write_held() {
 # a failure means that the disk is full or gone, and then no more tasks are taken
 readonly NO_RECORDS="records cannot be written"
 
-# unescape VARIABLE: undo the \t \n \\ of the plan's fields, in place.
+# unescape VARIABLE: undo the \t \n \r \\ of the plan's fields, in place. tsv.py escapes them, and has its own
+# `unescape`.
 unescape() {
   printf -v "$1" '%b' "${!1}"
 }

@@ -24,8 +24,9 @@ make_sandboxes() (
   fi
 )
 
-# copy_inputs DESTINATION TASK...: copy their staged folders. inputs/ has a folder for each thousand tasks, or an archive
-# with the same names for each chunk, if they came when nothing of the swarm was here yet.
+# copy_inputs DESTINATION TASK...: copy their staged folders. inputs/ has a folder for each thousand tasks (INPUTS_SIZE
+# in layout.py has the same number), or an archive with the same names for each chunk (`Environment.archive` there makes
+# its name), if they came when nothing of the swarm was here yet.
 copy_inputs() {
   local destination=$1 archive=$ROOT/inputs/${CLAIM%.*}.tar folder=$ROOT/inputs/ task names=()
   shift
@@ -54,7 +55,7 @@ remake_sandbox() (
   fi
 )
 
-# tidy: unless it is only the outputs, note what shall stay of the sandbox of run_task.
+# tidy: note what shall stay of the sandbox of run_task, unless it is only the outputs.
 tidy() {
   local home=$WORK/${sandbox##*/}
   case $KEEP.$STATE in
@@ -64,7 +65,7 @@ tidy() {
   esac
 }
 
-# sweep: remove what nobody wants of a chunk: GOES, and all that is in sandboxes but does not stay.
+# sweep: remove what is not wanted of a chunk: GOES, and all that is in sandboxes but does not stay.
 # It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_task.
 sweep() (
   trap '' TERM HUP INT USR1 USR2

@@ -1,15 +1,15 @@
 # ==== one slot ==============================================================================================
-# A slot runs one task at a time. It walks through its part of the plan, takes what nobody has taken, and at the end
+# A slot runs one task at a time. It walks through its part of the plan, takes what is not taken yet, and at the end
 # looks for what managers that died or left have not finished.
 
-# is_leaving: no more tasks shall be taken: the main process says so, a newer submit or a cancel does, or the main
-# process is no more.
+# is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
+# or the main process has ended.
 is_leaving() {
   [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION ]] || ! kill -0 "$MAIN_PID"
 }
 
-# leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than people
-# read are in LeaveReason in model.py.
+# leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than
+# people read are in LeaveReason in model.py.
 leave() {
   if [[ ! -e $RUN/leave ]]; then
     printf '%s\n' "$1" >"$RUN/leave"
@@ -37,8 +37,8 @@ trip_breaker() {
   fi
 }
 
-# read_chunk CHUNK: set LINES from the plan; a line is TASK ID COMMAND OUTPUT..., with tabs between. Fails if the plan
-# cannot be read.
+# read_chunk CHUNK: set LINES from the plan; a line is TASK ID COMMAND OUTPUT..., with tabs between, as `plan_text` in
+# manager/planfile.py writes it. Fail if the plan cannot be read.
 read_chunk() {
   local file
   printf -v file '%s/exec/plan/%06d' "$ROOT" "$1"
@@ -83,7 +83,7 @@ work_chunk() {
       GOES+=("$SANDBOXES/$task")
     done
   fi
-  GOES+=("$SANDBOXES/log.$LOG") # nobody has printed to it
+  GOES+=("$SANDBOXES/log.$LOG") # nothing was printed to it
   sweep 2>>"$COMPLAINTS"
   printf '%-10s %20s\n' 0 0 # nothing is running
   if ! is_leaving; then
@@ -91,7 +91,7 @@ work_chunk() {
   fi
 }
 
-# walk: from the slot's own starting point on, take every chunk that is free. Where somebody was quicker, leap ahead,
+# walk: from the slot's own starting point on, take every chunk that is free. Where another slot was quicker, leap ahead,
 # further each time: the slots of many nodes spread out instead of running after each other.
 walk() {
   chunk=$((FIRST_CHUNK + OFFSET)) leap=1
@@ -109,7 +109,7 @@ walk() {
   done
 }
 
-# take_over: go through all chunks once more; run what was never taken or whose owner is gone.
+# take_over: go through all chunks once more, and run those that were never taken or whose owner is gone.
 # Set WATCHED to the chunks whose owners have to be watched a little longer before that is known.
 take_over() {
   local chunk
@@ -143,7 +143,7 @@ pause() {
   done
 }
 
-# slot_main INDEX: the life of one slot, in a subshell of its own.
+# slot_main INDEX: run one slot from start to end, in a subshell of its own.
 slot_main() {
   SLOT=$1 WATCHED=() HELD='' BREAKER_ON=$((BREAKER > 0)) SETTLE_ALL=0
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
@@ -157,7 +157,7 @@ slot_main() {
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
   printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
   exec </dev/null >"$RUN/slot.$SLOT" 2>/dev/null
-  export -n OLDPWD              # the slot goes from sandbox to sandbox, which is no business of the tasks
+  export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
   walk
@@ -166,5 +166,5 @@ slot_main() {
     pause
     take_over
   done
-  kill -0 "$MAIN_PID" || rm -rf -- "$RUN" # nobody else is left to do it
+  kill -0 "$MAIN_PID" || rm -rf -- "$RUN" # no other process is left to do it
 }

@@ -3,7 +3,7 @@
 # what every task needs stands in run_task, and what only some need has functions of its own. For the same reason few
 # variables are declared local; but a slot is a process of its own, and so are its variables.
 
-# read_task LINE: set task, command and outputs from a line of the plan.
+# read_task LINE: set task, command and outputs from a line of the plan, as manager/planfile.py writes it.
 read_task() {
   task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} outputs=()
   command=${rest%%$'\t'*}
@@ -74,7 +74,8 @@ prepare_another() {
   remake_sandbox 2>>"$COMPLAINTS"
 }
 
-# settle: see to an attempt of run_task that did more or less than to leave its outputs, or that must be looked at anyway.
+# settle: finish an attempt of run_task that did more or less than to leave its outputs, or that must be looked at
+# anyway.
 settle() {
   if [[ -s $log_file ]]; then
     log=$LOG
@@ -94,8 +95,8 @@ settle() {
   fi
 }
 
-# await: set STATUS to what `wait` returned, which was not 0. With a status over 128 it also returns when the task was merely
-# stopped, or a signal came for us; then wait once more for PID to end.
+# await: set STATUS to what `wait` returned, which was not 0. With a status over 128 it also returns when the task was
+# merely stopped, or a signal came for us; then wait once more for PID to end.
 await() {
   STATUS=$?
   if ((STATUS <= 128)); then
@@ -123,7 +124,7 @@ judge() {
     read -r what pid <"$RUN/kill.$SLOT"
   fi
   if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
-    sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process tell
+    sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process say which
   fi
   if [[ $pid == "$PID" && $what == timeout ]]; then
     STATE=failed REASON="timeout after $TIMEOUT_TEXT"
@@ -141,14 +142,14 @@ judge() {
   may_retry
 }
 
-# may_retry: a failure may not be the last word.
+# may_retry: turn a failure into a retry, if RETRIES allow.
 may_retry() {
   if [[ $STATE == failed ]] && ((attempt <= RETRIES)); then
     STATE=retry
   fi
 }
 
-# next_log: what comes next prints to another file, for this one is taken, or somebody who was left may write to it.
+# next_log: choose another file for what comes next, for this one is taken, or a process that was left may write to it.
 next_log() {
   ((log)) || GOES+=("$SANDBOXES/log.$LOG")
   ((++LOG))

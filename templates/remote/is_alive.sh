@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Says whether the process that start_detached.sh started for a submission is still there.
+# Checks whether the process that start_detached.sh started for a submission is still there.
 #
 #   usage: bash is_alive.sh ENVIRONMENT SUBMISSION
 #

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# Ends what managers of this machine left running whose main process is gone, and marks them as having left, so that
-# nobody waits for them.
+# Ends what managers of this machine left running whose main process is gone, and marks them as having left, so that no
+# manager waits for them.
 #
 #   usage: bash mark_gone.sh ENVIRONMENT [MANAGER]...
 #
 #     ENVIRONMENT   the folder of the swarm
-#     MANAGER       what a manager is called; one that has written no record yet is passed over
+#     MANAGER       the id of a manager; one that has written no record yet is passed over
 #
 #   exits with: 0
 
@@ -14,7 +14,8 @@ environment=$1
 shift
 
 # end_rest MANAGER LEADER: kill what is left in the session of the process LEADER, which was the manager. Its slots go
-# first, or they would take the end of their tasks for a failure. Tasks are what else is at home in this environment.
+# first, or they would take the end of their tasks for a failure. Tasks are the other processes whose folder is in this
+# environment.
 end_rest() {
   local process line session tasks=()
   for process in /proc/[0-9]*; do

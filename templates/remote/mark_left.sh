@@ -5,7 +5,7 @@
 #   usage: bash mark_left.sh ENVIRONMENT [MANAGER]...
 #
 #     ENVIRONMENT   the folder of the swarm
-#     MANAGER       what a manager is called
+#     MANAGER       the id of a manager
 #
 #   exits with: 0, also where there is no environment; 1 if the last mark cannot be made
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 #
 # Prints what is new in an environment: the new bytes of the managers' cache files, whether each manager still runs, and
-# what the scheduler says of their jobs.
+# the scheduler's answer about their jobs.
 #
 #   usage: bash poll.sh ENVIRONMENT MARK MOST MANAGER_ID QUEUE JOBS [MANAGER OFFSET]...
 #
 #     ENVIRONMENT      the folder of the swarm
 #     MARK             a line to print between parts; no file holds it
 #     MOST             print no more than so many bytes of a file
-#     MANAGER_ID       what managers are called, as a regular expression; other files are copies, or what an editor left
+#     MANAGER_ID       the ids of managers, as a regular expression; other files are copies, or what an editor left
 #     QUEUE            the text of the script that asks the scheduler for jobs; empty: there is no scheduler
 #     JOBS             the jobs to ask for, with commas between; empty: do not ask
 #     MANAGER OFFSET   the byte of this manager's file to begin with; -1: nothing more will come. Without it: 0
@@ -43,8 +43,8 @@ see_process() {
   fi
 }
 
-# print_news MANAGER OFFSET: print the part of one manager. Its file is opened and read, never judged by its size: on a
-# network file system that may be old.
+# print_news MANAGER OFFSET: print the part of one manager: what is new. Its file is opened and read, never judged by
+# its size: on a network file system that may be old.
 print_news() {
   local file=cache/$1.tsv host='' pid=0 beat=''
   IFS=$'\t' read -r -n 1000 _ _ host pid _ <"$file"

@@ -11,7 +11,7 @@
 #     SETUP       the lines of `setup`
 #     RUNTIME     the container's runtime
 #     IMAGE       its image
-#     FOLDER      a folder below the root that somebody who sees the same root has made, with a file `here` in it
+#     FOLDER      a folder below the root that a machine with the same root has made, with a file `here` in it
 #     WORD        what that file holds; the answer is a file `there` that holds it too
 #     SCHEDULER   the text of the script that looks at the scheduler
 #     JOB         the job script
@@ -22,16 +22,16 @@
 #   prints: a key and a value for each thing that was found, a NUL after each of them; the last key is `end`
 #   exits with: 0
 
-exec 2>/dev/null # what is printed there before this is the start-up files' own, and looked at
+exec 2>/dev/null # what was printed there before this comes from the start-up files, and is looked at
 root=$1 resolver=$2 scratch=$3 setup=$4 runtime=$5 image=$6 folder=$7 word=$8 scheduler=$9
 job=${10} elements=${11}
 
-# say KEY VALUE: one thing that was found. NUL ends each part, for values hold anything else.
+# say KEY VALUE: print one thing that was found. NUL ends each part, for values hold anything else.
 say() {
   printf '%s\0%s\0' "$1" "$2"
 }
 
-# within SECONDS COMMAND...: what it prints on both streams; says so if it takes too long.
+# within SECONDS COMMAND...: print what it prints on both streams, or that it took too long.
 # shellcheck disable=SC2329 # the script of the scheduler calls it
 within() {
   local status
@@ -70,7 +70,7 @@ untry() {
   done
 }
 
-# look_at_tools: which programs are missing, or do not know what managers ask of them.
+# look_at_tools: report which programs are missing, or do not know what managers ask of them.
 look_at_tools() {
   local tool place missing=''
   for tool in cat cp head ln mkdir mktemp mv rm rmdir sed sleep tail timeout tr; do
@@ -89,7 +89,7 @@ look_at_tools() {
   type -P rsync >/dev/null && say rsync "$(rsync --version 2>&1 | head -n 1)"
 }
 
-# look_at_root: where it is, whether it can be written and is seen by the other side, and its file system.
+# look_at_root: report where it is, whether it can be written and is seen by the other side, and its file system.
 look_at_root() {
   local place
   if ! place=$(resolve "$root") || [[ $place != /* ]]; then
@@ -113,24 +113,24 @@ look_at_root() {
   untry "$place"
 }
 
-# look_at_scratch: whether it can be written.
+# look_at_scratch: report whether it can be written.
 look_at_scratch() {
   try "$scratch" || say scratch_complaint "$COMPLAINT"
   untry "$scratch"
 }
 
-# look_at_setup: whether bash can read the lines; they are not run. They may switch extglob on by themselves.
+# look_at_setup: report whether bash can read the lines; they are not run. They may switch extglob on by themselves.
 look_at_setup() {
   say setup_complaint "$(printf '%s\n' "$setup" | bash -O extglob -n 2>&1)"
 }
 
-# look_at_container: whether the runtime and the image are there.
+# look_at_container: report whether the runtime and the image are there.
 look_at_container() {
   say runtime "$(type -P "$runtime")"
   [[ $image != /* || -e $image ]] && say image yes
 }
 
-# look_at_scheduler: what its own script finds. It stands in for a function of this one, and uses `say` and `within`.
+# look_at_scheduler: report what its own script finds, which uses `say` and `within`.
 look_at_scheduler() (
   set -- "$job" "$elements"
   eval "$scheduler"

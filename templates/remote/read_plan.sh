@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Prints the plan of an environment, for somebody who knows nothing of it any more.
+# Prints the plan of an environment, to rebuild a lost local state from it.
 #
 #   usage: bash read_plan.sh ENVIRONMENT
 #

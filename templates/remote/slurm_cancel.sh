@@ -4,7 +4,7 @@
 #
 #   usage: bash slurm_cancel.sh [JOB]...
 #
-#     JOB   what SLURM calls a job
+#     JOB   the id of a job
 #
 #   prints: what scancel complains of
 #   exits with: 0 if all went well; 1 if scancel failed, be it because a job is over

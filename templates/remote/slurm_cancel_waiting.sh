@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 #
-# Cancels of a job array what still waits; what runs goes on.
+# Cancels what still waits of a job array; what runs goes on.
 #
 #   usage: bash slurm_cancel_waiting.sh JOB
 #
-#     JOB   what SLURM calls the array
+#     JOB   the id of the array
 #
 #   exits with: 0, also if scancel failed
 

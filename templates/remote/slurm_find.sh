@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Prints the job of a submission, also if whoever started it was killed before the answer came.
+# Prints the job of a submission, also if the command that started it was killed before the answer came.
 #
 #   usage: bash slurm_find.sh ENVIRONMENT SUBMISSION NAME
 #
@@ -8,7 +8,7 @@
 #     SUBMISSION    the number of the submission
 #     NAME          the job's name
 #
-#   prints: what SLURM calls the job; nothing if there is none
+#   prints: the id of the job; nothing if there is none
 #   exits with: 0; anything else if the scheduler does not answer
 
 environment=$1 submission=$2 name=$3

@@ -13,7 +13,7 @@
 
 job=$1 elements=$2
 
-# look_at_programs: say which are missing; fail if some are.
+# look_at_programs: report which are missing; fail if some are.
 look_at_programs() {
   local program missing=''
   for program in sbatch squeue scancel; do
@@ -23,7 +23,7 @@ look_at_programs() {
   [[ -z $missing ]]
 }
 
-# look_at_queue: fail, and say why, if the scheduler does not answer.
+# look_at_queue: report, and fail, if the scheduler does not answer.
 look_at_queue() {
   local said
   if ! said=$(within 20 squeue -h -n locusts-check -o %i); then
@@ -32,13 +32,14 @@ look_at_queue() {
   fi
 }
 
-# look_at_partitions: PARTITION|UP|TIME LIMIT|NODES|CPUS|MEGABYTES|STATE, a line for each group of nodes that are alike.
+# look_at_partitions: report PARTITION|UP|TIME LIMIT|NODES|CPUS|MEGABYTES|STATE, a line for each group of nodes that are
+# alike.
 look_at_partitions() {
   say partitions "$(timeout 20 sinfo -h -e -a -o '%P|%a|%l|%D|%c|%m|%t')"
   say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
 }
 
-# look_at_job: what sbatch says of it.
+# look_at_job: report what sbatch says of it.
 look_at_job() {
   local said
   said=$(printf '%s' "$job" |

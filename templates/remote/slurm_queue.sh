@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Prints what SLURM says of jobs.
+# Prints the states of jobs in SLURM.
 #
 #   usage: bash slurm_queue.sh JOBS
 #

@@ -9,11 +9,11 @@
 #     ELEMENTS      how many elements are wanted; the cluster may allow fewer
 #     NAME          the job's name, which no other job has
 #
-#   prints: what sbatch or squeue call the job; or why there is none
+#   prints: the id of the job, from sbatch or squeue; or why there is none
 #   exits with: 0 if there is a job, of now or before; NO_ENVIRONMENT; NOT_STARTED if sbatch refused it; NO_ANSWER
 #
-# The folder exec/started.SUBMISSION is made first. Whoever finds it there, or gets no clear answer from sbatch, looks
-# for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same.
+# The folder exec/started.SUBMISSION is made first. A run that finds it there, or gets no clear answer from sbatch,
+# looks for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same.
 
 readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5
 # What is submitted here inherits the variables of this shell. Those of this script begin with my_, so that they do not
@@ -21,7 +21,7 @@ readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5
 my_environment=$1 my_submission=$2 my_elements=$3 my_name=$4
 my_token=exec/started.$my_submission
 
-# end_with JOB: note the job, and end. First on the disk, for whoever asked may be gone.
+# end_with JOB: note the job, and end. First on the disk, for the command that asked may be gone.
 end_with() {
   printf '%s\n' "$1" >"$my_token/job"
   printf '%s\n' "$1"

@@ -6,12 +6,12 @@
 #
 #     ENVIRONMENT   the folder of the swarm
 #     SUBMISSION    the number of the submission
-#     MANAGER       what the manager is called
+#     MANAGER       the id of the manager
 #
 #   prints: why it did not start
 #   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; NOT_STARTED if it ended at once
 #
-# The folder exec/started.SUBMISSION is made first. Whoever repeats this, because the reply was lost, finds it there and
+# The folder exec/started.SUBMISSION is made first. A repeat of this, because the reply was lost, finds it there and
 # starts nothing.
 
 readonly NO_ENVIRONMENT=3 NOT_STARTED=4
@@ -21,12 +21,12 @@ my_environment=$1 my_submission=$2 my_manager=$3
 my_token=exec/started.$my_submission
 my_output=exec/logs/$my_manager.out
 
-# has_begun: the manager's heart beats.
+# has_begun: succeed if the manager has a heartbeat.
 has_begun() {
   [[ -e exec/beats/$my_manager ]]
 }
 
-# is_running: the process that was started is still there.
+# is_running: succeed if the process that was started is still there.
 is_running() {
   kill -0 "$my_pid" 2>/dev/null
 }

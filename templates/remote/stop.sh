@@ -5,7 +5,7 @@
 #   usage: bash stop.sh ENVIRONMENT [MANAGER]...
 #
 #     ENVIRONMENT   the folder of the swarm
-#     MANAGER       what a manager is called
+#     MANAGER       the id of a manager
 #
 #   exits with: 0, also if a manager is not there
 

@@ -21,10 +21,10 @@ export OMP_NUM_THREADS=1
 
 # …the whole of templates/manager/environment.sh…
 
-# ==== what this manager is told =============================================================================
+# ==== the settings of this manager ==========================================================================
 # the environment of the swarm
 readonly ROOT=/scratch/me/locusts/grid
-# which submit this manager belongs to, and its part of the plan
+# the submit that this manager belongs to, and its part of the plan
 readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 # tasks at a time
 readonly SLOTS=4
@@ -38,7 +38,7 @@ readonly PROGRAM=python3
 readonly RETRIES=2
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=600000000 TIMEOUT_TEXT='600 s'
-# whose sandboxes stay: none, failed, all
+# the sandboxes that stay: none, failed, all
 readonly KEEP=all
 # stop if the first so many tasks all fail at once; 0: never
 readonly BREAKER=20
@@ -50,7 +50,7 @@ readonly GRACE_S=5
 readonly LAST_CALL_S=90
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
-# what each task is wrapped in
+# the command that each task is wrapped in
 readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
 # …the whole of templates/manager/clock.sh…

@@ -23,11 +23,11 @@ export C=-n
 
 # …the whole of templates/manager/environment.sh…
 
-# ==== what this manager is told =============================================================================
+# ==== the settings of this manager ==========================================================================
 # the environment of the swarm
 readonly ROOT='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
-# which submit this manager belongs to, and its part of the plan
+# the submit that this manager belongs to, and its part of the plan
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
 # tasks at a time
 readonly SLOTS=1
@@ -42,7 +42,7 @@ $(touch x)`touch y`;touch z&\ -é	*'
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=0 TIMEOUT_TEXT='a while'
-# whose sandboxes stay: none, failed, all
+# the sandboxes that stay: none, failed, all
 readonly KEEP=failed
 # stop if the first so many tasks all fail at once; 0: never
 readonly BREAKER=0
@@ -55,7 +55,7 @@ readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
-# what each task is wrapped in
+# the command that each task is wrapped in
 readonly CONTAINER=('/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*' '' --)
 

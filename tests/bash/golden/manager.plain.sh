@@ -17,10 +17,10 @@ set +o posix # even where the start-up files of the site say otherwise
 
 # …the whole of templates/manager/environment.sh…
 
-# ==== what this manager is told =============================================================================
+# ==== the settings of this manager ==========================================================================
 # the environment of the swarm
 readonly ROOT=/scratch/me/locusts/pairs
-# which submit this manager belongs to, and its part of the plan
+# the submit that this manager belongs to, and its part of the plan
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=812
 # tasks at a time
 readonly SLOTS=16
@@ -34,7 +34,7 @@ readonly PROGRAM=''
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=0 TIMEOUT_TEXT='a while'
-# whose sandboxes stay: none, failed, all
+# the sandboxes that stay: none, failed, all
 readonly KEEP=failed
 # stop if the first so many tasks all fail at once; 0: never
 readonly BREAKER=0
@@ -46,7 +46,7 @@ readonly GRACE_S=1
 readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH=''
-# what each task is wrapped in
+# the command that each task is wrapped in
 readonly CONTAINER=()
 
 # …the whole of templates/manager/clock.sh…
