@@ -23,7 +23,7 @@ _INODES_OF_TASK = 3
 
 @dataclass(frozen=True)
 class SpaceNeeded:
-    """The least that a swarm takes up on its target; what its tasks write comes on top, for nobody knows it.
+    """The least that a swarm takes up on its target; what its tasks write is not known, and comes on top.
 
     :param tasks: the number of tasks.
     :param chunks: the number of chunks that they make.

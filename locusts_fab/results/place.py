@@ -27,8 +27,8 @@ class NotBroughtError(Exception):
 def bring(source: str, destination: str, home: str | None = None) -> None:
     """Bring a file or folder to its place. Where it is a symlink, what it leads to comes: that is what the user named.
 
-    :param home: the folder whose files are ours. What lies elsewhere is never hard-linked but copied, so that nobody
-        who edits a result changes what the symlink leads to.
+    :param home: the folder whose files are ours. What lies elsewhere is never hard-linked but copied, so that an
+        edit of a result does not change what the symlink leads to.
     :raises NotBroughtError: it cannot be read, or something lies in its way.
     :raises OSError: nothing can be written there.
     """

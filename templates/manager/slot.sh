@@ -91,7 +91,7 @@ work_chunk() {
   fi
 }
 
-# walk: from the slot's own starting point on, take every chunk that is free. Where another slot was quicker, leap ahead,
+# walk: from the slot's own starting point on, take every chunk that is free. Where another was quicker, leap ahead,
 # further each time: the slots of many nodes spread out instead of running after each other.
 walk() {
   chunk=$((FIRST_CHUNK + OFFSET)) leap=1

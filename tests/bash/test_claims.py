@@ -35,7 +35,7 @@ def began(env: ManualEnvironment) -> Counter[int]:
 
 
 def generations(env: ManualEnvironment) -> dict[str, list[int]]:
-    """Tell which generations of each chunk were claimed."""
+    """Return which generations of each chunk were claimed."""
     found: dict[str, list[int]] = defaultdict(list)
     for path in sorted((env.root / "exec/claims").glob("[0-9]*.[0-9]*")):
         found[path.stem].append(int(path.suffix[1:]))
@@ -264,7 +264,7 @@ def strike(victim: Running, dice: random.Random) -> None:
 
 
 def given_up(env: ManualEnvironment) -> set[int]:
-    """Tell the tasks of the chunks that had three owners, none of whom came to the end of it."""
+    """Return the tasks of the chunks that had three owners, none of whom came to the end of it."""
     chunks = [chunk for chunk, claimed in generations(env).items() if claimed == [1, 2, 3]]
     plans = [env.root / "exec/plan" / chunk for chunk in chunks if not (env.root / f"exec/claims/{chunk}.end").exists()]
     return {int(line.partition("\t")[0]) for plan in plans for line in plan.read_text().splitlines()}

@@ -37,7 +37,7 @@ def tell(ledger: Ledger, manager: str, *records: Record) -> None:
 
 
 def states(ledger: Ledger) -> str:
-    """Give the first letter of each task's state."""
+    """Return the first letter of each task's state."""
     return "".join(outcome.state.value[0] for outcome in ledger.outcomes())
 
 

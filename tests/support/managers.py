@@ -81,7 +81,7 @@ def at_work(folder: Path) -> int:
 
 
 def session_of(pid: int) -> int | None:
-    """Tell the session of a process that is not a zombie; None if there is no such process."""
+    """Return the session of a process that is not a zombie; None if there is no such process."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -251,14 +251,14 @@ class ManualEnvironment:
         return [record for record in self.ended() if record.task == task][-1]
 
     def states(self) -> dict[int, list[str]]:
-        """Tell the states of each task's attempts, in order."""
+        """Return the states of each task's attempts, in order."""
         states: dict[int, list[str]] = defaultdict(list)
         for record in self.ended():
             states[record.task].append(record.state)
         return dict(states)
 
     def left(self, manager: str = "1-0") -> str | None:
-        """Tell why a manager left; None if it did not say."""
+        """Return why a manager left; None if it did not say."""
         for record in self.records(manager):
             if isinstance(record, Left):
                 return record.reason
@@ -270,7 +270,7 @@ class ManualEnvironment:
         return record
 
     def has_left_in_order(self, manager: str = "1-0") -> bool:
-        """Tell whether a manager has set the mark that frees its leases."""
+        """Return whether a manager has set the mark that frees its leases."""
         return (self.root / "exec/beats" / f"{manager}.end").exists()
 
     def complaints(self, manager: str = "1-0") -> str:

@@ -24,7 +24,7 @@ def await_end(pid: int) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process still does something; a zombie does not."""
+    """Return whether a process still does something; a zombie does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

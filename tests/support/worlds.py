@@ -83,7 +83,7 @@ def modified(workspace: Workspace) -> dict[str, str]:
 
 
 def expected_changes() -> dict[str, str]:
-    """Tell what the tasks do, as modified.tsv names it, if nobody interferes."""
+    """Return what the tasks do, as modified.tsv names it, if nobody interferes."""
     found = {"data/journal.txt": "changed", "data/doomed.txt": "removed", "data/contested.txt": "changed"}
     for number in range(TASKS):
         found[f"data/existing/made_{number}"] = "created"

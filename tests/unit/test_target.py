@@ -34,7 +34,7 @@ def _no_logins_left() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("target", "host", "files", "starter", "root"),
+    ("target", "host", "files", "launcher", "root"),
     [
         ({"mode": "local"}, LocalHost, MountedTransfer, Detached, "{here}/.locusts/there/s"),
         ({"mode": "local", "root": "envs"}, LocalHost, MountedTransfer, Detached, "{here}/envs/s"),
@@ -51,10 +51,12 @@ def _no_logins_left() -> Iterator[None]:
         ),
     ],
 )
-def test_three_parts(tmp_path: Path, target: dict[str, Any], host: type, files: type, starter: type, root: str) -> None:
+def test_three_parts(
+    tmp_path: Path, target: dict[str, Any], host: type, files: type, launcher: type, root: str
+) -> None:
     """Nobody is called for that: no such host exists."""
     site = open_site(swarm_on(tmp_path, **target))
-    assert (type(site.host), type(site.transfer), type(site.launcher)) == (host, files, starter)
+    assert (type(site.host), type(site.transfer), type(site.launcher)) == (host, files, launcher)
     assert site.environment.root == root.format(here=tmp_path)
 
 

@@ -56,7 +56,7 @@ def read(folder: Path, text: str | bytes) -> Parameters:
 
 
 def problems(folder: Path, text: str | bytes) -> list[str]:
-    """Tell what is wrong with a parameter file."""
+    """Return what is wrong with a parameter file."""
     with pytest.raises(ConfigError) as error:
         read(folder, text)
     assert error.value.path == str(folder / "x.par")

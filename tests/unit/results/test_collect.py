@@ -31,7 +31,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
 
 
 def marks(folder: Path) -> dict[str, tuple[int, int]]:
-    """Tell inode and time of every file."""
+    """Return inode and time of every file."""
     stats = {str(path): path.lstat() for path in folder.rglob("*") if path.is_file()}
     return {name: (found.st_ino, found.st_mtime_ns) for name, found in stats.items()}
 

@@ -39,7 +39,7 @@ def test_a_note_shows_text_as_it_is(capsys: pytest.CaptureFixture[str], text: st
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Give progress a clock of our own: a list of one time."""
+    """Set the clock of progress to one of ours: a list of one time."""
     now = [1000.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now

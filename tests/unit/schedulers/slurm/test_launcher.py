@@ -15,7 +15,7 @@ from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
-from locusts_fab.schedulers.slurm import launcher as room
+from locusts_fab.schedulers.slurm import launcher as module
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.stage import make_environment
@@ -38,7 +38,7 @@ class Commands:
     folder: Path
 
     def let(self, **commands: str) -> None:
-        """Say what commands do from now on, as bash."""
+        """Set what commands do from now on, as bash."""
         for name, does in commands.items():
             path = self.folder / name
             path.write_text(COMMAND.format(calls=self.folder / "calls", does=does))
@@ -68,7 +68,7 @@ def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
 
 
 @pytest.fixture
-def starter(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 - they have to be there
+def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 - they have to be there
     return starter_at(tmp_path / "it's an environment")
 
 
@@ -76,8 +76,8 @@ def submission(number: int = 1, job: str = "") -> Submission:
     return Submission(number, 9, "starting", 0.0, NAME, job)
 
 
-def test_an_array_is_submitted_once(starter: SlurmArray, commands: Commands) -> None:
-    assert [starter.start(1, NAME, 9) for _ in range(3)] == ["12"] * 3
+def test_an_array_is_submitted_once(launcher: SlurmArray, commands: Commands) -> None:
+    assert [launcher.start(1, NAME, 9) for _ in range(3)] == ["12"] * 3
     (call,) = commands.calls("sbatch")
     for word in (
         "--parsable",
@@ -87,12 +87,12 @@ def test_an_array_is_submitted_once(starter: SlurmArray, commands: Commands) -> 
         "exec/job.sbatch 1",
     ):
         assert word in call
-    assert starter.find(submission()) == "12"
+    assert launcher.find(submission()) == "12"
 
 
-def test_sites_that_say_more(starter: SlurmArray, commands: Commands) -> None:
+def test_sites_that_say_more(launcher: SlurmArray, commands: Commands) -> None:
     commands.let(sbatch="echo welcome; echo '12;cluster'; echo 'be nice' >&2")
-    assert [starter.start(1, NAME, 9) for _ in range(2)] == ["12"] * 2
+    assert [launcher.start(1, NAME, 9) for _ in range(2)] == ["12"] * 2
     assert len(commands.calls("sbatch")) == 1
 
 
@@ -114,124 +114,124 @@ def test_a_path_that_slurm_would_read_in_its_own_way(tmp_path: Path, commands: C
     assert "--output=/dev/null --error=/dev/null" in commands.calls("sbatch")[0]
 
 
-def test_sbatch_fails_and_the_job_is_there(starter: SlurmArray, commands: Commands) -> None:
+def test_sbatch_fails_and_the_job_is_there(launcher: SlurmArray, commands: Commands) -> None:
     commands.let(sbatch=TIMED_OUT, squeue="echo 34; echo 34")
-    assert [starter.start(1, NAME, 9) for _ in range(2)] == ["34"] * 2
+    assert [launcher.start(1, NAME, 9) for _ in range(2)] == ["34"] * 2
     assert len(commands.calls("sbatch")) == 1
     assert all(f"-n {NAME}" in call for call in commands.calls("squeue"))
 
 
-def test_sbatch_fails_and_the_job_shows_up_a_little_later(starter: SlurmArray, commands: Commands) -> None:
+def test_sbatch_fails_and_the_job_shows_up_a_little_later(launcher: SlurmArray, commands: Commands) -> None:
     late = f"[[ -e {commands.folder}/asked ]] && echo 34; touch {commands.folder}/asked"
     commands.let(sbatch=TIMED_OUT, squeue=late)
-    assert starter.start(1, NAME, 9) == "34"
+    assert launcher.start(1, NAME, 9) == "34"
     assert len(commands.calls("sbatch")) == 1
 
 
-def test_sbatch_refuses(starter: SlurmArray, commands: Commands) -> None:
+def test_sbatch_refuses(launcher: SlurmArray, commands: Commands) -> None:
     commands.let(sbatch="echo 'sbatch: error: invalid partition specified: nosuch' >&2; exit 1")
     for _ in range(2):
         with pytest.raises(SchedulerError, match="invalid partition specified: nosuch"):
-            starter.start(1, NAME, 9)
-    assert starter.find(submission()) == ""
-    assert not starter.is_alive(submission())
+            launcher.start(1, NAME, 9)
+    assert launcher.find(submission()) == ""
+    assert not launcher.is_alive(submission())
     commands.let(sbatch="echo 12")
-    assert starter.start(1, NAME, 9) == "12"
+    assert launcher.start(1, NAME, 9) == "12"
 
 
-def test_nobody_knows_whether_there_is_a_job(starter: SlurmArray, commands: Commands) -> None:
+def test_nobody_knows_whether_there_is_a_job(launcher: SlurmArray, commands: Commands) -> None:
     """As long as the scheduler is silent nothing is submitted again; what it says then decides."""
     commands.let(sbatch=TIMED_OUT, squeue=DOWN)
     for _ in range(2):
         with pytest.raises(SchedulerError, match="does not say whether the job was made"):
-            starter.start(1, NAME, 9)
+            launcher.start(1, NAME, 9)
         assert len(commands.calls("sbatch")) == 1
-    assert starter.find(submission()) == ""
-    assert starter.is_alive(submission()), "it may be"
+    assert launcher.find(submission()) == ""
+    assert launcher.is_alive(submission()), "it may be"
     commands.let(sbatch="echo 12", squeue="true")
-    assert starter.start(1, NAME, 9) == "12"
+    assert launcher.start(1, NAME, 9) == "12"
     assert len(commands.calls("sbatch")) == 2
 
 
-def test_killed_before_the_answer_was_noted(starter: SlurmArray, commands: Commands) -> None:
-    Path(starter.environment.absolute("exec/started.1")).mkdir()
+def test_killed_before_the_answer_was_noted(launcher: SlurmArray, commands: Commands) -> None:
+    Path(launcher.environment.absolute("exec/started.1")).mkdir()
     commands.let(squeue="echo 34")
-    assert starter.find(submission()) == "34"
-    assert starter.is_alive(submission())
-    assert starter.start(1, NAME, 9) == "34"
+    assert launcher.find(submission()) == "34"
+    assert launcher.is_alive(submission())
+    assert launcher.start(1, NAME, 9) == "34"
     assert commands.calls("sbatch") == []
 
 
-def test_killed_while_the_answer_was_noted(starter: SlurmArray, commands: Commands) -> None:
+def test_killed_while_the_answer_was_noted(launcher: SlurmArray, commands: Commands) -> None:
     """What was noted is not whole; squeue knows."""
-    starter.start(1, NAME, 9)
-    (Path(starter.environment.root) / "exec/started.1/job").write_text("", encoding="utf-8")
+    launcher.start(1, NAME, 9)
+    (Path(launcher.environment.root) / "exec/started.1/job").write_text("", encoding="utf-8")
     commands.let(squeue="echo 12")
-    assert starter.find(submission()) == "12"
-    assert starter.is_alive(submission())
+    assert launcher.find(submission()) == "12"
+    assert launcher.is_alive(submission())
 
 
 def test_the_job_is_noted_though_nobody_listens(
-    starter: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
+    launcher: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The link broke while sbatch was at work: what is printed goes nowhere, and ends the script."""
+    """The link broke while sbatch was running: what is printed goes nowhere, and ends the script."""
     pipe = commands.folder / "pipe"
     os.mkfifo(pipe)  # which nobody reads any more
     with monkeypatch.context() as patch:
         unheard = f"exec 3<>'{pipe}' 1>'{pipe}' 3<&-\n{remote_script('slurm_start')}"
-        patch.setattr(room, "remote_script", {"slurm_start": unheard}.__getitem__)
+        patch.setattr(module, "remote_script", {"slurm_start": unheard}.__getitem__)
         with pytest.raises(SchedulerError):
-            starter.start(1, NAME, 9)
-    assert starter.find(submission()) == "12"
+            launcher.start(1, NAME, 9)
+    assert launcher.find(submission()) == "12"
     assert commands.calls("squeue") == []
 
 
-def test_each_submission_has_its_own(starter: SlurmArray, commands: Commands) -> None:
-    assert starter.start(1, NAME, 9) == "12"
+def test_each_submission_has_its_own(launcher: SlurmArray, commands: Commands) -> None:
+    assert launcher.start(1, NAME, 9) == "12"
     commands.let(sbatch="echo 13")
-    assert starter.start(2, "locusts-beef", 9) == "13"
-    assert [starter.find(submission(number)) for number in (1, 2)] == ["12", "13"]
+    assert launcher.start(2, "locusts-beef", 9) == "13"
+    assert [launcher.find(submission(number)) for number in (1, 2)] == ["12", "13"]
 
 
 def test_an_environment_that_is_not_there(tmp_path: Path, commands: Commands) -> None:
-    starter = SlurmArray(LocalHost(), Environment(str(tmp_path / "nowhere")), 1)
+    launcher = SlurmArray(LocalHost(), Environment(str(tmp_path / "nowhere")), 1)
     with pytest.raises(SchedulerError, match="could not be submitted"):
-        starter.start(1, NAME, 9)
+        launcher.start(1, NAME, 9)
     assert commands.calls("sbatch") == []
 
 
-def test_a_job_that_is_known_is_not_asked_for(starter: SlurmArray, commands: Commands) -> None:
-    assert not starter.is_alive(submission(job="12"))
+def test_a_job_that_is_known_is_not_asked_for(launcher: SlurmArray, commands: Commands) -> None:
+    assert not launcher.is_alive(submission(job="12"))
     assert commands.calls("squeue") == []
 
 
-def test_the_fence_and_jobs_that_wait(starter: SlurmArray, commands: Commands) -> None:
-    starter.fence([submission(1, "12"), submission(2), submission(3, "13")])
-    exec_dir = Path(starter.environment.absolute("exec"))
+def test_the_fence_and_jobs_that_wait(launcher: SlurmArray, commands: Commands) -> None:
+    launcher.fence([submission(1, "12"), submission(2), submission(3, "13")])
+    exec_dir = Path(launcher.environment.absolute("exec"))
     assert sorted(path.name for path in exec_dir.glob("stop.*")) == ["stop.1", "stop.2", "stop.3"]
     assert commands.calls("scancel") == ["--state=PENDING 13"]
-    starter.fence([submission(4)])
+    launcher.fence([submission(4)])
     assert len(commands.calls("scancel")) == 1
 
 
-def test_a_fence_that_cannot_be_put_up(starter: SlurmArray) -> None:
-    Path(starter.environment.absolute("exec/stop.1")).mkdir()
+def test_a_fence_that_cannot_be_put_up(launcher: SlurmArray) -> None:
+    Path(launcher.environment.absolute("exec/stop.1")).mkdir()
     with pytest.raises(HostError, match="cannot be written"):
-        starter.fence([submission()])
+        launcher.fence([submission()])
 
 
-def test_jobs_are_cancelled(starter: SlurmArray, commands: Commands) -> None:
-    starter.stop(["1-0"], ["12", "13"])
-    starter.stop([], [])
+def test_jobs_are_cancelled(launcher: SlurmArray, commands: Commands) -> None:
+    launcher.stop(["1-0"], ["12", "13"])
+    launcher.stop([], [])
     assert commands.calls("scancel") == ["12", "13"]
     commands.let(scancel="echo 'scancel: error: Kill job error on job id 12: Invalid job id specified' >&2; exit 1")
-    starter.stop([], ["12"])
+    launcher.stop([], ["12"])
     commands.let(scancel=DOWN)
     with pytest.raises(SchedulerError, match=r"scancel failed:\nUnable to contact"):
-        starter.stop([], ["12"])
+        launcher.stop([], ["12"])
 
 
-def test_managers_are_marked_as_having_left(starter: SlurmArray) -> None:
-    starter.mark_gone(["1-0", "1-1-r2"])
-    beats = Path(starter.environment.absolute("exec/beats"))
+def test_managers_are_marked_as_having_left(launcher: SlurmArray) -> None:
+    launcher.mark_gone(["1-0", "1-1-r2"])
+    beats = Path(launcher.environment.absolute("exec/beats"))
     assert sorted(path.name for path in beats.iterdir()) == ["1-0.end", "1-1-r2.end"]
