@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PYTHON = shlex.quote(sys.executable)
 #: The tests that need neither a server nor a whole swarm.
 QUICK = "tests/unit tests/bash tests/project"
+#: The page that holds the reference of locusts.toml, and the lines around it.
+REFERENCE = Path(__file__).with_name("docs") / "config.md"
+BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->\n"
 
 
 @task
@@ -31,6 +35,21 @@ def lint(c: Context) -> None:
 def quick(c: Context, words: str = "") -> None:
     """Check what needs no server, in about a minute: style, types, unit tests, the bash scripts, the docs."""
     c.run(f"{PYTHON} -m pytest -q -n auto {QUICK} {words}")
+
+
+def with_reference(page: str) -> str:
+    """Return a page in which the reference, as it is now, replaces what stands between the two lines."""
+    from locusts_fab.config.reference import render_reference  # noqa: PLC0415 - `invoke --list` needs none of this
+
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n{render_reference()}\n{end}{after}"
+
+
+@task
+def docs(_c: Context) -> None:
+    """Write the reference of locusts.toml, as locusts_fab/config/schema.py describes it, into docs/config.md."""
+    REFERENCE.write_text(with_reference(REFERENCE.read_text("utf-8")), "utf-8")
 
 
 @task
@@ -58,7 +77,7 @@ def bench(c: Context, name: str = "dispatch") -> None:
 
 
 dev = Collection("dev")
-for each in (lint, quick, packages, run_tests, cluster, bench):
+for each in (lint, quick, docs, packages, run_tests, cluster, bench):
     dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from invoke.loader import FilesystemLoader
@@ -18,6 +19,9 @@ from locusts_fab.cli.collection import make_collection
 from locusts_fab.config.load import load_config
 from locusts_fab.config.reference import render_reference
 from locusts_fab.shell.template import Template
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 USER_DOCS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -103,10 +107,14 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
 
 
 def test_the_reference_is_in_step() -> None:
-    text = (ROOT / "docs/config.md").read_text("utf-8")
-    written = text.split("<!-- reference: begin -->\n")[1].split("<!-- reference: end -->")[0]
-    expected = render_reference()
-    assert written.strip() == expected.strip(), "put the text of locusts_fab.reference.render_reference() in its place"
+    page = (ROOT / "docs/config.md").read_text("utf-8")
+    assert tasks_of_the_repository().with_reference(page) == page, "run `invoke dev.docs`"
+
+
+def test_the_reference_replaces_what_stands_in_its_place_alone() -> None:
+    module = tasks_of_the_repository()
+    page = module.with_reference(f"above\n{module.BEGIN}what was true once\n{module.END}below\n")
+    assert page == f"above\n{module.BEGIN}\n{render_reference()}\n{module.END}below\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -131,10 +139,15 @@ def test_configs_in_the_docs_load(tmp_path: Path) -> None:
 # Commands, exit codes, objects and files
 
 
+def tasks_of_the_repository() -> ModuleType:
+    """Load the tasks.py of this repository, as `invoke` does."""
+    module, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
+    return module
+
+
 def commands_of_the_repository() -> set[str]:
     """Name what `invoke` finds here."""
-    module, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
-    return {*module.namespace.task_names, *make_collection().task_names}
+    return {*tasks_of_the_repository().namespace.task_names, *make_collection().task_names}
 
 
 @pytest.mark.parametrize("path", USER_DOCS, ids=name_of)
