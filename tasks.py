@@ -46,6 +46,21 @@ def with_reference(page: str) -> str:
     return f"{before}{begin}\n{render_reference()}\n{end}{after}"
 
 
+@task(
+    iterable=["python"],
+    help={
+        "python": "Only this version, such as 3.12; can be given several times.",
+        "bound": "Only the lowest, or only the newest.",
+        "words": "What to pass to pytest in place of the quick tests.",
+    },
+)
+def bounds(c: Context, python: list[str] | None = None, bound: str = "", words: str = QUICK) -> None:
+    """Run the quick tests with the lowest and with the newest dependencies, on each Python that is at hand."""
+    options = [f"--python {shlex.quote(version)}" for version in python or []]
+    options += [f"--bound {shlex.quote(bound)}"] if bound else []
+    c.run(f"{PYTHON} -m tests.project.bounds {' '.join(options)} -- {words}")
+
+
 @task
 def docs(_c: Context) -> None:
     """Write the reference of locusts.toml, as locusts_fab/config/schema.py describes it, into docs/config.md."""
@@ -77,7 +92,7 @@ def bench(c: Context, name: str = "dispatch") -> None:
 
 
 dev = Collection("dev")
-for each in (lint, quick, docs, packages, run_tests, cluster, bench):
+for each in (lint, quick, bounds, docs, packages, run_tests, cluster, bench):
     dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)
