@@ -42,8 +42,8 @@ def wheel_names(wheel: Path) -> set[str]:
 
 def files_below(folder: str) -> set[str]:
     """List the files of a folder of this repository, by their paths in it."""
-    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(ROOT).as_posix() for path in found}
+    names = (path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {name for name in names if not re.search(r"(^|/)(\.|__pycache__/)", name)}  # what tools leave
 
 
 @pytest.fixture(scope="module")
