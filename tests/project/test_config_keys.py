@@ -25,6 +25,8 @@ TABLES = [
 ]
 KEYS = [(table, name) for table in TABLES for name in table.model_fields]
 
+REFERENCE = render_reference().splitlines()
+
 #: What variables and attributes that hold a table are called.
 HOLDERS: dict[type[Table], set[str]] = {SwarmSettings: {"settings"}, Target: {"target"}}
 for parent in TABLES:
@@ -56,7 +58,7 @@ def test_a_key_is_described_in_sentences(table: type[Table], name: str) -> None:
 @pytest.mark.parametrize(("table", "name"), KEYS, ids=id_of)
 def test_the_reference_has_its_default(table: type[Table], name: str) -> None:
     found = table.model_fields[name]
-    rows = [line for line in render_reference().splitlines() if line.startswith(f"| `{found.alias or name}` |")]
+    rows = [line for line in REFERENCE if line.startswith(f"| `{found.alias or name}` |")]
     defaults = [row.split(" | ")[2] for row in rows]
     if found.is_required():
         assert "required" in defaults
@@ -68,7 +70,7 @@ def test_the_reference_has_its_default(table: type[Table], name: str) -> None:
 
 
 def test_every_table_is_in_the_reference() -> None:
-    titles = [line for line in render_reference().splitlines() if line.startswith("### ")]
+    titles = [line for line in REFERENCE if line.startswith("### ")]
     assert len(titles) == len(TABLES)
 
 
