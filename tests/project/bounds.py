@@ -40,11 +40,11 @@ class Run:
 
 
 def find_pythons() -> dict[str, str]:
-    """Return the interpreters at hand, from 3.10 on, by version: those of pyenv, and those on the PATH."""
+    """Return the interpreters at hand, from 3.10 on, by version: of pyenv, on the PATH, and the one that runs this."""
     of_pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python"))
     names = [f"python3.{minor}" for minor in range(LOWEST_MINOR, HIGHEST_MINOR + 1)]
     found: dict[str, str] = {}
-    for path in [*map(str, of_pyenv), *filter(None, map(shutil.which, names))]:
+    for path in [*map(str, of_pyenv), *filter(None, map(shutil.which, names)), sys.executable]:
         version = _ask(path, "-c", "import sys; print(*sys.version_info[:2], sep='.')")
         if version and int(version.partition(".")[2]) >= LOWEST_MINOR:
             found.setdefault(version, path)
@@ -76,7 +76,7 @@ def run_tests(version: str, interpreter: str, bound: str, words: list[str]) -> R
         versions = _ask(python, "-c", _VERSIONS, *(each.partition(">=")[0] for each in _DEPENDENCIES))
         print(f"\n==== Python {version}, {bound}: {versions}", flush=True)
         command = [python, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *words]
-        with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(command, cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE) as process:
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 last = line.strip() or last
@@ -94,7 +94,7 @@ def main() -> int:
     at_hand = find_pythons()
     wanted = given.python or list(at_hand)
     if missing := [version for version in wanted if version not in at_hand]:
-        parser.error(f"not at hand: Python {', '.join(missing)}; at hand: {', '.join(at_hand) or 'none'}")
+        parser.error(f"not at hand: Python {', '.join(missing)}; at hand: {', '.join(at_hand)}")
     bounds = [given.bound] if given.bound else list(RESOLUTIONS)
     runs = [run_tests(version, at_hand[version], bound, given.tests) for version in wanted for bound in bounds]
     print(f"\n{'Python':<8}{'bound':<8}result")
