@@ -75,8 +75,8 @@ def packages(c: Context) -> None:
 
 @task(name="test", pre=[lint, packages], help={"words": "What to pass on to pytest, such as `tests/unit/plan -x`."})
 def run_tests(c: Context, words: str = "") -> None:
-    """Check everything: style, types, and all the tests."""
-    c.run(f"{PYTHON} -m pytest {words}")
+    """Check everything: style, types, and all the tests; those that share the test cluster run one after another."""
+    c.run(f"{PYTHON} -m pytest -n auto --dist loadgroup {words}")
 
 
 @task(pre=[packages])
