@@ -94,7 +94,7 @@ def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
     except OSError as error:
         raise TransferError(
-            f"no folder can be made in {parent}: {error.strerror}", hint="make room there, or see its permissions"
+            f"no folder can be made in {parent}: {error.strerror}", hint="free some space there, or see its permissions"
         ) from error
     try:
         yield folder

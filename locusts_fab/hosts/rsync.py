@@ -198,7 +198,7 @@ def explain(status: int, host_status: int | None, complaint: str, receiver: str)
         return Failure(f"it was killed by signal {-status}", "run the command again: only the rest moves")
     full = next((reason for reason in _DISK_FULL if reason in complaint), None)
     if full:
-        hint = "make room there or use another folder, then run the command again"
+        hint = "free some space there or use another folder, then run the command again"
         return Failure(f"the disk is full on {receiver} ({full})", hint, fatal=True)
     if status in _OTHER_HALF_GONE and host_status:
         status = host_status

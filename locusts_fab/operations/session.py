@@ -170,7 +170,7 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
     except sqlite3.OperationalError as error:
         raise TransferError(
             f"the local state {folder} cannot be written: {error}",
-            hint="make room there, or see its permissions; then the same command again carries on",
+            hint="free some space there, or see its permissions; then the same command again carries on",
         ) from error
 
 

@@ -74,7 +74,7 @@ class SshTransfer:
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
-                hint="make room there, or see permissions; then the same command again carries on",
+                hint="free some space there, or see permissions; then the same command again carries on",
                 stderr=result.stderr,
             )
 

@@ -187,7 +187,7 @@ def test_without_a_breaker(tmp_path: Path) -> None:
         assert env.plan(["false"] * 30).run().left() == "finished"
 
 
-# ---- no room ----
+# ---- a full disk ----
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_the_root_cannot_be_written(workspace: FarWorkspace) -> None:
 def test_the_disk_of_the_host_is_full(workspace: FarWorkspace) -> None:
     with small_disk(workspace.root, workspace.account.home) as disk:
         workspace.swarm(size=LARGE)
-        workspace.fail(CONNECTION, f"{ALIAS}: rsync failed: the disk is full on {ALIAS}", "make room there")
+        workspace.fail(CONNECTION, f"{ALIAS}: rsync failed: the disk is full on {ALIAS}", "free some space there")
         disk.grow()
         workspace.finish()
 
@@ -260,7 +260,7 @@ def test_the_disk_for_the_results_is_full(workspace: FarWorkspace) -> None:
 def test_the_disk_for_the_local_state_is_full(workspace: FarWorkspace) -> None:
     with small_disk(workspace.folder / ".locusts", workspace.folder) as disk:
         workspace.swarm(size=LARGE)
-        workspace.fail(CONNECTION, "the disk is full on this machine", "make room there")
+        workspace.fail(CONNECTION, "the disk is full on this machine", "free some space there")
         disk.grow()
         workspace.finish()
 
@@ -270,7 +270,7 @@ def test_the_disk_for_the_local_state_is_full_from_the_first(workspace: FarWorks
     with small_disk(workspace.folder / ".locusts", workspace.folder) as disk:
         workspace.swarm()
         disk.fill()
-        workspace.fail(CONNECTION, "the local state", "cannot be written", "make room there")
+        workspace.fail(CONNECTION, "the local state", "cannot be written", "free some space there")
         disk.grow()
         workspace.finish()
 

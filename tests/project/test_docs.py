@@ -176,10 +176,10 @@ def test_the_docs_list_every_exit_code() -> None:
 
 def test_the_objects_are_where_the_design_says() -> None:
     rows = table_rows(section(ROOT / "docs/design.md", "## The objects"))
-    for objects, room, _ in rows:
-        source = (ROOT / "locusts_fab" / code_of(room)).read_text("utf-8")
+    for objects, module, _ in rows:
+        source = (ROOT / "locusts_fab" / code_of(module)).read_text("utf-8")
         for name in re.findall(r"`(\w+)`", objects):
-            assert re.search(rf"^(class )?{name}\b", source, re.MULTILINE), f"{name} is not in {room}"
+            assert re.search(rf"^(class )?{name}\b", source, re.MULTILINE), f"{name} is not in {module}"
     assert rows
 
 

@@ -157,7 +157,7 @@ def _judge_count(swarm: Swarm, cpus: int, fitting: list[Nodes]) -> Finding:
     count = sum(group.count for group in usable)
     is_alone = bool(swarm.target.slurm.exclusive)
     capacity = sum(group.count * (1 if is_alone else group.cpus // cpus) for group in usable)
-    found = f"{swarm.target.nodes} managers; {count} nodes fit, with room for {capacity}"
+    found = f"{swarm.target.nodes} managers; {count} nodes fit, for {capacity} at a time"
     if capacity < swarm.target.nodes:
         return _found("nodes", "warning", found, "the others wait until some are done, which is no harm")
     return _found("nodes", "ok", found)
