@@ -118,8 +118,8 @@ def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
     cpus = swarm.slots * swarm.settings.cpus_per_task
     made_of = f"{swarm.slots} slots x {swarm.settings.cpus_per_task} cpus_per_task = {cpus} CPUs"
     most = max((group.cpus for group in nodes), default=0)
-    roomy = [group for group in nodes if group.cpus >= cpus]
-    if not roomy:
+    large = [group for group in nodes if group.cpus >= cpus]
+    if not large:
         fewer = most // swarm.settings.cpus_per_task
         advice = f"ask for {fewer} slots or fewer" if fewer else "ask for fewer cpus_per_task"
         yield _found("CPUs", "error", f"{made_of}, but no node has more than {most}", advice)
@@ -127,16 +127,16 @@ def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
     yield _found("CPUs", "ok", f"{made_of}; nodes have up to {most}")
     memory = _memory_mb(swarm, cpus)
     if memory is not None:
-        largest = max((group.memory_mb or 0 for group in roomy), default=0)
-        fitting = [group for group in roomy if group.memory_mb is None or group.memory_mb >= memory]
+        largest = max((group.memory_mb or 0 for group in large), default=0)
+        fitting = [group for group in large if group.memory_mb is None or group.memory_mb >= memory]
         if not fitting:
             advice = "ask for less memory, or for fewer slots"
             found = f"{memory:,.0f} MB, but no node that has the CPUs has more than {largest:,}"
             yield _found("memory", "error", found, advice)
             return
         yield _found("memory", "ok", f"{memory:,.0f} MB of up to {largest:,} MB" if largest else f"{memory:,.0f} MB")
-        roomy = fitting
-    yield _judge_count(swarm, cpus, roomy)
+        large = fitting
+    yield _judge_count(swarm, cpus, large)
 
 
 def _memory_mb(swarm: Swarm, cpus: int) -> float | None:
