@@ -98,10 +98,6 @@ def layer_of(module: str) -> int:
     return LAYER["__init__" if module == "locusts_fab" else module.split(".", maxsplit=1)[0]]
 
 
-#: Imports against the rule that are still there while modules move to their packages.
-TO_GO: dict[str, set[str]] = {}
-
-
 def test_every_package_and_module_has_its_layer() -> None:
     assert sorted(LAYER) == sorted({module.split(".")[0] for module in MODULES})
     assert sum(map(len, LAYERS)) == len(LAYER)
@@ -111,11 +107,11 @@ def test_every_package_and_module_has_its_layer() -> None:
 def test_imports_go_downward_only(module: str) -> None:
     own = module.split(".", maxsplit=1)[0]
     others = {other for other in imports(module)[0] if other.split(".")[0] != own}
-    assert {other for other in others if layer_of(other) >= layer_of(module)} - TO_GO.get(module, set()) == set()
+    assert {other for other in others if layer_of(other) >= layer_of(module)} == set()
 
 
 def test_there_is_no_circle() -> None:
-    waiting = {module: imports(module)[0] - {"locusts_fab"} - TO_GO.get(module, set()) for module in MODULES}
+    waiting = {module: imports(module)[0] - {"locusts_fab"} for module in MODULES}
     while free := {module for module, needs in waiting.items() if not needs & waiting.keys()}:
         waiting = {module: needs for module, needs in waiting.items() if module not in free}
     assert waiting == {}
