@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from locusts_fab.errors import ExitStatus
 from locusts_fab.model import (
     Counts,
+    Finding,
     JobStatus,
     ManagerState,
     ManagerStatus,
@@ -15,6 +17,7 @@ from locusts_fab.model import (
     Status,
     SwarmState,
     TaskState,
+    exit_status_of,
 )
 
 
@@ -76,3 +79,18 @@ def test_a_status_is_json() -> None:
         "updated": None,
         "eta_s": None,
     }.items() <= shown.items()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([], 0),
+        ([2], 2),
+        ([2, 4], 4),
+        ([4, 3, 2], 3),
+    ],
+)
+def test_the_exit_code_is_that_of_the_first_kind(kinds: list[int], expected: int) -> None:
+    fine = [Finding("x", "ok", "", exit_status=ExitStatus.CONNECTION), Finding("y", "warning", "")]
+    errors = [Finding("z", "error", "", exit_status=ExitStatus(kind)) for kind in kinds]
+    assert exit_status_of([*fine, *errors]) == expected

@@ -1,0 +1,61 @@
+"""The rules that judge a machine, on what other machines would have said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.preflight.machine import judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.preflight.probe import Seen
+from tests.support.findings import HERE, SLURM, SWARM, load, states
+
+if TYPE_CHECKING:
+    from tests.support.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _inputs(workspace: Workspace) -> None:
+    workspace.pairs(5)
+
+
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [("4.2.46", "ok"), ("5.2.15", "ok"), ("4.1.17", "error"), ("3.2.57", "error"), ("10.0.0", "ok"), ("", "error")],
+)
+def test_bash(workspace: Workspace, version: str, state: str) -> None:
+    facts = {"bash": version, "missing": ""} if version else {"missing": ""}
+    assert states(judge_tools(load(workspace, HERE + SWARM), Seen(facts))) == {"bash": state, "coreutils": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("line", "here", "there"),
+    [
+        ("rsync  version 3.4.0  protocol version 32", "ok", "ok"),
+        ("rsync  version v3.4.1  protocol version 32", "ok", "ok"),
+        ("rsync  version 3.2.7  protocol version 31", "warning", "ok"),
+        ("rsync  version 3.1.3pre1  protocol version 31", "warning", "ok"),
+        ("rsync  version 3.0.9  protocol version 30", "error", "error"),
+        ("openrsync: protocol version 29", "error", "error"),
+        ("", "error", "error"),
+        (None, "error", "error"),
+    ],
+)
+def test_rsync(line: str | None, here: str, there: str) -> None:
+    ours, theirs = judge_rsync("this machine", line, is_here=True), judge_rsync("far", line, is_here=False)
+    assert (ours.state, theirs.state) == (here, there)
+    assert ("CVE-2024-12086" in ours.advice) == (here == "warning")
+
+
+def test_noise_is_told() -> None:
+    quiet, loud = (next(judge_shell(Seen({"shell": "/bin/tcsh"}, noise))) for noise in ("", "Welcome\nto us"))
+    assert "print nothing" in quiet.found
+    assert "Welcome" in loud.found
+    assert loud.state == "ok"
+
+
+def test_what_may_be_on_nodes_only_is_a_warning(workspace: Workspace) -> None:
+    more = "scratch = '/local'\nsetup = ['module load x']\ncontainer = { image = '/x.sif' }\n"
+    swarm = load(workspace, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + SWARM)
+    found = states(judge_target(swarm, Seen({"scratch_complaint": "no such disk", "setup_complaint": ""})))
+    assert found == {"scratch": "warning", "setup": "ok", "container": "warning", "image": "warning"}
