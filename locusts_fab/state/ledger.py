@@ -119,13 +119,13 @@ class Ledger(Queries):
                 self._db.execute("DELETE FROM tasks WHERE number < ? AND id = ?", key)
                 self._db.execute("INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", key)
                 self._db.execute(
-                    "INSERT OR REPLACE INTO commands SELECT number, ?3, ?4, ?5, x'' FROM tasks"
-                    " WHERE number = ?1 AND id = ?2",
+                    "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'' FROM tasks"
+                    " WHERE number = ? AND id = ?",
                     (
-                        *key,
                         os.fsencode(task.command),
                         os.fsencode(join_fields(task.inputs)),
                         os.fsencode(join_fields(task.outputs)),
+                        *key,
                     ),
                 )
             self._db.execute("DELETE FROM commands WHERE number NOT IN (SELECT number FROM tasks)")
@@ -151,7 +151,7 @@ class Ledger(Queries):
         if state == "starting":
             self._db.execute("UPDATE submissions SET created = ? WHERE number = ?", (time.time(), number))
         self._db.execute(
-            "UPDATE submissions SET state = ?1, job = CASE ?2 WHEN '' THEN job ELSE ?2 END WHERE number = ?3",
+            "UPDATE submissions SET state = ?, job = coalesce(nullif(?, ''), job) WHERE number = ?",
             (state, job, number),
         )
 

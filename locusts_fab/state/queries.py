@@ -74,8 +74,9 @@ class Queries:
     def managers(self, submission: int | None = None) -> list[ManagerStatus]:
         """Return the managers, of one submission or all."""
         rows = self._db.execute(
-            "SELECT id, host, state, slots, done, failed FROM managers WHERE ?1 IS NULL OR submission = ?1 ORDER BY id",
-            (submission,),
+            "SELECT id, host, state, slots, done, failed FROM managers"
+            " WHERE :submission IS NULL OR submission = :submission ORDER BY id",
+            {"submission": submission},
         )
         return [ManagerStatus(id_, host, ManagerState(state), *numbers) for id_, host, state, *numbers in rows]
 

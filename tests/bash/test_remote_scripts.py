@@ -1,7 +1,7 @@
 """The scripts of `templates/remote`: their headers are true, Python holds none of its own, and each does what it says.
 
-What poll, probe, and the scripts that start and stop managers do is in `test_poll.py`, `test_check.py`,
-`test_starters.py` and `test_slurm_starter.py`.
+What poll, probe, and the scripts that start and stop managers do is in `tests/unit`: `state/test_poll.py`,
+`operations/test_check.py`, `schedulers/test_detached.py` and `schedulers/slurm/test_launcher.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times as people write them; what the other kinds of values refuse is in test_settings.py, in the user's words."""
+"""Times as people write them; what the other kinds of values refuse is in test_schema.py, in the user's words."""
 
 from __future__ import annotations
 
