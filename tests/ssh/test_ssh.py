@@ -140,6 +140,23 @@ def test_a_link_that_broke_between_two_scripts_is_made_again(tmp_path: Path) -> 
             assert remote.run("echo again").text == "again\n"
 
 
+def test_a_link_whose_break_only_sending_has_seen_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_pipe(*_: object, **__: object) -> None:
+        raise EOFError
+
+    with running_sshd(tmp_path / "sshd") as sshd:
+        sshd.trust()
+        with sshd.remote() as remote:
+            remote.run("true")
+            transport = remote._transport()
+            assert transport.is_active()
+            monkeypatch.setattr(transport, "open_session", broken_pipe)
+            assert remote.run("echo again").text == "again\n"
+        assert sshd.logins() == 2
+
+
 def test_attempts_come_to_an_end(tmp_path: Path) -> None:
     sshd = Sshd(tmp_path / "sshd")
     with sshd.remote() as remote:
