@@ -31,8 +31,13 @@ def open_channel(transport: Transport) -> Channel:
 
     :param transport: a login.
     :raises SSHException: the link is broken, or the server allows no more channels.
+    :raises OSError: the link is broken, as sending found; the login is closed then. `EOFError` likewise.
     """
-    return transport.open_session(timeout=_CHANNEL_S)
+    try:
+        return transport.open_session(timeout=_CHANNEL_S)
+    except (OSError, EOFError):
+        transport.close()  # the thread that reads from it may not have seen the break yet, and would call it active
+        raise
 
 
 def converse(

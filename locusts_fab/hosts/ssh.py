@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from paramiko import SSHException
-
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
@@ -117,10 +115,9 @@ class SshHost:
         try:
             try:
                 return open_channel(transport)
-            except LINK_ERRORS as error:
-                if isinstance(error, SSHException) and transport.is_active():
+            except LINK_ERRORS:
+                if transport.is_active():
                     raise
-                transport.close()  # the thread that reads from it may not have seen yet what sending has
                 return open_channel(self._transport())
         except LINK_ERRORS as error:
             raise explain_link(error, self.name) from error
