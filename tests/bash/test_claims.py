@@ -210,10 +210,7 @@ def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
         with_tasks(env, 80, 4, holding(tmp_path, 20))
         manager = env.start()
         wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
-        manager.send(signal.SIGTERM)
-        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
-        (tmp_path / "go").touch()
-        manager.wait()
+        env.leave(manager, tmp_path, signal.SIGTERM)
         assert 0 < len(done(env)) <= 22
         env.run("1-1")
         assert done(env) == began(env) == Counter(range(1, 81))

@@ -58,10 +58,7 @@ def test_running_tasks_may_end(tmp_path: Path, number: signal.Signals) -> None:
     with ManualEnvironment(tmp_path, grace_s=60) as env:
         manager = env.plan([held, "true"], ["true"]).start()
         wait_until(lambda: at_work(tmp_path) == 1, "the task")
-        manager.send(number)
-        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
-        (tmp_path / "go").touch()
-        manager.wait()
+        env.leave(manager, tmp_path, number)
         assert env.states() == {1: ["done"]}
         assert (env.left(), env.has_left_in_order()) == (f"signal {number.name.removeprefix('SIG')}", True)
 
@@ -107,10 +104,7 @@ def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:
         env.plan(*([f"{holding(tmp_path, 5)}; echo {chunk}"] * 5 for chunk in range(4)))
         manager = env.start()
         wait_until(lambda: at_work(tmp_path) == 2, "both slots at work")
-        manager.send(signal.SIGTERM)
-        wait_until(lambda: list(env.temp.glob("locusts.*/leave")), "the manager's reply")
-        (tmp_path / "go").touch()
-        manager.wait()
+        env.leave(manager, tmp_path, signal.SIGTERM)
         before = env.states()
         assert 0 < len(before) < 20
         env.run("1-1")

@@ -27,15 +27,6 @@ if TYPE_CHECKING:
     from .slurm import Slurm
     from .sshd import Sshd
 
-#: A swarm whose tasks copy their input.
-COPY = """
-[swarms.s]
-command = "cat f_<id>.txt > out_<id>.txt"
-indir = "in"
-inputs = ["f_<id>.txt"]
-outputs = ["out_<id>.txt"]
-"""
-
 
 @dataclass
 class ClusterWorkspace(Workspace):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.processes import wait_until
+from tests.support.workspace import COPY
 
-from .runs import COPY, ClusterWorkspace, cluster_workspace, target
+from .runs import ClusterWorkspace, cluster_workspace, target
 from .sshd import Sshd
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.workspace import COPY
+
 from .failures import Conversation
-from .runs import COPY, ClusterWorkspace, target
+from .runs import ClusterWorkspace, target
 from .sshd import ALIAS
 
 if TYPE_CHECKING:

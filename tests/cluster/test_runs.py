@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.processes import wait_until
-from tests.support.workspace import REPOSITORY, Workspace
+from tests.support.workspace import COPY, REPOSITORY, Workspace
 
-from .runs import COPY, ClusterWorkspace, cluster_workspace, processes_of, target, together
+from .runs import ClusterWorkspace, cluster_workspace, processes_of, target, together
 from .sshd import ALIAS, Sshd
 
 if TYPE_CHECKING:

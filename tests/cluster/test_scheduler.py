@@ -13,8 +13,9 @@ import pytest
 
 from locusts_fab.schedulers.slurm.jobs import ACTIVE
 from tests.support.processes import wait_until
+from tests.support.workspace import COPY
 
-from .runs import COPY, ClusterWorkspace, cluster_workspace, processes_of, target
+from .runs import ClusterWorkspace, cluster_workspace, processes_of, target
 from .slurm import Slurm
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.worlds import check_tree, expected_changes, make_world, modified
+from tests.support.worlds import check_contested, check_nothing_moves_again, check_tree, make_world
 
 from .runs import ClusterWorkspace, cluster_workspace, target, together
 from .sshd import Sshd
@@ -57,10 +57,6 @@ def check_homecoming(workspace: ClusterWorkspace, config: str, nodes: int) -> No
     code, text = workspace.locusts("collect", "--wait")
     assert code == 0, text
     check_tree(world, in_place=False)
-    assert modified(workspace) == {**expected_changes(), "data/contested.txt": "conflict"}
-    assert (world / "data" / "contested.txt").read_text() == "mine\n"
-    assert (world / "data" / "contested.txt.from-far").read_text() == "start\ntheirs\n"
+    check_contested(workspace, world, "far")
     assert len({row["node"] for row in workspace.tasks().values()}) == nodes
-    before = {path: path.lstat().st_ino for path in world.rglob("*")}
-    assert workspace.locusts("collect")[0] == 0
-    assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"
+    check_nothing_moves_again(workspace, world)

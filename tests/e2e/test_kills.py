@@ -17,21 +17,12 @@ import pytest
 
 from tests.support.managers import holding
 from tests.support.processes import wait_until
-from tests.support.workspace import Workspace
+from tests.support.workspace import COPY, HERE, Workspace
 
 if TYPE_CHECKING:
     import subprocess
 
-CONFIG = """
-[targets.here]
-mode = "local"
-slots = 2
-[swarms.s]
-command = "cat f_<id>.txt > out_<id>.txt"
-indir = "in"
-inputs = ["f_<id>.txt"]
-outputs = ["out_<id>.txt"]
-"""
+CONFIG = HERE + COPY
 TASKS = 2000
 
 

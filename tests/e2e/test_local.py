@@ -11,7 +11,7 @@ import pytest
 
 from locusts_fab.operations.collect import EAGER_WORTH
 from tests.support.processes import wait_until
-from tests.support.workspace import REPOSITORY, Workspace
+from tests.support.workspace import COPY, HERE, REPOSITORY, Workspace
 
 MIXED = """
 [targets.here]
@@ -28,16 +28,7 @@ outputs = ["out_<id>.txt"]
 timeout = "4s"
 """
 
-PLAIN = """
-[targets.here]
-mode = "local"
-slots = 2
-[swarms.s]
-command = "cat f_<id>.txt > out_<id>.txt"
-indir = "in"
-inputs = ["f_<id>.txt"]
-outputs = ["out_<id>.txt"]
-"""
+PLAIN = HERE + COPY
 
 
 def held(workspace: Workspace, before: str = "") -> str:

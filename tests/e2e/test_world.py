@@ -5,7 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from tests.support.worlds import HOSTILE, check_tree, expected_changes, make_world, modified
+from tests.support.worlds import (
+    HOSTILE,
+    check_contested,
+    check_nothing_moves_again,
+    check_tree,
+    expected_changes,
+    make_world,
+    modified,
+)
 
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
@@ -39,15 +47,11 @@ def test_in_a_copy_and_what_was_changed_on_both_sides_stays(workspace: Workspace
     code, text = workspace.locusts("collect", "--wait")
     assert code == 0, text
     check_tree(world, in_place=False)
-    assert modified(workspace) == {**expected_changes(), "data/contested.txt": "conflict"}
-    assert (world / "data" / "contested.txt").read_text() == "mine\n"
-    assert (world / "data" / "contested.txt.from-here").read_text() == "start\ntheirs\n"
+    check_contested(workspace, world, "here")
     assert "existing/evil would lead out" in text
     assert (world / "data" / "doomed.txt").exists(), "removed only with --apply-removals"
 
-    before = {path: path.lstat().st_ino for path in world.rglob("*")}
-    assert workspace.locusts("collect")[0] == 0
-    assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"
+    check_nothing_moves_again(workspace, world)
     assert modified(workspace)["data/contested.txt"] == "conflict"
     assert workspace.locusts("collect", "--apply-removals")[0] == 0
     assert not (world / "data" / "doomed.txt").exists()

@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from locusts_fab.model import Finding
     from tests.support.workspace import Workspace
 
-SWARM = """
-[swarms.s]
-command = "cat f_<id>.txt > out_<id>.txt"
-indir = "in"
-inputs = ["f_<id>.txt"]
-outputs = ["out_<id>.txt"]
-"""
-HERE = "[targets.here]\nmode = 'local'\nslots = 2\n"
 SLURM = """
 [targets.far]
 mode = "local"

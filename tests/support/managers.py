@@ -175,6 +175,17 @@ class ManualEnvironment:
         for manager in self.managers:
             manager.kill()
 
+    def leave(self, manager: Running, gate: Path, number: signal.Signals) -> None:
+        """Tell a manager to leave, let go the tasks that wait at a gate once it has heard, and wait for its end.
+
+        :param gate: the folder that `holding` was told.
+        :param number: the signal.
+        """
+        manager.send(number)
+        wait_until(lambda: list(self.temp.glob("locusts.*/leave")), "the manager's reply")
+        (gate / "go").touch()
+        manager.wait()
+
     def plan(self, *chunks: Sequence[Spec | str]) -> ManualEnvironment:
         """Write the plan, a chunk after another, and the inputs; tasks are numbered from 1 on."""
         for number, chunk in enumerate(chunks, 1):

@@ -14,6 +14,21 @@ from locusts_fab.tsv import unescape
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+#: A target: this machine.
+HERE = """
+[targets.here]
+mode = "local"
+slots = 2
+"""
+#: A swarm whose tasks copy their input.
+COPY = """
+[swarms.s]
+command = "cat f_<id>.txt > out_<id>.txt"
+indir = "in"
+inputs = ["f_<id>.txt"]
+outputs = ["out_<id>.txt"]
+"""
+
 
 @dataclass
 class Workspace:

@@ -94,6 +94,20 @@ def expected_changes() -> dict[str, str]:
     return {**found, "data/existing/link": "created", "data/existing/evil": "created"}
 
 
+def check_contested(workspace: Workspace, world: Path, target: str) -> None:
+    """See that both sides of contested.txt are there, if `mine` was written to it here meanwhile."""
+    assert modified(workspace) == {**expected_changes(), "data/contested.txt": "conflict"}
+    assert (world / "data" / "contested.txt").read_text() == "mine\n"
+    assert (world / "data" / f"contested.txt.from-{target}").read_text() == "start\ntheirs\n"
+
+
+def check_nothing_moves_again(workspace: Workspace, world: Path) -> None:
+    """See that a second collect makes no file of the tree anew."""
+    before = {path: path.lstat().st_ino for path in world.rglob("*")}
+    assert workspace.locusts("collect")[0] == 0
+    assert {path: path.lstat().st_ino for path in world.rglob("*")} == before, "a second collect moves nothing"
+
+
 def check_tree(world: Path, *, in_place: bool) -> None:
     """See that the local tree holds what the tasks made of it."""
     data = world / "data"

@@ -14,8 +14,9 @@ from locusts_fab.errors import ExitStatus
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.model import Finding, exit_status_of
 from locusts_fab.preflight.probe import Questions, look
-from tests.support.findings import HERE, SWARM, load, states
+from tests.support.findings import load, states
 from tests.support.sshd import free_port
+from tests.support.workspace import COPY, HERE
 
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
@@ -37,14 +38,14 @@ def entries(folder: Path) -> list[str]:
 
 
 def test_all_is_fine_here_and_nothing_is_left_behind(workspace: Workspace) -> None:
-    workspace.write(HERE + SWARM)
+    workspace.write(HERE + COPY)
     before = entries(workspace.folder.parent)
     code, text = workspace.locusts("check")
     assert code == 0, text
     assert "5 tasks" in text
     assert "error" not in text
     assert entries(workspace.folder.parent) == before
-    found = check(workspace, HERE + SWARM)
+    found = check(workspace, HERE + COPY)
     assert list(found) == ["plan", "bash", "coreutils", "root", "hard links", "space", "inodes"]
     assert "login" not in found
 
@@ -52,7 +53,7 @@ def test_all_is_fine_here_and_nothing_is_left_behind(workspace: Workspace) -> No
 def test_a_root_that_is_there_stays(workspace: Workspace) -> None:
     root = workspace.folder / ".locusts" / "here"
     root.mkdir(parents=True)
-    assert check(workspace, HERE + SWARM)["root"].state == "ok"
+    assert check(workspace, HERE + COPY)["root"].state == "ok"
     assert root.is_dir()
     assert not list(root.iterdir())
 
@@ -60,7 +61,7 @@ def test_a_root_that_is_there_stays(workspace: Workspace) -> None:
 @pytest.mark.parametrize("root", ["file/below", "file"])
 def test_a_root_that_cannot_be_made(workspace: Workspace, root: str) -> None:
     (workspace.folder / "file").write_text("in the way")
-    found = check(workspace, f"{HERE}root = '{root}'\n{SWARM}")
+    found = check(workspace, f"{HERE}root = '{root}'\n{COPY}")
     assert found["root"].state == "error"
     assert "file" in found["root"].found
     assert "space" not in found
@@ -72,12 +73,12 @@ def test_a_root_that_cannot_be_made(workspace: Workspace, root: str) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_root_that_may_not_be_written(workspace: Workspace) -> None:
     (workspace.folder / "shut").mkdir(mode=0o500)
-    assert check(workspace, f"{HERE}root = 'shut'\n{SWARM}")["root"].state == "error"
+    assert check(workspace, f"{HERE}root = 'shut'\n{COPY}")["root"].state == "error"
 
 
 def test_a_plan_that_cannot_be_made_is_a_finding(workspace: Workspace) -> None:
     shutil.rmtree(workspace.folder / "in")
-    found = check(workspace, HERE + SWARM)
+    found = check(workspace, HERE + COPY)
     assert found["plan"].state == "error"
     assert found["plan"].found
     assert found["root"].state == "ok"
@@ -97,21 +98,21 @@ def test_a_plan_that_cannot_be_made_is_a_finding(workspace: Workspace) -> None:
     ],
 )
 def test_the_lines_of_setup_are_read_and_not_run(workspace: Workspace, lines: list[str], state: str) -> None:
-    found = check(workspace, f"{HERE}setup = {lines!r}\n{SWARM}".replace('"', "'''"))
+    found = check(workspace, f"{HERE}setup = {lines!r}\n{COPY}".replace('"', "'''"))
     assert found["setup"].state == state, found["setup"]
     assert not list(workspace.folder.rglob("ran"))
 
 
 def test_scratch(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert check(workspace, f"{HERE}scratch = '{tmp_path}/new/one'\n{SWARM}")["scratch"].state == "ok"
+    assert check(workspace, f"{HERE}scratch = '{tmp_path}/new/one'\n{COPY}")["scratch"].state == "ok"
     assert not (tmp_path / "new").exists()
-    assert check(workspace, f"{HERE}scratch = '{tmp_path}/file/one'\n{SWARM}")["scratch"].state == "error"
-    assert check(workspace, f"{HERE}scratch = '$TMPDIR'\n{SWARM}")["scratch"].state == "ok"
+    assert check(workspace, f"{HERE}scratch = '{tmp_path}/file/one'\n{COPY}")["scratch"].state == "error"
+    assert check(workspace, f"{HERE}scratch = '$TMPDIR'\n{COPY}")["scratch"].state == "ok"
 
 
 def test_a_container_that_is_not_there(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = f"{HERE}container = {{ image = '/no/such/image.sif' }}\n{SWARM}"
+    config = f"{HERE}container = {{ image = '/no/such/image.sif' }}\n{COPY}"
     monkeypatch.setenv("PATH", str(programs(workspace.folder.parent / "bin", without="apptainer")))
     found = check(workspace, config)
     assert states([found["container"], found["image"]]) == {"container": "error", "image": "error"}
@@ -151,7 +152,7 @@ def test_a_root_is_data(workspace: Workspace, root: str, monkeypatch: pytest.Mon
 
 def test_a_missing_tool_is_named(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(programs(workspace.folder.parent / "bin", without="timeout")))
-    found = check(workspace, HERE + SWARM)
+    found = check(workspace, HERE + COPY)
     assert found["coreutils"].state == "error"
     assert found["coreutils"].found.endswith(": timeout")
 
@@ -159,7 +160,7 @@ def test_a_missing_tool_is_named(workspace: Workspace, monkeypatch: pytest.Monke
 def test_a_host_that_does_not_answer(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     far = f"[targets.far]\nmode = 'remote'\nhost = 'me@127.0.0.1:{free_port()}'\nroot = '/scratch/me'\n"
-    found = check(workspace, far + SWARM)
+    found = check(workspace, far + COPY)
     assert list(found) == ["plan", "login", "rsync on this machine"]
     assert found["login"].state == "error"
     assert found["login"].advice

@@ -8,7 +8,8 @@ import pytest
 
 from locusts_fab.preflight.machine import judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Seen
-from tests.support.findings import HERE, SLURM, SWARM, load, states
+from tests.support.findings import SLURM, load, states
+from tests.support.workspace import COPY, HERE
 
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
@@ -25,7 +26,7 @@ def _inputs(workspace: Workspace) -> None:
 )
 def test_bash(workspace: Workspace, version: str, state: str) -> None:
     facts = {"bash": version, "missing": ""} if version else {"missing": ""}
-    assert states(judge_tools(load(workspace, HERE + SWARM), Seen(facts))) == {"bash": state, "coreutils": "ok"}
+    assert states(judge_tools(load(workspace, HERE + COPY), Seen(facts))) == {"bash": state, "coreutils": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,6 @@ def test_noise_is_told() -> None:
 
 def test_what_may_be_on_nodes_only_is_a_warning(workspace: Workspace) -> None:
     more = "scratch = '/local'\nsetup = ['module load x']\ncontainer = { image = '/x.sif' }\n"
-    swarm = load(workspace, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + SWARM)
+    swarm = load(workspace, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + COPY)
     found = states(judge_target(swarm, Seen({"scratch_complaint": "no such disk", "setup_complaint": ""})))
     assert found == {"scratch": "warning", "setup": "ok", "container": "warning", "image": "warning"}

@@ -10,7 +10,8 @@ from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
 from locusts_fab.preflight.machine import judge_root
 from locusts_fab.preflight.probe import Seen
 from locusts_fab.preflight.space import estimate_space
-from tests.support.findings import HERE, SLURM, SWARM, load, states
+from tests.support.findings import SLURM, load, states
+from tests.support.workspace import COPY, HERE
 
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
@@ -24,7 +25,7 @@ def _inputs(workspace: Workspace) -> None:
 def test_the_estimate(workspace: Workspace) -> None:
     (workspace.folder / "in" / "big").mkdir()
     (workspace.folder / "in" / "big" / "file").write_bytes(b"x" * 1000)
-    swarm = load(workspace, HERE + SWARM + "shared = { big = 'big' }\n")
+    swarm = load(workspace, HERE + COPY + "shared = { big = 'big' }\n")
     needed = estimate_space(make_plan(swarm, "/env"), None, is_linked=False)
     assert (needed.tasks, needed.files, needed.input_bytes, needed.shared_bytes, needed.sandbox_bytes) == (
         5,
@@ -43,9 +44,7 @@ def test_the_estimate(workspace: Workspace) -> None:
 
 def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> None:
     (workspace.folder / "in" / "f_0.txt").write_bytes(b"x" * 992)
-    swarm = load(
-        workspace, HERE + SWARM.replace('inputs = ["f_<id>.txt"]', "args = [['0']]\ninputs = ['f_<arg0>.txt']")
-    )
+    swarm = load(workspace, HERE + COPY.replace('inputs = ["f_<id>.txt"]', "args = [['0']]\ninputs = ['f_<arg0>.txt']"))
     rows = str([["0"]] * 1000)
     many = load(workspace, (workspace.folder / "locusts.toml").read_text().replace("[['0']]", rows))
     assert estimate_space(make_plan(swarm, "/env"), None, is_linked=False).sandbox_bytes == 992
@@ -70,12 +69,12 @@ def test_only_so_many_sandboxes_are_there_at_a_time(workspace: Workspace) -> Non
     ],
 )
 def test_room(workspace: Workspace, filesystem: str, expected: dict[str, str]) -> None:
-    swarm = load(workspace, SLURM + SWARM)
+    swarm = load(workspace, SLURM + COPY)
     needed = estimate_space(make_plan(swarm, "/env"), None, is_linked=False)
     seen = Seen({"root": "/r", "links": "yes", "filesystem": filesystem})
     assert states(judge_root(swarm, seen, needed)) == {"root": "ok", "hard links": "ok", **expected}
 
 
 def test_a_file_system_without_hard_links(workspace: Workspace) -> None:
-    found = states(judge_root(load(workspace, HERE + SWARM), Seen({"root": "/r", "filesystem": "9 9 9 9 vfat"}), None))
+    found = states(judge_root(load(workspace, HERE + COPY), Seen({"root": "/r", "filesystem": "9 9 9 9 vfat"}), None))
     assert found["hard links"] == "error"

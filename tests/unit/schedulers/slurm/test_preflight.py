@@ -9,7 +9,8 @@ import pytest
 from locusts_fab.errors import ExitStatus
 from locusts_fab.schedulers.slurm.partitions import parse_memory_mb, parse_sinfo
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
-from tests.support.findings import SLURM, SWARM, load, states
+from tests.support.findings import SLURM, load, states
+from tests.support.workspace import COPY
 
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
@@ -44,7 +45,7 @@ UNKNOWN = {"scheduler": "ok", "partition": "ok", "test job": "ok"}
 
 
 def judged(workspace: Workspace, slurm: str = "", target: str = "", cpus: int = 1, **facts: str) -> dict[str, str]:
-    config = SLURM.replace("nodes = 2", f"nodes = 2\n{target}") + slurm + SWARM + f"cpus_per_task = {cpus}\n"
+    config = SLURM.replace("nodes = 2", f"nodes = 2\n{target}") + slurm + COPY + f"cpus_per_task = {cpus}\n"
     return states(judge_slurm(load(workspace, config), {**FINE, **facts}))
 
 
@@ -85,7 +86,7 @@ def test_what_slurm_says(workspace: Workspace, slurm: str, given: dict[str, Any]
 
 
 def test_errors_of_slurm_come_with_advice(workspace: Workspace) -> None:
-    config = SLURM + "partition = 'shart'\n" + SWARM
+    config = SLURM + "partition = 'shart'\n" + COPY
     unknown = [each for each in judge_slurm(load(workspace, config), FINE) if each.state == "error"]
     assert [(each.what, each.exit_status) for each in unknown] == [("partition", ExitStatus.SCHEDULER)]
     assert unknown[0].advice.startswith("did you mean short?")
