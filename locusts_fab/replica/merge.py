@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import fresh_folder, remove, write_whole
+from locusts_fab.fs import fresh_folder, new_beside, write_whole
 from locusts_fab.replica.manifest import (
     Agreed,
     agree,
@@ -325,9 +325,8 @@ def _put(mark: Mark, source: Path, place: Path, replaced: Iterable[Path] = ()) -
     :param replaced: what is in the folder that it replaces, each path before what it holds.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".locusts-part-{os.getpid()}")
-    remove(part)
-    try:
+    with new_beside(place) as name:
+        part = Path(name)
         if mark.kind == "d":
             part.mkdir()
         elif mark.kind == "l":
@@ -342,10 +341,6 @@ def _put(mark: Mark, source: Path, place: Path, replaced: Iterable[Path] = ()) -
         if now is not None and "d" in {now.kind, mark.kind}:
             _remove_one(place)
         part.rename(place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            remove(part)
-        raise
 
 
 def _remove_one(place: Path) -> None:

@@ -10,6 +10,7 @@ from locusts_fab.layout import Environment, manager_id
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.schedulers.base import Queue
+from locusts_fab.schedulers.fence import put_up_fence
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
@@ -50,11 +51,7 @@ class Detached:
 
         :raises HostError: the target cannot be written.
         """
-        result = self.host.run(
-            remote_script("fence"), self.environment.root, *[str(each.number) for each in submissions]
-        )
-        if result.exit_status != 0:
-            raise HostError(f"{self.host.name}: {self.environment.root} cannot be written", stderr=result.stderr)
+        put_up_fence(self.host, self.environment, submissions)
 
     def stop(self, managers: Iterable[str], _jobs: Iterable[str]) -> None:
         """Ask managers to leave; after a grace they end their tasks."""

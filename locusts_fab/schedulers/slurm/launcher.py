@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import HostError, SchedulerError
+from locusts_fab.errors import SchedulerError
+from locusts_fab.schedulers.fence import put_up_fence
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
@@ -65,10 +66,7 @@ class SlurmArray:
     def fence(self, submissions: Iterable[Submission]) -> None:
         """Let the managers of earlier submissions take no more tasks, and jobs that wait never start."""
         submissions = list(submissions)
-        numbers = [str(each.number) for each in submissions]
-        result = self.host.run(remote_script("fence"), self.environment.root, *numbers)
-        if result.exit_status != 0:
-            raise HostError(f"{self.host.name}: {self.environment.root} cannot be written", stderr=result.stderr)
+        put_up_fence(self.host, self.environment, submissions)
         jobs = [each.job for each in submissions if each.job]
         if jobs:
             self.host.run(remote_script("slurm_cancel_waiting"), jobs[-1])
