@@ -163,9 +163,9 @@ def test_of_many_managers_some_are_shown() -> None:
     assert shown.count("and 92 more") == 2
 
 
-@pytest.mark.parametrize("text", ["[red]x", "[/]", "[/red]", "a:key:b", "99_[0-3%2]", "[bold]"])
-def test_what_the_target_says_is_shown_as_it_is(text: str) -> None:
-    shown = panel(
+def panel_of_what_the_target_says(text: str) -> str:
+    """Return a panel in which a text is the name of a node, the reason of a job, and a note."""
+    return panel(
         status_of(
             HALF,
             managers=[ManagerStatus("1-0", text, ManagerState.ALIVE, 1, 0, 0)],
@@ -173,18 +173,16 @@ def test_what_the_target_says_is_shown_as_it_is(text: str) -> None:
             notes=[text],
         )
     )
+
+
+@pytest.mark.parametrize("text", ["[red]x", "[/]", "[/red]", "a:key:b", "99_[0-3%2]", "[bold]"])
+def test_what_the_target_says_is_shown_as_it_is(text: str) -> None:
+    shown = panel_of_what_the_target_says(text)
     assert shown.count(text) == 3
 
 
 def test_what_the_target_says_cannot_steer_the_terminal() -> None:
     text = "x\x1b]0;title\x07\x1b[2J"
-    shown = panel(
-        status_of(
-            HALF,
-            managers=[ManagerStatus("1-0", text, ManagerState.ALIVE, 1, 0, 0)],
-            jobs=[JobStatus("9", "PENDING", text)],
-            notes=[text],
-        )
-    )
+    shown = panel_of_what_the_target_says(text)
     assert "\x1b" not in shown
     assert "\x07" not in shown
