@@ -53,7 +53,10 @@ class TaskReason(str, Enum):
     TIMEOUT = "timeout"
     MISSING_OUTPUT = "missing output"
     NO_SANDBOX = "the sandbox could not be made"
+    OUT_OF_TIME = "interrupted: out of time"
     INTERRUPTED = "interrupted"
+    TOO_LONG = "longer than the job's time limit"
+    LOST = "lost with its manager"
     OTHER = ""  # none, or one that only people read
 
 
@@ -67,6 +70,9 @@ class LeaveReason(str, Enum):
     STOPPED = "stopped"
     SIGNAL = "signal"
     BREAKER = "breaker"
+    BAD_NODE = "bad node"
+    TOO_MANY_FAILURES = "too many failures"
+    NO_TIME = "no time is left"
     OTHER = ""  # one that only people read
 
 

@@ -8,6 +8,7 @@ left aside.
 from __future__ import annotations
 
 import re
+import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
@@ -35,7 +36,7 @@ class Manager(NamedTuple):
 class Began(NamedTuple):
     """The record of an attempt that starts.
 
-    :param claim: chunk and generation, such as `000012.1`.
+    :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
     :param log: the number of the file with what it prints.
     """
 
@@ -66,6 +67,14 @@ class Ended(NamedTuple):
     reason: str
 
 
+class Suspect(NamedTuple):
+    """The record that an attempt failed on a node where nearly all do: it counts for nothing."""
+
+    claim: str
+    task: int
+    attempt: int
+
+
 class Left(NamedTuple):
     """The record of a manager that takes no more tasks."""
 
@@ -73,16 +82,38 @@ class Left(NamedTuple):
     time_s: float
 
 
-Record: TypeAlias = Manager | Began | Ended | Left
+Record: TypeAlias = Manager | Began | Ended | Suspect | Left
 
 _MOST_DIGITS = 18
-#: The ids of managers: `layout.manager_id` makes them, and the job script of a scheduler, `templates/job.*.j2`, which
-#: adds `-rN` after the N-th requeue of the job.
-MANAGER_ID = "[0-9]{1,9}-[0-9]{1,9}(-r[0-9]{1,9})?"
+#: The ids of environments; `new_environment_id` makes them.
+ENVIRONMENT_ID = "[0-9a-f]{8}"
+#: The ids of managers: submission and element, as `layout.manager_id` and the job script of a scheduler make them; then,
+#: of the later starts of an element, `-rN`; then the id of the environment.
+MANAGER_ID = f"[0-9]{{1,9}}-[0-9]{{1,9}}(-r[0-9]{{1,9}})?-{ENVIRONMENT_ID}"
 _MANAGER_ID = re.compile(MANAGER_ID)
-_CLAIM = re.compile(r"[0-9]+\.[0-9]+")
+_CLAIM = re.compile(rf"[0-9]+\.[0-9]+\.{ENVIRONMENT_ID}")
 _FOUND = re.compile(r"[01]*")
 _STATES = {"done", "failed", "retry", "interrupted"}
+
+
+def new_environment_id() -> str:
+    """Return an id that no environment has."""
+    return secrets.token_hex(4)
+
+
+def managers_of(environment_id: str) -> str:
+    """Return the ids of the managers of one environment, as a regular expression for bash and Python."""
+    return MANAGER_ID.replace(ENVIRONMENT_ID, environment_id)
+
+
+def submission_of(manager: str) -> int:
+    """Return the number of the submission that a manager belongs to."""
+    return int(manager.partition("-")[0])
+
+
+def element_of(manager: str) -> int:
+    """Return the element of its submission that a manager is."""
+    return int(manager.split("-")[1])
 
 
 def parse_records(data: bytes) -> tuple[list[Record], int]:
@@ -166,6 +197,12 @@ def _ended(
     )
 
 
+def _suspect(claim: str, task: str, attempt: str) -> Suspect | None:
+    if not _CLAIM.fullmatch(claim):
+        return None
+    return Suspect(claim, _whole(task), _whole(attempt))
+
+
 def _left(reason: str, time_s: str) -> Left:
     return Left(reason, _time(time_s))
 
@@ -174,6 +211,7 @@ _READERS: dict[str, Callable[..., Record | None]] = {
     "manager": _manager,
     "began": _began,
     "ended": _ended,
+    "suspect": _suspect,
     "left": _left,
 }
 

@@ -1,89 +1,120 @@
 # ==== claims ================================================================================================
-# A chunk belongs to the slot that made the hard link claims/CHUNK.GENERATION first: link(2) decides atomically, on
-# local and network file systems alike. Tests for existence are hints that save forks, never decisions. Generation 1 is
-# the first owner; when an owner died or left, the next generation takes over. After three owners a chunk is given up,
-# for it may be what kills them; those whose job's time was up do not count.
+# A chunk belongs to the slot that made the hard link claims/CHUNK.GENERATION.ENVIRONMENT first: link(2) decides
+# atomically, on local and network file systems alike. Tests for existence are hints that save forks, never decisions.
+# Generation 1 is the first owner; when an owner died or left, the next generation takes over. The first three have the
+# chunk as a whole. If it has come to no end then, it is dealt out: from the fourth on each lease is for one task, which
+# it names, so that several slots share what is left, and a task that kills who runs it harms nobody else.
+# Every name bears the id of the environment: what a manager of one that was removed still does cannot be mixed up.
 
-# claim CHUNK GENERATION: take the lease; fail if another slot has it.
+# the first generation that has one task only
+readonly DEALT_FROM=4
+
+# what this slot has seen: the heartbeats of managers, and since when they are so; the newest generation of each chunk;
+# the tasks of a chunk that is being dealt out which somebody holds
+declare -A BEAT_SEEN=() BEAT_SINCE=() NEWEST=() DEALT=()
+
+# name_lease CHUNK GENERATION: set LEASE to its path.
+name_lease() {
+  printf -v LEASE '%s/exec/claims/%06d.%d.%s' "$ROOT" "$1" "$2" "$ENVIRONMENT"
+}
+
+# claim CHUNK GENERATION [OWNER]: take the lease; fail if another slot has it.
 claim() {
-  local link
-  printf -v link '%s/exec/claims/%06d.%d' "$ROOT" "$1" "$2"
-  if ln -T -- "$OWNER" "$link" 2>/dev/null; then
+  local owner=${3-$OWNER} LEASE
+  name_lease "$1" "$2"
+  if ln -T -- "$owner" "$LEASE" 2>/dev/null; then
     return 0
   fi
   # the reply of a server may be lost although the link was made: look whether it is ours all the same
-  [[ $link -ef $OWNER ]]
+  [[ $LEASE -ef $owner ]]
 }
 
 # is_claimed CHUNK: succeed if a slot has had it, as far as we can see.
 is_claimed() {
-  local link
-  printf -v link '%s/exec/claims/%06d.1' "$ROOT" "$1"
-  [[ -e $link ]]
+  local LEASE
+  name_lease "$1" 1
+  [[ -e $LEASE ]]
+}
+
+# name_end CHUNK: set END to the path of the mark of a chunk that has nothing left to do.
+name_end() {
+  printf -v END '%s/exec/claims/%06d.%s.end' "$ROOT" "$1" "$ENVIRONMENT"
 }
 
 # finish_chunk CHUNK: mark it for the others as having nothing left to do.
 finish_chunk() {
-  local mark
-  printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$1"
-  : >"$mark"
+  local END
+  name_end "$1"
+  : >"$END"
 }
 
-# find_lease CHUNK: set GENERATION and HOLDER (a manager's id) to the newest lease of an unfinished chunk;
-# fails if the chunk is finished.
+# is_finished CHUNK: succeed if it is marked so.
+is_finished() {
+  local END
+  name_end "$1"
+  [[ -e $END ]]
+}
+
+# find_lease CHUNK: set GENERATION to that of the newest lease of an unfinished chunk, and HOLDER, HOLDER_SLOT and
+# HOLDER_TASK to what it says; fails if the chunk is finished.
 find_lease() {
-  local stem
-  HOLDER=
-  printf -v stem '%s/exec/claims/%06d' "$ROOT" "$1"
-  [[ -e $stem.end ]] && return 1
-  GENERATION=1
-  while [[ -e $stem.$((GENERATION + 1)) ]]; do
+  local LEASE
+  is_finished "$1" && return 1
+  GENERATION=${NEWEST[$1]:-1}
+  while name_lease "$1" "$((GENERATION + 1))" && [[ -e $LEASE ]]; do
     ((GENERATION++))
   done
-  read -r HOLDER _ 2>/dev/null <"$stem.$GENERATION"
+  NEWEST[$1]=$GENERATION
+  read_lease "$1" "$GENERATION"
+}
+
+# read_lease CHUNK GENERATION: set HOLDER (the id of a manager), HOLDER_SLOT, and HOLDER_TASK if it is for one task only.
+read_lease() {
+  local LEASE
+  name_lease "$1" "$2"
+  HOLDER='' HOLDER_SLOT='' HOLDER_TASK=''
+  read -r HOLDER HOLDER_SLOT HOLDER_TASK _ 2>/dev/null <"$LEASE"
   HOLDER=${HOLDER:-unreadable}
 }
 
-# judge_holder MANAGER_ID: set VERDICT to `gone` (left, or its heartbeat stood still for STALE_S seconds by our own
-# clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a little longer). The other
-# judge of heartbeats is `_judge` in state/poll.py, which looks from outside and also knows processes and jobs.
+# judge_holder: set VERDICT on HOLDER and its slot: `gone` (it left, it was killed, or its heartbeat stood still for
+# STALE_S seconds by our own clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a
+# little longer). The other judge of heartbeats is `_judge` in state/poll.py, which looks from outside and also knows
+# processes and jobs.
 judge_holder() {
   local beat=
-  VERDICT=alive
-  if [[ $1 == "$MANAGER" ]]; then
-    return
-  fi
-  if [[ -e $ROOT/exec/beats/$1.end ]]; then
+  if [[ -e $ROOT/exec/beats/$HOLDER.end || -e $ROOT/exec/beats/$HOLDER.slot.$HOLDER_SLOT.end ]]; then
     VERDICT=gone
     return
   fi
-  read -r beat 2>/dev/null <"$ROOT/exec/beats/$1"
-  if [[ -z ${BEAT_SEEN[$1]+x} ]]; then
-    BEAT_SEEN[$1]=$beat
-    BEAT_SINCE[$1]=$SECONDS
+  VERDICT=alive
+  if [[ $HOLDER == "$MANAGER" ]]; then
+    return
   fi
-  if [[ ${BEAT_SEEN[$1]} != "$beat" ]]; then
+  look_at_clock
+  read -r beat _ 2>/dev/null <"$ROOT/exec/beats/$HOLDER"
+  if [[ -z ${BEAT_SEEN[$HOLDER]+x} ]]; then
+    BEAT_SEEN[$HOLDER]=$beat
+    BEAT_SINCE[$HOLDER]=$UP
+  fi
+  if [[ ${BEAT_SEEN[$HOLDER]} != "$beat" ]]; then
     VERDICT=alive
-  elif ((SECONDS - BEAT_SINCE[$1] >= STALE_S)); then
+  elif ((UP - BEAT_SINCE[$HOLDER] >= STALE_S)); then
     VERDICT=gone
   else
     VERDICT=unsure
   fi
 }
 
-# may_take_over: succeed unless the holder of the lease that find_lease found is the third that failed.
-may_take_over() {
-  ((GENERATION < 3)) || grep -q "^left"$'\t'"signal USR1" "$ROOT/exec/cache/$HOLDER.tsv" 2>/dev/null
-}
-
-# ended_tasks CHUNK: set ENDED to the tasks of the chunk that earlier owners brought to an end.
-ended_tasks() {
-  local chunk task state tab=$'\t'
-  printf -v chunk '%06d' "$1"
-  ENDED=" "
-  while IFS=$'\t' read -r _ _ task _ state _; do
-    if [[ $state == "done" || $state == "failed" ]]; then
-      ENDED+="$task "
-    fi
-  done < <(grep -hE "^ended$tab$chunk\.[0-9](${tab}[^$tab]*){9}$tab\.\$" "$ROOT"/exec/cache/*.tsv) # whole records only
+# find_dealt CHUNK: set GENERATION to the newest lease of a chunk that is being dealt out, and DEALT to its tasks that
+# somebody holds who may be alive.
+find_dealt() {
+  local generation
+  DEALT=()
+  find_lease "$1" || return
+  for ((generation = DEALT_FROM; generation <= GENERATION; generation++)); do
+    read_lease "$1" "$generation"
+    judge_holder
+    [[ $VERDICT == gone || -z $HOLDER_TASK ]] || DEALT[$HOLDER_TASK]=1
+  done
 }

@@ -1,68 +1,180 @@
 # ==== the main process ======================================================================================
 # The main process: it starts the slots, and then only looks after them.
 
-# beat: write the heartbeat if it is due: a counter, for the clocks of two machines never agree.
+# beat: write the heartbeat if it is due: a counter, for the clocks of two machines never agree, and how many tasks were
+# done and failed here. In the first moments it is due more often, for then others want to know whether all is well.
 beat() {
-  if ((SECONDS >= NEXT_BEAT)); then
-    NEXT_BEAT=$((SECONDS + BEAT_S))
+  if ((UP >= NEXT_BEAT)) || ((DONE_HERE + FAILED_HERE != TOLD_OTHERS && UP_CS - BEGAN_CS < 3000)); then
+    NEXT_BEAT=$((UP + BEAT_S))
+    TOLD_OTHERS=$((DONE_HERE + FAILED_HERE))
     ((++BEATS))
-    printf '%d\n' "$BEATS" >"$ROOT/exec/beats/.$MANAGER" && mv -f -- "$ROOT/exec/beats/.$MANAGER" "$ROOT/exec/beats/$MANAGER"
+    printf '%d %d %d\n' "$BEATS" "$DONE_HERE" "$FAILED_HERE" >"$ROOT/exec/beats/.$MANAGER" &&
+      mv -f -- "$ROOT/exec/beats/.$MANAGER" "$ROOT/exec/beats/$MANAGER"
+    ((MAX_FAILURES == 0)) || count_others
   fi
 }
 
 # kill_task SLOT PID WHY: ask the task's whole group to end; five seconds later, kill it.
 kill_task() {
   if [[ ${KILLED[$1]-} == "$2" ]]; then
-    if ((SECONDS - KILLED_AT[$1] >= 5)); then
+    if ((UP - KILLED_AT[$1] >= 5)); then
       kill -KILL -- "-$2" 2>/dev/null
     fi
     return
   fi
   KILLED[$1]=$2
-  KILLED_AT[$1]=$SECONDS
-  printf '%s %s\n' "$3" "$2" >"$RUN/kill.$1"
+  KILLED_AT[$1]=$UP
+  printf '%s %s\n' "$2" "$3" >"$RUN/kill.$1"
   kill -TERM -- "-$2" 2>/dev/null
   kill -CONT -- "-$2" 2>/dev/null # a stopped task would never see the TERM
 }
 
+# listen: set RUNNING to what each slot said last, and count what ended. With few descriptors to spare, some slots have
+# none here; then one program reads for all of them.
+listen() {
+  local slot told line words unheard=()
+  DONE_HERE=0 FAILED_HERE=0
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    if ((TOLD[slot] > 0)); then
+      mapfile -t -u "${TOLD[slot]}" told
+      ((${#told[@]} == 0)) || RUNNING[slot]=${told[-1]}
+    else
+      unheard+=("$slot")
+    fi
+  done
+  if ((${#unheard[@]} > 0)); then
+    for slot in "${unheard[@]}"; do
+      line=$(tail -c 64 -- "$RUN/slot.$slot") && RUNNING[slot]=$line
+    done
+  fi
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    # shellcheck disable=SC2206 # four words
+    words=(${RUNNING[slot]})
+    ((DONE_HERE += words[2] + DONE_BEFORE[slot], FAILED_HERE += words[3] + FAILED_BEFORE[slot]))
+  done
+}
+
+# find_start PID: set START_CS to when a process began, in hundredths of a second since the machine was started; fail if
+# there is no such process. Where that cannot be read, we go by when we saw it first.
+find_start() {
+  local line fields
+  if { read -r line <"/proc/$1/stat"; } 2>/dev/null; then
+    # shellcheck disable=SC2206 # words without anything that a pattern is made of
+    fields=(${line##*) })
+    START_CS=${fields[19]}
+    return
+  fi
+  [[ -e /proc/self/stat ]] && return 1
+  [[ ${SEEN_FIRST%% *} == "$1" ]] || SEEN_FIRST="$1 $UP_CS"
+  START_CS=${SEEN_FIRST#* }
+}
+
 # look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
 look_after_tasks() {
-  local slot pid now_us start_us told
-  to_us now_us "${EPOCHREALTIME:-$((EPOCH + SECONDS))}"
+  local slot pid why START_CS
   for ((slot = 0; slot < SLOTS; slot++)); do
-    mapfile -t -u "${TOLD[slot]}" told # lines of 32 bytes, so that none is seen half written
-    ((${#told[@]} == 0)) || RUNNING[slot]=${told[-1]}
     pid=${RUNNING[slot]%% *}
-    ((pid > 0)) || continue
-    to_us start_us "${RUNNING[slot]##* }"
-    if ((LEAVE_BY > 0 && SECONDS >= LEAVE_BY)); then
-      kill_task "$slot" "$pid" interrupted
-    elif ((TIMEOUT_US > 0 && now_us - start_us >= TIMEOUT_US)); then
+    if ((pid == 0)) || ! find_start "$pid"; then
+      continue
+    fi
+    ((LONGEST >= (UP_CS - START_CS) / 100)) || LONGEST=$(((UP_CS - START_CS) / 100))
+    if ((LEAVE_BY > 0 && UP >= LEAVE_BY)); then
+      why=interrupted
+      ((IS_TIME_UP)) && had_most_of_the_turn "$START_CS" && why="out of time"
+      kill_task "$slot" "$pid" "$why"
+    elif ((TIMEOUT_US > 0 && (UP_CS - START_CS) * 10000 >= TIMEOUT_US)); then
       kill_task "$slot" "$pid" timeout
     fi
   done
 }
 
-# on_signal NAME SECONDS: take no more tasks; after so many seconds, end those that still run.
+# look_after_slots: give the word to one that has a task which must be alone, once no other slot runs a task.
+look_after_slots() {
+  local slot
+  [[ -d $RUN/alone && ! -e $RUN/alone/go ]] || return
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    [[ ${RUNNING[slot]%% *} == 0 ]] || return
+  done
+  : >"$RUN/alone/go"
+}
+
+# on_signal NAME SECONDS: take no more tasks; after so many seconds, end those that still run. It may come while
+# `await_slots` reads, and a second `read` would make bash forget how long the first was to wait: so no clock is read here.
 on_signal() {
   leave "signal $1"
-  local by=$((SECONDS + $2 + 1)) # never 0, which means that there is no such time
+  [[ $1 != USR1 ]] || IS_TIME_UP=1
+  if ((LEAVE_WITHIN < 0 || LEAVE_WITHIN > $2)); then
+    LEAVE_WITHIN=$2
+  fi
+}
+
+# heed_signals: set LEAVE_BY from what on_signal noted.
+heed_signals() {
+  local by=$((UP + LEAVE_WITHIN + 1)) # never 0, which means that there is no such time
+  ((LEAVE_WITHIN >= 0)) || return
+  LEAVE_WITHIN=-1
   if ((LEAVE_BY == 0 || LEAVE_BY > by)); then
     LEAVE_BY=$by
   fi
 }
 
-# await_slots SECONDS: wait for a slot to report its end, or for so long; then forget those that ended. Fail when none
+# start_slot INDEX: start a slot in a process of its own.
+start_slot() {
+  local turn=${SLOT_TURNS[$1]}
+  (
+    exec {TICK}>&- # or tasks would have it too
+    for told in ${TOLD[@]+"${TOLD[@]}"}; do
+      ((told == 0)) || exec {told}<&-
+    done
+    slot_main "$1" "$turn"
+    printf '%d\n' "$1" 2>/dev/null 1<>"$RUN/tick" # wakes the main process at once
+  ) &
+  SLOT_PIDS[$1]=$!
+}
+
+# hear_slots: open what the slots say.
+hear_slots() {
+  local slot told
+  for ((slot = 0; slot < SLOTS; slot++)); do
+    : >>"$RUN/slot.$slot"
+    told=0
+    { exec {told}<"$RUN/slot.$slot"; } 2>/dev/null || told=0
+    TOLD+=("$told")
+  done
+}
+
+# await_slots SECONDS: wait for a slot to report its end, or for so long; then see to those that ended. Fail when none
 # is left.
 await_slots() {
   local slot
   if read -r -t "$1" -u "$TICK" slot; then
     [[ -n ${SLOT_PIDS[slot]-} ]] && wait "${SLOT_PIDS[slot]}" # unless we found out by ourselves already
   fi
+  look_at_clock
+  listen
   for slot in "${!SLOT_PIDS[@]}"; do
-    kill -0 "${SLOT_PIDS[slot]}" 2>/dev/null || unset "SLOT_PIDS[slot]"
+    kill -0 "${SLOT_PIDS[slot]}" 2>/dev/null && continue
+    unset "SLOT_PIDS[slot]"
+    [[ -e $RUN/slot.$slot.ended ]] || replace_slot "$slot"
   done
   ((${#SLOT_PIDS[@]} > 0))
+}
+
+# replace_slot INDEX: a slot was killed. Mark that, so that others take over what it held; end its task, which nobody
+# watches any more; and start another in its place, though not for ever.
+replace_slot() {
+  local pid done_count failed_count
+  read -r pid _ done_count failed_count <<<"${RUNNING[$1]}"
+  ((pid == 0)) || kill -KILL -- "-$pid" 2>/dev/null
+  [[ ! -e $RUN/alone/$1 ]] || rm -rf -- "$RUN/alone"
+  ((DONE_BEFORE[$1] += done_count, FAILED_BEFORE[$1] += failed_count))
+  RUNNING[$1]="0 0 0 0"
+  : >"$ROOT/exec/beats/$MANAGER.slot.$1.${SLOT_TURNS[$1]}.end"
+  if [[ -e $RUN/leave ]] || ((++REPLACED > 3 * SLOTS + 3)); then
+    return
+  fi
+  ((++SLOT_TURNS[$1]))
+  start_slot "$1"
 }
 
 # find_scratch: set SCRATCH_DIR, where SCRATCH may be a path or start with a variable of the node, as in $TMPDIR/x.
@@ -98,6 +210,39 @@ find_tar() {
   fi
 }
 
+# find_name BASE: set MANAGER to a name that no manager ever had here: BASE for the first start of an element, with an -rN
+# for later ones, and with the id of the environment. Who can make the cache file has the name.
+find_name() {
+  BASE=$1 TURN_NUMBER=0 MANAGER=$1-$ENVIRONMENT
+  until (set -C && : >"$ROOT/exec/cache/$MANAGER.tsv") 2>/dev/null; do
+    if [[ ! -e $ROOT/exec/cache/$MANAGER.tsv ]]; then
+      printf 'no records can be written to %s\n' "$ROOT/exec/cache"
+      exit 1
+    fi
+    ((++TURN_NUMBER))
+    MANAGER=$1-r$TURN_NUMBER-$ENVIRONMENT
+  done
+  readonly BASE TURN_NUMBER MANAGER CACHE=$ROOT/exec/cache/$MANAGER.tsv COMPLAINTS=$ROOT/exec/logs/$BASE.out
+}
+
+# make_run: set RUN to a new folder of this machine for our own notes, and remove those that managers left here which
+# were killed with all their slots.
+make_run() {
+  local base=${TMPDIR:-/tmp} folder place began pid line START_CS
+  place="${HOSTNAME-} $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)" 2>/dev/null
+  for folder in "$base"/locusts.??????/; do
+    if [[ -O $folder && ! -L ${folder%/} ]] && { read -r pid began && read -r line; } 2>/dev/null <"${folder}owner" &&
+      [[ $line == "$place" ]] && { ! find_start "$pid" || [[ $START_CS != "$began" ]]; }; then
+      rm -rf -- "$folder"
+    fi
+  done
+  RUN=$(mktemp -d "$base/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
+  [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
+  readonly RUN
+  find_start "$$"
+  printf '%s %s\n%s\n' "$$" "$START_CS" "$place" >"$RUN/owner"
+}
+
 # announce: write the first record.
 announce() {
   local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
@@ -108,8 +253,12 @@ announce() {
 # given to `leave`, or one of its own; see LeaveReason in model.py.
 say_goodbye() {
   local reason=finished
+  mark_suspects
   read -r reason 2>/dev/null <"$RUN/leave"
   [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
+  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
+    return # what is at that place now is not ours
+  fi
   record left "$reason" "${EPOCHREALTIME:-$((EPOCH + SECONDS))}"
   : >"$ROOT/exec/beats/$MANAGER.end"
 }
@@ -117,33 +266,37 @@ say_goodbye() {
 # come_back: if the job's time was up while tasks were left, ask to be started again, so that the swarm ends without
 # another command.
 come_back() {
-  local reason='' chunk mark
-  read -r reason 2>/dev/null <"$RUN/leave"
-  if [[ $reason != "signal USR1" || -e $ROOT/exec/stop.$SUBMISSION ]]; then
-    return
-  fi
+  local chunk
+  may_come_back || return
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
-    printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$chunk"
-    if [[ ! -e $mark ]]; then
+    if ! is_finished "$chunk"; then
       start_again
       return
     fi
   done
 }
 
-# main MANAGER_ID
+# state of the main process
+BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
+DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
+SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
+
+# main NAME: run this manager; NAME is its submission and its element, as in 1-0.
 main() {
+  local slot TICK EPOCH
   if [[ $1 != "$SUBMISSION-"* ]]; then
     printf 'submit %s, which this manager belongs to, was followed by submit %s\n' "${1%%-*}" "$SUBMISSION"
     exit 0
   fi
-  local slot told SLOT_PIDS=() KILLED=() KILLED_AT=() BEATS=0 NEXT_BEAT=0 LEAVE_BY=0 TICK EPOCH TOLD=() RUNNING=()
+  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
+    printf 'the environment that this manager belongs to is not there any more\n'
+    exit 0
+  fi
+  look_at_clock
   find_place
-  readonly MANAGER=$1 MAIN_PID=$$ ELEMENT NODE CACHE=$ROOT/exec/cache/$1.tsv
-  readonly COMPLAINTS=$ROOT/exec/logs/$1.out
-  RUN=$(mktemp -d "${TMPDIR:-/tmp}/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
-  [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
-  readonly RUN
+  find_name "$1"
+  make_run
+  readonly MAIN_PID=$$ ELEMENT NODE BEGAN_CS=$UP_CS LINGER_S=$((BEAT_S * 3 / 2))
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
   trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT
   trap 'on_signal TERM "$GRACE_S"' TERM
@@ -153,6 +306,8 @@ main() {
   start_clock
   beat
   announce
+  find_end
+  readonly HAS_END=$((ENDS_AT > 0))
   find_scratch
   find_hidden
   find_program
@@ -160,22 +315,22 @@ main() {
   mkfifo -- "$RUN/tick"
   exec {TICK}<>"$RUN/tick"
   for ((slot = 0; slot < SLOTS; slot++)); do
-    (
-      exec {TICK}>&- # or tasks would have it too
-      slot_main "$slot"
-      printf '%d\n' "$slot" 2>/dev/null 1<>"$RUN/tick" # wakes the main process at once
-    ) &
-    SLOT_PIDS+=("$!")
+    SLOT_TURNS+=(0) RUNNING+=("0 0 0 0") DONE_BEFORE+=(0) FAILED_BEFORE+=(0)
+    start_slot "$slot"
   done
-  for ((slot = 0; slot < SLOTS; slot++)); do
-    : >>"$RUN/slot.$slot"
-    exec {told}<"$RUN/slot.$slot"
-    TOLD+=("$told") RUNNING+=(0)
-  done
+  hear_slots
   while await_slots 1; do
     beat
+    heed_signals
     look_after_tasks
+    look_after_slots
+    watch_time
+    if ((FAILED_HERE != JUDGED)); then
+      JUDGED=$FAILED_HERE
+      is_bad_node && leave "bad node"
+    fi
   done
+  trap '' TERM USR1 INT # there is nothing left to end
   say_goodbye
   come_back
 }

@@ -9,6 +9,7 @@
 #   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
 #                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing
+#   suspect  CLAIM TASK ATTEMPT               that attempt failed on a node where all do: it counts for nothing
 #   left     REASON TIME                      the manager takes no more tasks
 
 # record FIELD...: append a record.

@@ -1,5 +1,5 @@
 # ==== sandboxes =============================================================================================
-# A sandbox is work/CHUNK.GENERATION/TASK, or TASK.ATTEMPT from the second attempt on. What tasks print goes to files
+# A sandbox is work/CLAIM/TASK, or TASK.ATTEMPT from the second attempt on. What tasks print goes to files
 # beside them, log.1, log.2 and so on; one that stayed empty serves the next task too, for on many a file system it
 # costs more to make and remove a file than to run a small task. Inputs are copied in, so that a task may change or
 # remove them. With SCRATCH, tasks run there, and what shall stay moves to its place in the environment before the
@@ -28,7 +28,7 @@ make_sandboxes() (
 # in layout.py has the same number), or an archive with the same names for each chunk (`Environment.archive` there makes
 # its name), if they came when nothing of the swarm was here yet.
 copy_inputs() {
-  local destination=$1 archive=$ROOT/inputs/${CLAIM%.*}.tar folder=$ROOT/inputs/ task names=()
+  local destination=$1 archive=$ROOT/inputs/${CLAIM%%.*}.tar folder=$ROOT/inputs/ task names=()
   shift
   [[ -e $archive ]] && folder=
   for task in "$@"; do

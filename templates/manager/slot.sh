@@ -1,11 +1,21 @@
 # ==== one slot ==============================================================================================
 # A slot runs one task at a time. It walks through its part of the plan, takes what is not taken yet, and at the end
-# looks for what managers that died or left have not finished.
+# looks for what managers or slots that died or left have not finished.
 
 # is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
-# or the main process has ended.
+# the environment was removed, others took us for dead, or the main process has ended.
 is_leaving() {
-  [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION ]] || ! kill -0 "$MAIN_PID"
+  [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT ||
+    -e $ROOT/exec/beats/$MANAGER.end ]] || ! kill -0 "$MAIN_PID" || { ((SECONDS != LOOKED)) && is_orphan; }
+}
+
+# is_orphan: succeed if the main process is a zombie, which `kill -0` takes for alive; looked at once a second.
+is_orphan() {
+  local line=''
+  LOOKED=$SECONDS
+  read -r line <"/proc/$MAIN_PID/stat"
+  line=${line##*) }
+  [[ ${line%% *} == [ZX] ]]
 }
 
 # leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than
@@ -16,66 +26,56 @@ leave() {
   fi
 }
 
-# trip_breaker: count failures of run_task from the start on; if the first BREAKER tasks all failed, each within about a
-# second, then the node or the command is broken, and going on would only burn the swarm.
-trip_breaker() {
-  local failures begun_us ended_us
-  if [[ $STATE == retry || $STATE == interrupted ]]; then
-    return
-  fi
-  to_us begun_us "$begun"
-  to_us ended_us "$ended"
-  if [[ $STATE == "done" || -e $RUN/works ]] || ((ended_us - begun_us > 1500000)); then
-    BREAKER_ON=0
-    : >"$RUN/works"
-    return
-  fi
-  printf x >>"$RUN/failures"
-  read -r failures <"$RUN/failures"
-  if ((${#failures} >= BREAKER)); then
-    leave breaker
-  fi
+# show_running PID TIME: tell the main process what runs since when (0 0: nothing), and how many tasks have ended here.
+# Lines of 64 bytes, so that none is seen half written; see `look_after_tasks`.
+show_running() {
+  printf '%-10s %20s %15s %15s\n' "$1" "$2" "$DONE_COUNT" "$FAILED_COUNT"
 }
 
-# read_chunk CHUNK: set LINES from the plan; a line is TASK ID COMMAND OUTPUT..., with tabs between, as `plan_text` in
-# manager/planfile.py writes it. Fail if the plan cannot be read.
+# read_chunk CHUNK: set LINES from the plan, without the mark at the end of each; a line is TASK ID COMMAND OUTPUT...,
+# with tabs between, as `plan_text` in manager/planfile.py writes it. Fail if not all of it is there: commands that were
+# cut off must not run.
 read_chunk() {
-  local file
+  local file last='' line tab=$'\t'
   printf -v file '%s/exec/plan/%06d' "$ROOT" "$1"
-  mapfile -t LINES <"$file"
-}
-
-# drop_ended CHUNK: take out of LINES what earlier owners of the chunk have brought to an end.
-drop_ended() {
-  local line left=() ENDED
-  ended_tasks "$1"
-  for line in "${LINES[@]}"; do
-    [[ $ENDED == *" ${line%%$'\t'*} "* ]] || left+=("$line")
+  mapfile -t LINES <"$file" || return
+  ((${#LINES[@]} > 0)) || return
+  last=${LINES[-1]}
+  unset "LINES[${#LINES[@]} - 1]"
+  [[ $last == "end$tab${#LINES[@]}$tab$ENVIRONMENT$tab." ]] || return
+  for line in ${LINES[@]+"${LINES[@]}"}; do
+    [[ ${line:${#line}-2} == "$tab." ]] || return
   done
-  LINES=(${left[@]+"${left[@]}"})
 }
 
-# work_chunk CHUNK GENERATION: run the tasks of a chunk that we own.
+# work_chunk CHUNK GENERATION [TASK]: run the tasks of a chunk that we own, or the one of them that we own.
 work_chunk() {
-  tasks=() ran=0 STAYS=() GOES=()
-  printf -v CLAIM '%06d.%d' "$1" "$2"
+  tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0
+  printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT"
   WORK=$ROOT/work/$CLAIM
   SANDBOXES=${SCRATCH_DIR:-"$ROOT/work"}/$CLAIM
   LOG=1
   if ! read_chunk "$1"; then
-    leave "the plan cannot be read"
+    leave "the plan is damaged"
     return
   fi
-  if (($2 > 1)); then
-    drop_ended "$1"
-  fi
+  choose_lines "$@"
   if ((${#LINES[@]} > 0)); then
-    tasks=("${LINES[@]%%$'\t'*}")
+    for line in "${LINES[@]}"; do
+      number_of "$line"
+      tasks+=("$NUMBER")
+    done
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
     for line in "${LINES[@]}"; do
       is_leaving && break
+      [[ -e $NEXT_LEASE ]] && break # while we stood still, others took us for dead
+      ((HAS_END)) && ! is_time_left && break
       read_task "$line"
-      run_task
+      if ((HAS_PAST)); then
+        run_task_with_past
+      else
+        run_task
+      fi
       ((++ran))
     done
     write_held
@@ -85,9 +85,55 @@ work_chunk() {
   fi
   GOES+=("$SANDBOXES/log.$LOG") # nothing was printed to it
   sweep 2>>"$COMPLAINTS"
-  printf '%-10s %20s\n' 0 0 # nothing is running
-  if ! is_leaving; then
+  show_running 0 0
+  if ((ran == ${#tasks[@]} && $2 < DEALT_FROM)) && ! is_leaving && [[ ! -e $NEXT_LEASE ]]; then
     finish_chunk "$1"
+  fi
+}
+
+# choose_lines CHUNK GENERATION [TASK]: leave in LINES those that are ours and have not ended; set HAS_PAST to 1 if they
+# may have been tried before, and NEXT_LEASE to the lease by which others would take the chunk over.
+choose_lines() {
+  local line LEASE
+  LOST=() OUT_OF_TIME=()
+  name_lease "$1" "$(($2 + 1))"
+  NEXT_LEASE=$LEASE
+  if (($2 > 1)); then
+    HAS_PAST=1
+    find_history "$1"
+    drop_ended
+  elif (($1 >= ALONE_FROM)); then
+    HAS_PAST=1
+  fi
+  if (($# > 2)); then
+    NEXT_LEASE=$RUN/none # the next one is for another task
+    for line in ${LINES[@]+"${LINES[@]}"}; do
+      number_of "$line"
+      if ((NUMBER == $3)); then
+        LINES=("$line")
+        return
+      fi
+    done
+    LINES=() # it has ended just now
+  fi
+}
+
+# run_task_with_past: run the task that read_task has read, unless it has killed too many who ran it.
+run_task_with_past() {
+  if is_given_up; then
+    GOES+=("$SANDBOXES/$task")
+  elif must_be_alone; then
+    write_held
+    show_running 0 0
+    if begin_alone; then
+      run_task
+      write_held
+      end_alone
+    else
+      GOES+=("$SANDBOXES/$task")
+    fi
+  else
+    run_task
   fi
 }
 
@@ -115,56 +161,109 @@ take_over() {
   local chunk
   WATCHED=()
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
+    wait_for_others
     is_leaving && return
     if ! is_claimed "$chunk"; then
       claim "$chunk" 1 && work_chunk "$chunk" 1
       continue
     fi
     find_lease "$chunk" || continue
-    judge_holder "$HOLDER"
-    if [[ $VERDICT == gone ]] && may_take_over; then
+    judge_holder
+    if ((GENERATION >= DEALT_FROM)) || { ((GENERATION == DEALT_FROM - 1)) && [[ $VERDICT == gone ]]; }; then
+      deal "$chunk"
+    elif [[ $VERDICT == gone ]]; then
       claim "$chunk" "$((GENERATION + 1))" && work_chunk "$chunk" "$((GENERATION + 1))"
-    elif [[ $VERDICT == unsure ]]; then
+    elif [[ $VERDICT == unsure ]] || is_lingering; then
       WATCHED+=("$chunk")
     fi
   done
 }
 
+# is_lingering: succeed for a moment after the walk. If nothing goes well on another node, that shows about now, and then
+# its tasks are run here.
+is_lingering() {
+  [[ $HOLDER != "$MANAGER" ]] || return
+  look_at_clock
+  ((UP < LINGER_UNTIL))
+}
+
+# deal CHUNK: run tasks of a chunk that is being dealt out, one after another, as long as there are some that nobody has.
+deal() {
+  local LINES NUMBER task
+  while ! is_leaving; do
+    find_dealt "$1" || return
+    read_chunk "$1" || {
+      leave "the plan is damaged"
+      return
+    }
+    find_history "$1"
+    drop_ended
+    if ((${#LINES[@]} == 0)); then
+      finish_chunk "$1"
+      return
+    fi
+    if ! find_free; then
+      WATCHED+=("$1")
+      return
+    fi
+    printf '%s %s %s\n' "$MANAGER" "$SLOT.$TURN" "$NUMBER" >"$OWNER.$1.$NUMBER"
+    claim "$1" "$((GENERATION + 1))" "$OWNER.$1.$NUMBER" && work_chunk "$1" "$((GENERATION + 1))" "$NUMBER"
+  done
+}
+
+# find_free: set NUMBER to the first task of LINES that is not in DEALT; fail if there is none.
+find_free() {
+  local line
+  for line in "${LINES[@]}"; do
+    number_of "$line"
+    [[ -n ${DEALT[$NUMBER]-} ]] || return 0
+  done
+  return 1
+}
+
 # pause: give the owners of WATCHED time to show that they live; no longer than until they are done, or we leave.
 pause() {
-  local until=$((SECONDS + BEAT_S)) chunk mark
-  while ((SECONDS < until)) && ! is_leaving; do
+  local until chunk
+  look_at_clock
+  until=$((UP + BEAT_S))
+  while ((UP < until)) && ! is_leaving; do
     sleep 1
+    look_at_clock
     for chunk in "${WATCHED[@]}"; do
-      printf -v mark '%s/exec/claims/%06d.end' "$ROOT" "$chunk"
-      [[ -e $mark ]] || continue 2
+      is_finished "$chunk" || continue 2
     done
     return
   done
 }
 
-# slot_main INDEX: run one slot from start to end, in a subshell of its own.
+# slot_main INDEX TURN: run one slot from start to end, in a subshell of its own. TURN tells it from earlier ones of the
+# same index, which were killed.
 slot_main() {
-  SLOT=$1 WATCHED=() HELD='' BREAKER_ON=$((BREAKER > 0)) SETTLE_ALL=0
+  SLOT=$1 TURN=$2 WATCHED=() HELD='' IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
     SETTLE_ALL=1
   fi
-  declare -gA BEAT_SEEN=() BEAT_SINCE=()
   OFFSET=$((ELEMENT * SLOTS + SLOT))
   if ((OFFSET > LAST_CHUNK - FIRST_CHUNK)); then
     OFFSET=0
   fi
-  OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT
-  printf '%s %s\n' "$MANAGER" "$SLOT" >"$OWNER"
-  exec </dev/null >"$RUN/slot.$SLOT" 2>/dev/null
+  OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
+  printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER"
+  exec </dev/null >>"$RUN/slot.$SLOT" 2>/dev/null
   export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
+  show_running 0 0
   walk
+  look_at_clock
+  LINGER_UNTIL=$((UP + LINGER_S))
   take_over
   while ((${#WATCHED[@]} > 0)) && ! is_leaving; do
     pause
     take_over
   done
-  kill -0 "$MAIN_PID" || rm -rf -- "$RUN" # no other process is left to do it
+  : >"$RUN/slot.$SLOT.ended"
+  if ! kill -0 "$MAIN_PID" || is_orphan; then
+    rm -rf -- "$RUN" # no other process is left to do it
+  fi
 }

@@ -10,6 +10,23 @@ find_place() {
   NODE=${SLURMD_NODENAME:-${HOSTNAME:-localhost}}
 }
 
+# find_end: set ENDS_AT to when the scheduler will end our job, by the clock of UP; 0: not known, or never. What is set for
+# squeue in the variables of the user is not for us.
+find_end() {
+  local left='' days=0 parts
+  [[ -n ${SLURM_JOB_ID-} ]] || return
+  left=$(
+    unset "${!SQUEUE_@}"
+    timeout 30 squeue -h -j "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" -o %L 2>/dev/null
+  )
+  [[ $left =~ ^([0-9]+-)?[0-9]+(:[0-9]+)*$ ]] || return # such as UNLIMITED, or there was no answer
+  if [[ $left == *-* ]]; then
+    days=${left%%-*} left=${left#*-}
+  fi
+  IFS=: read -r -a parts <<<"0:0:$left"
+  ENDS_AT=$((UP + ((10#$days * 24 + 10#${parts[-3]}) * 60 + 10#${parts[-2]}) * 60 + 10#${parts[-1]}))
+}
+
 # start_again: have our job started once more, on any node.
 start_again() {
   if [[ -n ${SLURM_JOB_ID-} ]]; then

@@ -3,14 +3,44 @@
 # what every task needs stands in run_task, and what only some need has functions of its own. For the same reason few
 # variables are declared local; but a slot is a process of its own, and so are its variables.
 
+# the reason of a task that was interrupted though it had most of its manager's time; see TaskReason in model.py
+readonly OUT_OF_TIME_REASON="interrupted: out of time"
+
+# lines longer than this are split by `read`: what is done below by patterns takes the square of their length
+readonly LONG=4000
+
+# number_of LINE: set NUMBER to the task's in a line of the plan.
+number_of() {
+  NUMBER=${1:0:20}
+  NUMBER=${NUMBER%%$'\t'*}
+}
+
 # read_task LINE: set task, command and outputs from a line of the plan, as manager/planfile.py writes it.
 read_task() {
+  if ((${#1} > LONG)); then
+    read_long_task "$1"
+    return
+  fi
   task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} outputs=()
+  rest=${rest%$'\t.'}
   command=${rest%%$'\t'*}
   [[ $command == *\\* ]] && unescape command
   while [[ $rest == *$'\t'* ]]; do
     rest=${rest#*$'\t'}
     output=${rest%%$'\t'*}
+    [[ $output == *\\* ]] && unescape output
+    outputs+=("$output")
+  done
+}
+
+# read_long_task LINE: the same.
+read_long_task() {
+  local fields at
+  IFS=$'\t' read -r -a fields <<<"$1"
+  task=${fields[0]} command=${fields[2]} outputs=()
+  [[ $command == *\\* ]] && unescape command
+  for ((at = 3; at < ${#fields[@]} - 1; at++)); do
+    output=${fields[at]}
     [[ $output == *\\* ]] && unescape output
     outputs+=("$output")
   done
@@ -30,7 +60,7 @@ run_task() {
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
       { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$command &"; } || start_bash
       PID=$!
-      printf '%-10s %20s\n' "$PID" "$begun" # for the main process; see look_after_tasks
+      show_running "$PID" "$begun"
       wait "$PID" || await
       disown "$PID" # or `kill` brings it back to bash's list of jobs, for ever, and all forks get slower
       kill -KILL -- "-$PID" && are_left=1
@@ -48,11 +78,16 @@ run_task() {
         absent=1
       fi
     done
-    if ((STATUS + absent + are_left + BREAKER_ON + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
+    if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
       settle
     fi
     printf -v HELD 'ended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
       "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
+    if [[ $STATE == "done" ]]; then
+      ((++DONE_COUNT))
+      return
+    fi
+    [[ $STATE != failed ]] || ((++FAILED_COUNT))
     if [[ $STATE != retry ]] || is_leaving; then
       return
     fi
@@ -90,8 +125,10 @@ settle() {
     next_log
   fi
   tidy
-  if ((BREAKER_ON)); then
-    trip_breaker
+  if [[ $STATE == failed ]]; then
+    count_failure
+  elif [[ $STATE == "done" ]] && ((IS_FAILING)); then
+    end_streak
   fi
 }
 
@@ -121,7 +158,7 @@ await() {
 judge() {
   local what='' pid=''
   if [[ -e $RUN/kill.$SLOT ]]; then
-    read -r what pid <"$RUN/kill.$SLOT"
+    read -r pid what <"$RUN/kill.$SLOT"
   fi
   if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
     sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process say which
@@ -130,10 +167,11 @@ judge() {
     STATE=failed REASON="timeout after $TIMEOUT_TEXT"
   elif [[ $pid == "$PID" ]] || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
+    [[ $what != "out of time" || $pid != "$PID" ]] || judge_time
   elif ((STATUS > 128 && STATUS < 193)); then
     STATE=failed REASON="signal $((STATUS - 128))"
   elif ((STATUS == 126)) && [[ ! -d $sandbox ]]; then
-    STATE=failed REASON="the sandbox could not be made"
+    judge_sandbox
   elif ((STATUS != 0)); then
     STATE=failed REASON="exit $STATUS"
   elif ((absent)); then
@@ -142,9 +180,32 @@ judge() {
   may_retry
 }
 
+# judge_time: the task was ended because our time was up, though it had had most of it. After MOST_TRIES turns like that
+# it never fits one.
+judge_time() {
+  if ((${OUT_OF_TIME[$task]:-0} + 1 >= MOST_TRIES)); then
+    STATE=failed REASON="longer than the job's time limit ($MOST_TRIES tries)"
+  else
+    REASON=$OUT_OF_TIME_REASON
+  fi
+}
+
+# judge_sandbox: the sandbox could not be made. If no folder can be made there at all (a full disk, no inodes), that is
+# not for the task to answer for, and no other would fare better.
+judge_sandbox() {
+  local probe=$SANDBOXES/probe.$SLOT
+  if mkdir -p -- "$probe" && : >"$probe/file"; then
+    STATE=failed REASON="the sandbox could not be made"
+  else
+    STATE=interrupted REASON=interrupted
+    leave "sandboxes cannot be made"
+  fi
+  rm -rf -- "$probe"
+}
+
 # may_retry: turn a failure into a retry, if RETRIES allow.
 may_retry() {
-  if [[ $STATE == failed ]] && ((attempt <= RETRIES)); then
+  if [[ $STATE == failed && $REASON != longer* ]] && ((attempt <= RETRIES)); then
     STATE=retry
   fi
 }

@@ -324,6 +324,6 @@ def test_a_plan_that_cannot_be_read(tmp_path: Path) -> None:
         env.plan(["true"], ["true"])
         (env.root / "exec/plan/000001").rename(tmp_path / "away")
         env.run()
-        assert env.left() == "the plan cannot be read"
+        assert env.left() == "the plan is damaged"
         (tmp_path / "away").rename(env.root / "exec/plan/000001")
         assert env.run("1-1").states() == {1: ["done"], 2: ["done"]}

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+#: The id of the environment.
+ENVIRONMENT_ID = "0123abcd"
 #: What a manager is told; a test overrides what it is about.
 VALUES: dict[str, Any] = {
+    "environment_id": ENVIRONMENT_ID,
     "submission": 1,
     "first_chunk": 1,
     "last_chunk": 1,
@@ -40,6 +43,8 @@ VALUES: dict[str, Any] = {
     "last_call_s": 5,
     "keep": "failed",
     "breaker": 0,
+    "max_failures": 0,
+    "alone_from": 1_000_000,
     "beat_s": 1,
     "stale_s": 300,
     "grace_s": 1,
@@ -133,7 +138,7 @@ class Running:
 
     def mark_gone(self) -> None:
         """Mark it as having left, as the client does with a manager that is known to be no more."""
-        (self.env.root / "exec/beats" / f"{self.id}.end").touch()
+        (self.env.root / "exec/beats" / f"{full_id(self.id)}.end").touch()
 
     def records(self) -> list[Record]:
         """Read what it has recorded so far."""
@@ -147,6 +152,16 @@ class Running:
             ),
             f"{count} records",
         )
+
+
+def full_id(manager: str) -> str:
+    """Return the id that a manager gives itself, which ends in that of its environment."""
+    return manager if manager.endswith(ENVIRONMENT_ID) else f"{manager}-{ENVIRONMENT_ID}"
+
+
+def full_claim(claim: str) -> str:
+    """Return a claim such as `000001.1` with the id of the environment."""
+    return claim if claim.endswith(ENVIRONMENT_ID) else f"{claim}.{ENVIRONMENT_ID}"
 
 
 class ManualEnvironment:
@@ -167,6 +182,7 @@ class ManualEnvironment:
         self.tasks = 0
         for place in self.layout.FOLDERS:
             (self.root / place).mkdir(parents=True, exist_ok=True)
+        (self.root / f"exec/id.{ENVIRONMENT_ID}").write_text("me\there\t/home/me/project\t1.0\n")
 
     def __enter__(self) -> Self:
         return self
@@ -193,12 +209,13 @@ class ManualEnvironment:
             for entry in chunk:
                 spec = Spec(entry) if isinstance(entry, str) else entry
                 self.tasks += 1
-                fields = [escape(spec.id), escape(spec.command), *map(escape, spec.outputs)]
+                fields = [escape(spec.id), escape(spec.command), *map(escape, spec.outputs), "."]
                 lines.append("\t".join([str(self.tasks), *fields]) + "\n")
                 for name, content in spec.inputs.items():
                     path = self.root / self.layout.inputs(self.tasks) / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(os.fsencode(content))
+            lines.append(f"end\t{len(chunk)}\t{ENVIRONMENT_ID}\t.\n")
             (self.root / self.layout.chunk(number)).write_bytes(os.fsencode("".join(lines)))
         self.values["last_chunk"] = len(chunks)
         return self
@@ -206,7 +223,7 @@ class ManualEnvironment:
     def pack(self, *, inputs: bool = True) -> ManualEnvironment:
         """Pack the inputs of each chunk into an archive, as the first submit to a host far away does."""
         for plan in (self.root / "exec/plan").iterdir() if inputs else ():
-            tasks = [int(line.split("\t")[0]) for line in os.fsdecode(plan.read_bytes()).splitlines()]
+            tasks = [int(line.split("\t")[0]) for line in os.fsdecode(plan.read_bytes()).splitlines()[:-1]]
             folders = [self.layout.inputs(task).removeprefix("inputs/") for task in tasks]
             there = [folder for folder in folders if (self.root / "inputs" / folder).exists()]
             archive = self.layout.absolute(self.layout.archive(int(plan.name)))
@@ -218,6 +235,7 @@ class ManualEnvironment:
     def start(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Running:
         """Start a manager.
 
+        :param manager: its submission and element; it makes an id of that.
         :param env: further variables of its environment.
         :param values: what only this one is told.
         """
@@ -250,7 +268,7 @@ class ManualEnvironment:
 
     def records(self, manager: str | None = None) -> list[Record]:
         """Read the records of one manager, or of all."""
-        files = sorted((self.root / "exec/cache").glob(f"{manager or '*'}.tsv"))
+        files = sorted((self.root / "exec/cache").glob(f"{full_id(manager) if manager else '*'}.tsv"))
         return [record for file in files for record in parse_records(file.read_bytes())[0]]
 
     def ended(self) -> list[Ended]:
@@ -282,7 +300,7 @@ class ManualEnvironment:
 
     def has_left_in_order(self, manager: str = "1-0") -> bool:
         """Return whether a manager has set the mark that frees its leases."""
-        return (self.root / "exec/beats" / f"{manager}.end").exists()
+        return (self.root / "exec/beats" / f"{full_id(manager)}.end").exists()
 
     def complaints(self, manager: str = "1-0") -> str:
         """Read what a manager printed, which is nothing if all is well."""
@@ -293,17 +311,18 @@ class ManualEnvironment:
         (number,) = {
             record.log
             for record in self.records()
-            if isinstance(record, Began) and (record.claim, record.task, record.attempt) == (claim, task, attempt)
+            if isinstance(record, Began) and (record.claim, record.task, record.attempt) == (full_claim(claim), task, attempt)
         }
-        return (self.root / self.layout.log(claim, number)).read_text(errors="surrogateescape")
+        return (self.root / self.layout.log(full_claim(claim), number)).read_text(errors="surrogateescape")
 
     def output(self, name: str, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
         """Read an output of a task."""
-        return (self.root / self.layout.sandbox(claim, task, attempt) / name).read_text(errors="surrogateescape")
+        return (self.root / self.layout.sandbox(full_claim(claim), task, attempt) / name).read_text(errors="surrogateescape")
 
     def kept(self) -> list[str]:
-        """List what is in work/, below the folders of the chunks; a folder ends in `/`."""
-        return _listing(self.root.glob("work/*/**/*"), self.root / "work")
+        """List what is in work/, below the folders of the chunks, without the environment's id; a folder ends in `/`."""
+        found = _listing(self.root.glob("work/*/**/*"), self.root / "work")
+        return [name.replace(f".{ENVIRONMENT_ID}/", "/", 1) for name in found]
 
 
 def _listing(paths: Iterable[Path], base: Path) -> list[str]:

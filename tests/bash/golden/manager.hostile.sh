@@ -3,11 +3,13 @@
 # The manager of one swarm: runs its tasks on this machine, each in a sandbox of its own.
 # Made by locusts_fab; read it, but do not edit it: the next submit writes it anew.
 #
-#   usage: bash manager.sh MANAGER_ID
+#   usage: bash manager.sh NAME
+#
+#     NAME   the submission and the number of this manager in it, such as 1-0; its id is made of this
 #
 # How it works: SLOTS loops run side by side. Each takes a chunk of the plan by creating a hard link under claims/
 # (only one process can), makes the sandboxes of the chunk, runs its tasks one after another, and appends a line to
-# cache/MANAGER_ID.tsv when a task begins and when it ended. That line, complete, is what makes a task count.
+# cache/ID.tsv when a task begins and when it ended. That line, complete, is what makes a task count.
 # The main process only looks after them: heartbeat, time-outs, leaving in order.
 #
 # Needs bash 4.2 and coreutils; tar, if inputs came as archives. To stop it: kill -TERM its process, or `locusts cancel`.
@@ -27,8 +29,12 @@ export C=-n
 # the environment of the swarm
 readonly ROOT='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
+# its own random id: files that bear another are none of our business
+readonly ENVIRONMENT=0123abcd
 # the submit that this manager belongs to, and its part of the plan
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
+# the first chunk of tasks that were lost with their managers before, and run one at a time
+readonly ALONE_FROM=1000000
 # tasks at a time
 readonly SLOTS=1
 # 1: sandboxes start with what is in inputs/
@@ -44,8 +50,10 @@ readonly RETRIES=0
 readonly TIMEOUT_US=0 TIMEOUT_TEXT='a while'
 # the sandboxes that stay: none, failed, all
 readonly KEEP=failed
-# stop if the first so many tasks all fail at once; 0: never
+# stop if so many tasks in a row all fail at once; 0: never
 readonly BREAKER=0
+# stop if so many tasks of this submit have failed in all; 0: never
+readonly MAX_FAILURES=0
 # seconds between two heartbeats, and after how many a heartbeat that stands still means a dead manager
 readonly BEAT_S=1 STALE_S=300
 # on TERM, running tasks have so many seconds to end by themselves
@@ -65,9 +73,15 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 
 # …the whole of templates/manager/claims.sh…
 
+# …the whole of templates/manager/history.sh…
+
 # …the whole of templates/manager/sandbox.sh…
 
 # …the whole of templates/manager/task.sh…
+
+# …the whole of templates/manager/health.sh…
+
+# …the whole of templates/manager/turn.sh…
 
 # …the whole of templates/manager/slot.sh…
 
