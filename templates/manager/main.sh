@@ -88,14 +88,19 @@ look_after_tasks() {
   done
 }
 
-# look_after_slots: give the word to one that has a task which must be alone, once no other slot runs a task.
+# look_after_slots: give the word to one that has a task which must be alone, once no other slot runs a task, two looks
+# in a row: the first may fall between two tasks.
 look_after_slots() {
   local slot
   [[ -d $RUN/alone && ! -e $RUN/alone/go ]] || return
   for ((slot = 0; slot < SLOTS; slot++)); do
-    [[ ${RUNNING[slot]%% *} == 0 ]] || return
+    if [[ ${RUNNING[slot]%% *} != 0 ]]; then
+      IS_QUIET=0
+      return
+    fi
   done
-  : >"$RUN/alone/go"
+  ((IS_QUIET)) && : >"$RUN/alone/go"
+  IS_QUIET=$((! IS_QUIET))
 }
 
 # on_signal NAME SECONDS: take no more tasks; after so many seconds, end those that still run. It may come while
@@ -277,7 +282,7 @@ come_back() {
 }
 
 # state of the main process
-BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
+BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 IS_QUIET=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
 DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
 SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
 

@@ -1,6 +1,6 @@
 # ==== one slot ==============================================================================================
-# A slot runs one task at a time. It walks through its part of the plan, takes what is not taken yet, and at the end
-# looks for what managers or slots that died or left have not finished.
+# A slot runs one task at a time. It takes chunks of its part of the plan that nobody has (`walk`), and at the end looks
+# for what managers or slots that died or left have not finished.
 
 # is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
 # the environment was removed, others took us for dead, or the main process has ended.
@@ -137,24 +137,6 @@ run_task_with_past() {
   fi
 }
 
-# walk: from the slot's own starting point on, take every chunk that is free. Where another was quicker, leap ahead,
-# further each time: the slots of many nodes spread out instead of running after each other.
-walk() {
-  chunk=$((FIRST_CHUNK + OFFSET)) leap=1
-  while ((chunk <= LAST_CHUNK)); do
-    is_leaving && return
-    if is_claimed "$chunk"; then
-      ((chunk++))
-    elif claim "$chunk" 1; then
-      work_chunk "$chunk" 1
-      leap=1
-      ((chunk++))
-    else
-      ((chunk += leap, leap = leap < 16 ? leap * 2 : 16))
-    fi
-  done
-}
-
 # take_over: go through all chunks once more, and run those that were never taken or whose owner is gone.
 # Set WATCHED to the chunks whose owners have to be watched a little longer before that is known.
 take_over() {
@@ -202,7 +184,7 @@ deal() {
       finish_chunk "$1"
       return
     fi
-    if ! find_free; then
+    if ! find_undealt; then
       WATCHED+=("$1")
       return
     fi
@@ -211,8 +193,8 @@ deal() {
   done
 }
 
-# find_free: set NUMBER to the first task of LINES that is not in DEALT; fail if there is none.
-find_free() {
+# find_undealt: set NUMBER to the first task of LINES that is not in DEALT; fail if there is none.
+find_undealt() {
   local line
   for line in "${LINES[@]}"; do
     number_of "$line"
@@ -242,10 +224,6 @@ slot_main() {
   SLOT=$1 TURN=$2 WATCHED=() HELD='' IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
     SETTLE_ALL=1
-  fi
-  OFFSET=$((ELEMENT * SLOTS + SLOT))
-  if ((OFFSET > LAST_CHUNK - FIRST_CHUNK)); then
-    OFFSET=0
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
   printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER"
