@@ -3,6 +3,20 @@
 # second each, or if far more fail here than elsewhere, the manager takes no more. If others are there, its failures are
 # recorded as suspect, which makes them count for nothing, and the others run those tasks again.
 
+# the reason to leave where the disk is full, or has no inodes left
+readonly NO_ROOM="no room is left"
+
+# has_room: succeed if a new folder with something in it can be made where sandboxes are.
+has_room() {
+  local probe=$SANDBOXES/probe.$SLOT
+  {
+    mkdir -p -- "$probe" && printf '%4096s' '' >"$probe/file"
+    set -- "$?"
+    rm -rf -- "$probe"
+  } 2>/dev/null
+  return "$1"
+}
+
 # count_failure: count a failure of run_task, and leave if there were too many.
 count_failure() {
   local failures
@@ -35,7 +49,9 @@ trip_breaker() {
   IS_FAILING=1
   printf x >>"$RUN/streak"
   read -r failures <"$RUN/streak"
-  if ((${#failures} >= BREAKER)); then
+  if ((${#failures} == 3 || ${#failures} == 0)) && ! has_room; then
+    leave "$NO_ROOM"
+  elif ((${#failures} >= BREAKER)); then
     if are_last_failed; then
       leave breaker
     else
@@ -93,20 +109,24 @@ count_others() {
   printf '%d %d\n' "$DONE_THERE" "$FAILED_THERE" >"$RUN/others"
 }
 
-# mark_suspects: if others can run them again, record that the failures of this manager count for nothing, and take the
-# marks of what has ended from their chunks.
+# mark_suspects: if it was not for the tasks, and others can run them again, record that the failures of this manager
+# count for nothing, and take the marks of what has ended from their chunks. Where there was no room, they are the latest.
 mark_suspects() {
-  local line kind claim task attempt state END suspects='' reason=''
+  local line kind claim task attempt state END suspects=() reason=''
   read -r reason 2>/dev/null <"$RUN/leave"
-  [[ $reason == breaker || $reason == "bad node" ]] || return
+  [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_ROOM" ]] || return
   count_others
-  ((ARE_OTHERS || DONE_THERE > 0)) || return
+  ((ARE_OTHERS || DONE_THERE > 0)) || [[ $reason == "$NO_ROOM" ]] || return
   while IFS=$'\t' read -r kind claim task attempt state _; do
+    [[ $kind.$state != ended.done || $reason != "$NO_ROOM" ]] || suspects=()
     [[ $kind.$state == ended.failed ]] || continue
     printf -v line 'suspect\t%s\t%s\t%s\t.\n' "$claim" "$task" "$attempt"
-    suspects+=$line
+    suspects+=("$line")
+  done <"$CACHE"
+  for line in ${suspects[@]+"${suspects[@]}"}; do
+    IFS=$'\t' read -r _ claim _ <<<"$line"
     name_end "$((10#${claim%%.*}))"
     [[ ! -e $END ]] || rm -f -- "$END"
-  done <"$CACHE"
-  printf '%s' "$suspects" >>"$CACHE"
+    printf '%s' "$line" >>"$CACHE"
+  done
 }

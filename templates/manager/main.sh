@@ -126,6 +126,7 @@ heed_signals() {
 # start_slot INDEX: start a slot in a process of its own.
 start_slot() {
   local turn=${SLOT_TURNS[$1]}
+  : >"$RUN/slot.$1.here"
   (
     exec {TICK}>&- # or tasks would have it too
     for told in ${TOLD[@]+"${TOLD[@]}"}; do
@@ -160,7 +161,7 @@ await_slots() {
   for slot in "${!SLOT_PIDS[@]}"; do
     kill -0 "${SLOT_PIDS[slot]}" 2>/dev/null && continue
     unset "SLOT_PIDS[slot]"
-    [[ -e $RUN/slot.$slot.ended ]] || replace_slot "$slot"
+    [[ ! -e $RUN/slot.$slot.here ]] || replace_slot "$slot"
   done
   ((${#SLOT_PIDS[@]} > 0))
 }
@@ -175,7 +176,7 @@ replace_slot() {
   ((DONE_BEFORE[$1] += done_count, FAILED_BEFORE[$1] += failed_count))
   RUNNING[$1]="0 0 0 0"
   : >"$ROOT/exec/beats/$MANAGER.slot.$1.${SLOT_TURNS[$1]}.end"
-  if [[ -e $RUN/leave ]] || ((++REPLACED > 3 * SLOTS + 3)); then
+  if [[ ! -e $RUN/go ]] || ((++REPLACED > 3 * SLOTS + 3)); then
     return
   fi
   ((++SLOT_TURNS[$1]))
@@ -246,6 +247,8 @@ make_run() {
   readonly RUN
   find_start "$$"
   printf '%s %s\n%s\n' "$$" "$START_CS" "$place" >"$RUN/owner"
+  # tasks are taken as long as there is a `go`; the others are there from the start, for later the disk may be full
+  : >"$RUN/go" && : >"$RUN/leave" && : >"$RUN/streak" && : >"$RUN/failed"
 }
 
 # announce: write the first record.
@@ -257,9 +260,10 @@ announce() {
 # say_goodbye: write the last record, and the mark by which others know that our leases are free. Its reason is the one
 # given to `leave`, or one of its own; see LeaveReason in model.py.
 say_goodbye() {
-  local reason=finished
+  local reason=
   mark_suspects
   read -r reason 2>/dev/null <"$RUN/leave"
+  reason=${reason:-finished}
   [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
   if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
     return # what is at that place now is not ours

@@ -20,8 +20,12 @@ record() {
 
 # write_held: append the record that run_task holds back, to be written with the next one.
 write_held() {
-  printf '%s' "$HELD" >>"$CACHE" || leave "$NO_RECORDS"
-  HELD=
+  if printf '%s' "$HELD" >>"$CACHE"; then
+    HELD=
+  else
+    leave "$NO_RECORDS"
+    [[ -z $HELD ]] || HELD=$'\n'$HELD
+  fi
 }
 
 # a failure means that the disk is full or gone, and then no more tasks are taken

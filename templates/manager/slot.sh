@@ -5,7 +5,7 @@
 # is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
 # the environment was removed, others took us for dead, or the main process has ended.
 is_leaving() {
-  [[ -e $RUN/leave || -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT ||
+  [[ ! -e $RUN/go || -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT ||
     -e $ROOT/exec/beats/$MANAGER.end ]] || ! kill -0 "$MAIN_PID" || { ((SECONDS != LOOKED)) && is_orphan; }
 }
 
@@ -21,8 +21,9 @@ is_orphan() {
 # leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than
 # people read are in LeaveReason in model.py.
 leave() {
-  if [[ ! -e $RUN/leave ]]; then
+  if [[ -e $RUN/go ]]; then
     printf '%s\n' "$1" >"$RUN/leave"
+    rm -f -- "$RUN/go" # this works on a full disk too
   fi
 }
 
@@ -146,7 +147,11 @@ take_over() {
     wait_for_others
     is_leaving && return
     if ! is_claimed "$chunk"; then
-      claim "$chunk" 1 && work_chunk "$chunk" 1
+      if claim "$chunk" 1; then
+        work_chunk "$chunk" 1
+      elif ! is_claimed "$chunk"; then
+        leave "$NO_ROOM"
+      fi
       continue
     fi
     find_lease "$chunk" || continue
@@ -226,7 +231,7 @@ slot_main() {
     SETTLE_ALL=1
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
-  printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER"
+  printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER" || leave "$NO_ROOM"
   exec </dev/null >>"$RUN/slot.$SLOT" 2>/dev/null
   export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here
@@ -240,7 +245,7 @@ slot_main() {
     pause
     take_over
   done
-  : >"$RUN/slot.$SLOT.ended"
+  rm -f -- "$RUN/slot.$SLOT.here" # by this the main process knows that nobody killed us
   if ! kill -0 "$MAIN_PID" || is_orphan; then
     rm -rf -- "$RUN" # no other process is left to do it
   fi

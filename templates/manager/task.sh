@@ -53,8 +53,10 @@ run_task() {
   while :; do
     log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
-    printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" ||
-      leave "$NO_RECORDS"
+    printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" || {
+      give_back
+      return
+    }
 
     if cd ${TREE:+-P} -- "$sandbox"; then
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
@@ -93,6 +95,14 @@ run_task() {
     fi
     prepare_another
   done
+}
+
+# give_back: the beginning of the task of run_task cannot be recorded, so it is not run. What is held back is tried once
+# more later, on a line of its own, for some of it may have been written.
+give_back() {
+  leave "$NO_RECORDS"
+  GOES+=("$sandbox")
+  [[ -z $HELD ]] || HELD=$'\n'$HELD
 }
 
 # start_bash: start the command of run_task in a fresh bash, in the container if there is one, so that nothing of this
@@ -190,17 +200,15 @@ judge_time() {
   fi
 }
 
-# judge_sandbox: the sandbox could not be made. If no folder can be made there at all (a full disk, no inodes), that is
-# not for the task to answer for, and no other would fare better.
+# judge_sandbox: the sandbox could not be made. If nothing can be made there at all, that is not for the task to answer
+# for, and no other would fare better.
 judge_sandbox() {
-  local probe=$SANDBOXES/probe.$SLOT
-  if mkdir -p -- "$probe" && : >"$probe/file"; then
+  if has_room; then
     STATE=failed REASON="the sandbox could not be made"
   else
     STATE=interrupted REASON=interrupted
-    leave "sandboxes cannot be made"
+    leave "$NO_ROOM"
   fi
-  rm -rf -- "$probe"
 }
 
 # may_retry: turn a failure into a retry, if RETRIES allow.

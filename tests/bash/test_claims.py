@@ -78,7 +78,9 @@ def test_slots_start_apart(tmp_path: Path) -> None:
             if isinstance(record, Began):
                 holder = (env.root / f"exec/claims/{record.claim}").read_text()
                 first.setdefault(holder, int(record.claim[:6]))
-        assert first == {f"{full_id(f'1-{element}')} {slot}.0\n": 1 + 2 * element + slot for element in range(3) for slot in range(2)}
+        assert first == {
+            f"{full_id(f'1-{element}')} {slot}.0\n": 1 + 2 * element + slot for element in range(3) for slot in range(2)
+        }
 
 
 def test_more_slots_than_chunks(tmp_path: Path) -> None:

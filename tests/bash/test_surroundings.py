@@ -131,7 +131,9 @@ def test_tasks_see_nothing_of_one_another(tmp_path: Path, *, is_direct: bool) ->
     with ManualEnvironment(tmp_path, program="env" if is_direct else "") as env:
         env.plan(["env", "env"]).run()
         first, second = (env.log(task).splitlines() for task in (1, 2))
-        assert [line for line in second if line not in first] == [f"PWD={env.root / 'work' / '000001.1.0123abcd' / '2'}"]
+        assert [line for line in second if line not in first] == [
+            f"PWD={env.root / 'work' / '000001.1.0123abcd' / '2'}"
+        ]
 
 
 # ---- odd names ----

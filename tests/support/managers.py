@@ -198,7 +198,7 @@ class ManualEnvironment:
         :param number: the signal.
         """
         manager.send(number)
-        wait_until(lambda: list(self.temp.glob("locusts.*/leave")), "the manager's reply")
+        wait_until(lambda: not list(self.temp.glob("locusts.*/go")), "the manager's reply")
         (gate / "go").touch()
         manager.wait()
 
@@ -232,11 +232,19 @@ class ManualEnvironment:
                 shutil.rmtree(self.root / "inputs" / folder)
         return self
 
-    def start(self, manager: str = "1-0", env: Mapping[str, str] | None = None, **values: Any) -> Running:
+    def start(
+        self,
+        manager: str = "1-0",
+        env: Mapping[str, str] | None = None,
+        *,
+        wrapper: Sequence[str] = ("bash",),
+        **values: Any,
+    ) -> Running:
         """Start a manager.
 
         :param manager: its submission and element; it makes an id of that.
         :param env: further variables of its environment.
+        :param wrapper: the words before the script on its command line.
         :param values: what only this one is told.
         """
         script = self.root / f"exec/manager.{manager}.sh"
@@ -244,7 +252,7 @@ class ManualEnvironment:
         element = manager.partition("-")[2]
         with (self.root / "exec/logs" / f"{manager}.out").open("ab") as log:
             process = subprocess.Popen(
-                ["bash", script, manager],
+                [*wrapper, script, manager],
                 cwd=self.root,
                 env={
                     "PATH": os.environ["PATH"],
@@ -311,13 +319,16 @@ class ManualEnvironment:
         (number,) = {
             record.log
             for record in self.records()
-            if isinstance(record, Began) and (record.claim, record.task, record.attempt) == (full_claim(claim), task, attempt)
+            if isinstance(record, Began)
+            and (record.claim, record.task, record.attempt) == (full_claim(claim), task, attempt)
         }
         return (self.root / self.layout.log(full_claim(claim), number)).read_text(errors="surrogateescape")
 
     def output(self, name: str, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> str:
         """Read an output of a task."""
-        return (self.root / self.layout.sandbox(full_claim(claim), task, attempt) / name).read_text(errors="surrogateescape")
+        return (self.root / self.layout.sandbox(full_claim(claim), task, attempt) / name).read_text(
+            errors="surrogateescape"
+        )
 
     def kept(self) -> list[str]:
         """List what is in work/, below the folders of the chunks, without the environment's id; a folder ends in `/`."""
