@@ -24,9 +24,11 @@ class Environment:
     """The generic environment of one swarm on its target.
 
     :param root: its folder, an absolute path there.
+    :param id: its identity, made with it: 8 hex digits; empty if it is not known.
     """
 
     root: str
+    id: str = ""
 
     #: Its folders.
     FOLDERS = (
@@ -69,7 +71,7 @@ class Environment:
     def sandbox(self, claim: str, task: int, attempt: int) -> str:
         """Return the folder in which an attempt ran.
 
-        :param claim: chunk and generation, such as `000012.1`.
+        :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
         :param task: the task's number.
         :param attempt: from 1 on.
         """
@@ -78,7 +80,7 @@ class Environment:
     def log(self, claim: str, number: int) -> str:
         """Return the file with what an attempt printed.
 
-        :param claim: chunk and generation, such as `000012.1`.
+        :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
         :param number: of the file, from the attempt's records.
         """
         return f"work/{claim}/log.{number}"
@@ -93,10 +95,10 @@ class Environment:
 
 
 def manager_id(submission: int, element: int = 0) -> str:
-    """Return the id of a manager: its submission, and its element of the job array.
+    """Return what the id of a manager begins with: its submission, and its element of the job array.
 
-    The job script of a scheduler, `templates/job.*.j2`, makes the same on the target; `MANAGER_ID` in
-    manager/records.py recognises it.
+    The job script of a scheduler, `templates/job.*.j2`, makes the same on the target. The manager itself adds the rest,
+    so that no two have the same; `MANAGER_ID` in manager/records.py recognises it.
     """
     return f"{submission}-{element}"
 

@@ -181,6 +181,7 @@ class Status:
 
     :param collected: tasks whose outputs are here.
     :param started: when the latest submit started, seconds since the epoch.
+    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day.
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
@@ -195,6 +196,7 @@ class Status:
     jobs: list[JobStatus] = field(default_factory=list)
     started: float | None = None
     updated: float | None = None
+    elapsed_s: float | None = None
     eta_s: float | None = None
     notes: list[str] = field(default_factory=list)
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import atexit
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.local import LocalHost
@@ -45,20 +45,27 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
     :param connection: an open Fabric connection to use instead of one of ours.
     :raises HostError: the host cannot be reached, or its root means nothing there.
     """
+    if swarm.target.mode == "local":
+        return _make_site(swarm, LocalHost(), Environment(swarm.environment_dir))
+    host = _remote(swarm, connection)
+    return _make_site(swarm, host, Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}"))
+
+
+def identified(site: Site, swarm: Swarm, environment_id: str) -> Site:
+    """Return a site that works on the environment with this id, and on no other in its place."""
+    return _make_site(swarm, site.host, replace(site.environment, id=environment_id))
+
+
+def _make_site(swarm: Swarm, host: Host, environment: Environment) -> Site:
     target = swarm.target
-    host: Host
     transfer: Transfer
     if target.mode == "local":
-        environment = Environment(swarm.environment_dir)
-        host, transfer = LocalHost(), MountedTransfer(environment)
+        transfer = MountedTransfer(environment)
+    elif target.mode == "remote-shared":
+        mounted = f"{swarm.resolve(target.shared_root or '')}/{swarm.name}"
+        transfer = MountedTransfer(Environment(mounted, environment.id), put_copy)
     else:
-        host = remote = _remote(swarm, connection)
-        environment = Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}")
-        if target.mode == "remote-shared":
-            mounted = Environment(f"{swarm.resolve(target.shared_root or '')}/{swarm.name}")
-            transfer = MountedTransfer(mounted, put_copy)
-        else:
-            transfer = SshTransfer(remote, environment, swarm.state_dir)
+        transfer = SshTransfer(cast("Carrier", host), environment, swarm.state_dir)
     return Site(environment, host, transfer, scheduler_of(swarm).launcher(host, environment, swarm))
 
 

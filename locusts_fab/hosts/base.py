@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from locusts_fab.layout import Environment
+
 #: Lines around a script's own output. Start-up files of a login shell may print anything before and after.
 BEGIN_MARK = b"--locusts-begin--\n"
 END_MARK = b"--locusts-end--"
@@ -85,10 +87,9 @@ class Carrier(Host, Protocol):
         :raises HostError: the machine cannot be reached.
         """
 
-    def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
-        """Make a folder on the machine out of a tar archive, if nothing of that name is there yet.
+    def unpack(self, environment: Environment, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
+        """Fill an environment on the machine out of a tar archive, if it is new: nothing was put into it yet.
 
-        :param destination: the folder to make.
         :param pack: called with a function that takes pieces of the archive.
         :returns: whether all of it arrived. If not, some of it may be there; `push` completes it, or raises what is
             wrong.

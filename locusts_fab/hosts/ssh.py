@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from paramiko import Channel, Transport
 
     from locusts_fab.hosts.known_hosts import KnownHostsMode
+    from locusts_fab.layout import Environment
 
 #: How long a host may take to answer, unless ssh_config sets it.
 _CONNECT_S = 30
@@ -167,11 +168,11 @@ class SshHost:
             )
         return run.moved
 
-    def unpack(self, destination: str, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
-        """Make a folder out of a tar archive, by tar on the host; see `Carrier.unpack`."""
-        if self.run(remote_script("new_folder"), destination).exit_status != 0:
+    def unpack(self, environment: Environment, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
+        """Fill a new environment out of a tar archive, by tar on the host; see `Carrier.unpack`."""
+        if self.run(remote_script("new_folder"), environment.root, environment.id).exit_status != 0:
             return False
-        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(destination)}"
+        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(environment.root)}"
         try:
             return pour(self._channel(), command, pack) == 0
         except LINK_ERRORS:

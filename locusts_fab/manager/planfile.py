@@ -1,37 +1,85 @@
 """The plan of a chunk on the target: how it is written, and how `attach` reads it again.
 
-A line is a task: number, id, command, outputs, with tabs between, escaped as in tsv.py. `read_chunk` in
-`templates/manager/slot.sh` and `read_task` in `templates/manager/task.sh` read it on the target.
+A line is a task: number, id, command, outputs, and a dot, with tabs between, escaped as in tsv.py. The last line of a
+chunk says how many tasks there are, and whose plan it is: so a file that was cut short is recognised, and nothing of
+it is run. On the target it is read by `read_chunk` in `templates/manager/slot.sh` and `read_task` in
+`templates/manager/task.sh`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
 from locusts_fab.tsv import escape, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
-_LEAST_FIELDS = 3
+_LEAST_FIELDS = 4
+_LAST_LINE = "end"
 
 
-def plan_text(tasks: Iterable[PlannedTask]) -> str:
-    """Return the plan of a chunk, a line for each of its tasks."""
-    return "".join(
-        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs)]) + "\n"
+@dataclass(frozen=True)
+class PlannedChunk:
+    """The plan of one chunk, as `attach` finds it.
+
+    :param tasks: those whose lines are whole.
+    :param is_whole: whether all of them are there.
+    """
+
+    number: int
+    tasks: list[PlannedTask]
+    is_whole: bool
+
+
+def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
+    """Return the plan of a chunk: a line for each of its tasks, and one that says that these are all.
+
+    :param environment_id: the environment that the plan is for.
+    """
+    lines = [
+        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs), ".\n"])
         for task in tasks
-    )
+    ]
+    return "".join([*lines, f"{_LAST_LINE}\t{len(tasks)}\t{environment_id}\t.\n"])
 
 
-def parse_plan(plan: bytes) -> Iterator[PlannedTask]:
-    """Yield the tasks of all chunks; lines that are no task are passed over.
+def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
+    """Yield the chunks of a plan, as far as they are whole and were made for this environment.
 
     Inputs are not in the plan: the config gives them at the next submit.
+
+    :param plan: what `templates/remote/read_plan.sh` prints of it: `chunk` and its number before the lines of each.
     """
+    number, lines = 0, list[str]()
     for line in plan.decode("utf-8", "surrogateescape").split("\n"):
-        number, *fields = line.split("\t")
-        if len(fields) + 1 >= _LEAST_FIELDS and number.isdigit():
-            task_id, command, *outputs = map(unescape, fields)
-            yield PlannedTask(int(number), task_id, command, (), tuple(outputs))
+        kind, _, rest = line.partition("\t")
+        if kind != "chunk":
+            lines.append(line)
+            continue
+        if number:
+            yield _parse_chunk(number, lines, environment_id)
+        number, lines = int(rest) if rest.isdecimal() else 0, []
+    if number:
+        yield _parse_chunk(number, lines, environment_id)
+
+
+def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedChunk:
+    """Return a chunk in its lines. Those of another environment, or without the mark at its end, are no tasks."""
+    tasks: list[PlannedTask] = []
+    last: list[str] = []
+    for line in lines:
+        first, *fields = line.split("\t")
+        if fields[-1:] != END:
+            continue
+        if first == _LAST_LINE:
+            last = fields[:-1]
+        elif len(fields) + 1 >= _LEAST_FIELDS and first.isdecimal():
+            task_id, command, *outputs = map(unescape, fields[:-1])
+            tasks.append(PlannedTask(int(first), task_id, command, (), tuple(outputs)))
+    if last and last[-1] != environment_id:
+        return PlannedChunk(number, [], is_whole=False)
+    return PlannedChunk(number, tasks, is_whole=last == [str(len(tasks)), environment_id])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import parse_plan
+from locusts_fab.model import Submission
+from locusts_fab.operations.environment import known_site, set_known
 from locusts_fab.operations.session import opened
 from locusts_fab.replica.sync import recall_manifest
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
+from locusts_fab.state.identity import foreign_error, read_notes
 
 if TYPE_CHECKING:
     import fabric
@@ -17,30 +22,72 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Status
 
+_CHUNK = b"chunk\t"
+_FIELDS = 5  # of the line of a submission
+_MOST_DIGITS = 9
+
+
+@dataclass
+class _Known:
+    """What the target knows of a swarm, besides the plan.
+
+    :param notes: for each id, the id and the note of who made the environment.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    submissions: list[Submission] = field(default_factory=list)
+
 
 def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
-    """Rebuild the local state of a swarm from the target alone.
+    """Rebuild the local state of a swarm from the target alone. From then on it is ours, too.
 
     Nothing counts as collected afterwards; the next collect finds what is here already and moves only the rest.
 
     :returns: how the swarm stands now.
-    :raises StateError: there is no environment of the swarm on the target.
+    :raises StateError: there is no environment of the swarm on the target, or it has no id.
     """
     with opened(swarm, connection, create=True) as session:
-        environment = session.site.environment
-        result = session.site.host.run(remote_script("read_plan"), environment.root)
+        environment, host = session.site.environment, session.site.host
+        result = host.run(remote_script("read_plan"), environment.root)
         if result.exit_status != 0:
             raise StateError(
-                f"there is no environment of swarm {swarm.name} at {environment.root} ({session.site.host.name})",
+                f"there is no environment of swarm {swarm.name} at {environment.root} ({host.name})",
                 hint="see that root and the swarm's name are those it was submitted with",
             )
-        head, _, plan = result.stdout.partition(b"\n")
-        session.ledger.learn(parse_plan(plan))
-        latest, last_chunk, job = head.decode("ascii", "replace").split(" ", 2)
-        if latest != "0" and session.ledger.latest_submission() is None:
-            submission = session.ledger.begin_submission(1, int(last_chunk), number=int(latest))
-            session.ledger.set_submission(submission.number, state="started", job=scheduler_of(swarm).read_job_id(job))
+        start = result.stdout.find(b"\n" + _CHUNK) + 1 or len(result.stdout)
+        known = _read_known(swarm, result.stdout[:start].decode("utf-8", "surrogateescape"))
+        founders = read_notes(known.notes)
+        if len(founders) != 1:
+            raise foreign_error([], environment.root, host.name)
+        chunks = parse_plan(result.stdout[start:], founders[0].id)
+        damaged = session.ledger.rebuild(chunks, known.submissions)
+        set_known(session.site, session.ledger, founders[0].id)
+        ours = replace(session, site=known_site(swarm, session.site, session.ledger))
         if swarm.is_custom:
-            recall_manifest(swarm, session.site)
-        session.poll()
-        return session.status()
+            recall_manifest(swarm, ours.site)
+        ours.poll()
+        status = ours.status()
+    if damaged:
+        note = f"the plan of {damaged} chunks is damaged; `locusts submit` runs anew what of them has not ended"
+        return replace(status, notes=[*status.notes, note])
+    return status
+
+
+def _read_known(swarm: Swarm, head: str) -> _Known:
+    """Return what `templates/remote/read_plan.sh` prints before the plan."""
+    known = _Known()
+    for line in head.split("\n"):
+        kind, *fields = line.split("\t")
+        if kind == "id":
+            known.notes.append("\t".join(fields))
+        elif kind == "submission" and len(fields) == _FIELDS and _is_number(fields[0]):
+            number, token, _first, last, job = fields
+            last_chunk = int(last) if _is_number(last) else 0
+            job_id = scheduler_of(swarm).read_job_id(job)
+            known.submissions.append(Submission(int(number), last_chunk, "started", time.time(), token, job_id))
+    known.submissions.sort(key=lambda submission: submission.number)
+    return known
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
 from locusts_fab.operations.cancel import stop_managers
+from locusts_fab.operations.environment import ALL, complete_removal, mark_removal, set_known
 from locusts_fab.operations.session import opened
 from locusts_fab.progress import Silent
 from locusts_fab.replica.sync import forget_manifest, has_news
+from locusts_fab.state.identity import ForeignEnvironmentError
 
 if TYPE_CHECKING:
     import fabric
@@ -27,10 +29,20 @@ def clean(
     """Remove the environment from the target; what was collected stays here.
 
     :param force: also while tasks run (they are stopped) or results are not collected (they are lost).
-    :raises StateError: tasks run or results are uncollected.
+    :raises StateError: tasks run or results are uncollected; or the environment is somebody else's. With `force`, that
+        one stays as it is, and only what is known of ours is given up.
     """
     with opened(swarm, connection) as session:
-        session.poll()
+        try:
+            session.poll()
+        except ForeignEnvironmentError:
+            if not force:
+                raise
+            set_known(session.site, session.ledger, None)
+            session.ledger.give_up()
+            forget_manifest(swarm)
+            return
+        session.refuse_strangers()
         counts = session.ledger.counts()
         uncollected = counts.ended - session.ledger.count_collected()
         if not force and counts.ended < counts.total and session.live_submission() is not None:
@@ -48,5 +60,5 @@ def clean(
                 "tasks have changed the tree, and that has not come home",
                 hint="`locusts collect` first; --force gives it up",
             )
-        session.site.transfer.remove()
-        forget_manifest(swarm)
+        mark_removal(session.ledger, ALL)
+        complete_removal(swarm, session.site, session.ledger)

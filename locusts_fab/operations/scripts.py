@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from locusts_fab.replica.walk import Selection
 
 _SHOWN = 5
+#: Stands for the id of an environment that is not made.
+NO_ID = "00000000"
 
 
-def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str, str]:
+def render_scripts(
+    plan: Plan, submission: int, chunks: list[Chunk], environment_id: str = NO_ID, alone_from: int | None = None
+) -> dict[str, str]:
     """Return the scripts of a submission, rendered.
 
+    :param environment_id: the environment that they are for; not given: only to look at them.
+    :param alone_from: the number of the first chunk that runs alone, if there is one.
     :returns: the scripts by their paths in the environment.
     """
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
@@ -33,9 +39,11 @@ def render_scripts(plan: Plan, submission: int, chunks: list[Chunk]) -> dict[str
     scheduler = scheduler_of(swarm)
     values = {
         "root": environment.root,
+        "environment_id": environment_id,
         "submission": submission,
         "first_chunk": chunks[0].number,
         "last_chunk": chunks[-1].number,
+        "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
         "slots": swarm.slots,
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),

@@ -11,8 +11,10 @@ from locusts_fab.errors import StateError, TransferError
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
+from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
+from locusts_fab.state.identity import foreign_error, strangers_error
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import locked
 from locusts_fab.state.poll import poll
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import ManagerStatus, Submission
+    from locusts_fab.state.poll import PollResult
     from locusts_fab.target import Site
 
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
@@ -43,26 +46,47 @@ class Session:
         """Enter what is new on the target into the ledger.
 
         :returns: whether there is an environment at all.
+        :raises ForeignEnvironmentError: it is not the one that the ledger knows; nothing was entered.
         """
         latest = self.ledger.latest_submission()
         if latest is not None and latest.state == "starting":  # a submit was killed before it knew what it started
             job = self.site.launcher.find(latest)
             if job:
                 self.ledger.set_submission(latest.number, state="started", job=job)
-        result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+        result = self._look()
         gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
             self.site.launcher.mark_gone(gone)
             # slots that outlived their main process may have written more in the meantime
-            result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+            result = self._look()
             left = self._managers_in(ManagerState.LEFT)  # one may have reported just now why it did
             for manager, why in gone.items():
                 reason = self.ledger.manager_reason(manager) if manager in left else why
                 self.ledger.set_manager(manager, ManagerState.LEFT, reason)
         if not result.reached:
             for lively in self.lively_managers():
-                self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed")
+                self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed", is_removed=True)
         return result.reached
+
+    def _look(self) -> PollResult:
+        """Poll the environment that the ledger knows.
+
+        :raises ForeignEnvironmentError: there is another one in its place.
+        """
+        environment = self.site.environment
+        result = poll(self.site.host, self.ledger, environment, scheduler_of(self.swarm))
+        if not result.is_ours:
+            raise foreign_error(result.founders, environment.root, self.site.host.name)
+        return result
+
+    def refuse_strangers(self) -> None:
+        """Raise an error if the last poll saw submissions that the ledger does not know.
+
+        :raises ForeignEnvironmentError: it did.
+        """
+        numbers = self.ledger.fact("strangers")
+        if numbers:
+            raise strangers_error(numbers, self.site.environment.root, self.site.host.name)
 
     def _managers_in(self, state: ManagerState) -> set[str]:
         return {manager.id for manager in self.ledger.managers() if manager.state is state}
@@ -106,6 +130,7 @@ class Session:
             jobs=self.ledger.jobs(),
             started=latest.created_s if latest else None,
             updated=float(updated) if updated else None,
+            elapsed_s=self.ledger.elapsed_s(latest) if latest else None,
             eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
             notes=self._notes(state),
         )
@@ -125,16 +150,19 @@ class Session:
 
     def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
         """Return the time left in seconds at the rate of the latest submission; None until it has ended some tasks."""
-        updated = self.ledger.fact("updated")
         ended = self.ledger.count_ended_in(latest.number) if latest else 0
-        if latest is None or not ended or updated is None:
+        elapsed_s = self.ledger.elapsed_s(latest) if latest else None
+        if not ended or elapsed_s is None:
             return None
-        return (counts.pending + counts.running) * max(0.0, float(updated) - latest.created_s) / ended
+        return (counts.pending + counts.running) * elapsed_s / ended
 
     def _notes(self, state: SwarmState) -> list[str]:
         """Return what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
         silent = self.ledger.fact("scheduler_silent")
         notes = [f"the scheduler did not answer ({silent}); what is said of jobs may be old"] if silent else []
+        strangers = self.ledger.fact("strangers")
+        if strangers:
+            notes.append(f"somebody else has submitted (submission {strangers}); `locusts attach` takes that over")
         if state is not SwarmState.STALLED:
             return notes
         latest = self.ledger.latest_submission()
@@ -166,6 +194,8 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
             if not create and ledger.is_empty():  # the first submit failed before it had a plan
                 raise _nothing_known(swarm)
             _check_target(ledger, swarm, site)
+            site = known_site(swarm, site, ledger)
+            complete_removal(swarm, site, ledger)
             yield Session(swarm, site, ledger)
     except sqlite3.OperationalError as error:
         raise TransferError(

@@ -10,12 +10,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.errors import StateError
+from locusts_fab.model import Chunk
 from locusts_fab.operations.cancel import stop_managers
+from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.operations.session import opened
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.progress import Silent
-from locusts_fab.replica.sync import forget_manifest, stage_replica
+from locusts_fab.replica.sync import stage_replica
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
@@ -70,10 +73,12 @@ def submit(
     """
     screen = screen or Silent()
     with opened(swarm, connection, create=True) as session:
+        is_there = session.poll()
+        session.refuse_strangers()
         if redo:
             _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
             _forget(session, screen)
-        session.poll()
+            is_there = session.poll()
         live = session.live_submission()
         plan, planned = _plan(session, screen, live)
         retried = session.ledger.reset_failed() if retry else 0
@@ -85,7 +90,7 @@ def submit(
         _fence(session, live)
         pending = ledger.count_pending()
         if pending:
-            _start(session, plan, pending, screen, notes)
+            _start(session, plan, pending, screen, notes, is_there=is_there)
         return Submitted(pending, planned.total, planned.changed, notes)
 
 
@@ -125,21 +130,43 @@ def _fence(session: Session, live: Submission | None) -> None:
         session.poll()
 
 
-def _start(session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str]) -> None:
-    """Stage and start the pending tasks as a new submission; what a person should know goes to `notes`."""
-    swarm, ledger, site = session.swarm, session.ledger, session.site
+def _start(
+    session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str], *, is_there: bool
+) -> None:
+    """Stage and start the pending tasks as a new submission.
+
+    :param notes: what a person should know is added to them.
+    :param is_there: whether there is an environment.
+    """
+    swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
-    slots = swarm.slots * swarm.target.nodes
-    chunks = make_chunks(pending, slots, first)
+    chunks, alone_from = _cut(session, pending, first)
     submission = ledger.begin_submission(first, chunks[-1].number)
-    scripts = render_scripts(plan, submission.number, chunks)
+    try:
+        site = reserve(swarm, session.site, ledger, submission, chunks, is_there=is_there)
+    except StateError:
+        ledger.drop_submission(submission.number)
+        raise
+    scripts = render_scripts(plan, submission.number, chunks, site.environment.id, alone_from)
     site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+
+
+def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:
+    """Cut the pending tasks into chunks: those that were lost twice with their managers each into one of its own, last.
+
+    :returns: the chunks, and the number of the first that is to run alone; there need not be one.
+    """
+    swarm = session.swarm
+    suspects = session.ledger.count_suspects()
+    chunks = make_chunks(pending - suspects, swarm.slots * swarm.target.nodes, first)
+    alone_from = first + len(chunks)
+    return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from
 
 
 def retry(
@@ -156,6 +183,5 @@ def retry(
 def _forget(session: Session, screen: Screen | Silent) -> None:
     """Stop what runs, remove the environment, and forget what is known of the tasks."""
     stop_managers(session, screen)
-    session.site.transfer.forget()
-    forget_manifest(session.swarm)
-    session.ledger.forget_results()
+    mark_removal(session.ledger, RESULTS)
+    complete_removal(session.swarm, session.site, session.ledger)

@@ -100,6 +100,9 @@ class Scheduler(Protocol):
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """Return the ids, as submissions have them, of the jobs of which something waits, runs, or is just ending."""
 
+    def paused_elements(self, jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
+        """Return which jobs, by id and element, were stopped for a while: what runs in them is silent, and not gone."""
+
     def read_job_id(self, answer: str) -> str:
         """Return the id of a job, as submissions have it, from what submitting it printed; empty if there is none."""
 

@@ -10,7 +10,7 @@ from locusts_fab.layout import Environment, manager_id
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.schedulers.base import Queue
-from locusts_fab.schedulers.fence import put_up_fence
+from locusts_fab.schedulers.fence import not_ours, put_up_fence
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
@@ -28,14 +28,18 @@ class Detached:
     host: Host
     environment: Environment
 
-    def start(self, submission: int, _token: str, _chunks: int) -> str:
+    def start(self, submission: int, token: str, _chunks: int) -> str:
         """Start the manager of a submission; if it was started before, do nothing.
 
         :returns: an empty id: there is no job.
+        :raises StateError: the environment, or the submission, is somebody else's.
         :raises HostError: it ended at once, or the environment cannot be written.
         """
         name = manager_id(submission)
-        result = self.host.run(remote_script("start_detached"), self.environment.root, str(submission), name)
+        where = (self.environment.root, self.environment.id)
+        result = self.host.run(remote_script("start_detached"), *where, str(submission), name, token)
+        if result.exit_status in {RemoteExit.FOREIGN, RemoteExit.TAKEN}:
+            raise not_ours(self.environment, self.host.name)
         if result.exit_status != 0:
             is_shut = result.exit_status == RemoteExit.NO_ENVIRONMENT
             cause = f"{self.environment.root} can be written" if is_shut else "`setup` works"
@@ -55,11 +59,11 @@ class Detached:
 
     def stop(self, managers: Iterable[str], _jobs: Iterable[str]) -> None:
         """Ask managers to leave; after a grace they end their tasks."""
-        self.host.run(remote_script("stop"), self.environment.root, *managers)
+        self.host.run(remote_script("stop"), self.environment.root, self.environment.id, *managers)
 
     def mark_gone(self, managers: Iterable[str]) -> None:
         """End what managers that were killed left running, and mark them as having left."""
-        self.host.run(remote_script("mark_gone"), self.environment.root, *managers)
+        self.host.run(remote_script("mark_gone"), self.environment.root, self.environment.id, *managers)
 
     def find(self, _submission: Submission) -> str:
         """Return an empty id: there is no job."""
@@ -67,7 +71,8 @@ class Detached:
 
     def is_alive(self, submission: Submission) -> bool:
         """Return whether what was started for a submission still runs, though no manager has written anything yet."""
-        result = self.host.run(remote_script("is_alive"), self.environment.root, str(submission.number))
+        where = (self.environment.root, self.environment.id)
+        result = self.host.run(remote_script("is_alive"), *where, str(submission.number))
         return result.exit_status == 0
 
 
@@ -101,6 +106,10 @@ class NoScheduler:
 
     def active_jobs(self, _jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`."""
+        return set()
+
+    def paused_elements(self, _jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
+        """See `Scheduler.paused_elements`."""
         return set()
 
     def read_job_id(self, _answer: str) -> str:

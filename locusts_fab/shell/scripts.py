@@ -19,6 +19,10 @@ class RemoteExit(IntEnum):
     NOT_STARTED = 4
     #: The scheduler does not answer, so it is unknown whether there is a job.
     NO_ANSWER = 5
+    #: The environment is not the one that was asked for: somebody else made it, or nobody knows who did.
+    FOREIGN = 6
+    #: Somebody else has submitted in this environment.
+    TAKEN = 7
 
 
 @cache

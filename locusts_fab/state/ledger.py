@@ -6,43 +6,33 @@ that belongs together is one transaction: whenever we are killed, it holds a sta
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import Began, Ended, Left, Manager, write_found
 from locusts_fab.model import JobStatus, ManagerState, Planned, PlannedTask, Submission
-from locusts_fab.state.queries import Queries
-from locusts_fab.state.schema import SUBMISSION, fingerprint
+from locusts_fab.state.clock import read_clock
+from locusts_fab.state.reports import Reports
+from locusts_fab.state.schema import CHANGED_TASKS, KEEP_PLANNED, SUBMISSION, SUSPECT, TAKE_COMMANDS, fingerprint
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from locusts_fab.manager.records import Record
+    from locusts_fab.manager.planfile import PlannedChunk
     from locusts_fab.model import Task
 
+_DELETE_REPORTS = ("DELETE FROM managers", "DELETE FROM attempts", "DELETE FROM troubles")
+_DELETE_PLAN = ("DELETE FROM tasks", "DELETE FROM commands", "DELETE FROM submissions", "DELETE FROM jobs")
 
-class Ledger(Queries):
-    """The state file of a swarm; `Queries` has what can be read from it.
+
+class Ledger(Reports):
+    """The state file of a swarm; `Queries` has what can be read from it, `Reports` what managers tell.
 
     :param path: the file; made if it is not there.
     :raises StateError: it is no ledger of this version.
     """
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes within one: all of them are kept, or none."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:  # where the disk is full, SQLite has ended it already
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # ------------------------------------------------------------------------------------------------------- facts
 
@@ -93,55 +83,79 @@ class Ledger(Queries):
                 "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
                 " ORDER BY config.rowid"
             ).rowcount
-            changed = [
-                os.fsdecode(row[0])
-                for row in self._db.execute(
-                    "SELECT t.id FROM tasks t JOIN commands c USING (number) JOIN config n ON n.id = t.id"
-                    " WHERE t.state = 'done' AND c.fingerprint != n.mark AND c.fingerprint != x''"
-                )
-            ]
-            self._db.execute(
-                "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark"
-                " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
-                " WHERE c.number IS NULL OR c.fingerprint = x''"
-                " OR (t.state IN ('pending', 'failed') AND c.fingerprint != n.mark)"
-            )
+            changed = [os.fsdecode(row[0]) for row in self._db.execute(CHANGED_TASKS)]
+            self._db.execute(KEEP_PLANNED)
+            self._db.execute(TAKE_COMMANDS)
         return Planned(total, new, changed)
 
-    def learn(self, tasks: Iterable[PlannedTask]) -> None:
-        """Enter tasks from the plan on the target; the next submit compares them with the config.
+    def rebuild(self, chunks: Iterable[PlannedChunk], submissions: Iterable[Submission]) -> int:
+        """Enter what the plan on the target says, in place of all that is known; the next submit compares the config.
 
         A task that was forgotten and came back is there under two numbers; the higher one is its own.
+
+        :param submissions: the submits that the target knows of, in order.
+        :returns: the number of chunks whose plan is damaged.
         """
+        submissions = list(submissions)
+        damaged = last_chunk = 0
         with self.transaction():
-            for task in tasks:
-                key = (task.number, os.fsencode(task.id))
-                self._db.execute("DELETE FROM tasks WHERE number < ? AND id = ?", key)
-                self._db.execute("INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", key)
+            for statement in _DELETE_REPORTS + _DELETE_PLAN:
+                self._db.execute(statement)
+            for name in ("cancelled", "strangers", "scheduler_silent", "removing"):
+                self.set_fact(name, None)
+            for each in submissions:
                 self._db.execute(
-                    "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'' FROM tasks"
-                    " WHERE number = ? AND id = ?",
-                    (
-                        os.fsencode(task.command),
-                        os.fsencode(join_fields(task.inputs)),
-                        os.fsencode(join_fields(task.outputs)),
-                        *key,
-                    ),
+                    "INSERT INTO submissions (number, first_chunk, last_chunk, state, created, token, job)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (each.number, 0, each.last_chunk, each.state, each.created_s, each.token, each.job),
                 )
+            for chunk in chunks:
+                damaged += not chunk.is_whole
+                last_chunk = max(last_chunk, chunk.number)
+                after = (each.number for each in submissions if each.last_chunk >= chunk.number)
+                number = next(after, submissions[-1].number if submissions else 0)
+                for task in chunk.tasks:
+                    self._learn(task, number)
             self._db.execute("DELETE FROM commands WHERE number NOT IN (SELECT number FROM tasks)")
+            self._db.execute(
+                "UPDATE submissions SET last_chunk = max(last_chunk, ?)"
+                " WHERE number = (SELECT max(number) FROM submissions)",
+                (last_chunk,),
+            )
+        return damaged
+
+    def _learn(self, task: PlannedTask, submission: int) -> None:
+        """Enter a task of the plan on the target, as it was planned last."""
+        key = (task.number, os.fsencode(task.id))
+        command, outputs = os.fsencode(task.command), os.fsencode(join_fields(task.outputs))
+        self._db.execute("DELETE FROM tasks WHERE number < ? AND id = ?", key)
+        self._db.execute("INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", key)
+        known = self._db.execute("SELECT command, outputs FROM commands WHERE number = ?", key[:1]).fetchone()
+        since = 0 if known in {None, (command, outputs)} else submission
+        self._db.execute(
+            "UPDATE tasks SET submission = ?, since = max(since, ?) WHERE number = ?", (submission, since, task.number)
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'' FROM tasks WHERE number = ? AND id = ?",
+            (command, os.fsencode(join_fields(task.inputs)), outputs, *key),
+        )
 
     # -------------------------------------------------------------------------------------------------- submissions
 
-    def begin_submission(self, first_chunk: int, last_chunk: int, *, number: int | None = None) -> Submission:
+    def begin_submission(self, first_chunk: int, last_chunk: int) -> Submission:
         """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks."""
         with self.transaction():
             cursor = self._db.execute(
-                "INSERT OR IGNORE INTO submissions (number, first_chunk, last_chunk, state, created, token)"
-                " VALUES (?, ?, ?, 'staging', ?, ?)",
-                (number, first_chunk, last_chunk, time.time(), f"locusts-{secrets.token_hex(6)}"),
+                "INSERT INTO submissions (first_chunk, last_chunk, state, created, token)"
+                " VALUES (?, ?, 'staging', ?, ?)",
+                (first_chunk, last_chunk, time.time(), f"locusts-{secrets.token_hex(6)}"),
             )
-            made = number or int(cursor.lastrowid or 0)
-            self._db.execute("UPDATE tasks SET submission = ? WHERE state = 'pending'", (made,))
+            made = int(cursor.lastrowid or 0)
+            self._db.execute(
+                "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END,"
+                " planned = NULL WHERE state = 'pending'",
+                {"made": made},
+            )
             self.set_fact("cancelled", None)
             row = self._db.execute(f"{SUBMISSION} WHERE number = ?", (made,)).fetchone()
         return Submission(*row)
@@ -149,11 +163,21 @@ class Ledger(Queries):
     def set_submission(self, number: int, *, state: str, job: str = "") -> None:
         """Note how far a submit has got; its time counts from when its managers are started."""
         if state == "starting":
-            self._db.execute("UPDATE submissions SET created = ? WHERE number = ?", (time.time(), number))
+            now = read_clock()
+            self._db.execute(
+                "UPDATE submissions SET created = ?, boot = ?, up = ? WHERE number = ?",
+                (time.time(), now.boot, now.up_s, number),
+            )
         self._db.execute(
             "UPDATE submissions SET state = ?, job = coalesce(nullif(?, ''), job) WHERE number = ?",
             (state, job, number),
         )
+
+    def drop_submission(self, number: int) -> None:
+        """Forget a submit that came to nothing, because the target is not ours."""
+        with self.transaction():
+            self._db.execute("DELETE FROM submissions WHERE number = ?", (number,))
+            self._db.execute("UPDATE tasks SET submission = 0 WHERE submission = ?", (number,))
 
     def set_jobs(self, jobs: Iterable[JobStatus]) -> None:
         """Enter the scheduler's answer about our jobs."""
@@ -168,7 +192,9 @@ class Ledger(Queries):
         :returns: how many there were.
         """
         return self._db.execute(
-            "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0 WHERE state = 'failed'"
+            "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0, lost = min(lost, ?)"
+            " WHERE state = 'failed'",
+            (SUSPECT,),
         ).rowcount
 
     def forget_results(self) -> None:
@@ -177,94 +203,25 @@ class Ledger(Queries):
             self._db.execute(
                 "UPDATE tasks SET state = 'pending', submission = 0, manager = NULL, claim = NULL, attempt = NULL,"
                 " attempts = 0, exit = NULL, start = NULL, seconds = NULL, found = '', log = 0, reason = '',"
-                " collected = 0"
+                " collected = 0, lost = 0, planned = NULL, since = 0"
             )
-            self._db.execute("DELETE FROM managers")
-            self._db.execute("DELETE FROM troubles")
+            for statement in _DELETE_REPORTS:
+                self._db.execute(statement)
+            self.set_fact("removing", None)
 
-    # ---------------------------------------------------------------------------------------------------------- reports
-
-    def apply(self, manager: str, records: Iterable[Record], read: int) -> None:
-        """Enter what a manager reported, and that so many more bytes of its file were read; within a transaction."""
-        submission = int(manager.split("-", 1)[0])
-        self._db.execute("INSERT OR IGNORE INTO managers (id, submission) VALUES (?, ?)", (manager, submission))
-        done = failed = 0
-        for record in records:
-            if isinstance(record, Began):
-                self._begin(manager, record)
-            elif isinstance(record, Ended):
-                changed = self._end(manager, record)
-                done += changed and record.state == "done"
-                failed += changed and record.state == "failed"
-            elif isinstance(record, Manager):
-                self._db.execute(
-                    "UPDATE managers SET host = ?, pid = ?, slots = ? WHERE id = ?",
-                    (record.host, record.pid, record.slots, manager),
-                )
-            elif isinstance(record, Left):
-                self.set_manager(manager, ManagerState.LEFT, record.reason)
-        self._db.execute(
-            "UPDATE managers SET offset = offset + ?, done = done + ?, failed = failed + ? WHERE id = ?",
-            (read, done, failed, manager),
-        )
-
-    def _begin(self, manager: str, record: Began) -> None:
-        self._db.execute("UPDATE tasks SET attempts = attempts + 1 WHERE number = ?", (record.task,))
-        self._db.execute(
-            "UPDATE tasks SET state = 'running', manager = ?, claim = ?, attempt = ?, start = ?, log = ?,"
-            " reason = 'running'"
-            " WHERE number = ? AND state IN ('pending', 'running')",
-            (manager, record.claim, record.attempt, record.start_s, record.log, record.task),
-        )
-
-    def _end(self, manager: str, record: Ended) -> bool:
-        """Enter the end of an attempt. The first done record of a task wins, and a done one wins over a failed one."""
-        if record.state == "retry":
-            return False
-        state = "pending" if record.state == "interrupted" else record.state
-        final = "done" if state == "done" else "failed"
-        return bool(
+    def give_up(self) -> None:
+        """Make every task pending whose outcome is not here, for the environment that had it is ours no more."""
+        with self.transaction():
             self._db.execute(
-                "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                " found = ?, log = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
-                (
-                    state,
-                    manager,
-                    record.claim,
-                    record.attempt,
-                    record.exit_code,
-                    record.start_s,
-                    max(0.0, record.end_s - record.start_s),  # a clock may be set back
-                    write_found(record.found),
-                    record.log,
-                    record.reason,
-                    record.task,
-                    final,
-                ),
-            ).rowcount
-        )
-
-    def set_manager(self, manager: str, state: ManagerState, reason: str = "") -> None:
-        """Enter the state of a manager. If it has ended, what it was running is pending again."""
-        self._db.execute("UPDATE managers SET state = ?, reason = ? WHERE id = ?", (state.value, reason, manager))
-        if state in {ManagerState.LEFT, ManagerState.GONE}:
-            self._db.execute(
-                "UPDATE tasks SET state = 'pending', reason = 'lost with its manager', collected = 0"
-                " WHERE state = 'running' AND manager = ?",
-                (manager,),
+                "UPDATE tasks SET state = 'pending', submission = 0, reason = 'its results were given up'"
+                " WHERE state = 'running' OR (state IN ('done', 'failed') AND NOT collected)"
             )
-
-    def note_beat(self, manager: str, beat: str, now_s: float) -> float:
-        """Enter the present heartbeat of a manager.
-
-        :param now_s: by our own clock.
-        :returns: for how many seconds, by our own clock, it has stood still.
-        """
-        self._db.execute(
-            "UPDATE managers SET beat = ?, beat_seen = ? WHERE id = ? AND beat != ?", (beat, now_s, manager, beat)
-        )
-        row = self._db.execute("SELECT beat_seen FROM managers WHERE id = ?", (manager,)).fetchone()
-        return now_s - float(row[0]) if row else 0.0
+            self._db.execute("DELETE FROM attempts")
+            self._db.execute(
+                "UPDATE managers SET state = ?, reason = 'the environment was removed' WHERE state IN (?, ?)",
+                (ManagerState.LEFT.value, ManagerState.ALIVE.value, ManagerState.UNKNOWN.value),
+            )
+            self.set_fact("removing", None)
 
     # -------------------------------------------------------------------------------------------------------- collected
 

@@ -9,18 +9,33 @@ import os
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError
-from locusts_fab.manager.records import MANAGER_ID, Left, parse_records
+from locusts_fab.manager.records import (
+    MANAGER_ID,
+    Began,
+    Ended,
+    Left,
+    element_of,
+    managers_of,
+    parse_records,
+    submission_of,
+)
 from locusts_fab.manager.times import FRESH_S, STALE_S
 from locusts_fab.model import ManagerState
 from locusts_fab.shell.scripts import RemoteExit, remote_script
+from locusts_fab.state.clock import read_clock
+from locusts_fab.state.identity import read_notes
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
+    from locusts_fab.layout import Environment
+    from locusts_fab.manager.records import Record
     from locusts_fab.schedulers.base import Queue, Scheduler
+    from locusts_fab.state.clock import Reading
+    from locusts_fab.state.identity import Founder
     from locusts_fab.state.ledger import Ledger
 
 #: Bytes of one cache file that one poll brings at most; what is left comes with the next.
@@ -30,45 +45,58 @@ _MOST_JOBS = 2
 #: The line of the script on a manager, before what is new in its cache file.
 _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unknown) (?P<beat>[0-9]+)")
 
+#: What the script prints of a submission that the ledger does not know.
+_STRANGER = re.compile(r"^[0-9]{1,9}$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class PollResult:
     """The result of a poll.
 
     :param reached: whether the environment is there.
+    :param is_ours: whether it is the one that the ledger knows; if not, nothing was entered.
+    :param founders: who made it, if it is not.
     :param is_all: whether it brought all; if not, it reached the most that one poll brings, and the next brings more.
     """
 
     reached: bool = True
+    is_ours: bool = True
+    founders: list[Founder] = field(default_factory=list)
     is_all: bool = True
 
 
-def poll(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
+def poll(host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler) -> PollResult:
     """Ask the target what is new and enter it into the ledger, each poll whole or not at all; return the result.
 
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
     while True:
-        result = _poll_once(host, ledger, environment_dir, scheduler)
+        result = _poll_once(host, ledger, environment, scheduler)
         if result.is_all:
             return result
 
 
-def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
+def _poll_once(host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler) -> PollResult:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
     offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
-    questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, scheduler.queue_script(), jobs)
-    result = host.run(remote_script("poll"), *questions, *offsets)
+    whose = (environment.root, environment.id, ledger.tokens())
+    questions = (mark, str(MOST_BYTES), managers_of(environment.id), scheduler.queue_script(), jobs)
+    result = host.run(remote_script("poll"), *whose, *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return PollResult(reached=False)
+    if result.exit_status == RemoteExit.FOREIGN:
+        return PollResult(is_ours=False, founders=read_notes(result.text.split("\n")))
     parts = result.stdout.split(mark.encode() + b"\n")
     if result.exit_status != 0 or not parts[1:]:
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     is_all = True
+    now = read_clock()
     with ledger.transaction():
         queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
         job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
+        paused = scheduler.paused_elements(ledger.jobs())
+        job_of = {submission.number: submission.job for submission in ledger.submissions()}
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
             found = _HEAD.fullmatch(os.fsdecode(head))
@@ -77,14 +105,19 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Sche
             data = body[:-1]  # the newline that the script puts after a file
             is_full = len(data) >= MOST_BYTES
             records, read = parse_records(data)
+            records = [record for record in records if _is_of(environment, record)]
             # A line longer than all that one poll brings is no record, but damage: it is passed over piece by piece.
             ledger.apply(found["manager"], records, read or (len(data) if is_full else 0))
             if is_full:
                 is_all = False
             elif not any(isinstance(record, Left) for record in records):
                 # else it has just reported itself that it left, and why, and its process may be seen all the same
-                _judge(ledger, found["manager"], found["process"], found["beat"], job_is_over=job_is_over)
+                element = (job_of.get(submission_of(found["manager"]), ""), element_of(found["manager"]))
+                is_paused = element in paused
+                _judge(ledger, found, now, job_is_over=job_is_over, is_paused=is_paused)
         ledger.set_fact("updated", str(time.time()))
+        ledger.set_fact("updated_clock", f"{now.boot} {now.up_s}")
+        ledger.set_fact("strangers", " ".join(_STRANGER.findall(os.fsdecode(parts[0]))) or None)
     return PollResult(is_all=is_all)
 
 
@@ -103,32 +136,34 @@ def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | Non
     return queue
 
 
-def _judge(ledger: Ledger, manager: str, process: str, beat: str, *, job_is_over: bool) -> None:
+def _is_of(environment: Environment, record: Record) -> bool:
+    """Return whether a record is not about an attempt in another environment, which somebody copied in."""
+    return not isinstance(record, (Began, Ended)) or record.claim.endswith(f".{environment.id}")
+
+
+def _judge(ledger: Ledger, found: re.Match[str], now: Reading, *, job_is_over: bool, is_paused: bool) -> None:
     """Enter what is known of a manager: from its process where that can be seen, else from its heartbeat.
 
     If its job is over, it may still run: a script may outlive a failed node's job. That only makes us wait less long.
-    The other judge of heartbeats is `judge_holder` in templates/manager/claims.sh, for managers that look at each
-    other; both take one for dead after STALE_S.
+    If its job was stopped for a while, the manager cannot beat. The other judge of heartbeats is `judge_holder` in
+    templates/manager/claims.sh, for managers that look at each other; both take one for dead after STALE_S.
     """
-    still_s = ledger.note_beat(manager, beat, time.time())
-    is_fresh = still_s <= FRESH_S
-    why_gone = _why_gone(process, still_s, job_is_over=job_is_over)
+    manager, process = found["manager"], found["process"]
+    still_s = ledger.note_beat(manager, found["beat"], now, is_paused=is_paused)
     if process == "left":
         ledger.set_manager(manager, ManagerState.LEFT, ledger.manager_reason(manager))
-    elif why_gone is not None:
-        ledger.set_manager(manager, ManagerState.GONE, why_gone)
-    elif process == "alive" or is_fresh:
+    elif process == "alive":
         ledger.set_manager(manager, ManagerState.ALIVE)
+    elif process == "gone":
+        ledger.set_manager(manager, ManagerState.GONE, "its process was killed")
+    elif is_paused:
+        ledger.set_manager(manager, ManagerState.UNKNOWN, "its job is suspended")
+    elif still_s > STALE_S:
+        ledger.set_manager(manager, ManagerState.GONE, f"its heartbeat stood still for more than {STALE_S} s")
+    elif still_s <= FRESH_S:
+        ledger.set_manager(manager, ManagerState.ALIVE)
+    elif job_is_over:
+        why = f"its job is over, and its heartbeat stood still for more than {FRESH_S} s"
+        ledger.set_manager(manager, ManagerState.GONE, why)
     else:
         ledger.set_manager(manager, ManagerState.UNKNOWN, "not heard lately")
-
-
-def _why_gone(process: str, still_s: float, *, job_is_over: bool) -> str | None:
-    """Return in words why a manager is taken for dead; None if it is not."""
-    if process == "gone":
-        return "its process was killed"
-    if still_s > STALE_S:
-        return f"its heartbeat stood still for more than {STALE_S} s"
-    if job_is_over and still_s > FRESH_S:
-        return f"its job is over, and its heartbeat stood still for more than {FRESH_S} s"
-    return None

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Submission, TaskState
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, open_database, read_outcome, read_task
+from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,21 @@ class Queries:
         """Return all submits, the latest last."""
         return [Submission(*row) for row in self._db.execute(f"{SUBMISSION} ORDER BY number")]
 
+    def tokens(self) -> str:
+        """Return `NUMBER:TOKEN` of each submit, with blanks around, as the scripts on targets look for them."""
+        return "".join([" ", *(f"{each.number}:{each.token} " for each in self.submissions())])
+
+    def elapsed_s(self, submission: Submission) -> float | None:
+        """Return for how long a submit had run when the target was last heard; None if nobody knows."""
+        row = self._db.execute("SELECT boot, up FROM submissions WHERE number = ?", (submission.number,)).fetchone()
+        boot, _, up = (self.fact("updated_clock") or "").rpartition(" ")
+        if row is not None and boot and boot == row[0]:
+            return max(0.0, float(up) - float(row[1]))
+        updated = self.fact("updated")  # this machine was started anew: there is only the time of day
+        if updated is None or float(updated) < submission.created_s:
+            return None
+        return float(updated) - submission.created_s
+
     def jobs(self) -> list[JobStatus]:
         """Return our jobs, as of the scheduler's last answer."""
         return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
@@ -60,12 +75,17 @@ class Queries:
         ).fetchone()
         return int(count)
 
+    def count_suspects(self) -> int:
+        """Return how many tasks wait that were lost twice with their managers, so that they come last, and alone."""
+        query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND lost >= ?"
+        return int(self._db.execute(query, (SUSPECT,)).fetchone()[0])
+
     def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
-        """Yield the waiting tasks of a submission, in order."""
+        """Yield the waiting tasks of a submission in order, those last that were lost with managers."""
         for number, task_id, command, inputs, outputs in self._db.execute(
             "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
-            " WHERE submission = ? AND state = 'pending' ORDER BY number",
-            (submission,),
+            " WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
+            (submission, SUSPECT),
         ):
             yield read_task(number, task_id, command, inputs, outputs)
 
@@ -86,10 +106,13 @@ class Queries:
         return str(row[0]) if row else ""
 
     def offsets(self) -> dict[str, int]:
-        """Return how many bytes of each manager's cache file were read; -1 where nothing more will come."""
+        """Return how many bytes of each manager's cache file were read; -1 where nothing more will come.
+
+        One that was only taken for dead may write more.
+        """
         return {
-            name: -1 if state == ManagerState.LEFT.value else offset
-            for name, offset, state in self._db.execute("SELECT id, offset, state FROM managers")
+            name: -1 if state == ManagerState.LEFT.value and said else offset
+            for name, offset, state, said in self._db.execute("SELECT id, offset, state, said FROM managers")
         }
 
     def count_ended_in(self, submission: int) -> int:

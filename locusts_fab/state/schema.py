@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.model import Task
 
-#: Raised when the schema changes; a ledger of another version is rebuilt with `attach`.
-VERSION = 3
+#: Raised when the schema changes.
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -32,7 +32,10 @@ CREATE TABLE tasks (                 -- what has become of each task
     exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', log INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
-    place BLOB                               -- where under outdir; set once something of it came back
+    place BLOB,                              -- where under outdir; set once something of it came back
+    lost INTEGER NOT NULL DEFAULT 0,         -- how often its manager was lost while it ran, over all submits
+    planned BLOB,   -- the outputs that it was planned with, where its command is another one by now; else NULL
+    since INTEGER NOT NULL DEFAULT 0         -- the submit that planned it as it is; earlier ones ran another command
 );
 CREATE INDEX tasks_by_state ON tasks (state, collected);
 CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
@@ -43,7 +46,8 @@ CREATE TABLE submissions (           -- each submit that started managers
     number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,  -- of its part of the plan
     state TEXT NOT NULL, created REAL NOT NULL,
     token TEXT NOT NULL,             -- the name of its job, known before there is one
-    job TEXT NOT NULL DEFAULT ''     -- what the scheduler calls it
+    job TEXT NOT NULL DEFAULT '',    -- what the scheduler calls it
+    boot TEXT NOT NULL DEFAULT '', up REAL NOT NULL DEFAULT 0  -- when its managers were started, by a clock nobody sets
 );
 CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;  -- at the last poll
 CREATE TABLE managers (
@@ -51,18 +55,55 @@ CREATE TABLE managers (
     slots INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'unknown', reason TEXT NOT NULL DEFAULT '',
     done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
     offset INTEGER NOT NULL DEFAULT 0,       -- bytes of its cache file that were read
-    beat TEXT NOT NULL DEFAULT '', beat_seen REAL NOT NULL DEFAULT 0
+    said INTEGER NOT NULL DEFAULT 0,         -- it said itself that it left: nothing more will come
+    beat TEXT NOT NULL DEFAULT '', beat_boot TEXT NOT NULL DEFAULT '', beat_seen REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE attempts (              -- those that began and have not ended
+    manager TEXT NOT NULL, number INTEGER NOT NULL, claim TEXT NOT NULL, PRIMARY KEY (manager, number)
 ) WITHOUT ROWID;
 CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs that could not be brought back
 """
 
-OUTCOME = """SELECT t.number, t.id, c.command, c.outputs, t.state, t.exit, t.attempts, m.host, t.start, t.seconds,
-    t.reason, t.found, t.log, t.claim, t.attempt, t.place
+OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
+    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place
     FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
 
 
+#: A task that was lost with its manager so often is suspected of ending it: it runs last and alone. Once more, and it
+#: is not run again.
+SUSPECT = 2
+#: The reasons of a task that was lost, and of one that is not run again for that.
+LOST_REASON = "lost with its manager"
+TOO_OFTEN_LOST_REASON = f"{LOST_REASON} {SUSPECT + 1} times"
 #: The columns of a `Submission`.
 SUBMISSION = "SELECT number, last_chunk, state, created, token, job FROM submissions"
+
+
+def _filled(query: str) -> str:
+    """Return a query about the tasks of the config that are known.
+
+    A fingerprint is empty if it was learned from the target, which has no list of inputs.
+    """
+    is_same = "(c.fingerprint = n.mark OR (c.fingerprint, c.command, c.outputs) = (x'', n.command, n.outputs))"
+    known = "config n JOIN tasks t USING (id) JOIN commands c USING (number)"
+    return query.replace("KNOWN", known).replace("IS_SAME", is_same)
+
+
+#: The done tasks of the config that it would run differently now.
+CHANGED_TASKS = _filled("SELECT id FROM KNOWN WHERE t.state = 'done' AND (NOT IS_SAME OR t.planned IS NOT NULL)")
+#: What was planned may still run, or have run: what is heard of it is about the outputs that it had then.
+KEEP_PLANNED = _filled(
+    "UPDATE tasks SET planned = (SELECT outputs FROM commands c WHERE c.number = tasks.number)"
+    " WHERE planned IS NULL AND submission > 0 AND state IN ('pending', 'failed')"
+    " AND number IN (SELECT number FROM KNOWN WHERE NOT IS_SAME)"
+)
+#: New, pending and failed tasks take over what the config says.
+TAKE_COMMANDS = _filled(
+    "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark"
+    " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
+    " WHERE c.number IS NULL OR (c.fingerprint != n.mark AND IS_SAME)"
+    " OR (t.state IN ('pending', 'failed') AND NOT IS_SAME)"
+)
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -84,7 +125,10 @@ def open_database(path: Path) -> sqlite3.Connection:
         raise StateError(f"the state file {path} cannot be used: {error}", hint=hint) from error
     if version not in {0, VERSION}:
         database.close()
-        raise StateError(f"the state file {path} was made by another version of locusts_fab", hint=hint)
+        raise StateError(
+            f"the state file {path} was made by another version of locusts_fab",
+            hint="collect with that version what it knows of; or move the file away and give the target another root",
+        )
     return database
 
 

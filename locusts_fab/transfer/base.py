@@ -81,15 +81,3 @@ class Transfer(Protocol):
 
         :raises TransferError: it cannot be written.
         """
-
-    def forget(self) -> None:
-        """Remove what was planned and run; inputs and shared files stay, so that they need not travel again.
-
-        :raises TransferError: something of it is still there.
-        """
-
-    def remove(self) -> None:
-        """Remove the whole environment.
-
-        :raises TransferError: something of it is still there.
-        """

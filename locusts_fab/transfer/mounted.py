@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import remove, remove_tree, write_whole
+from locusts_fab.fs import remove, write_whole
 from locusts_fab.layout import TREE
 from locusts_fab.text import first_few
 from locusts_fab.transfer.base import Fetched
@@ -107,15 +107,6 @@ class MountedTransfer:
             write_whole(Path(self.environment.absolute(path)), data)
         except OSError as error:
             raise TransferError(f"{path} cannot be written: {error}", hint="fix the cause and repeat this") from error
-
-    def forget(self) -> None:
-        """See `Transfer.forget`."""
-        for folder in ("exec", "work", TREE):
-            remove_tree(Path(self.environment.absolute(folder)))
-
-    def remove(self) -> None:
-        """See `Transfer.remove`."""
-        remove_tree(Path(self.environment.root))
 
 
 def _copy_entry(source: Path, destination: Path) -> None:

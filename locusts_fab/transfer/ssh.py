@@ -50,27 +50,27 @@ class SshTransfer:
         scripts: Mapping[str, str],
         screen: Screen | Silent,
     ) -> None:
-        """See `Transfer.stage`. The first time all goes in one archive.
+        """See `Transfer.stage`. Into a new environment all goes in one archive.
 
-        Later, and if that fails, rsync sees what is new. Nothing is copied here first: a tree of links is laid out,
+        Else, and if that fails, rsync sees what is new. Nothing is copied here first: a tree of links is laid out,
         and rsync follows them.
         """
         chunks = list(chunks)
         with screen.step("sending") as progress:
-            if chunks[0].number == 1 and self.host.unpack(
-                self.environment.root,
-                lambda send: pack(send, swarm, tasks(), chunks, scripts, progress.update_bytes),
+            if self.host.unpack(
+                self.environment,
+                lambda send: pack(send, swarm, self.environment.id, tasks(), chunks, scripts, progress.update_bytes),
             ):
                 return
         self._unpack_inputs()
         with fresh_folder(self.state_dir, "stage-") as folder:
-            MountedTransfer(Environment(str(folder))).stage(swarm, tasks, chunks, scripts, screen)
+            MountedTransfer(Environment(str(folder), self.environment.id)).stage(swarm, tasks, chunks, scripts, screen)
             with screen.step("sending") as progress:
                 self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
 
     def _unpack_inputs(self) -> None:
         """Unpack what the first submit left packed, so that rsync finds it."""
-        result = self.host.run(remote_script("unpack_inputs"), self.environment.root)
+        result = self.host.run(remote_script("unpack_inputs"), self.environment.root, self.environment.id)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
@@ -112,20 +112,3 @@ class SshTransfer:
             (folder / path).parent.mkdir(parents=True)
             (folder / path).write_bytes(data)
             self.host.push(folder, self.environment.root)
-
-    def forget(self) -> None:
-        """See `Transfer.forget`."""
-        self._remove(*map(self.environment.absolute, ("exec", "work", TREE)))
-
-    def remove(self) -> None:
-        """See `Transfer.remove`."""
-        self._remove(self.environment.root)
-
-    def _remove(self, *folders: str) -> None:
-        result = self.host.run(remote_script("remove"), *folders)
-        if result.exit_status != 0:
-            raise TransferError(
-                f"{self.host.name}: {folders[0]} cannot be removed:\n{result.stderr.strip()}",
-                hint="see what still uses it there, then repeat this",
-                stderr=result.stderr,
-            )

@@ -72,7 +72,7 @@ def stage_tasks(
             members = list(islice(tasks, chunk.size))
             for task in members:
                 _stage_inputs(swarm.indir, environment, task, made, put or put_link)
-            write_whole(root / environment.chunk(chunk.number), os.fsencode(plan_text(members)))
+            write_whole(root / environment.chunk(chunk.number), os.fsencode(plan_text(members, environment.id)))
             staged += len(members)
             progress(staged)
     except OSError as error:

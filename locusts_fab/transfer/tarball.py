@@ -39,6 +39,7 @@ _SMALL = 1 << 24
 def pack(
     send: Send,
     swarm: Swarm,
+    environment_id: str,
     tasks: Iterable[PlannedTask],
     chunks: Iterable[Chunk],
     scripts: Mapping[str, str],
@@ -53,7 +54,7 @@ def pack(
     :param progress: called with (files packed, bytes sent) now and then.
     :raises OSError: a file cannot be read, or is neither a file nor a folder.
     """
-    environment, tasks = Environment(""), iter(tasks)
+    environment, tasks = Environment("", environment_id), iter(tasks)
     packer = _Packer(send, progress)
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
@@ -62,7 +63,7 @@ def pack(
         packer.add(str(source), environment.shared(key, source.name))
     for chunk in chunks:
         members = list(islice(tasks, chunk.size))
-        packer.add_bytes(environment.chunk(chunk.number), os.fsencode(plan_text(members)))
+        packer.add_bytes(environment.chunk(chunk.number), os.fsencode(plan_text(members, environment.id)))
         if any(task.inputs for task in members):
             _pack_inputs(packer, f"{swarm.indir}/", environment, chunk, members)
     for path, text in scripts.items():

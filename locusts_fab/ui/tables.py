@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,8 +39,8 @@ def status_panel(status: Status) -> RenderableType:
     parts: list[RenderableType] = [head]
     if tasks.total:
         parts.append(_bar(status))
-    if status.started is not None and not status.is_over:
-        parts.append(Text(_times(status, status.started), style="dim"))
+    if status.elapsed_s is not None and not status.is_over:
+        parts.append(Text(_times(status, status.elapsed_s), style="dim"))
     if status.managers:
         parts.append(_manager_table(status))
     if status.jobs:
@@ -50,10 +49,10 @@ def status_panel(status: Status) -> RenderableType:
     return Group(*parts)
 
 
-def _times(status: Status, started: float) -> str:
+def _times(status: Status, elapsed_s: float) -> str:
     """Return how long it has run and how long it will, in a line of its own: the headline is long enough without."""
     left = f", about {duration(status.eta_s)} left" if status.eta_s is not None else ""
-    return f"since {duration(time.time() - started)}{left}"
+    return f"since {duration(elapsed_s)}{left}"
 
 
 def _bar(status: Status) -> Text:

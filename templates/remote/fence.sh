@@ -2,17 +2,20 @@
 #
 # Keeps the managers of submissions from taking more tasks; what they run may end.
 #
-#   usage: bash fence.sh ENVIRONMENT [SUBMISSION]...
+#   usage: bash fence.sh ENVIRONMENT ID [SUBMISSION]...
 #
 #     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
 #     SUBMISSION    the number of a submission
 #
-#   exits with: 0 if that is so, also where there is no environment; 1 if the environment cannot be written
+#   exits with: 0 if that is so, also where there is no environment; FOREIGN; 1 if the environment cannot be written
 
-environment=$1
-shift
+readonly FOREIGN=6
+environment=$1 id=$2
+shift 2
 
 cd -- "$environment/exec" 2>/dev/null || exit 0
+[[ -e id.$id ]] || exit "$FOREIGN"
 for submission in "$@"; do
   : >"stop.$submission" || exit 1
 done

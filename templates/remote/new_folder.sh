@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 #
-# Makes a folder to unpack an archive into, which must be new.
+# Sees that an archive can be unpacked into an environment: it has been made, and nothing was put into it yet.
 #
-#   usage: bash new_folder.sh FOLDER
+#   usage: bash new_folder.sh ENVIRONMENT ID
 #
-#     FOLDER   its absolute path
+#     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
 #
-#   exits with: 0 if it was made; anything else if something of that name is there, or there is no tar
+#   exits with: 0 if that is so; anything else if not, or if there is no tar
 
-folder=$1
+environment=$1 id=$2
 
-umask 077
-command -v tar >/dev/null && mkdir -p -- "${folder%/*}/" && mkdir -- "$folder"
+command -v tar >/dev/null || exit 1
+cd -- "$environment" || exit 1
+[[ -e exec/id.$id && ! -e exec/plan && ! -e inputs && ! -e shared ]]

@@ -3,9 +3,11 @@
 # Prints what is new in an environment: the new bytes of the managers' cache files, whether each manager still runs, and
 # the scheduler's answer about their jobs.
 #
-#   usage: bash poll.sh ENVIRONMENT MARK MOST MANAGER_ID QUEUE JOBS [MANAGER OFFSET]...
+#   usage: bash poll.sh ENVIRONMENT ID SUBMISSIONS MARK MOST MANAGER_ID QUEUE JOBS [MANAGER OFFSET]...
 #
 #     ENVIRONMENT      the folder of the swarm
+#     ID               the id of the environment
+#     SUBMISSIONS      NUMBER:TOKEN of each submission that the client knows, with blanks around; of others nothing is told
 #     MARK             a line to print between parts; no file holds it
 #     MOST             print no more than so many bytes of a file
 #     MANAGER_ID       the ids of managers, as a regular expression; other files are copies, or what an editor left
@@ -13,29 +15,59 @@
 #     JOBS             the jobs to ask for, with commas between; empty: do not ask
 #     MANAGER OFFSET   the byte of this manager's file to begin with; -1: nothing more will come. Without it: 0
 #
-#   prints: for each manager MARK, the line "MANAGER PROCESS BEAT", and the new bytes with a newline after them;
-#     at the end MARK, the exit status of QUEUE (a - if nothing was asked), and what it printed.
+#   prints: the numbers of submissions that the client does not know, a line each; for each manager MARK, the line
+#     "MANAGER PROCESS BEAT", and the new bytes with a newline after them; at the end MARK, the exit status of QUEUE (a -
+#     if nothing was asked), and what it printed.
 #     PROCESS: alive, gone, or left; unknown where that cannot be seen from this machine
 #     BEAT: the counter of its heartbeat
-#   exits with: NO_ENVIRONMENT
+#     Where it is FOREIGN: for each id that is there a line of the id, and who made it
+#   exits with: NO_ENVIRONMENT; FOREIGN
 
-readonly NO_ENVIRONMENT=3
-environment=$1 mark=$2 most=$3 manager_id=$4 queue=$5 jobs=$6
-shift 6
+readonly NO_ENVIRONMENT=3 FOREIGN=6
+environment=$1 id=$2 submissions=$3 mark=$4 most=$5 manager_id=$6 queue=$7 jobs=$8
+shift 8
 declare -A offset=()
 while (($# > 0)); do
   offset[$1]=$2
   shift 2
 done
 
-# see_process MANAGER HOST PID: set PROCESS to what is seen of a manager from here.
+# tell_owner: print who made the environment, and end.
+tell_owner() {
+  local file
+  for file in id.*; do
+    [[ -f $file ]] && printf '%s\t%s\n' "${file#id.}" "$(head -n 1 -- "$file")"
+  done
+  exit "$FOREIGN"
+}
+
+# find_strangers: print the submissions that the client does not know, and set STRANGE to them, with blanks around. They
+# have another token: what others have done is not taken for ours because of a number.
+find_strangers() {
+  local folder number token
+  STRANGE=' '
+  for folder in started.*; do
+    [[ -d $folder ]] || continue
+    number=${folder#started.} token=
+    read -r token 2>/dev/null <"$folder/token"
+    if [[ $submissions != *" $number:$token "* ]]; then
+      STRANGE+="$number "
+      printf '%s\n' "$number"
+    fi
+  done
+}
+
+# see_process MANAGER HOST PID: set PROCESS to what is seen of a manager from here. Its command line has what its id
+# begins with: the submission and the element.
 see_process() {
+  local stem=${1%-"$id"}
+  stem=${stem%-r*}
   PROCESS=unknown
   if [[ -e beats/$1.end ]]; then
     PROCESS=left
   elif [[ $2 == "${HOSTNAME:-localhost}" && -d /proc/self ]]; then
     PROCESS=gone
-    if [[ -e /proc/$3/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$3/cmdline") == *manager.sh\ "$1"\ * ]]; then
+    if [[ -e /proc/$3/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$3/cmdline") == *manager.sh\ "$stem"\ * ]]; then
       PROCESS=alive
     elif [[ -e beats/$1.end ]]; then
       PROCESS=left # just now
@@ -67,10 +99,12 @@ print_queue() {
 }
 
 cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
+[[ -e id.$id ]] || tell_owner
+find_strangers
 for file in cache/*.tsv; do
   manager=${file#cache/}
   manager=${manager%.tsv}
-  [[ -f $file && $manager =~ ^$manager_id$ ]] || continue
+  [[ -f $file && $manager =~ ^$manager_id$ && $STRANGE != *" ${manager%%-*} "* ]] || continue
   from=${offset[$manager]-0}
   ((from < 0)) || print_news "$manager" "$from"
 done

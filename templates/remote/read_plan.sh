@@ -6,24 +6,42 @@
 #
 #     ENVIRONMENT   the folder of the swarm
 #
-#   prints: a line of the number of the latest submission, the number of the latest chunk, and the submission's job, if
-#     it has one; then the lines of all chunks
+#   prints: "id", each id that is there, and who made it; "submission", the number, the token, the first and the last
+#     chunk, and the job of each submission, empty where they are not known; then, of each chunk, "chunk", its number, and
+#     the lines of its plan that are whole. There are tabs between
 #   exits with: NO_ENVIRONMENT
 
 readonly NO_ENVIRONMENT=3
 environment=$1
 
-cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
-submission=0
-for token in started.*; do
-  [[ -e $token ]] && ((${token#started.} > submission)) && submission=${token#started.}
-done
-chunk=0
-for file in plan/*; do
-  [[ -e $file ]] && chunk=${file#plan/}
-done
-job=
-[[ -e started.$submission/job ]] && job=$(tail -n 1 -- "started.$submission/job")
+# tell_submission FOLDER: print the line of a submission.
+tell_submission() {
+  local token='' first='' last='' job=''
+  read -r token <"$1/token"
+  read -r first last <"$1/chunks"
+  [[ -e $1/job ]] && job=$(tail -n 1 -- "$1/job")
+  printf 'submission\t%s\t%s\t%s\t%s\t%s\n' "${1#started.}" "$token" "$first" "$last" "$job"
+} 2>/dev/null
 
-printf '%d %d %s\n' "$submission" "$((10#$chunk))" "$job"
-find plan -type f ! -name '.*' -print0 | sort -z | xargs -0 -r cat --
+# tell_chunk FILE: print a chunk. What stands after the last line end was cut off.
+tell_chunk() {
+  local lines=() last
+  mapfile lines <"$1"
+  last=$((${#lines[@]} - 1))
+  ((last < 0)) || [[ ${lines[last]} == *$'\n' ]] || unset "lines[last]"
+  printf 'chunk\t%s\n' "${1#plan/}"
+  printf '%s' ${lines[@]+"${lines[@]}"}
+}
+
+LC_ALL=C # bytes
+cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
+for file in id.*; do
+  [[ -f $file ]] && printf 'id\t%s\t%s\n' "${file#id.}" "$(head -n 1 -- "$file")"
+done
+for folder in started.*; do
+  [[ -d $folder ]] && tell_submission "$folder"
+done
+for file in plan/*; do
+  [[ -f $file ]] && tell_chunk "$file"
+done
+exit 0

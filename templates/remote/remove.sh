@@ -1,14 +1,60 @@
 #!/usr/bin/env bash
 #
-# Removes folders, also where a task left folders in them that may not be written.
+# Removes an environment, or of it only what was planned and run; also where a task left folders that may not be written.
 #
-#   usage: bash remove.sh FOLDER...
+#   usage: bash remove.sh ENVIRONMENT ID [FOLDER]...
 #
-#     FOLDER   what to remove; it need not be there
+#     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
+#     FOLDER        what to remove besides exec, relative to the environment; none: all
 #
-#   exits with: 0 if nothing is left of them
+#   exits with: 0 if nothing is left of it; FOREIGN, and nothing was removed; 1 if something cannot be removed
+#
+# The id goes last, in one step: until then the environment is ours, and what was cut off can be repeated. What stays
+# behind, the folder .removed.ID, says whose the rest is until somebody makes an environment of it again.
 
-if ! rm -rf -- "$@" 2>/dev/null; then
-  chmod -R u+rwX -- "$@"
-  rm -rf -- "$@"
+readonly FOREIGN=6
+environment=$1 id=$2
+shift 2
+
+# remove NAME...: remove files and folders; fail if something is left.
+remove() {
+  if ! rm -rf -- "$@" 2>/dev/null; then
+    chmod -R u+rwX -- "$@"
+    rm -rf -- "$@"
+  fi
+}
+
+# list_all: set ALL to all that is in the environment, but for what says whose it is.
+list_all() {
+  local name
+  shopt -s dotglob nullglob
+  ALL=()
+  for name in *; do
+    [[ $name == exec || $name == ".removed.$id" ]] || ALL+=("$name")
+  done
+}
+
+cd -- "$environment" 2>/dev/null || exit 0
+if [[ -e exec ]]; then
+  [[ -e exec/id.$id ]] || exit "$FOREIGN"
+elif [[ ! -e .removed.$id ]]; then
+  exit 0
 fi
+
+if (($# == 0)); then
+  list_all
+else
+  ALL=("$@")
+fi
+((${#ALL[@]} == 0)) || remove "${ALL[@]}" || exit 1
+
+if [[ -e exec ]]; then
+  remove ".removed.$id" && mkdir -m 700 -- ".removed.$id" && mv -T -- exec ".removed.$id/exec" || exit 1
+fi
+remove ".removed.$id/exec" || exit 1
+if (($# == 0)); then
+  remove ".removed.$id" || exit 1
+  cd / && rmdir -- "$environment" 2>/dev/null # unless somebody has made another one by now
+fi
+exit 0

@@ -12,9 +12,11 @@
 #   exits with: 0; anything else if the scheduler does not answer
 
 environment=$1 submission=$2 name=$3
+folder=$environment/exec/started.$submission token=
 
-if [[ -s $environment/exec/started.$submission/job ]]; then
-  cat -- "$environment/exec/started.$submission/job"
+read -r token 2>/dev/null <"$folder/token"
+if [[ $token == "$name" && -s $folder/job ]]; then
+  cat -- "$folder/job"
 else
   timeout 30 squeue -h -t all -n "$name" -o %F
 fi

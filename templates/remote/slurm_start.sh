@@ -2,28 +2,30 @@
 #
 # Submits the job array of a submission: exactly one, however often this is repeated, and whatever happens on the way.
 #
-#   usage: bash slurm_start.sh ENVIRONMENT SUBMISSION ELEMENTS NAME
+#   usage: bash slurm_start.sh ENVIRONMENT ID SUBMISSION ELEMENTS NAME
 #
 #     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
 #     SUBMISSION    the number of the submission
 #     ELEMENTS      how many elements are wanted; the cluster may allow fewer
-#     NAME          the job's name, which no other job has
+#     NAME          the job's name, which no other job has: the token of the submission
 #
 #   prints: the id of the job, from sbatch or squeue; or why there is none
-#   exits with: 0 if there is a job, of now or before; NO_ENVIRONMENT; NOT_STARTED if sbatch refused it; NO_ANSWER
+#   exits with: 0 if there is a job, of now or before; NO_ENVIRONMENT; FOREIGN; TAKEN; NOT_STARTED if sbatch refused it;
+#     NO_ANSWER
 #
-# The folder exec/started.SUBMISSION is made first. A run that finds it there, or gets no clear answer from sbatch,
+# The folder exec/started.SUBMISSION/once is made first. A run that finds it there, or gets no clear answer from sbatch,
 # looks for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same.
 
-readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5
+readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5 FOREIGN=6 TAKEN=7
 # What is submitted here inherits the variables of this shell. Those of this script begin with my_, so that they do not
 # take the place of something that the user exports.
-my_environment=$1 my_submission=$2 my_elements=$3 my_name=$4
-my_token=exec/started.$my_submission
+my_environment=$1 my_id=$2 my_submission=$3 my_elements=$4 my_name=$5
+my_folder=exec/started.$my_submission my_word=
 
 # end_with JOB: note the job, and end. First on the disk, for the command that asked may be gone.
 end_with() {
-  printf '%s\n' "$1" >"$my_token/job"
+  printf '%s\n' "$1" >"$my_folder/job"
   printf '%s\n' "$1"
   exit 0
 }
@@ -48,17 +50,20 @@ submit() {
   my_output=exec/logs/$my_submission-%a.out
   [[ $my_environment == *[%\\]* ]] && my_output=/dev/null # SLURM takes these for its own, wherever they stand in a path
   timeout 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --output="$my_output" \
-    --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_token/complaint" </dev/null
+    --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_folder/complaint" </dev/null
 }
 
 cd -- "$my_environment" || exit "$NO_ENVIRONMENT"
-if ! my_complaint=$(mkdir "$my_token" 2>&1); then
-  if [[ ! -d $my_token ]]; then
+[[ -e exec/id.$my_id ]] || exit "$FOREIGN"
+read -r my_word 2>/dev/null <"$my_folder/token"
+[[ $my_word == "$my_name" ]] || exit "$TAKEN"
+if ! my_complaint=$(mkdir "$my_folder/once" 2>&1); then
+  if [[ ! -d $my_folder/once ]]; then
     printf '%s\n' "$my_complaint"
     exit "$NO_ENVIRONMENT"
   fi
-  if [[ -s $my_token/job ]]; then
-    cat "$my_token/job"
+  if [[ -s $my_folder/job ]]; then
+    cat "$my_folder/job"
     exit 0
   fi
   if ! look_for_job; then
@@ -73,11 +78,11 @@ my_answer=$(submit) && end_with "$my_answer"
 for my_pause in 0 2 4; do
   sleep "$my_pause"
   if ! look_for_job; then
-    cat "$my_token/complaint"
+    cat "$my_folder/complaint"
     printf '%s\n' "$my_answer"
     exit "$NO_ANSWER"
   fi
 done
-cat "$my_token/complaint"
-rm -rf -- "$my_token"
+cat "$my_folder/complaint"
+rm -rf -- "$my_folder/once"
 exit "$NOT_STARTED"

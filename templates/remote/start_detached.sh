@@ -2,28 +2,30 @@
 #
 # Starts the manager of a submission where there is no scheduler: detached from the terminal, and only once.
 #
-#   usage: bash start_detached.sh ENVIRONMENT SUBMISSION MANAGER
+#   usage: bash start_detached.sh ENVIRONMENT ID SUBMISSION MANAGER TOKEN
 #
 #     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
 #     SUBMISSION    the number of the submission
-#     MANAGER       the id of the manager
+#     MANAGER       what the id of the manager begins with
+#     TOKEN         the token of the submission
 #
 #   prints: why it did not start
-#   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; NOT_STARTED if it ended at once
+#   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; FOREIGN; TAKEN; NOT_STARTED if it ended at once
 #
-# The folder exec/started.SUBMISSION is made first. A repeat of this, because the reply was lost, finds it there and
-# starts nothing.
+# The folder exec/started.SUBMISSION/once is made first. A repeat of this, because the reply was lost, finds it there
+# and starts nothing.
 
-readonly NO_ENVIRONMENT=3 NOT_STARTED=4
+readonly NO_ENVIRONMENT=3 NOT_STARTED=4 FOREIGN=6 TAKEN=7
 # What is started here inherits the variables of this shell. Those of this script begin with my_, so that they do not
 # take the place of something that the user exports.
-my_environment=$1 my_submission=$2 my_manager=$3
-my_token=exec/started.$my_submission
+my_environment=$1 my_id=$2 my_submission=$3 my_manager=$4 my_token=$5
+my_folder=exec/started.$my_submission my_word=
 my_output=exec/logs/$my_manager.out
 
 # has_begun: succeed if the manager has a heartbeat.
 has_begun() {
-  [[ -e exec/beats/$my_manager ]]
+  compgen -G "exec/beats/$my_manager-*" >/dev/null
 }
 
 # is_running: succeed if the process that was started is still there.
@@ -32,8 +34,11 @@ is_running() {
 }
 
 cd -- "$my_environment" 2>&1 || exit "$NO_ENVIRONMENT"
-if ! my_complaint=$(mkdir "$my_token" 2>&1); then
-  [[ -d $my_token ]] && exit 0
+[[ -e exec/id.$my_id ]] || exit "$FOREIGN"
+read -r my_word 2>/dev/null <"$my_folder/token"
+[[ $my_word == "$my_token" ]] || exit "$TAKEN"
+if ! my_complaint=$(mkdir "$my_folder/once" 2>&1); then
+  [[ -d $my_folder/once ]] && exit 0
   printf '%s\n' "$my_complaint"
   exit "$NO_ENVIRONMENT"
 fi
@@ -42,7 +47,7 @@ my_detach=(nohup)
 command -v setsid >/dev/null && my_detach=(setsid nohup)
 "${my_detach[@]}" bash exec/start.sh "$my_manager" </dev/null >>"$my_output" 2>&1 &
 my_pid=$!
-printf '%s\n' "$my_pid" >"$my_token/pid"
+printf '%s\n' "$my_pid" >"$my_folder/pid"
 
 for ((my_round = 0; my_round < 50; my_round++)); do
   has_begun && exit 0

@@ -34,6 +34,8 @@ ACTIVE = frozenset(
         "PREEMPTED",
     }
 )
+#: States in which it was stopped, and goes on when somebody lets it.
+PAUSED = frozenset({"SUSPENDED", "STOPPED"})
 #: The fields that `templates/remote/slurm_queue.sh` asks squeue for; the reason comes last, for it is free text.
 _FIELDS = 6
 #: A manager gets a signal so many seconds ahead of its time limit, or a quarter of the limit if that is less.

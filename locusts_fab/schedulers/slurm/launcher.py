@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import SchedulerError
-from locusts_fab.schedulers.fence import put_up_fence
+from locusts_fab.schedulers.fence import not_ours, put_up_fence
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
@@ -43,11 +43,14 @@ class SlurmArray:
         """
         elements = min(self.nodes, chunks)
         script = remote_script("slurm_start")
-        result = self.host.run(script, self.environment.root, str(submission), str(elements), token)
+        where = (self.environment.root, self.environment.id)
+        result = self.host.run(script, *where, str(submission), str(elements), token)
         said = result.text.strip()
         job = parse_job_id(said) if result.exit_status == 0 else None
         if job is not None:
             return job
+        if result.exit_status in {RemoteExit.FOREIGN, RemoteExit.TAKEN}:
+            raise not_ours(self.environment, self.host.name)
         if result.exit_status == RemoteExit.NO_ANSWER:
             raise SchedulerError(
                 f"{self.host.name}: the scheduler does not say whether the job was made:\n{said}",
@@ -85,7 +88,7 @@ class SlurmArray:
 
     def mark_gone(self, managers: Iterable[str]) -> None:
         """Mark managers that have ended without a word as having left, so that others take over what they held."""
-        self.host.run(remote_script("mark_left"), self.environment.root, *managers)
+        self.host.run(remote_script("mark_left"), self.environment.root, self.environment.id, *managers)
 
     def find(self, submission: Submission) -> str:
         """Return the id of the job of a submission whose start was cut off; empty if there is none, or no answer."""

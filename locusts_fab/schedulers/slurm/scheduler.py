@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
-from locusts_fab.schedulers.slurm.jobs import ACTIVE, KILL_WAIT_S, directives, parse_job_id, parse_squeue, warning_s
+from locusts_fab.schedulers.slurm.jobs import (
+    ACTIVE,
+    KILL_WAIT_S,
+    PAUSED,
+    directives,
+    parse_job_id,
+    parse_squeue,
+    warning_s,
+)
 from locusts_fab.schedulers.slurm.launcher import JOB_SCRIPT, SlurmArray
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.shell.scripts import remote_script
@@ -59,6 +67,11 @@ class SlurmScheduler:
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`. An element of an array, `12_3`, belongs to the job 12."""
         return {job.id.partition("_")[0] for job in jobs if job.state in ACTIVE}
+
+    def paused_elements(self, jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
+        """See `Scheduler.paused_elements`."""
+        parts = [job.id.partition("_") for job in jobs if job.state in PAUSED]
+        return {(job, int(element)) for job, _, element in parts if element.isdecimal()}
 
     def read_job_id(self, answer: str) -> str:
         """See `Scheduler.read_job_id`."""
