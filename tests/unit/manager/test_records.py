@@ -33,7 +33,7 @@ LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "recor
 #: Words that the writing side may put into a field: no tab, no newline, any other byte.
 words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0").decode("utf-8", "surrogateescape"))
 times = st.integers(0, 4 * 10**15).map(lambda us: us / 1_000_000)
-claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}")
+claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}.c0ffee12")
 tasks = st.integers(1, 10**6)
 attempts = st.integers(1, 20)
 managers = st.from_regex(f"\\A({MANAGER_ID})\\Z")
@@ -147,21 +147,24 @@ def test_torn_lines_that_run_into_the_next_never_make_a_wrong_record(
         "\t.",
         "ended",
         "ended\t.",
-        "began\t000001.1\t5\t1\t12.5\t1",
-        "began\t000001.1\t5\t1\t12.5\t1\t",
-        "began\t000001.1\t5\t1\t12.5\t1\t. ",
-        "began\t000001.1\t5\t1\t12.5\t1\t.\t.",
-        "began\t000001.1\tfive\t1\t12.5\t1\t.",
+        "began\t000001.1.c0ffee12\t5\t1\t12.5\t1",
+        "began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t",
+        "began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t. ",
+        "began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t.\t.",
+        "began\t000001.1.c0ffee12\tfive\t1\t12.5\t1\t.",
         "began\t000001\t5\t1\t12.5\t1\t.",
+        "began\t000001.1\t5\t1\t12.5\t1\t.",  # as managers of an older version wrote it
+        "began\t000001.1.c0ffee1\t5\t1\t12.5\t1\t.",
+        "began\t000001.1.C0FFEE12\t5\t1\t12.5\t1\t.",
         "began\t../../x.1\t5\t1\t12.5\t1\t.",
-        "Began\t000001.1\t5\t1\t12.5\t1\t.",
-        "\0\0began\t000001.1\t5\t1\t12.5\t1\t.",
-        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t\t.",
-        "ended\t000001.1\t5\t1\twell\t0\t1.0\t2.0\t1\t0\t\t.",
-        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1x\t0\t\t.",
-        "ended\t000001.1\t5\t1\tdone\t0\t1.0\t2.0\t1\tmany\t\t.",
-        "ended\t000001.1\t5\t1\tdone\t\t1.0\t2.0\t1\t0\t\t.",
-        "manager\t1-0\tnode\tpid\t2\t1.0\t5.2\t.",
+        "Began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t.",
+        "\0\0began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\twell\t0\t1.0\t2.0\t1\t0\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1x\t0\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\tmany\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t\t1.0\t2.0\t1\t0\t\t.",
+        "manager\t1-0-c0ffee12\tnode\tpid\t2\t1.0\t5.2\t.",
         "left\tfinished\tnow\t.",
     ],
 )
@@ -173,20 +176,20 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
     cache = tmp_path / "1-0.tsv"
     script = f"""
     CACHE=$1 HELD=; . {LIBRARY}
-    record manager 1-0 'a node' 12 2 1700000000.000001 '5.2.15(1)-release'
-    record began 000001.1 7 1 1700000000.500000 3
-    printf -v HELD '%s\\t' ended 000001.1 7 1 failed 137 1700000000,500000 1700000012,345678 10 3 'signal 9'
+    record manager 1-0-c0ffee12 'a node' 12 2 1700000000.000001 '5.2.15(1)-release'
+    record began 000001.1.c0ffee12 7 1 1700000000.500000 3
+    printf -v HELD '%s\\t' ended 000001.1.c0ffee12 7 1 failed 137 1700000000,500000 1700000012,345678 10 3 'signal 9'
     HELD+=$'.\\n'
     write_held
-    record ended 000001.1 8 1 done 0 1700000000.5 1700000000.6 '' 0 ''
+    record ended 000001.1.c0ffee12 8 1 done 0 1700000000.5 1700000000.6 '' 0 ''
     record left finished 1700000001.0
     """
     subprocess.run(["bash", "-c", script, "bash", str(cache)], check=True, timeout=30)
     assert parse_records(cache.read_bytes())[0] == [
-        Manager("1-0", "a node", 12, 2, 1700000000.000001),
-        Began("000001.1", 7, 1, 1700000000.5, 3),
-        Ended("000001.1", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, (True, False), 3, "signal 9"),
-        Ended("000001.1", 8, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
+        Manager("1-0-c0ffee12", "a node", 12, 2, 1700000000.000001),
+        Began("000001.1.c0ffee12", 7, 1, 1700000000.5, 3),
+        Ended("000001.1.c0ffee12", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, (True, False), 3, "signal 9"),
+        Ended("000001.1.c0ffee12", 8, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
         Left("finished", 1700000001.0),
     ]
 

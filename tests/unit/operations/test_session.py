@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +12,13 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.layout import Environment
 from locusts_fab.model import ManagerState, SwarmState, Task
 from locusts_fab.operations.session import Session
 from locusts_fab.state import poll as polling
+from locusts_fab.state.clock import Reading, read_clock
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.target import open_site
-from locusts_fab.transfer.stage import make_environment
+from locusts_fab.target import identified, open_site
+from tests.support.environments import ID, founded, reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +32,11 @@ def session(tmp_path: Path) -> Iterator[Session]:
     settings = SwarmSettings.model_validate({"command": "true", "args": [["1"], ["2"]]})
     swarm = Swarm("s", settings, "here", Target(mode="local"), tmp_path)
     site = open_site(swarm)
-    make_environment(Environment(site.environment.root))
+    site = identified(site, swarm, ID)
+    made = founded(site.environment.root)
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         ledger.take_plan([Task("a", "true", (), ()), Task("b", "true", (), ())], site.environment.root)
-        ledger.begin_submission(1, 1)
+        reserved(made, 1, ledger.begin_submission(1, 1).token)
         ledger.set_submission(1, state="started")
         yield Session(swarm, site, ledger)
 
@@ -48,16 +47,18 @@ def write(session: Session, *records: str, host: str = "another-node", pid: int 
     :returns: its cache file.
     """
     folder = Path(session.site.environment.root) / "exec"
-    (folder / "beats/1-0").write_text("1\n")
-    cache = folder / "cache/1-0.tsv"
-    head = f"manager\t1-0\t{host}\t{pid}\t1\t9.0\t5.2\t.\n"
-    cache.write_text("".join([head, "began\t000001.1\t1\t1\t10.0\t1\t.\n", *records]))
+    (folder / f"beats/1-0-{ID}").write_text("1\n")
+    cache = folder / f"cache/1-0-{ID}.tsv"
+    head = f"manager\t1-0-{ID}\t{host}\t{pid}\t1\t9.0\t5.2\t.\n"
+    cache.write_text("".join([head, f"began\t000001.1.{ID}\t1\t1\t10.0\t1\t.\n", *records]))
     return cache
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the poll believe that it is later."""
-    monkeypatch.setattr(polling, "time", SimpleNamespace(time=lambda: time.time() + seconds))
+    now = read_clock()
+    reading = Reading(now.boot, now.awake_s + seconds, now.up_s + seconds)
+    monkeypatch.setattr(polling, "read_clock", lambda: reading)
 
 
 def test_a_manager_that_was_killed_left_for_that(session: Session) -> None:
@@ -65,7 +66,7 @@ def test_a_manager_that_was_killed_left_for_that(session: Session) -> None:
         pid = process.pid
     write(session, host=HOST, pid=pid)
     session.poll()
-    assert session.ledger.manager_reason("1-0") == "its process was killed"
+    assert session.ledger.manager_reason(f"1-0-{ID}") == "its process was killed"
     status = session.status()
     assert (status.state, status.managers[0].state) == (SwarmState.STALLED, ManagerState.LEFT)
     assert "(its process was killed)" in status.notes[0]
@@ -79,7 +80,7 @@ def test_a_manager_that_was_not_heard_left_for_that(session: Session, monkeypatc
     for _ in range(2):
         session.poll()
         assert session.ledger.managers()[0].state is ManagerState.LEFT
-        assert session.ledger.manager_reason("1-0") == STOOD_STILL
+        assert session.ledger.manager_reason(f"1-0-{ID}") == STOOD_STILL
     assert f"({STOOD_STILL})" in session.status().notes[0]
     assert session.ledger.counts().pending == 2
 
@@ -98,4 +99,4 @@ def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pyt
     monkeypatch.setattr(type(session.site.launcher), "mark_gone", slow)
     session.poll()
     assert session.ledger.managers()[0].state is ManagerState.LEFT
-    assert session.ledger.manager_reason("1-0") == "signal USR1"
+    assert session.ledger.manager_reason(f"1-0-{ID}") == "signal USR1"

@@ -15,7 +15,7 @@ from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
 from locusts_fab.schedulers.detached import Detached
-from locusts_fab.transfer.stage import make_environment
+from tests.support.environments import ID, founded, reserved
 from tests.support.processes import await_end
 
 if TYPE_CHECKING:
@@ -25,20 +25,21 @@ MANAGER = r"""
 cd -- "${0%/exec/*}" || exit 1
 trap 'echo asked >>exec/logs/asked; exit 0' TERM
 trap '' HUP
-printf 'manager\t%s\thost\t%d\t1\t1.0\t5\t.\n' "$1" "$$" >"exec/cache/$1.tsv"
+printf 'manager\t%s\t'"$HOSTNAME"'\t%d\t1\t1.0\t5\t.\n' "$1" "$$" >"exec/cache/$1-c0ffee12.tsv"
 echo "$1" >>exec/logs/starts
 mkdir -p work/task
 (cd work/task && exec sleep 60) &
 echo "$!" >exec/logs/task.pid
-echo 1 >"exec/beats/$1"
+echo 1 >"exec/beats/$1-c0ffee12"
 while :; do sleep 0.05; done
 """
 
 
 @pytest.fixture
 def detached(tmp_path: Path) -> Iterator[Detached]:
-    environment = Environment(str(tmp_path / "it's an environment"))
-    make_environment(environment)
+    environment = founded(tmp_path / "it's an environment")
+    for number in (1, 3):
+        reserved(environment, number, "t")
     script = environment.absolute(environment.manager_script)
     Path(script).write_text(MANAGER, encoding="utf-8")
     start = Path(environment.absolute(environment.start_script))
@@ -79,9 +80,9 @@ def test_it_runs_in_a_session_of_its_own(detached: Detached) -> None:
 def test_it_is_asked_to_leave(detached: Detached) -> None:
     detached.start(1, "t", 1)
     pid = int(read(detached, "exec/started.1/pid"))
-    detached.stop(["2-0", "1-00", "1"], [])  # others
+    detached.stop([f"{name}-{ID}" for name in ("2-0", "1-00", "1")], [])  # others
     assert detached.is_alive(submission(1))
-    detached.stop(["1-0"], [])
+    detached.stop([f"1-0-{ID}"], [])
     await_end(pid)
     assert read(detached, "exec/logs/asked") == "asked\n"
     assert not detached.is_alive(submission(1))
@@ -93,10 +94,10 @@ def test_what_a_dead_manager_left_running_is_ended(detached: Detached) -> None:
     os.kill(pid, signal.SIGKILL)
     await_end(pid)
     os.kill(task, 0)
-    assert not path_in(detached, "exec/beats/1-0.end").exists()
-    detached.mark_gone(["1-0"])
+    assert not path_in(detached, f"exec/beats/1-0-{ID}.end").exists()
+    detached.mark_gone([f"1-0-{ID}"])
     await_end(task)
-    assert path_in(detached, "exec/beats/1-0.end").exists()
+    assert path_in(detached, f"exec/beats/1-0-{ID}.end").exists()
 
 
 def test_a_manager_that_ends_at_once_is_an_error_with_what_it_said(detached: Detached) -> None:
@@ -108,21 +109,18 @@ def test_a_manager_that_ends_at_once_is_an_error_with_what_it_said(detached: Det
 
 
 def test_a_manager_that_has_ended_already_has_started(detached: Detached) -> None:
-    path_in(detached, "exec/start.sh").write_text('echo 1 >"exec/beats/$1"\n', encoding="utf-8")
+    path_in(detached, "exec/start.sh").write_text('echo 1 >"exec/beats/$1-c0ffee12"\n', encoding="utf-8")
     assert detached.start(1, "t", 1) == ""
 
 
-@pytest.mark.parametrize("missing", ["", "exec"])
-def test_an_environment_that_is_not_there_is_an_error(tmp_path: Path, missing: str) -> None:
-    if missing:
-        (tmp_path / "environment").mkdir()
+def test_an_environment_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"did not start:\n.*: No such file") as caught:
         Detached(LocalHost(), Environment(str(tmp_path / "environment"))).start(1, "t", 1)
     assert "can be written" in str(caught.value.hint)
 
 
 def test_a_token_that_cannot_be_made_is_not_taken_for_one_that_is_there(detached: Detached) -> None:
-    path_in(detached, "exec/started.1").touch()
+    path_in(detached, "exec/started.1/once").touch()
     with pytest.raises(HostError, match=r"did not start:\n.*File exists"):
         detached.start(1, "t", 1)
 

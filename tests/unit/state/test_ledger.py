@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Counts, Planned, PlannedTask, Task, TaskState
+from locusts_fab.manager.planfile import PlannedChunk
+from locusts_fab.model import Counts, Planned, PlannedTask, Submission, Task, TaskState
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, change_much, ended, found, started, states, task, tell
 from tests.support.processes import open_files
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as made:
         yield made
+
+
+def rebuild(ledger: Ledger, tasks: list[PlannedTask]) -> None:
+    ledger.rebuild([PlannedChunk(1, tasks, is_whole=True)], [Submission(1, 1, "started", 1.0, "locusts-a", "")])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -60,7 +65,7 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="another version") as caught:
         Ledger(path)
     assert open_files() == before
-    assert "attach" in str(caught.value.hint)
+    assert "another root" in str(caught.value.hint)
 
 
 def test_facts(ledger: Ledger) -> None:
@@ -111,10 +116,17 @@ def test_done_tasks_keep_what_was_run_and_changes_are_named(ledger: Ledger) -> N
     commands = {outcome.id: (outcome.command, outcome.outputs) for outcome in ledger.outcomes()}
     assert commands == {
         "a": ("true", ("out",)),  # done: as it was run
-        "b": ("false", ("other",)),  # failed: as it would be retried
+        "b": ("false", ("out",)),  # failed: as it would be retried, with the outputs that it left
         "c": ("true", ("out",)),  # running: as it runs
-        "d": ("false", ("other",)),  # waiting
+        "d": ("false", ("out",)),  # waiting; the manager that may take it has the older plan
     }
+    ledger.reset_failed()
+    begun = ledger.begin_submission(2, 2)
+    assert {planned.id: planned.outputs for planned in ledger.planned_tasks(begun.number)} == {
+        "b": ("other",),
+        "d": ("other",),
+    }
+    assert found(ledger, "b").outputs == ("other",)
 
 
 def test_a_task_that_only_moved_has_not_changed(ledger: Ledger) -> None:
@@ -164,12 +176,12 @@ def test_a_plan_that_breaks_off_changes_nothing(ledger: Ledger) -> None:
 
 
 def test_what_is_learned_from_the_target_takes_over_the_config_at_the_next_plan(ledger: Ledger) -> None:
-    ledger.learn([PlannedTask(4, "d", "true", (), ("out",)), PlannedTask(2, "b", "true", (), ("out",))])
+    rebuild(ledger, [PlannedTask(4, "d", "true", (), ("out",)), PlannedTask(2, "b", "true", (), ("out",))])
     tell(ledger, "1-0", began(2), ended(2, "done"))
     assert [(outcome.number, outcome.id) for outcome in ledger.outcomes()] == [(2, "b"), (4, "d")]
     assert ledger.take_plan([task("b"), task("d"), task("e")], ROOT) == Planned(3, 1, [])
-    ledger.begin_submission(1, 1)
-    assert [(known.number, known.inputs) for known in ledger.planned_tasks(1)] == [(4, ("in",)), (5, ("in",))]
+    made = ledger.begin_submission(1, 1).number
+    assert [(known.number, known.inputs) for known in ledger.planned_tasks(made)] == [(4, ("in",)), (5, ("in",))]
 
 
 def test_a_task_that_was_forgotten_and_came_back_is_learned_under_its_latest_number(ledger: Ledger) -> None:
@@ -179,7 +191,7 @@ def test_a_task_that_was_forgotten_and_came_back_is_learned_under_its_latest_num
         for number, task_id, command in ((2, "b", "old"), (3, "c", "true"), (4, "b", "new"))
     )
     for plan in ([old, other, new], [old, other, new], [new, other, old]):
-        ledger.learn(plan)
+        rebuild(ledger, plan)
         assert [(each.number, each.id, each.command) for each in ledger.outcomes()] == [
             (3, "c", "true"),
             (4, "b", "new"),
@@ -211,12 +223,22 @@ def test_a_submission_takes_what_waits(ledger: Ledger) -> None:
     assert ledger._db.execute("SELECT first_chunk FROM submissions").fetchall() == [(1,), (2,)]
 
 
-def test_a_submission_may_be_given_its_number_once(ledger: Ledger) -> None:
-    first = ledger.begin_submission(1, 40, number=7)
-    assert (first.number, first.last_chunk) == (7, 40)
-    assert ledger.begin_submission(1, 99, number=7) == first
-    assert ledger.latest_submission() == first
-    assert ledger.begin_submission(41, 50).number == 8
+def test_submissions_of_the_target_are_learned_with_their_tokens(ledger: Ledger) -> None:
+    started(ledger, "z")  # what was known before goes: it may have had the same numbers
+    there = [Submission(2, 9, "started", 1.0, "locusts-a", "12"), Submission(7, 40, "started", 1.0, "locusts-b", "")]
+    assert ledger.rebuild([PlannedChunk(44, [], is_whole=False)], there) == 1
+    assert ledger.tokens() == " 2:locusts-a 7:locusts-b "
+    latest = ledger.latest_submission()
+    assert latest is not None
+    assert (latest.number, latest.last_chunk) == (7, 44)  # no chunk of the plan gets another meaning
+    assert ledger.begin_submission(45, 50).number == 8
+    assert ledger.find("z") is None
+
+
+def test_a_submission_that_came_to_nothing_is_forgotten(ledger: Ledger) -> None:
+    number = started(ledger, "a")
+    ledger.drop_submission(number)
+    assert (ledger.latest_submission(), ledger.count_pending(beyond=number)) == (None, 1)
 
 
 def test_a_new_submission_is_not_cancelled(ledger: Ledger) -> None:

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.manager.records import Ended, Left, Manager, Record
-from locusts_fab.model import Counts, ManagerState, TaskState
+from locusts_fab.manager.planfile import PlannedChunk
+from locusts_fab.manager.records import Ended, Left, Manager, Record, read_found
+from locusts_fab.model import Counts, ManagerState, PlannedTask, Submission, TaskState
+from locusts_fab.state.clock import Reading
 from locusts_fab.state.ledger import Ledger
-from tests.support.ledgers import began, ended, found, started, states, tell
+from tests.support.ledgers import ROOT, began, ended, found, started, states, task, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +161,8 @@ def test_the_same_records_in_any_split_into_polls_give_the_same_state(
         for outcome in once.outcomes():
             is_done, is_failed = (outcome.number, "done") in ends, (outcome.number, "failed") in ends
             assert (outcome.state is TaskState.DONE) is is_done
-            assert (outcome.state is TaskState.FAILED) is (is_failed and not is_done)
+            is_lost = outcome.reason == "lost with its manager 3 times"
+            assert (outcome.state is TaskState.FAILED) is ((is_failed or is_lost) and not is_done)
 
 
 def test_offsets_add_up_and_end_when_a_manager_has_left(ledger: Ledger) -> None:
@@ -171,16 +174,172 @@ def test_offsets_add_up_and_end_when_a_manager_has_left(ledger: Ledger) -> None:
     ledger.set_manager("1-0", ManagerState.GONE)
     assert ledger.offsets() == {"1-0": 120, "2-13": 7}  # it may have been only a bad link
     ledger.set_manager("1-0", ManagerState.LEFT)
+    assert ledger.offsets() == {"1-0": 120, "2-13": 7}  # as above: it was only said of it
+    tell(ledger, "1-0", Left("finished", 20.0))
     assert ledger.offsets() == {"1-0": -1, "2-13": 7}
 
 
 def test_a_heartbeat_counts_by_our_own_clock(ledger: Ledger) -> None:
     with ledger.transaction():
         ledger.apply("1-0", [], 0)
-    assert ledger.note_beat("1-0", "5", 1000.0) == 0
-    assert ledger.note_beat("1-0", "5", 1090.0) == 90
-    assert ledger.note_beat("1-0", "6", 1100.0) == 0
-    assert ledger.note_beat("1-0", "6", 1150.0) == 50
+    assert ledger.note_beat("1-0", "5", at(1000.0)) == 0
+    assert ledger.note_beat("1-0", "5", at(1090.0)) == 90
+    assert ledger.note_beat("1-0", "6", at(1100.0)) == 0
+    assert ledger.note_beat("1-0", "6", at(1150.0)) == 50
+
+
+def at(awake_s: float, boot: str = "this") -> Reading:
+    return Reading(boot, awake_s, awake_s)
+
+
+def test_a_heartbeat_of_another_start_of_this_machine_counts_from_now(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.apply("1-0", [], 0)
+    assert ledger.note_beat("1-0", "5", at(90_000.0)) == 0
+    assert ledger.note_beat("1-0", "5", at(10.0, "next")) == 0
+    assert ledger.note_beat("1-0", "5", at(350.0, "next")) == 340
+
+
+def test_no_heartbeat_is_of_the_future(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.apply("1-0", [], 0)
+    assert ledger.note_beat("1-0", "5", at(90_000.0)) == 0
+    assert ledger.note_beat("1-0", "5", at(10.0)) == 0
+    assert ledger.note_beat("1-0", "5", at(350.0)) == 340
+
+
+def test_who_cannot_beat_does_not_grow_old(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.apply("1-0", [], 0)
+    assert ledger.note_beat("1-0", "5", at(10.0)) == 0
+    assert ledger.note_beat("1-0", "5", at(900.0), is_paused=True) == 0
+    assert ledger.note_beat("1-0", "5", at(930.0)) == 30
+
+
+# ---- what was lost ----
+
+
+def lose(ledger: Ledger, number: int, submission: int) -> None:
+    """Let a manager run a task, and be gone."""
+    tell(ledger, f"{submission}-0", began(number))
+    ledger.set_manager(f"{submission}-0", ManagerState.GONE, "why")
+    ledger.set_manager(f"{submission}-0", ManagerState.LEFT, "why")  # as it is marked then
+
+
+def test_a_task_that_was_lost_three_times_has_failed(ledger: Ledger) -> None:
+    started(ledger, "a", "b")
+    for submission in (1, 2):
+        lose(ledger, 1, submission)
+        assert (states(ledger), found(ledger, "a").reason) == ("pp", "lost with its manager")
+        ledger.begin_submission(1, 1)
+    lose(ledger, 1, 3)
+    outcome = found(ledger, "a")
+    assert (outcome.state, outcome.reason) == (TaskState.FAILED, "lost with its manager 3 times")
+    assert (outcome.exit_code, outcome.found) == (None, ())
+    assert [task.number for task in ledger.uncollected()] == [1]
+    ledger.reset_failed()
+    ledger.begin_submission(1, 1)
+    assert ledger.count_suspects() == 1  # it may run once more, last and alone
+    lose(ledger, 1, 4)
+    assert found(ledger, "a").reason == "lost with its manager 3 times"
+
+
+def test_it_counts_though_another_manager_runs_it_by_now(ledger: Ledger) -> None:
+    started(ledger, "a")
+    for manager in ("1-0", "1-1", "1-2"):
+        tell(ledger, manager, began(1))
+    ledger.set_manager("1-0", ManagerState.GONE)
+    ledger.set_manager("1-1", ManagerState.GONE)
+    assert states(ledger) == "r"
+    ledger.set_manager("1-2", ManagerState.GONE)
+    assert states(ledger) == "f"
+
+
+def test_a_slot_that_was_lost_counts(ledger: Ledger) -> None:
+    started(ledger, "a")
+    tell(ledger, "1-0", *(began(1, 1, f"000001.{generation}") for generation in (1, 2, 3)))
+    assert states(ledger) == "r"
+    ledger.set_manager("1-0", ManagerState.LEFT)
+    assert states(ledger) == "f"
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "interrupted", "retry"])
+def test_what_came_to_an_end_was_not_lost(ledger: Ledger, state: str) -> None:
+    started(ledger, "a")
+    tell(ledger, "1-0", began(1), ended(1, state), Left("finished", 20.0))
+    assert ledger._db.execute("SELECT lost FROM tasks").fetchall() == [(0,)]
+
+
+def test_nobody_is_blamed_for_what_a_person_did(ledger: Ledger) -> None:
+    started(ledger, "a")
+    tell(ledger, "1-0", began(1))
+    ledger.set_manager("1-0", ManagerState.LEFT, "the environment was removed", is_removed=True)
+    tell(ledger, "1-1", began(1))
+    ledger.set_fact("cancelled", "yes")
+    ledger.set_manager("1-1", ManagerState.GONE)
+    assert states(ledger) == "p"
+    assert ledger._db.execute("SELECT lost FROM tasks").fetchall() == [(0,)]
+
+
+def test_lost_tasks_are_planned_last_in_falling_certainty(ledger: Ledger) -> None:
+    started(ledger, "a", "b", "c", "d")
+    lose(ledger, 1, 1)
+    lose(ledger, 2, 1)
+    lose(ledger, 1, 2)
+    begun = ledger.begin_submission(1, 1)
+    assert [planned.id for planned in ledger.planned_tasks(begun.number)] == ["c", "d", "b", "a"]
+    assert ledger.count_suspects() == 1
+
+
+# ---- records that are of another plan ----
+
+
+@pytest.mark.parametrize("found_text", ["", "10", "111"])
+def test_a_done_record_with_more_or_fewer_outputs_than_the_plan_is_none(ledger: Ledger, found_text: str) -> None:
+    started(ledger, "a")
+    tell(ledger, "1-0", began(1), ended(1, "done")._replace(found=read_found(found_text)))
+    assert states(ledger) == "r"
+
+
+def test_a_failed_record_need_not_list_outputs(ledger: Ledger) -> None:
+    started(ledger, "a", "b")
+    tell(ledger, "1-0", ended(1, "failed")._replace(found=()), ended(2, "failed")._replace(found=(True, False)))
+    assert states(ledger) == "fp"
+
+
+def test_the_outcome_of_a_task_has_the_outputs_that_it_ran_with(ledger: Ledger) -> None:
+    """The config changed while the task waited its turn, ran, or had failed."""
+    started(ledger, "a", "b", "c")
+    tell(ledger, "1-0", began(2), began(3), ended(3, "failed"))
+    ledger.take_plan([task(task_id, "false", ("x", "y")) for task_id in "abc"], ROOT, live=1)
+    tell(ledger, "1-0", began(1), ended(1, "done"), ended(2, "failed"))
+    assert [(outcome.state.value, outcome.outputs, outcome.found) for outcome in ledger.outcomes()] == [
+        ("done", ("out",), (True,)),
+        ("failed", ("out",), (True,)),
+        ("failed", ("out",), (True,)),
+    ]
+    assert ledger.take_plan([task(task_id, "false", ("x", "y")) for task_id in "abc"], ROOT).changed == ["a"]
+
+
+def test_a_late_record_of_a_command_that_was_replaced_is_none(ledger: Ledger) -> None:
+    """As many outputs, and yet another command: the record is of what was planned before."""
+    started(ledger, "a", "b")
+    ledger.take_plan([task("a", "false", ("other",)), task("b")], ROOT)
+    ledger.begin_submission(2, 2)
+    tell(ledger, "1-0", began(1), ended(1, "done"), began(2), ended(2, "done"))
+    assert states(ledger) == "pd"
+    tell(ledger, "2-0", began(1), ended(1, "done"))
+    assert (states(ledger), found(ledger, "a").outputs) == ("dd", ("other",))
+
+
+def test_a_task_that_was_planned_anew_on_the_target_has_records_of_that_plan_only(ledger: Ledger) -> None:
+    old, new = (PlannedTask(1, "a", "true", (), (name,)) for name in ("old", "new"))
+    chunks = [PlannedChunk(1, [old], is_whole=True), PlannedChunk(2, [new], is_whole=True)]
+    ledger.rebuild(chunks, [Submission(1, 1, "", 0, "t", ""), Submission(2, 2, "", 0, "u", "")])
+    tell(ledger, "1-0", ended(1, "done"))
+    assert states(ledger) == "p"
+    tell(ledger, "2-0", ended(1, "failed"))
+    assert (states(ledger), found(ledger, "a").outputs) == ("f", ("new",))
 
 
 def test_managers_of_one_submission(ledger: Ledger) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +17,10 @@ from locusts_fab.manager import times
 from locusts_fab.model import ManagerState, Task
 from locusts_fab.schedulers.registry import SCHEDULERS
 from locusts_fab.state import poll as module
+from locusts_fab.state.clock import Reading
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.poll import PollResult, poll
-from locusts_fab.transfer.stage import make_environment
+from tests.support.environments import ID, OTHER_ID, founded, reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,22 +41,24 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, ledger: Ledger) -> Path:
     folder = tmp_path / "it's $(an) environment"
-    make_environment(Environment(str(folder)))
+    latest = ledger.latest_submission()
+    assert latest is not None
+    reserved(founded(folder), 1, latest.token)
     return folder
 
 
 def manager(host: str = ELSEWHERE, pid: int = 1, name: str = "1-0") -> str:
-    return f"manager\t{name}\t{host}\t{pid}\t2\t9.000000\t5.2.15(1)-release\t.\n"
+    return f"manager\t{name}-{ID}\t{host}\t{pid}\t2\t9.000000\t5.2.15(1)-release\t.\n"
 
 
 def began(task: int) -> str:
-    return f"began\t000001.1\t{task}\t1\t10.000000\t1\t.\n"
+    return f"began\t000001.1.{ID}\t{task}\t1\t10.000000\t1\t.\n"
 
 
 def ended(task: int, state: str = "done") -> str:
-    return f"ended\t000001.1\t{task}\t1\t{state}\t0\t10.000000\t12.500000\t1\t0\t\t.\n"
+    return f"ended\t000001.1.{ID}\t{task}\t1\t{state}\t0\t10.000000\t12.500000\t1\t0\t\t.\n"
 
 
 SLURM = SCHEDULERS["slurm"]
@@ -65,10 +66,10 @@ SLURM = SCHEDULERS["slurm"]
 
 def write(root: Path, *lines: str, name: str = "1-0", beat: str | None = "1") -> None:
     """Append to a manager's cache file, and set its heartbeat."""
-    with (root / "exec/cache" / f"{name}.tsv").open("a", encoding="utf-8") as file:
+    with (root / "exec/cache" / f"{name}-{ID}.tsv").open("a", encoding="utf-8") as file:
         file.write("".join(lines))
     if beat is not None:
-        (root / "exec/beats" / name).write_text(f"{beat}\n", encoding="utf-8")
+        (root / "exec/beats" / f"{name}-{ID}").write_text(f"{beat}\n", encoding="utf-8")
 
 
 def look(ledger: Ledger, root: Path) -> int:
@@ -83,7 +84,7 @@ def look(ledger: Ledger, root: Path) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "apply", counted)
-        assert poll(LocalHost(), ledger, str(root), SLURM) == PollResult()
+        assert poll(LocalHost(), ledger, Environment(str(root), ID), SLURM) == PollResult()
     return came
 
 
@@ -92,7 +93,7 @@ def states(ledger: Ledger) -> str:
 
 
 def state_of(ledger: Ledger, name: str = "1-0") -> ManagerState:
-    return next(status.state for status in ledger.managers() if status.id == name)
+    return next(status.state for status in ledger.managers() if status.id == f"{name}-{ID}")
 
 
 def dead_pid() -> int:
@@ -100,9 +101,17 @@ def dead_pid() -> int:
         return process.pid
 
 
+START_S = 1000.0
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, START_S)
+
+
 def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
     """Let the poll believe that it is another time."""
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now_s))
+    monkeypatch.setattr(module, "read_clock", lambda: Reading("this boot", now_s, now_s))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -110,7 +119,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
 
 
 def test_no_environment(tmp_path: Path, ledger: Ledger) -> None:
-    assert poll(LocalHost(), ledger, str(tmp_path / "nowhere"), SLURM) == PollResult(reached=False)
+    assert poll(LocalHost(), ledger, Environment(str(tmp_path / "nowhere")), SLURM) == PollResult(reached=False)
     assert ledger.fact("updated") is None
 
 
@@ -131,7 +140,7 @@ def test_each_poll_brings_what_is_new(root: Path, ledger: Ledger) -> None:
     assert states(ledger) == "dfrpppppp"
     (first, second) = ledger.managers()
     assert (first.host, first.slots, first.done, first.failed) == (ELSEWHERE, 2, 1, 1)
-    assert (second.id, second.done) == ("1-1", 0)
+    assert (second.id, second.done) == (f"1-1-{ID}", 0)
 
 
 @pytest.mark.parametrize("cut", range(0, len(ended(1)), 7))
@@ -146,7 +155,7 @@ def test_a_record_that_is_half_written_comes_with_the_next_poll(root: Path, ledg
 
 def test_any_bytes_may_stand_in_a_cache_file(root: Path, ledger: Ledger) -> None:
     write(root, manager(), began(1))
-    with (root / "exec/cache/1-0.tsv").open("ab") as file:
+    with (root / f"exec/cache/1-0-{ID}.tsv").open("ab") as file:
         file.write(b"\0\xff\n--locusts-end-- 0\n\n\n==locusts-0000==\n\r\n" + bytes(range(256)) + b"\n")
     write(root, ended(1))
     look(ledger, root)
@@ -159,7 +168,7 @@ def test_what_is_too_much_for_one_look_comes_in_several(
 ) -> None:
     monkeypatch.setattr(module, "MOST_BYTES", 150)
     write(root, manager(), *[line for task in range(1, 10) for line in (began(task), ended(task))])
-    (root / "exec/beats/1-0.end").touch()
+    (root / f"exec/beats/1-0-{ID}.end").touch()
     assert look(ledger, root) == 19
     assert states(ledger) == "d" * 9
     assert state_of(ledger) is ManagerState.LEFT
@@ -180,16 +189,24 @@ def test_a_file_without_a_line_end_is_no_endless_work(
             assert self.looks < 50, "the poll goes on for ever"
             return super().run(script, *args, timeout_s=timeout_s)
 
-    poll(Counting(), ledger, str(root), SLURM)
+    poll(Counting(), ledger, Environment(str(root), ID), SLURM)
 
 
 def test_files_that_are_not_ours_are_passed_over(root: Path, ledger: Ledger) -> None:
     write(root, manager(), ended(1))
-    for name in ("copy of 1-0.tsv", "notes.tsv", "$(touch x).tsv", "1-0.tsv.bak", "-rf.tsv"):
+    for name in (
+        f"copy of 1-0-{ID}.tsv",
+        "notes.tsv",
+        "$(touch x).tsv",
+        f"1-0-{ID}.tsv.bak",
+        "-rf.tsv",
+        "1-0.tsv",
+        f"1-0-{OTHER_ID}.tsv",
+    ):
         (root / "exec/cache" / name).write_text(ended(2), encoding="utf-8")
     look(ledger, root)
     assert states(ledger)[:2] == "dp"
-    assert [status.id for status in ledger.managers()] == ["1-0"]
+    assert [status.id for status in ledger.managers()] == [f"1-0-{ID}"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -213,7 +230,7 @@ def test_an_answer_that_is_no_answer_changes_nothing(root: Path, ledger: Ledger,
     write(root, manager(), began(1), ended(1))
     before = ledger.offsets(), list(ledger.outcomes())
     with pytest.raises(HostError, match="could not be read") as caught:
-        poll(host, ledger, str(root), SLURM)
+        poll(host, ledger, Environment(str(root), ID), SLURM)
     assert caught.value.stderr == "disk on fire"
     assert (ledger.offsets(), list(ledger.outcomes())) == before
     assert look(ledger, root) == 3
@@ -225,24 +242,24 @@ def test_an_answer_that_is_no_answer_changes_nothing(root: Path, ledger: Ledger,
 
 def test_one_that_took_its_leave(root: Path, ledger: Ledger) -> None:
     write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
-    (root / "exec/beats/1-0.end").touch()
+    (root / f"exec/beats/1-0-{ID}.end").touch()
     look(ledger, root)
     assert state_of(ledger) is ManagerState.LEFT
-    assert ledger.manager_reason("1-0") == "breaker"
-    assert ledger.offsets() == {"1-0": -1}
+    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
+    assert ledger.offsets() == {f"1-0-{ID}": -1}
     write(root, ended(2))
     assert look(ledger, root) == 0  # nothing more is asked for
-    assert ledger.manager_reason("1-0") == "breaker"
+    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
 
 
 def test_one_that_is_about_to_leave(root: Path, ledger: Ledger) -> None:
     """Its last record is there, its mark not yet: what it said stands, whatever its heartbeat looks like."""
     write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
     look(ledger, root)
-    (root / "exec/beats/1-0.end").touch()
+    (root / f"exec/beats/1-0-{ID}.end").touch()
     look(ledger, root)
     assert state_of(ledger) is ManagerState.LEFT
-    assert ledger.manager_reason("1-0") == "breaker"
+    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
 
 
 def test_one_on_this_machine_whose_process_is_no_more(root: Path, ledger: Ledger) -> None:
@@ -256,9 +273,9 @@ def test_the_reason_is_what_was_seen(root: Path, ledger: Ledger, monkeypatch: py
     write(root, manager(HOST, dead_pid()))
     write(root, manager(name="1-1"), name="1-1")
     look(ledger, root)
-    set_clock(monkeypatch, time.time() + times.STALE_S + 1)
+    set_clock(monkeypatch, START_S + times.STALE_S + 1)
     look(ledger, root)
-    assert [ledger.manager_reason(name) for name in ("1-0", "1-1")] == [
+    assert [ledger.manager_reason(f"{name}-{ID}") for name in ("1-0", "1-1")] == [
         "its process was killed",
         "its heartbeat stood still for more than 300 s",
     ]
@@ -274,10 +291,10 @@ def test_a_job_that_is_over_lets_us_lose_patience(
     write(root, manager(), began(1))
     look(ledger, root)
     assert state_of(ledger) is ManagerState.ALIVE
-    set_clock(monkeypatch, time.time() + times.FRESH_S + 1)
+    set_clock(monkeypatch, START_S + times.FRESH_S + 1)
     look(ledger, root)
     assert state_of(ledger) is ManagerState.GONE
-    assert ledger.manager_reason("1-0") == "its job is over, and its heartbeat stood still for more than 40 s"
+    assert ledger.manager_reason(f"1-0-{ID}") == "its job is over, and its heartbeat stood still for more than 40 s"
 
 
 def test_a_process_that_only_has_its_number_is_not_it(root: Path, ledger: Ledger) -> None:
@@ -295,7 +312,7 @@ def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeyp
         write(root, manager(HOST, process.pid), began(1))
         look(ledger, root)
         assert state_of(ledger) is ManagerState.ALIVE
-        set_clock(monkeypatch, time.time() + times.STALE_S / 2)
+        set_clock(monkeypatch, START_S + times.STALE_S / 2)
         look(ledger, root)
         assert state_of(ledger) is ManagerState.ALIVE  # its process is a better witness than its heartbeat
         assert states(ledger)[0] == "r"
@@ -306,7 +323,7 @@ def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeyp
 
 def test_one_elsewhere_is_judged_by_its_heartbeat(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     write(root, manager(), began(1), beat="1")
-    start = time.time()
+    start = START_S
     seen = []
     for after_s, beat in [(0, "1"), (39, "1"), (41, "1"), (42, "2"), (81, "2"), (341, "2"), (343, "2"), (344, "3")]:
         set_clock(monkeypatch, start + after_s)

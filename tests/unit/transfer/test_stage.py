@@ -17,6 +17,7 @@ from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
 from locusts_fab.transfer.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks
+from tests.support.environments import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def planned(number: int, *inputs: str, task_id: str = "a", command: str = "true"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    made = Environment(str(tmp_path / "the root" / "s"))
+    made = Environment(str(tmp_path / "the root" / "s"), ID)
     make_environment(made)
     return made
 
@@ -77,7 +78,7 @@ def test_an_environment_that_cannot_be_made(tmp_path: Path) -> None:
 # The plan
 
 READ_PLAN = r"""
-readonly ROOT=$1 LIBRARY=$2
+readonly ROOT=$1 LIBRARY=$2 ENVIRONMENT=c0ffee12
 . "$LIBRARY/records.sh"
 . "$LIBRARY/task.sh"
 . "$LIBRARY/slot.sh"
@@ -109,8 +110,10 @@ def test_chunks_hold_their_share_of_the_tasks(tmp_path: Path, environment: Envir
     tasks = (planned(number, task_id=f"t{number}") for number in range(1, 7))
     stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(3, 3), Chunk(4, 2), Chunk(5, 1)], steps.append)
     root = Path(environment.root)
-    assert (root / environment.chunk(3)).read_text() == "".join(f"{n}\tt{n}\ttrue\tout\n" for n in (1, 2, 3))
-    assert (root / environment.chunk(5)).read_text() == "6\tt6\ttrue\tout\n"
+    assert (root / environment.chunk(3)).read_text() == "".join(
+        [*(f"{n}\tt{n}\ttrue\tout\t.\n" for n in (1, 2, 3)), f"end\t3\t{ID}\t.\n"]
+    )
+    assert (root / environment.chunk(5)).read_text() == f"6\tt6\ttrue\tout\t.\nend\t1\t{ID}\t.\n"
     assert steps == [3, 5, 6]
     assert sorted(path.name for path in (root / "exec/plan").iterdir()) == ["000003", "000004", "000005"]
 

@@ -18,6 +18,7 @@ from locusts_fab.model import Chunk, PlannedTask
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer import tarball as archive
 from locusts_fab.transfer.tarball import pack
+from tests.support.environments import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,14 +44,16 @@ def unpacked(folder: Path, data: bytes, *, wholly: bool = True) -> Path:
     unpack = 'umask 077; tar -xpof - -C "$1"'
     subprocess.run(["bash", "-c", unpack, "bash", root], input=data, check=True, timeout=30)
     if wholly:
-        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
+        (root / f"exec/id.{ID}").touch()
+        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root, ID], check=True, timeout=30)
+        (root / f"exec/id.{ID}").unlink()
     return root
 
 
 def packed(swarm: Swarm, tasks: list[PlannedTask], sizes: list[int], scripts: dict[str, str] | None = None) -> bytes:
     pieces: list[bytes] = []
     chunks = [Chunk(number, size) for number, size in enumerate(sizes, 1)]
-    pack(pieces.append, swarm, tasks, chunks, scripts or {}, lambda _files, _sent: None)
+    pack(pieces.append, swarm, ID, tasks, chunks, scripts or {}, lambda _files, _sent: None)
     return b"".join(pieces)
 
 
@@ -98,8 +101,9 @@ def test_everything_comes_to_its_place(tmp_path: Path) -> None:
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*") if path.is_dir()} == {0o700}
     assert (root / "exec/manager.sh").read_bytes() == b"echo \xff\n"
-    assert (root / "exec/plan/000001").read_text() == "1\ta\tone\tout\n"
-    subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
+    assert (root / "exec/plan/000001").read_text() == f"1\ta\tone\tout\t.\nend\t1\t{ID}\t.\n"
+    (root / f"exec/id.{ID}").touch()
+    subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root, ID], check=True, timeout=30)
     inputs = root / "inputs/0"
     assert set(files_of(inputs)) == {"1/data/x", "1/tool", "2/link"}
     assert (inputs / "1/data/empty").is_dir()
@@ -129,7 +133,7 @@ def test_what_cannot_be_read(tmp_path: Path, spoil: Callable[[Path], object]) ->
     pieces: list[bytes] = []
     tasks = [PlannedTask(1, "a", "true", ("a",), ()), PlannedTask(2, "b", "true", ("b",), ())]
     with pytest.raises(OSError, match="in/b"):
-        pack(pieces.append, swarm_in(tmp_path), tasks, [Chunk(1, 1), Chunk(2, 1)], {}, lambda _files, _sent: None)
+        pack(pieces.append, swarm_in(tmp_path), ID, tasks, [Chunk(1, 1), Chunk(2, 1)], {}, lambda _files, _sent: None)
     assert pieces == []  # not even what waited to be sent
 
 
@@ -143,7 +147,9 @@ def test_an_archive_that_was_cut_off(tmp_path: Path) -> None:
     inner = root / "inputs/000001.tar"
     os.truncate(inner, 2048 + 700)
     for _ in range(2):  # again is no error
-        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root], check=True, timeout=30)
+        (root / f"exec/id.{ID}").touch()
+        subprocess.run(["bash", "-c", remote_script("unpack_inputs"), "bash", root, ID], check=True, timeout=30)
+        (root / f"exec/id.{ID}").unlink()
         left = files_of(root / "inputs")
         assert left["0/1/a"] == b"a" * 600
         assert len(left.get("0/2/b", b"")) < 600
@@ -162,7 +168,7 @@ def test_progress_counts_files_and_bytes(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     pieces: list[bytes] = []
     chunks = [Chunk(1, 5)]
-    pack(pieces.append, swarm_in(tmp_path), tasks, chunks, {}, lambda files, sent: seen.append((files, sent)))
+    pack(pieces.append, swarm_in(tmp_path), ID, tasks, chunks, {}, lambda files, sent: seen.append((files, sent)))
     assert seen == sorted(seen)
     assert seen[-1] == (6, sum(map(len, pieces)))  # the plan is one too
     assert Environment("").chunk(1) == "exec/plan/000001"

@@ -18,7 +18,7 @@ from locusts_fab.model import Submission
 from locusts_fab.schedulers.slurm import launcher as module
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.transfer.stage import make_environment
+from tests.support.environments import ID, founded, reserved
 
 COMMAND = """#!/bin/bash
 printf '%s' "${{0##*/}}" >>{calls}
@@ -62,8 +62,9 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
-    environment = Environment(str(root))
-    make_environment(environment)
+    environment = founded(root)
+    reserved(environment, 1, NAME)
+    reserved(environment, 2, "locusts-beef")
     return SlurmArray(LocalHost(), environment, nodes)
 
 
@@ -73,7 +74,7 @@ def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 
 
 
 def submission(number: int = 1, job: str = "") -> Submission:
-    return Submission(number, 9, "starting", 0.0, NAME, job)
+    return Submission(number, 9, "starting", 0.0, NAME if number == 1 else "locusts-beef", job)
 
 
 def test_an_array_is_submitted_once(launcher: SlurmArray, commands: Commands) -> None:
@@ -154,7 +155,7 @@ def test_nobody_knows_whether_there_is_a_job(launcher: SlurmArray, commands: Com
 
 
 def test_killed_before_the_answer_was_noted(launcher: SlurmArray, commands: Commands) -> None:
-    Path(launcher.environment.absolute("exec/started.1")).mkdir()
+    Path(launcher.environment.absolute("exec/started.1/once")).mkdir()
     commands.let(squeue="echo 34")
     assert launcher.find(submission()) == "34"
     assert launcher.is_alive(submission())
@@ -232,6 +233,6 @@ def test_jobs_are_cancelled(launcher: SlurmArray, commands: Commands) -> None:
 
 
 def test_managers_are_marked_as_having_left(launcher: SlurmArray) -> None:
-    launcher.mark_gone(["1-0", "1-1-r2"])
+    launcher.mark_gone([f"1-0-{ID}", f"1-1-r2-{ID}"])
     beats = Path(launcher.environment.absolute("exec/beats"))
-    assert sorted(path.name for path in beats.iterdir()) == ["1-0.end", "1-1-r2.end"]
+    assert sorted(path.name for path in beats.iterdir()) == [f"1-0-{ID}.end", f"1-1-r2-{ID}.end"]
