@@ -53,6 +53,7 @@ def render_scripts(
         "timeout_text": f"{settings.timeout_s or 0:g} s",
         "keep": settings.keep,
         "breaker": settings.breaker,
+        "max_failures": 0,
         "beat_s": BEAT_S,
         "stale_s": STALE_S,
         "grace_s": GRACE_S,

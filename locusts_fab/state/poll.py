@@ -18,6 +18,7 @@ from locusts_fab.manager.records import (
     Began,
     Ended,
     Left,
+    Suspect,
     element_of,
     managers_of,
     parse_records,
@@ -138,7 +139,7 @@ def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | Non
 
 def _is_of(environment: Environment, record: Record) -> bool:
     """Return whether a record is not about an attempt in another environment, which somebody copied in."""
-    return not isinstance(record, (Began, Ended)) or record.claim.endswith(f".{environment.id}")
+    return not isinstance(record, (Began, Ended, Suspect)) or record.claim.endswith(f".{environment.id}")
 
 
 def _judge(ledger: Ledger, found: re.Match[str], now: Reading, *, job_is_over: bool, is_paused: bool) -> None:

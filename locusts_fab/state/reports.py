@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import Began, Ended, Left, Manager, submission_of, write_found
+from locusts_fab.manager.records import Began, Ended, Left, Manager, Suspect, submission_of, write_found
 from locusts_fab.model import ManagerState
 from locusts_fab.state.queries import Queries
 from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON
@@ -53,6 +53,8 @@ class Reports(Queries):
                 changed = self._end(manager, submission, record)
                 done += changed and record.state == "done"
                 failed += changed and record.state == "failed"
+            elif isinstance(record, Suspect):
+                failed -= self._acquit(record)
             elif isinstance(record, Manager):
                 self._db.execute(
                     "UPDATE managers SET host = ?, pid = ?, slots = ? WHERE id = ?",
@@ -105,6 +107,16 @@ class Reports(Queries):
                     record.task,
                     final,
                 ),
+            ).rowcount
+        )
+
+    def _acquit(self, record: Suspect) -> bool:
+        """Make a task pending again that failed where nearly all do."""
+        return bool(
+            self._db.execute(
+                "UPDATE tasks SET state = 'pending', reason = 'failed on a bad node', collected = 0"
+                " WHERE number = ? AND state = 'failed' AND claim = ? AND attempt = ?",
+                (record.task, record.claim, record.attempt),
             ).rowcount
         )
 

@@ -80,7 +80,7 @@ see_process() {
 print_news() {
   local file=cache/$1.tsv host='' pid=0 beat=''
   IFS=$'\t' read -r -n 1000 _ _ host pid _ <"$file"
-  [[ -e beats/$1 ]] && read -r -n 20 beat <"beats/$1"
+  [[ -e beats/$1 ]] && read -r -n 100 beat _ <"beats/$1"
   [[ $beat =~ ^[0-9]+$ ]] || beat=0
   see_process "$1" "$host" "$pid"
   printf '%s\n%s %s %s\n' "$mark" "$1" "$PROCESS" "$beat"
