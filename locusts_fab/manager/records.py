@@ -87,8 +87,8 @@ Record: TypeAlias = Manager | Began | Ended | Suspect | Left
 _MOST_DIGITS = 18
 #: The ids of environments; `new_environment_id` makes them.
 ENVIRONMENT_ID = "[0-9a-f]{8}"
-#: The ids of managers: submission and element, as `layout.manager_id` and the job script of a scheduler make them; then,
-#: of the later starts of an element, `-rN`; then the id of the environment.
+#: The ids of managers: submission and element, as `layout.manager_id` and the job script of a scheduler make them;
+#: then, of the later starts of an element, `-rN`; then the id of the environment.
 MANAGER_ID = f"[0-9]{{1,9}}-[0-9]{{1,9}}(-r[0-9]{{1,9}})?-{ENVIRONMENT_ID}"
 _MANAGER_ID = re.compile(MANAGER_ID)
 _CLAIM = re.compile(rf"[0-9]+\.[0-9]+\.{ENVIRONMENT_ID}")

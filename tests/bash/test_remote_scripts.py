@@ -19,19 +19,21 @@ import pytest
 import locusts_fab
 from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.layout import Environment
 from locusts_fab.replica.manifest import mark_of, parse_scan
 from locusts_fab.shell.scripts import RemoteExit, remote_script, templates_folder
-from locusts_fab.transfer.stage import make_environment
+from tests.support.environments import ID, OTHER_ID, founded, listing, reserved
 from tests.support.processes import await_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from locusts_fab.layout import Environment
+
     Run = Callable[..., Result]
 
 FOLDER = templates_folder() / "remote"
 NAMES = sorted(path.stem for path in FOLDER.iterdir())
+HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 ODD = ["a b", "it's", "$(touch x)", "new\nline", "-rf", "é", "back\\slash", "*", "tab\there"]
 
 
@@ -183,37 +185,144 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    made = Environment(str(tmp_path / "it's $(an) environment"))
-    make_environment(made)
-    return made
+    return founded(tmp_path / "it's $(an) environment")
 
 
-@pytest.mark.parametrize("name", ["poll", "read_plan", "scan_tree", "slurm_start", "start_detached"])
+@pytest.mark.parametrize("name", ["poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"])
 def test_where_there_is_no_environment(run: Run, tmp_path: Path, name: str) -> None:
-    result = run(name, str(tmp_path / "nowhere"), "1", "1", "1", "%i", "")
+    result = run(name, str(tmp_path / "nowhere"), ID, "", "1", "1", "1", "%i", "", "")
     assert result.exit_status == RemoteExit.NO_ENVIRONMENT
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["fence", "mark_gone", "mark_left", "stop", "unpack_inputs"])
+@pytest.mark.parametrize("name", ["fence", "mark_gone", "mark_left", "remove", "stop", "unpack_inputs"])
 def test_where_there_is_nothing_left_to_do(run: Run, tmp_path: Path, name: str) -> None:
-    result = run(name, str(tmp_path / "nowhere"), "1-0")
+    result = run(name, str(tmp_path / "nowhere"), ID, f"1-0-{ID}")
     assert (result.exit_status, result.stdout, result.stderr) == (0, b"", "")
     assert list(tmp_path.iterdir()) == []
 
 
+#: What each script that changes something is told about an environment; its id comes first.
+WRITING: dict[str, list[str]] = {
+    "fence": ["1"],
+    "mark_gone": [f"1-0-{ID}"],
+    "mark_left": [f"1-0-{ID}"],
+    "remove": [],
+    "reserve": ["a note", " ", "1", "1 9", "token"],
+    "slurm_start": ["1", "1", "token"],
+    "start_detached": ["1", "1-0", "token"],
+    "stop": [f"1-0-{ID}"],
+    "unpack_inputs": [],
+}
+
+
+@pytest.mark.parametrize("damage", ["another id", "no id"])
+@pytest.mark.parametrize("name", WRITING)
+def test_an_environment_that_is_not_ours_stays_as_it_is(
+    run: Run, environment: Environment, name: str, damage: str
+) -> None:
+    root = Path(environment.root)
+    reserved(environment, 1, "token")
+    (root / f"exec/cache/1-0-{ID}.tsv").write_text("manager\t1-0\thost\t999999999\t1\t1.0\t5\t.\n")
+    (root / "inputs/000001.tar").touch()
+    if damage == "no id":
+        (root / f"exec/id.{ID}").unlink()
+    before = listing(root)
+    asked = OTHER_ID if damage == "another id" else ID
+    result = run(name, environment.root, asked, *WRITING[name])
+    assert result.exit_status == RemoteExit.FOREIGN
+    assert listing(root) == before
+    if name == "reserve" and damage == "another id":
+        assert result.text == f"{ID}\tme\tlaptop\t/home/me/project\t1700000000\n"
+
+
+def reserve(run: Run, root: Path | str, token: str, number: int = 1, *, known: str = " ", **more: str) -> Result:
+    words = (more.get("id_", ID), more.get("note", "me\tlaptop"), known, str(number), "1 9", token)
+    return run("reserve", str(root), *words)
+
+
+def test_an_environment_is_made_with_its_id_and_its_note(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "it's $(a) new" / "root"
+    for _ in range(2):  # the reply may be lost
+        assert reserve(run, root, "token").exit_status == 0
+        assert sorted(path.name for path in root.iterdir()) == ["exec"]
+        assert sorted(path.name for path in (root / "exec").iterdir()) == [f"id.{ID}", "started.1"]
+    assert (root / f"exec/id.{ID}").read_text() == "me\tlaptop\n"
+    assert (root / "exec/started.1/token").read_text() == "token\n"
+    assert stat.S_IMODE((root / "exec").stat().st_mode) == 0o700
+    assert reserve(run, root, "token", id_=OTHER_ID).exit_status == RemoteExit.FOREIGN
+
+
+def test_a_number_is_reserved_for_one(run: Run, environment: Environment) -> None:
+    root = Path(environment.root)
+    assert reserve(run, root, "mine", note="").exit_status == 0
+    before = listing(root)
+    other = reserve(run, root, "another", note="")
+    assert (other.exit_status, other.text) == (RemoteExit.TAKEN, "1\n")
+    assert listing(root) == before
+
+
+@pytest.mark.parametrize("known", [" ", " 1:another ", " 11:mine ", " 1:mine.but "])
+def test_whoever_does_not_know_all_submissions_gets_no_number(run: Run, environment: Environment, known: str) -> None:
+    root = Path(environment.root)
+    reserved(environment, 1, "mine")
+    before = listing(root)
+    other = reserve(run, root, "second", 2, known=known, note="")
+    assert (other.exit_status, other.text) == (RemoteExit.TAKEN, "1\n")
+    assert listing(root) == before
+    assert reserve(run, root, "second", 2, known=" 1:mine ", note="").exit_status == 0
+
+
+def test_of_many_that_make_an_environment_at_once_one_does(tmp_path: Path) -> None:
+    script = FOLDER / "reserve.sh"
+    started = [
+        subprocess.Popen(
+            ["bash", script, tmp_path / "root", f"{number:08x}", "note", " ", "1", "1 9", f"token-{number}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for number in range(20)
+    ]
+    codes = [process.wait(120) for process in started]
+    assert sorted(codes) == [0, *[int(RemoteExit.FOREIGN)] * 19]
+    (winner,) = [number for number, code in enumerate(codes) if code == 0]
+    (made,) = (tmp_path / "root/exec").glob("id.*")
+    assert made.name == f"id.{winner:08x}"
+    assert (tmp_path / "root/exec/started.1/token").read_text() == f"token-{winner}\n"
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["exec"]
+
+
+def test_of_many_that_submit_at_once_at_most_one_does(environment: Environment) -> None:
+    """They may mean the same number, or others."""
+    words = ["bash", str(FOLDER / "reserve.sh"), environment.root, ID, "", " "]
+    started = [
+        subprocess.Popen([*words, str(number % 3 + 1), "1 9", f"token-{number}"], stdout=subprocess.DEVNULL)
+        for number in range(20)
+    ]
+    codes = [process.wait(120) for process in started]
+    assert set(codes) <= {0, int(RemoteExit.TAKEN)}
+    there = [path.read_text() for path in Path(environment.root).glob("exec/started.*/token")]
+    assert there == [f"token-{number}\n" for number, code in enumerate(codes) if code == 0]
+    assert len(there) <= 1
+
+
 def test_the_plan_of_an_environment(run: Run, environment: Environment) -> None:
     folder = Path(environment.absolute("exec"))
-    assert run("read_plan", environment.root).stdout == b"0 0 \n"
+    note = f"id\t{ID}\tme\tlaptop\t/home/me/project\t1700000000\n".encode()
+    assert run("read_plan", environment.root).stdout == note
     for number in (9, 10):
-        (folder / f"started.{number}").mkdir()
-        (folder / f"started.{number}/job").write_text(f"welcome\n{number};cluster\n")
-    (folder / "plan/000008").write_text("1\tone\ttrue\n")
-    (folder / "plan/000009").write_bytes(b"2\ttwo \xff\tfalse\n")
+        made = reserved(environment, number, f"token-{number}")
+        (made / "job").write_text(f"welcome\n{number};cluster\n")
+    (folder / "started.10/chunks").write_text("8 9\n")
+    (folder / "plan/000008").write_text("1\tone\ttrue\t.\nend\t1\tx\t.\n")
+    (folder / "plan/000009").write_bytes(b"2\ttwo \xff\tfalse\t.\n3\tcut off\t.")
     (folder / "plan/.000010").write_text("half written")
     result = run("read_plan", environment.root)
     assert result.exit_status == 0
-    assert result.stdout == b"10 9 10;cluster\n1\tone\ttrue\n2\ttwo \xff\tfalse\n"
+    assert result.stdout == note + (
+        b"submission\t10\ttoken-10\t8\t9\t10;cluster\nsubmission\t9\ttoken-9\t\t\t9;cluster\n"
+        b"chunk\t000008\n1\tone\ttrue\t.\nend\t1\tx\t.\nchunk\t000009\n2\ttwo \xff\tfalse\t.\n"
+    )
 
 
 def test_a_tree_is_listed_with_all_its_marks(run: Run, tmp_path: Path) -> None:
@@ -236,36 +345,79 @@ def test_what_does_not_count_is_not_listed(run: Run, tmp_path: Path) -> None:
     assert sorted(listed) == ["sub", "sub/results 2", "sub/results 2/file"]
 
 
-@pytest.mark.parametrize("odd", ODD)
-def test_a_folder_to_unpack_into_is_new_and_ours_alone(run: Run, tmp_path: Path, odd: str) -> None:
-    folder = tmp_path / odd / "new"
-    assert run("new_folder", str(folder)).exit_status == 0
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
-    assert run("new_folder", str(folder)).exit_status != 0
+@pytest.mark.parametrize("there", ["", "inputs", "shared", "exec/plan", "id"])
+def test_an_archive_goes_only_where_nothing_lies_yet(run: Run, tmp_path: Path, there: str) -> None:
+    root = tmp_path / "it's $(a)\nroot"
+    assert reserve(run, root, "token").exit_status == 0
+    if there == "id":
+        (root / f"exec/id.{ID}").rename(root / f"exec/id.{OTHER_ID}")
+    elif there:
+        (root / there).mkdir()
+    assert (run("new_folder", str(root), ID).exit_status == 0) is (there == "")
 
 
 def test_no_folder_to_unpack_into_without_tar(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reserve(run, tmp_path / "new", "token").exit_status == 0
     (tmp_path / "bin").mkdir()
     for tool in ("bash", "mkdir"):
         (tmp_path / "bin" / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert run("new_folder", str(tmp_path / "new")).exit_status != 0
-    assert not (tmp_path / "new").exists()
+    assert run("new_folder", str(tmp_path / "new"), ID).exit_status != 0
 
 
-def test_what_is_named_is_removed_and_nothing_else(run: Run, tmp_path: Path) -> None:
-    for name in ODD:
-        (tmp_path / name / "inner").mkdir(parents=True)
-    (tmp_path / ODD[0] / "inner").chmod(0o000)
-    (tmp_path / ODD[1] / "out").symlink_to(tmp_path / ODD[-1])
-    result = run("remove", *[str(tmp_path / name) for name in ODD[:-1]], str(tmp_path / "not there"))
-    assert (result.exit_status, result.stdout) == (0, b"")
-    assert [path.name for path in tmp_path.iterdir()] == [ODD[-1]]
-    assert (tmp_path / ODD[-1] / "inner").is_dir()
+def fill(environment: Environment) -> Path:
+    """Put something into each folder of an environment, with names and modes that are in the way."""
+    root = Path(environment.root)
+    for folder in ("work", "inputs", "shared", "tree", ".hidden"):
+        for name in ODD:
+            (root / folder / name / "inner").mkdir(parents=True)
+    (root / "work" / ODD[0] / "inner").chmod(0o000)
+    (root / "work" / ODD[1] / "out").symlink_to(root.parent / "outside")
+    (root.parent / "outside").mkdir()
+    (root.parent / "outside/file").touch()
+    return root
+
+
+def test_all_of_an_environment_is_removed_and_nothing_else(run: Run, environment: Environment) -> None:
+    root = fill(environment)
+    for _ in range(2):
+        result = run("remove", environment.root, ID)
+        assert (result.exit_status, result.stdout) == (0, b"")
+        assert not root.exists()
+    assert (root.parent / "outside/file").exists()
+
+
+def test_what_need_not_travel_again_stays(run: Run, environment: Environment) -> None:
+    root = fill(environment)
+    for _ in range(2):
+        assert run("remove", environment.root, ID, "work", "tree").exit_status == 0
+        assert sorted(path.name for path in root.iterdir()) == [".hidden", f".removed.{ID}", "inputs", "shared"]
+    assert run("remove", environment.root, OTHER_ID).exit_status == 0  # of that one nothing is there
+    assert (root / "inputs").exists()
+    assert run("remove", environment.root, ID).exit_status == 0
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("step", range(1, 9))
+def test_removing_may_be_cut_off_anywhere(run: Run, environment: Environment, tmp_path: Path, step: int) -> None:
+    """Each program that it calls may be the last: what is left is ours still, or is not there."""
+    root = fill(environment)
+    (tmp_path / "bin").mkdir()
+    for name in ("rm", "mkdir", "mv", "chmod", "rmdir"):
+        (tmp_path / "bin" / name).write_text(
+            f"#!/bin/bash\necho >>'{tmp_path}/calls'\n(($(wc -l <'{tmp_path}/calls') < {step})) || kill -KILL $PPID\n"
+            f'exec /bin/{name} "$@"\n'
+        )
+        (tmp_path / "bin" / name).chmod(0o755)
+    words = ["bash", str(FOLDER / "remove.sh"), environment.root, ID, "work", "tree"]
+    path = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    subprocess.run(words, env=path, check=False, timeout=60, capture_output=True)
+    assert run("remove", environment.root, ID, "work", "tree").exit_status == 0
+    assert {path.name for path in root.iterdir()} == {".hidden", f".removed.{ID}", "inputs", "shared"}
 
 
 def test_what_may_not_be_written_is_removed_at_the_second_go(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever runs the tests may be root, whom modes do not stop: so rm fails until chmod was called."""
     (tmp_path / "bin").mkdir()
@@ -274,23 +426,43 @@ def test_what_may_not_be_written_is_removed_at_the_second_go(
     for path in (tmp_path / "bin").iterdir():
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    (tmp_path / "it's").mkdir()
-    assert run("remove", str(tmp_path / "it's")).exit_status == 0
-    assert (tmp_path / "seen").read_text() == f"-R\nu+rwX\n--\n{tmp_path}/it's\n"
-    assert not (tmp_path / "it's").exists()
+    assert run("remove", environment.root, ID, "work").exit_status == 0
+    assert (tmp_path / "seen").read_text() == "-R\nu+rwX\n--\nwork\n"
+    assert not Path(environment.absolute("work")).exists()
 
 
-def test_what_cannot_be_removed_is_told(run: Run) -> None:
-    result = run("remove", "/proc/self/cmdline")
-    assert result.exit_status != 0
-    assert "cmdline" in result.stderr
+def test_what_cannot_be_removed_is_told(
+    run: Run, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/rm").write_text("#!/bin/bash\necho 'rm: work is busy' >&2\nexit 1\n")
+    (tmp_path / "bin/rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    result = run("remove", environment.root, ID)
+    assert (result.exit_status, "busy" in result.stderr) == (1, True)
+    assert Path(environment.absolute(f"exec/id.{ID}")).exists()  # it is ours still
 
 
 def test_a_manager_without_records_is_not_marked_as_gone(run: Run, environment: Environment) -> None:
     beats, cache = (Path(environment.absolute(f"exec/{name}")) for name in ("beats", "cache"))
-    (cache / "1-1.tsv").write_text("manager\t1-1\thost\t999999999\t1\t1.0\t5\t.\n")
-    assert run("mark_gone", environment.root, "1-0", "1-1").exit_status == 0
-    assert [path.name for path in beats.iterdir()] == ["1-1.end"]
+    (cache / f"1-1-{ID}.tsv").write_text(f"manager\t1-1-{ID}\thost\t999999999\t1\t1.0\t5\t.\n")
+    assert run("mark_gone", environment.root, ID, f"1-0-{ID}", f"1-1-{ID}").exit_status == 0
+    assert [path.name for path in beats.iterdir()] == [f"1-1-{ID}.end"]
+
+
+def test_a_manager_that_is_there_is_not_marked_as_gone(run: Run, environment: Environment) -> None:
+    """Whoever asks for it may be wrong: its clock was set, or its heartbeat is late."""
+    script = Path(environment.absolute("exec/manager.sh"))
+    script.write_text("printf 'ready\\n'; read -r _\n")
+    with subprocess.Popen(["bash", script, "1-0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        record = f"manager\t1-0-{ID}\t{HOST}\t{process.pid}\t1\t1.0\t5\t.\n"
+        Path(environment.absolute(f"exec/cache/1-0-{ID}.tsv")).write_text(record)
+        assert run("mark_gone", environment.root, ID, f"1-0-{ID}").exit_status == 0
+        assert list(Path(environment.absolute("exec/beats")).iterdir()) == []
+        process.communicate(b"end\n")
+    assert process.returncode == 0
 
 
 def test_the_notes_of_a_manager_that_is_gone_go_too(run: Run, environment: Environment, tmp_path: Path) -> None:
@@ -298,9 +470,9 @@ def test_the_notes_of_a_manager_that_is_gone_go_too(run: Run, environment: Envir
     folders = [tmp_path / name for name in ("locusts.abc123", "notes of mine")]
     for number, folder in enumerate(folders):
         folder.mkdir()
-        (cache / f"1-{number}.tsv").write_text(f"manager\t1-{number}\thost\t999999999\t1\t1.0\t5\t.\n")
-        (beats / f"1-{number}.run").write_text(f"{folder}\n")
-    assert run("mark_gone", environment.root, "1-0", "1-1").exit_status == 0
+        (cache / f"1-{number}-{ID}.tsv").write_text(f"manager\t1-{number}-{ID}\t{HOST}\t999999999\t1\t1.0\t5\t.\n")
+        (beats / f"1-{number}-{ID}.run").write_text(f"{folder}\n")
+    assert run("mark_gone", environment.root, ID, f"1-0-{ID}", f"1-1-{ID}").exit_status == 0
     assert [folder.exists() for folder in folders] == [False, True]
 
 
@@ -319,11 +491,10 @@ def test_the_probe_knows_variables_that_are_not_exported(tmp_path: Path) -> None
 
 
 def test_a_process_that_only_has_its_number_is_not_what_was_started(run: Run, environment: Environment) -> None:
-    token = Path(environment.absolute("exec/started.1"))
-    assert run("is_alive", environment.root, "1").exit_status == 1
-    token.mkdir()
+    assert run("is_alive", environment.root, ID, "1").exit_status == 1
+    token = reserved(environment, 1, "token")
     (token / "pid").write_text(f"{os.getpid()}\n")
-    assert run("is_alive", environment.root, "1").exit_status == 1
+    assert run("is_alive", environment.root, ID, "1").exit_status == 1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -347,8 +518,9 @@ def test_a_manager_inherits_what_the_user_exports(
     for word in words:
         monkeypatch.setenv(word, "the user's")
     start = Path(environment.absolute("exec/start.sh"))
-    start.write_text('env -0 >exec/seen\n: >"exec/beats/$1"\n')
-    assert run("start_detached", environment.root, "1", "1-0").exit_status == 0
+    start.write_text('env -0 >exec/seen\n: >"exec/beats/$1-x"\n')
+    reserved(environment, 1, "token")
+    assert run("start_detached", environment.root, ID, "1", "1-0", "token").exit_status == 0
     await_end(int(Path(environment.absolute("exec/started.1/pid")).read_text()))
     seen = seen_in(Path(environment.absolute("exec/seen")))
     assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")
@@ -365,7 +537,8 @@ def test_a_job_inherits_what_the_user_exports(
         (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{does}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    result = run("slurm_start", environment.root, "1", "3", "locusts-cafe")
+    reserved(environment, 1, "locusts-cafe")
+    result = run("slurm_start", environment.root, ID, "1", "3", "locusts-cafe")
     assert (result.exit_status, result.stdout) == (0, b"12\n")
     seen = seen_in(tmp_path / "seen")
     assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")

@@ -24,6 +24,7 @@ from locusts_fab.state.ledger import Ledger
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy, put_link
+from tests.support.environments import ID
 from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ WAYS = ["linked", "copied", "carried"]
 @pytest.fixture(params=WAYS)
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Transfer:
     """Give each of the ways."""
-    environment = Environment(str(tmp_path / "it's an environment"))
+    environment = Environment(str(tmp_path / "it's an environment"), ID)
+    Path(environment.absolute("exec")).mkdir(parents=True)
+    Path(environment.absolute(f"exec/id.{ID}")).touch()
     if request.param == "carried":
         (tmp_path / "state").mkdir()
         return SshTransfer(request.getfixturevalue("host"), environment, tmp_path / "state")
@@ -74,6 +77,7 @@ def stage(files: Transfer, swarm: Swarm) -> None:
 def tree(root: str) -> dict[str, bytes]:
     """Read all files below a folder, as one who follows links sees them, and looks into archives."""
     paths = [Path(folder) / name for folder, _, names in os.walk(root, followlinks=True) for name in names]
+    paths = [path for path in paths if path.name != f"id.{ID}"]
     found = {str(path.relative_to(root)): path.read_bytes() for path in paths if path.suffix != ".tar"}
     for path in paths:
         if path.suffix == ".tar":
@@ -93,7 +97,7 @@ def test_staging_comes_to_the_same(tmp_path: Path, files: Transfer, environment:
         stage(files, swarm)
         assert tree(environment.root) == {
             "exec/manager.sh": b"echo hello\n",
-            "exec/plan/000001": b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n",
+            "exec/plan/000001": f"1\ta\ttrue\tout\t.\n2\tb\ttrue\tout\t.\nend\t2\t{ID}\t.\n".encode(),
             "inputs/0/1/a.txt": b"input",
             "inputs/0/1/sub/b": b"deep",
             "inputs/0/2/a.txt": b"input",
@@ -133,7 +137,7 @@ def test_only_what_changed_moves_after_the_first_stream(
     assert moved == []
     (tmp_path / "in" / "a.txt").write_text("changed")
     stage(files, swarm)
-    plan, manager = b"1\ta\ttrue\tout\n2\tb\ttrue\tout\n", b"echo hello\n"
+    plan, manager = f"1\ta\ttrue\tout\t.\n2\tb\ttrue\tout\t.\nend\t2\t{ID}\t.\n".encode(), b"echo hello\n"
     assert moved == [2 * len("changed") + len(plan) + len(manager)]
     assert tree(files.environment.root)["inputs/0/2/a.txt"] == b"changed"
 
@@ -204,32 +208,6 @@ def test_read_and_write(tmp_path: Path, files: Transfer, environment: Environmen
     files.write("exec/note", b"\0\xff\n")
     assert files.read("exec/note") == b"\0\xff\n"
     assert (Path(environment.root) / "exec" / "note").read_bytes() == b"\0\xff\n"
-
-
-def test_forget_leaves_what_need_not_travel_again(tmp_path: Path, files: Transfer, environment: Environment) -> None:
-    stage(files, swarm_in(tmp_path))
-    files.forget()
-    assert set(tree(environment.root)) == {
-        "inputs/0/1/a.txt",
-        "inputs/0/1/sub/b",
-        "inputs/0/2/a.txt",
-        "shared/big/big",
-    }
-    files.forget()
-
-
-def test_remove_takes_all_of_it_and_nothing_of_the_users(
-    tmp_path: Path, files: Transfer, environment: Environment
-) -> None:
-    stage(files, swarm_in(tmp_path))
-    locked = Path(environment.absolute("work/locked"))
-    (locked / "inner").mkdir(parents=True)
-    (locked / "inner").chmod(0o500)
-    locked.chmod(0o000)
-    files.remove()
-    assert not Path(environment.root).exists()
-    files.remove()
-    assert tree(str(tmp_path / "in")) == {"a.txt": b"input", "sub/b": b"deep", "big": b"shared"}
 
 
 def test_collect_twice_what_came_once(tmp_path: Path, files: Transfer, environment: Environment) -> None:

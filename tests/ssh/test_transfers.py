@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
 from locusts_fab.hosts import ssh
+from locusts_fab.layout import Environment
 from locusts_fab.transfer.ssh import ONLY_OLD_INPUTS
+from tests.support.environments import ID
 from tests.support.sshd import host, module_sshd, needs_sshd, no_waiting, running_sshd
 from tests.support.transfers import HOSTILE_NAMES, content, fill, fresh
 
@@ -123,13 +125,22 @@ def test_unpack(host: SshHost, tmp_path: Path) -> None:
     (source / "large").write_bytes(bytes(3_000_000))  # more than fits into the window of a channel
     data = tar_of(source)
     there = tmp_path / "it's $(a) new" / "root"
-    assert host.unpack(str(there), lambda send: send(data))
+    environment = new_environment(there)
+    assert host.unpack(environment, lambda send: send(data))
+    (there / f"exec/id.{ID}").unlink()
     assert content(there) == content(source)
-    (there / "plain").write_text("changed")
-    assert not host.unpack(str(there), lambda send: send(data))
-    assert (there / "plain").read_text() == "changed"
+    assert not host.unpack(environment, lambda send: send(data))  # it has no id any more
+    (there / f"exec/id.{ID}").touch()
+    (there / "inputs").mkdir()
+    assert not host.unpack(environment, lambda send: send(data))  # something was put there
     (there.parent / "file").touch()
-    assert not host.unpack(str(there.parent / "file" / "root"), lambda send: send(data))
+    assert not host.unpack(Environment(str(there.parent / "file" / "root"), ID), lambda send: send(data))
+
+
+def new_environment(root: Path) -> Environment:
+    (root / "exec").mkdir(parents=True)
+    (root / f"exec/id.{ID}").touch()
+    return Environment(str(root), ID)
 
 
 def test_unpack_that_comes_to_nothing(host: SshHost, tmp_path: Path) -> None:
@@ -139,10 +150,10 @@ def test_unpack_that_comes_to_nothing(host: SshHost, tmp_path: Path) -> None:
         send(tar_of(fill(tmp_path / "source", [b"x"]))[:600])
         raise FileNotFoundError("gone in the meantime")
 
-    assert not host.unpack(str(tmp_path / "1"), stop_half_way)
-    assert not host.unpack(str(tmp_path / "2"), lambda send: send(b"no archive" * 100))
+    assert not host.unpack(new_environment(tmp_path / "1"), stop_half_way)
+    assert not host.unpack(new_environment(tmp_path / "2"), lambda send: send(b"no archive" * 100))
     with pytest.raises(KeyboardInterrupt):
-        host.unpack(str(tmp_path / "3"), lambda _send: _thread.interrupt_main())
+        host.unpack(new_environment(tmp_path / "3"), lambda _send: _thread.interrupt_main())
     assert host.run("echo on").text == "on\n"  # the link is as good as before
 
 
@@ -156,7 +167,7 @@ def test_unpack_over_a_link_that_breaks(tmp_path: Path) -> None:
             send(bytes(10_000_000))
 
         with sshd.remote() as remote:
-            assert not remote.unpack(str(tmp_path / "new"), cut)
+            assert not remote.unpack(new_environment(tmp_path / "new"), cut)
 
 
 def test_what_cannot_be_pushed_is_named(host: SshHost, tmp_path: Path) -> None:

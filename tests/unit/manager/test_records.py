@@ -18,6 +18,7 @@ from locusts_fab.manager.records import (
     Left,
     Manager,
     Record,
+    Suspect,
     parse_record,
     parse_records,
     read_found,
@@ -54,6 +55,7 @@ records = st.one_of(
         logs,
         words,
     ),
+    st.builds(Suspect, claims, tasks, attempts),
     st.builds(Left, words, times),
 )
 
@@ -76,6 +78,8 @@ def written(record: Record) -> bytes:
         numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", write_found(record.found)]
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
         fields += [str(record.log), record.reason]
+    elif isinstance(record, Suspect):
+        fields = ["suspect", record.claim, str(record.task), str(record.attempt)]
     else:
         fields = ["left", record.reason, f"{record.time_s:.6f}"]
     return os.fsencode("\t".join(fields) + "\t.\n")
