@@ -63,7 +63,7 @@ def read_notes(lines: Iterable[str]) -> list[Founder]:
     """Return the founders in lines of an id and a note, as the scripts on targets print them; any text may come."""
     found = []
     for line in lines:
-        environment_id, *fields = split_fields(line)
+        environment_id, *fields = split_fields(line) or [""]
         if not re.fullmatch(ENVIRONMENT_ID, environment_id):
             continue
         user, machine, folder, made = fields if len(fields) == _FIELDS - 1 else ["somebody", "?", "?", "?"]

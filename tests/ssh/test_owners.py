@@ -66,7 +66,7 @@ B = ["b1", "b2", "b3", "b4"]
 
 
 def expected(words: list[str]) -> dict[str, str]:
-    return {f"{number:0{len(str(len(words)))}d}": word for number, word in enumerate(words, 1)}
+    return {f"{number:06d}": word for number, word in enumerate(words, 1)}
 
 
 def lose(laptop: Laptop, how: str) -> Laptop:

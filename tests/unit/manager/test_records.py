@@ -203,7 +203,7 @@ def test_what_reasons_of_tasks_mean() -> None:
         ("exit 7", TaskReason.EXIT), ("signal 9", TaskReason.SIGNAL), ("timeout after 1 s", TaskReason.TIMEOUT),
         ("missing output", TaskReason.MISSING_OUTPUT), ("interrupted", TaskReason.INTERRUPTED), ("", TaskReason.OTHER),
         ("the sandbox could not be made", TaskReason.NO_SANDBOX), ("exited", TaskReason.OTHER),
-        ("lost with its manager", TaskReason.OTHER), ("running", TaskReason.OTHER),
+        ("lost with its manager", TaskReason.LOST), ("running", TaskReason.OTHER),
     ]:  # fmt: skip
         assert read_task_reason(text) is reason, text
 

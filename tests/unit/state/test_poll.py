@@ -321,6 +321,123 @@ def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeyp
     assert state_of(ledger) is ManagerState.GONE
 
 
+@pytest.mark.parametrize("later", [times.STALE_S * 10, -500.0])
+def test_alive_is_alive_whatever_the_beat_says(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, later: float
+) -> None:
+    (root / "exec/manager.sh").write_text("printf 'ready\\n'; read -r _\n", encoding="utf-8")
+    command = ["bash", str(root / "exec/manager.sh"), "1-0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        write(root, manager(HOST, process.pid), began(1))
+        look(ledger, root)
+        set_clock(monkeypatch, START_S + later)
+        look(ledger, root)
+        assert (state_of(ledger), states(ledger)[0]) == (ManagerState.ALIVE, "r")
+        process.communicate(b"end\n")
+
+
+def test_after_another_start_of_this_machine_nobody_is_gone_at_once(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, manager(), began(1))
+    look(ledger, root)
+    monkeypatch.setattr(module, "read_clock", lambda: Reading("next boot", 90_000.0, 90_000.0))
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.ALIVE
+
+
+def test_a_manager_that_is_gone_may_be_seen_to_be_in_a_clock_that_was_ahead(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look of the future does not make a heartbeat fresh for ever."""
+    write(root, manager(), began(1))
+    set_clock(monkeypatch, START_S + 86_400)
+    look(ledger, root)
+    for after_s in (0, times.STALE_S + 1):
+        set_clock(monkeypatch, START_S + after_s)
+        look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+
+
+def test_what_one_that_was_taken_for_dead_writes_is_read(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, manager(), began(1))
+    look(ledger, root)
+    set_clock(monkeypatch, START_S + times.STALE_S + 1)
+    look(ledger, root)
+    ledger.set_manager(f"1-0-{ID}", ManagerState.LEFT, "as it is marked then")
+    (root / f"exec/beats/1-0-{ID}.end").touch()
+    write(root, ended(1), began(2))
+    look(ledger, root)
+    assert (state_of(ledger), states(ledger)[:2]) == (ManagerState.LEFT, "dp")
+    write(root, ended(2), "left\tstopped\t12.000000\t.\n")
+    look(ledger, root)
+    assert states(ledger)[:2] == "dd"
+    assert ledger.offsets() == {f"1-0-{ID}": -1}
+
+
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """Let squeue answer."""
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+def test_the_manager_of_a_job_that_is_suspended_is_not_gone(
+    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ledger.set_submission(1, state="started", job="7")
+    squeue(tmp_path, monkeypatch, "7_0|7|0|SUSPENDED|n1|None")
+    write(root, manager(), began(1))
+    write(root, manager(name="1-1"), began(2), name="1-1")
+    for after_s in (0, 500, 90_000):
+        set_clock(monkeypatch, START_S + after_s)
+        look(ledger, root)
+    assert (state_of(ledger), state_of(ledger, "1-1")) == (ManagerState.UNKNOWN, ManagerState.GONE)
+    assert states(ledger)[:2] == "rp"
+    squeue(tmp_path, monkeypatch, "7_0|7|0|RUNNING|n1|None")
+    for after_s in (90_001, 90_250):  # it has to have time to beat
+        set_clock(monkeypatch, START_S + after_s)
+        look(ledger, root)
+        assert state_of(ledger) is not ManagerState.GONE
+    set_clock(monkeypatch, START_S + 90_400)
+    look(ledger, root)
+    assert state_of(ledger) is ManagerState.GONE
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whose it is
+
+
+def test_nothing_is_taken_from_an_environment_that_is_not_ours(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), began(1), ended(1))
+    for known in ("", OTHER_ID):
+        result = poll(LocalHost(), ledger, Environment(str(root), known), SLURM)
+        assert (result.is_ours, [founder.id for founder in result.founders]) == (False, [ID])
+    assert (states(ledger)[0], ledger.managers(), ledger.fact("updated")) == ("p", [], None)
+
+
+def test_nothing_is_taken_of_submissions_that_are_not_ours(root: Path, ledger: Ledger) -> None:
+    """Nor of one that has the number of ours, and another token."""
+    reserved(Environment(str(root)), 2, "somebody-elses")
+    write(root, manager(name="2-0"), ended(1), name="2-0")
+    look(ledger, root)
+    assert (states(ledger)[0], ledger.managers(), ledger.fact("strangers")) == ("p", [], "2")
+    (root / "exec/started.1/token").write_text("somebody-elses\n")
+    write(root, manager(), ended(2))
+    look(ledger, root)
+    assert (states(ledger)[:2], ledger.fact("strangers")) == ("pp", "1 2")
+
+
+def test_records_of_another_environment_are_none(root: Path, ledger: Ledger) -> None:
+    write(root, manager(), ended(1).replace(ID, OTHER_ID))
+    look(ledger, root)
+    assert states(ledger)[0] == "p"
+
+
 def test_one_elsewhere_is_judged_by_its_heartbeat(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     write(root, manager(), began(1), beat="1")
     start = START_S

@@ -1,0 +1,58 @@
+"""The plan: what is read of it is what was written whole, wherever it was cut, and whosever it is."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from locusts_fab.manager.planfile import PlannedChunk, parse_plan, plan_text
+from locusts_fab.model import PlannedTask
+from tests.support.environments import ID, OTHER_ID
+
+TASKS = [
+    PlannedTask(1, "a", "echo 'a\tb'\n", (), ("out", ".hidden")),
+    PlannedTask(2, "\udcff", "end\t2", (), ()),
+    PlannedTask(30, "c.", ".", (), (".x", "y\\.")),
+]
+
+
+def printed(data: bytes, number: int = 1) -> bytes:
+    """Return what `read_plan.sh` prints of a chunk: the lines that have an end."""
+    whole = data[: data.rfind(b"\n") + 1]
+    return b"chunk\t%06d\n" % number + whole
+
+
+def test_what_was_written_is_read() -> None:
+    plan = printed(os.fsencode(plan_text(TASKS[:2], ID)), 7) + printed(os.fsencode(plan_text(TASKS[2:], ID)), 8)
+    assert list(parse_plan(plan, ID)) == [
+        PlannedChunk(7, TASKS[:2], is_whole=True),
+        PlannedChunk(8, TASKS[2:], is_whole=True),
+    ]
+
+
+@pytest.mark.parametrize("cut", range(len(os.fsencode(plan_text(TASKS, ID)))))
+def test_a_plan_that_was_cut_gives_the_tasks_that_are_whole(cut: int) -> None:
+    data = os.fsencode(plan_text(TASKS, ID))[:cut]
+    after = printed(os.fsencode(plan_text(TASKS[:1], ID)), 2)
+    first, second = parse_plan(printed(data) + after, ID)
+    assert first == PlannedChunk(1, TASKS[: data.count(b"\n")], is_whole=False)
+    assert second == PlannedChunk(2, TASKS[:1], is_whole=True)
+
+
+@pytest.mark.parametrize("hole", [b"\0" * 20, b"\n", b""])
+def test_a_plan_with_a_hole_is_not_whole(hole: bytes) -> None:
+    data = os.fsencode(plan_text(TASKS, ID))
+    (chunk,) = parse_plan(printed(data[:10] + hole + data[30:]), ID)
+    assert not chunk.is_whole
+    assert [task for task in chunk.tasks if task not in TASKS] == []
+
+
+def test_the_plan_of_another_environment_is_none() -> None:
+    assert list(parse_plan(printed(os.fsencode(plan_text(TASKS, OTHER_ID))), ID)) == [
+        PlannedChunk(1, [], is_whole=False)
+    ]
+
+
+def test_the_plan_of_an_older_version_is_none() -> None:
+    assert list(parse_plan(b"chunk\t000001\n1\ta\ttrue\tout\n", ID)) == [PlannedChunk(1, [], is_whole=False)]
