@@ -190,7 +190,7 @@ def environment(tmp_path: Path) -> Environment:
 
 @pytest.mark.parametrize("name", ["poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"])
 def test_where_there_is_no_environment(run: Run, tmp_path: Path, name: str) -> None:
-    result = run(name, str(tmp_path / "nowhere"), ID, "", "1", "1", "1", "%i", "", "")
+    result = run(name, str(tmp_path / "nowhere"), ID, "", "1", "1", "1", "%i", "")
     assert result.exit_status == RemoteExit.NO_ENVIRONMENT
     assert list(tmp_path.iterdir()) == []
 

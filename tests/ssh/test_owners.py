@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +22,7 @@ from tests.support.sshd import module_sshd, needs_sshd, no_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.sshd import Sshd
 
@@ -48,7 +48,7 @@ def first(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laptop]:
         lines += ['host = "cluster"', 'scheduler = "none"']
         connect = sshd.connection
     if mode == "remote-shared":
-        lines.append(f"shared_root = {json.dumps(str(tmp_path / 'there'))}")
+        lines.append(f"shared_root = {there}")
     yield Laptop(tmp_path / "first", "\n".join(lines), connect)
     for folder in (tmp_path / "there").glob("**/exec"):
         for number in range(1, 10):

@@ -1,11 +1,10 @@
-"""Project folders on which somebody has the same swarm: those of two users, of two laptops, or of one with two copies."""
+"""Project folders from which somebody has the same swarm: two users, two laptops, or one with a copy."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import locusts_fab
@@ -13,6 +12,7 @@ from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from fabric import Connection
 
