@@ -24,7 +24,7 @@ import locusts_fab
 from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment, Results, manager_id
 from locusts_fab.model import PlannedTask
-from locusts_fab.operations.scripts import render_scripts
+from locusts_fab.operations.scripts import NO_ID, render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.transfer.stage import make_environment, stage_tasks
 
@@ -145,10 +145,11 @@ class Manager(Contender):
     def prepare(self, folder: Path, tasks: int) -> None:
         """Stage, as `submit` does, but start nothing."""
         swarm = _make_swarm(folder, tasks)
-        environment = Environment(swarm.environment_dir)
+        environment = Environment(swarm.environment_dir, NO_ID)
         plan = make_plan(swarm, environment.root)
         chunks = make_chunks(plan.count, swarm.slots, 1)
         make_environment(environment)
+        Path(environment.absolute(f"exec/id.{NO_ID}")).touch()
         planned = (
             PlannedTask(number, task.id, task.command, task.inputs, task.outputs)
             for number, task in enumerate(plan.tasks(), 1)
@@ -161,7 +162,7 @@ class Manager(Contender):
         """Run the manager's script."""
         environment = _environment(folder)
         _start(["bash", environment.absolute(environment.manager_script), manager_id(1)], folder)
-        cache = Path(environment.absolute(f"exec/cache/{manager_id(1)}.tsv")).read_text()
+        cache = Path(environment.absolute(f"exec/cache/{manager_id(1)}-{NO_ID}.tsv")).read_text()
         if cache.count("\tdone\t") != tasks or "\nleft\tfinished\t" not in cache:
             raise BenchmarkError(f"{self.name}: not every task has a record that it is done")
 
@@ -172,7 +173,9 @@ class Manager(Contender):
         for chunk in make_chunks(tasks, SLOTS, 1):
             chunk_of += [chunk.number] * chunk.size
         for number, chunk_number in enumerate(chunk_of, 1):
-            yield Path(environment.absolute(environment.sandbox(f"{chunk_number:06d}.1", number, 1))) / "out.txt"
+            yield (
+                Path(environment.absolute(environment.sandbox(f"{chunk_number:06d}.1.{NO_ID}", number, 1))) / "out.txt"
+            )
 
 
 class WholeRun(Contender):
@@ -210,7 +213,7 @@ def _make_swarm(folder: Path, tasks: int) -> locusts_fab.Swarm:
 
 
 def _environment(folder: Path) -> Environment:
-    return Environment(locusts_fab.load(folder / "locusts.toml").environment_dir)
+    return Environment(locusts_fab.load(folder / "locusts.toml").environment_dir, NO_ID)
 
 
 # ==== peers =================================================================================================

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -339,7 +340,8 @@ def test_a_node_is_taken_for_dead_and_is_not(workspace: ClusterWorkspace, cluste
 
 def node_of(workspace: ClusterWorkspace, manager: str) -> str:
     """Tell the node of a manager; nothing if it has not announced itself."""
-    return next((fields[2] for fields in workspace.records() if fields[:2] == ["manager", manager]), "")
+    managers = (fields for fields in workspace.records() if fields[0] == "manager")
+    return next((fields[2] for fields in managers if re.fullmatch(f"{manager}-[0-9a-f]{{8}}", fields[1])), "")
 
 
 #: SLURM gives no shorter limit than a minute; so it shall give word as early as it can.

@@ -8,6 +8,7 @@ import pytest
 
 import locusts_fab
 from locusts_fab.operations import environment as module
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.state.ledger import Ledger
 from tests.support.laptops import Laptop
 
@@ -34,7 +35,7 @@ def cut_before_removing(patch: pytest.MonkeyPatch) -> None:
 
 def cut_while_removing(patch: pytest.MonkeyPatch) -> None:
     """Of the target, some was removed."""
-    text = module.remote_script("remove")
+    text = remote_script("remove")
     patch.setattr(module, "remote_script", lambda _name: text.replace("mv -T", "kill -KILL $BASHPID; mv -T"))
 
 
