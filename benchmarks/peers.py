@@ -173,9 +173,8 @@ class Manager(Contender):
         for chunk in make_chunks(tasks, SLOTS, 1):
             chunk_of += [chunk.number] * chunk.size
         for number, chunk_number in enumerate(chunk_of, 1):
-            yield (
-                Path(environment.absolute(environment.sandbox(f"{chunk_number:06d}.1.{NO_ID}", number, 1))) / "out.txt"
-            )
+            claim = f"{chunk_number:06d}.1.{NO_ID}"
+            yield Path(environment.absolute(environment.sandbox(claim, number, 1))) / "out.txt"
 
 
 class WholeRun(Contender):

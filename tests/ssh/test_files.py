@@ -37,12 +37,19 @@ __all__ = ["host", "module_sshd"]
 WAYS = ["linked", "copied", "carried"]
 
 
+def new_environment(root: Path) -> Environment:
+    """Make an environment into which nothing was put yet."""
+    environment = Environment(str(root), ID)
+    for folder in (environment.root, environment.absolute("exec")):
+        Path(folder).mkdir(mode=0o700)
+    Path(environment.absolute(f"exec/id.{ID}")).touch()
+    return environment
+
+
 @pytest.fixture(params=WAYS)
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Transfer:
     """Give each of the ways."""
-    environment = Environment(str(tmp_path / "it's an environment"), ID)
-    Path(environment.absolute("exec")).mkdir(parents=True)
-    Path(environment.absolute(f"exec/id.{ID}")).touch()
+    environment = new_environment(tmp_path / "it's an environment")
     if request.param == "carried":
         (tmp_path / "state").mkdir()
         return SshTransfer(request.getfixturevalue("host"), environment, tmp_path / "state")
@@ -124,7 +131,7 @@ def test_only_what_changed_moves_after_the_first_stream(
     swarm = swarm_in(tmp_path)
     (tmp_path / "in" / "sub" / "b").write_bytes(bytes(1_000_000))
     (tmp_path / "state").mkdir()
-    files = SshTransfer(host, Environment(str(tmp_path / "root" / "s")), tmp_path / "state")
+    files = SshTransfer(host, new_environment(tmp_path / "root"), tmp_path / "state")
     moved: list[int] = []
     push = host.push
 
@@ -150,7 +157,6 @@ def test_what_became_something_else_takes_its_place_in_the_tree(
     (root / "d" / "deep" / "one").write_text("one")
     (root / "x").write_text("x")
     (root / "l").symlink_to("x")
-    Path(environment.root).mkdir()
     files.send_tree(root, ["d", "d/deep", "d/deep/one", "x", "l"], Silent())
     assert tree(environment.absolute("tree")) == {"d/deep/one": b"one", "x": b"x", "l": b"x"}
     shutil.rmtree(root / "d")
