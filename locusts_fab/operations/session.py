@@ -160,6 +160,8 @@ class Session:
         """Return what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
         silent = self.ledger.fact("scheduler_silent")
         notes = [f"the scheduler did not answer ({silent}); what is said of jobs may be old"] if silent else []
+        if self.ledger.fact("removing"):  # only of one who looks on: whoever holds the lock completes it
+            notes.append("a `submit --redo` or `clean` was cut off; the next command that changes something ends it")
         strangers = self.ledger.fact("strangers")
         if strangers:
             notes.append(f"somebody else has submitted (submission {strangers}); `locusts attach` takes that over")
