@@ -221,3 +221,16 @@ def test_results_of_an_environment_that_somebody_else_made_anew_can_be_given_up(
     elsewhere = Laptop(first.folder, first.target.replace("/there", "/elsewhere"), first.connect)
     elsewhere.run(elsewhere.swarm(A))
     assert elsewhere.results() == expected(A)
+
+
+def test_attach_reads_a_damaged_plan_as_far_as_it_is_whole(first: Laptop, root: Path) -> None:
+    first.run(first.swarm(A))
+    damaged = root / "exec/plan/000002"
+    damaged.write_bytes(damaged.read_bytes()[:12])
+    lose(first, "ledger lost")
+    status = locusts_fab.attach(first.swarm(A), first.connection())
+    assert (status.tasks.total, status.tasks.done) == (2, 2)
+    assert any("damaged" in note for note in status.notes)
+    assert locusts_fab.submit(first.swarm(A), first.connection()).tasks == 1
+    locusts_fab.collect(first.swarm(A), first.connection(), wait=True)
+    assert first.results() == expected(A)

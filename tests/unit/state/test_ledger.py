@@ -353,3 +353,31 @@ def test_a_second_reader_sees_only_what_is_finished(ledger: Ledger) -> None:
 @pytest.mark.parametrize("look", [Ledger.counts, Ledger.count_collected, Ledger.count_pending, Ledger.uncollected])
 def test_an_empty_ledger_answers(ledger: Ledger, look: Callable[[Ledger], object]) -> None:
     assert look(ledger) in (Counts(0, 0, 0, 0, 0), 0, [])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Time
+
+
+@pytest.mark.parametrize(
+    ("updated", "clock", "elapsed_s"),
+    [
+        (0.0, "this 160.0", 60.0),  # the time of day was set back
+        (9e9, "this 160.0", 60.0),  # or ahead
+        (1030.0, "next 5.0", 30.0),  # this machine was started anew: only the time of day is left
+        (900.0, "next 5.0", None),
+        (1030.0, None, 30.0),
+        (None, None, None),
+    ],
+)
+def test_for_how_long_it_ran_whatever_the_time_of_day(
+    ledger: Ledger, updated: float | None, clock: str | None, elapsed_s: float | None
+) -> None:
+    started(ledger, "a")
+    ledger.set_submission(1, state="starting")
+    ledger._db.execute("UPDATE submissions SET created = 1000.0, boot = 'this', up = 100.0")
+    ledger.set_fact("updated", None if updated is None else str(updated))
+    ledger.set_fact("updated_clock", clock)
+    latest = ledger.latest_submission()
+    assert latest is not None
+    assert ledger.elapsed_s(latest) == elapsed_s
