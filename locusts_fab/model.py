@@ -10,7 +10,9 @@ from locusts_fab.errors import ExitStatus
 from locusts_fab.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from locusts_fab.layout import Environment
 
 
 class TaskState(str, Enum):
@@ -136,6 +138,16 @@ class Outcome:
     def has_ended(self) -> bool:
         """Whether it has ended, good or bad."""
         return self.state in {TaskState.DONE, TaskState.FAILED}
+
+    @property
+    def designated(self) -> list[tuple[str, bool]]:
+        """Its designated outputs, each with whether it was there when the task ended.
+
+        What was found is known by place only. So if there are more outputs now than were looked for, or fewer, as after
+        a change of the config, it says nothing of any of them.
+        """
+        fits = len(self.found) == len(self.outputs)
+        return [(name, fits and self.found[at]) for at, name in enumerate(self.outputs)]
 
 
 @dataclass(frozen=True)
@@ -270,6 +282,20 @@ class Submission:
     created_s: float
     token: str
     job: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The place where files of an environment can be read on this machine.
+
+    :param environment: the environment, or a folder with the files that were asked for under the same names.
+    :param is_ours: whether it is a copy for us alone, so that files may be moved out of it.
+    :param troubles: why one of them is not there whole, by its name; a part of it may be.
+    """
+
+    environment: Environment
+    is_ours: bool
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
 #: How serious a finding is.

@@ -1,8 +1,9 @@
 """Take files out of a tar archive that a host sends, and nothing else: the host is not trusted.
 
 Only plain files and folders, only under names that were asked for, only into a folder that is empty at first. So no
-symlink can ever lie on the way, and nothing is written anywhere else. The other direction is `transfer/tarball.py`: it
-packs what is sent.
+symlink can ever lie on the way, and nothing is written anywhere else. What is passed over here, `transfer/arrived.py`
+looks for; it makes symlinks when all files are there. The other direction is `transfer/tarball.py`: it packs what is
+sent.
 """
 
 from __future__ import annotations
@@ -87,12 +88,20 @@ def _make_folder(base: bytes, name: bytes, made: set[bytes]) -> None:
 
 
 def _write(path: bytes, data: IO[bytes], member: tarfile.TarInfo) -> None:
-    """Write a file that is not there yet."""
+    """Write a file that is not there yet, whole or not at all."""
     mode = (member.mode & 0o777) | 0o600  # less what umask takes away
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(data, file, _PIECE)
-        if file.tell() != member.size:
-            raise OSError("the archive ends in the middle of a file")
-        file.flush()
-        os.utime(descriptor, (member.mtime, member.mtime))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _copy_whole(data, file, member.size)
+            os.utime(descriptor, (member.mtime, member.mtime))
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def _copy_whole(data: IO[bytes], file: IO[bytes], size: int) -> None:
+    shutil.copyfileobj(data, file, _PIECE)
+    if file.tell() != size:
+        raise OSError("the archive ends in the middle of a file")
+    file.flush()

@@ -108,7 +108,7 @@ def collect_ended(
         ):
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
-                placed = put_in_place(fetched.environment, part, results, total, move=fetched.is_ours)
+                placed = put_in_place(fetched, part, results, total)
                 ledger.set_collected(placed.places, placed.troubles)
                 progress.update(start + at + len(placed.places))
     return len(outcomes)

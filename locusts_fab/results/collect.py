@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from locusts_fab.layout import Environment, Results
-    from locusts_fab.model import Outcome
+    from locusts_fab.model import Fetched, Outcome
 
 
 def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
-    """Yield tasks that came back, but of which something is not under outdir any more, so that it has to come again.
+    """Yield tasks that came back, but of which something is not under outdir (any more), so that it has to come again.
 
     :param outcomes: those of `Ledger.placed`.
     """
@@ -37,7 +37,7 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, bool
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
     """
-    return [] if results.tree_dir is not None else list(zip(outcome.outputs, outcome.found, strict=False))
+    return [] if results.tree_dir is not None else outcome.designated
 
 
 def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[str]:
@@ -62,13 +62,10 @@ class Placed:
     troubles: list[tuple[int, str, str]]
 
 
-def put_in_place(
-    environment: Environment, outcomes: Iterable[Outcome], results: Results, total: int, *, move: bool = False
-) -> Placed:
+def put_in_place(fetched: Fetched, outcomes: Iterable[Outcome], results: Results, total: int) -> Placed:
     """Put the outputs and logs of tasks that have ended in their places under outdir.
 
-    :param environment: the environment, or a folder of this machine that holds what was brought from it.
-    :param move: whether that folder holds only what is wanted, for us alone, so that it may be moved.
+    :param fetched: what was made reachable on this machine, with all that these tasks left.
     :param total: the number of tasks of the swarm; with many, their folders are spread over batches.
     :raises TransferError: the folder of results cannot be written.
     """
@@ -77,9 +74,10 @@ def put_in_place(
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
         for outcome in outcomes:
             place = outcome.place or results.place(outcome.id, outcome.number, total)
-            is_new = not (outcome.place or results.is_flat)
-            is_moved = move and is_new and _move_sandbox(outcome, environment, f"{results.outdir}/{place}")
-            placed.troubles.extend(_place_task(outcome, environment, results, place, is_moved=is_moved))
+            is_moved = _may_move(outcome, fetched, results) and _move_sandbox(
+                outcome, fetched.environment, f"{results.outdir}/{place}"
+            )
+            placed.troubles.extend(_place_task(outcome, fetched, results, place, is_moved=is_moved))
             placed.places.append((outcome.number, place))
     except OSError as error:
         raise TransferError(
@@ -87,6 +85,15 @@ def put_in_place(
             hint="fix the cause and collect again; nothing is lost",
         ) from error
     return placed
+
+
+def _may_move(outcome: Outcome, fetched: Fetched, results: Results) -> bool:
+    """Return whether all that is there of a sandbox is wanted, for us alone, and nothing of the task is here yet."""
+    if outcome.place or results.is_flat or not fetched.is_ours:
+        return False
+    return not (
+        fetched.troubles and any(map(fetched.troubles.get, wanted_files(outcome, fetched.environment, results)))
+    )
 
 
 def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bool:
@@ -106,27 +113,28 @@ def _move_sandbox(outcome: Outcome, environment: Environment, folder: str) -> bo
 
 
 def _place_task(
-    outcome: Outcome, environment: Environment, results: Results, place: str, *, is_moved: bool
+    outcome: Outcome, fetched: Fetched, results: Results, place: str, *, is_moved: bool
 ) -> Iterator[tuple[int, str, str]]:
     """Bring one task's outputs and log, and yield the outputs that did not come.
 
     :param is_moved: what came of the outputs is in its place already.
     :returns: number of the task, output, and why it did not come.
     """
-    sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+    environment = fetched.environment
+    sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
     folder = f"{results.outdir}/{place}"
-    for name, found in outputs_to_bring(outcome, results):
+    for name, found in sorted(outputs_to_bring(outcome, results)):  # a folder before what is named in it
         place_of_output = f"{folder}/{name}"
         if found:
             if is_moved and os.path.lexists(place_of_output):
                 continue
             try:
-                bring(f"{sandbox}/{name}", place_of_output, sandbox)
+                _bring_output(fetched, sandbox, name, place_of_output)
             except NotBroughtError as error:
                 yield outcome.number, name, str(error)
             else:
                 continue
-        if outcome.place:
+        if outcome.place and os.path.lexists(place_of_output):
             remove(place_of_output)  # from an earlier attempt
     log = f"{results.outdir}/{results.log(outcome.id)}"
     if outcome.log:
@@ -135,3 +143,18 @@ def _place_task(
             return
     if outcome.place:
         remove(log)
+
+
+def _bring_output(fetched: Fetched, sandbox: str, name: str, place: str) -> None:
+    """Bring one output.
+
+    :param sandbox: relative to the environment.
+    :param place: where it shall be.
+    :raises NotBroughtError: it does not come whole.
+    """
+    source = f"{sandbox}/{name}"
+    if source in fetched.troubles:
+        raise NotBroughtError(fetched.troubles[source])
+    environment = fetched.environment
+    # tasks may have known the environment by another path, or have run in `scratch`
+    bring(environment.absolute(source), place, environment.absolute(sandbox), [source.removeprefix("work/")])

@@ -11,7 +11,7 @@ from locusts_fab.model import TaskReason
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from locusts_fab.layout import Results
@@ -21,19 +21,19 @@ _REASON_LENGTH = 200
 _TAIL_BYTES = 4096
 
 
-def write_lists(outcomes: Iterable[Outcome], troubles: Container[tuple[int, str]], results: Results) -> None:
+def write_lists(outcomes: Iterable[Outcome], troubles: Mapping[tuple[int, str], str], results: Results) -> None:
     r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
 
     Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
     :param outcomes: every task.
-    :param troubles: number of the task and output, of those that could not be brought back.
+    :param troubles: why an output could not be brought back, by the number of the task and its name.
     :raises TransferError: they cannot be written.
     """
     tasks = ["task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"]
     outputs = ["task\toutput\tstatus\tpath\n"]
     for outcome in outcomes:
-        tasks.append(_task_row(outcome, results))
+        tasks.append(_task_row(outcome, troubles, results))
         outputs.extend(_output_rows(outcome, troubles, results))
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
@@ -43,11 +43,14 @@ def write_lists(outcomes: Iterable[Outcome], troubles: Container[tuple[int, str]
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
 
 
-def _task_row(outcome: Outcome, results: Results) -> str:
+def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome)
     if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
         reason += last_line(results.outdir / results.log(outcome.id))
+    if troubles and outcome.has_ended:
+        lost = [(name, troubles.get((outcome.number, name))) for name in outcome.outputs]
+        reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
     fields = [
         escape(outcome.id),
         state,
@@ -65,7 +68,7 @@ def describe(outcome: Outcome) -> str:
     """Return in words why a task is in its state; empty for one that is done."""
     if not outcome.has_ended:
         return outcome.reason or "not started"
-    absent = [name for name, found in zip(outcome.outputs, outcome.found, strict=False) if not found]
+    absent = [name for name, found in outcome.designated if not found]
     if outcome.cause is TaskReason.MISSING_OUTPUT:
         return f"missing output: {', '.join(absent)}"
     return outcome.reason
@@ -84,15 +87,13 @@ def last_line(log: Path) -> str:
     return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
 
 
-def _output_rows(outcome: Outcome, troubles: Container[tuple[int, str]], results: Results) -> Iterator[str]:
+def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[str]:
     place = outcome.place if results.tree_dir is None else results.tree_dir
-    found = outcome.found if outcome.has_ended and outcome.place else ()
-    absent = (False,) * len(outcome.outputs)
-    # a failed task may have run with more outputs than the config gives it now, or with fewer
-    for name, there in zip(outcome.outputs, (*found, *absent), strict=False):
+    is_here = outcome.has_ended and bool(outcome.place)
+    for name, there in outcome.designated:
         status, path = "missing", ""
         if (outcome.number, name) in troubles:
             status = "error"
-        elif there:
+        elif there and is_here:
             status, path = "present", name if place == "." else f"{place}/{name}"
         yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"

@@ -5,7 +5,6 @@ There are two: `mounted.py`, where the environment is a folder of this machine o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,21 +14,9 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.model import Chunk, Fetched, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """The place where files of an environment can be read on this machine.
-
-    :param environment: the environment, or a folder with the files that were asked for under the same names.
-    :param is_ours: whether it is a copy for us alone, so that files may be moved out of it.
-    """
-
-    environment: Environment
-    is_ours: bool
 
 
 class Transfer(Protocol):

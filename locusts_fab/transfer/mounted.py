@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import remove, write_whole
 from locusts_fab.layout import TREE
+from locusts_fab.model import Fetched
 from locusts_fab.text import first_few
-from locusts_fab.transfer.base import Fetched
 from locusts_fab.transfer.stage import make_environment, put_link, stage_shared, stage_tasks
 
 if TYPE_CHECKING:

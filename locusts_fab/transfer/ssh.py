@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.layout import TREE, Environment
+from locusts_fab.model import Fetched
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.transfer.base import Fetched
+from locusts_fab.transfer.arrived import complete, fetch_files
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.tarball import pack
 
@@ -80,14 +81,13 @@ class SshTransfer:
 
     @contextmanager
     def fetched(self, names: Sequence[str], screen: Screen | Silent) -> Iterator[Fetched]:
-        """See `Transfer.fetched`. One tar brings them; rsync has the last word if that does not bring all."""
+        """See `Transfer.fetched`."""
         with fresh_folder(self.state_dir, "incoming-") as folder:
+            troubles = {}
             if names:
-                root, paths = self.environment.root, list(map(os.fsencode, names))
-                with screen.step("fetching") as progress:
-                    if not self.host.fetch(root, paths, folder, progress=progress.update_bytes):
-                        self.host.pull(root, paths, folder, progress=progress.update_bytes)
-            yield Fetched(Environment(str(folder)), is_ours=True)
+                fetch_files(self.host, self.environment.root, names, folder, screen)
+                troubles = complete(self.host, self.environment.root, names, folder, self.state_dir, screen)
+            yield Fetched(Environment(str(folder)), is_ours=True, troubles=troubles)
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Transfer.send_tree`."""

@@ -188,7 +188,7 @@ def environment(tmp_path: Path) -> Environment:
     return founded(tmp_path / "it's $(an) environment")
 
 
-@pytest.mark.parametrize("name", ["poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"])
+@pytest.mark.parametrize("name", ["list_outputs", "poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"])
 def test_where_there_is_no_environment(run: Run, tmp_path: Path, name: str) -> None:
     result = run(name, str(tmp_path / "nowhere"), ID, "", "1", "1", "1", "%i", "")
     assert result.exit_status == RemoteExit.NO_ENVIRONMENT
@@ -343,6 +343,59 @@ def test_what_does_not_count_is_not_listed(run: Run, tmp_path: Path) -> None:
         (tmp_path / name).touch()
     listed = parse_scan(run("scan_tree", str(tmp_path), "own state", "sub/results").stdout)
     assert sorted(listed) == ["sub", "sub/results 2", "sub/results 2/file"]
+
+
+def listing(output: bytes) -> set[tuple[str, ...]]:
+    """Return the records of `list_outputs`, four fields each."""
+    fields = [os.fsdecode(field) for field in output.split(b"\0")[:-1]]
+    return {tuple(fields[at : at + 4]) for at in range(0, len(fields), 4)}
+
+
+def test_outputs_that_may_not_have_come_are_listed(run: Run, tmp_path: Path) -> None:
+    expected = set()
+    for name in ODD:
+        (tmp_path / "work" / name / "deep").mkdir(parents=True)
+        (tmp_path / "work" / name / "deep/x").write_text("four")
+        (tmp_path / "work" / name / "l").symlink_to(name)
+        (tmp_path / f"link to {name}").symlink_to(f"work/{name}/deep/x")
+        expected |= {
+            ("real", f"{tmp_path}/work/{name}/deep/x", f"./link to {name}", "."),
+            ("f 4", "", f"./link to {name}", ""),
+            ("f 4", "", f"./work/{name}", "deep/x"),
+            ("l", name, f"./work/{name}", "l"),
+            ("d", "", f"./work/{name}", ""),
+            ("d", "", f"./work/{name}", "deep"),
+        }
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "broken").symlink_to("nowhere")
+    expected |= {("p", "", "./pipe", ""), ("l", "nowhere", "./broken", "")}
+    links = [f"link to {name}" for name in ODD]
+    folders = [f"work/{name}" for name in ODD]
+    result = run("list_outputs", str(tmp_path), str(len(links) + 1), *links, "gone", *folders, "pipe", "broken", "no")
+    assert (result.exit_status, result.stderr) == (0, "")
+    found = listing(result.stdout)
+    assert {(head if head[0] in "rf" else head[0], *rest) for head, *rest in found} == expected
+
+
+def test_outputs_that_cannot_be_read_are_listed_as_such(tmp_path: Path) -> None:
+    """By one who may not read all; root may."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "out/deep/closed").mkdir(parents=True)
+    for name in ("out/deep/secret", "out/deep/open", "out/deep/closed/x", "out/deep/shut"):
+        (tmp_path / name).touch()
+    for name, mode in {"secret": 0, "closed": 0, "shut": 0o200}.items():
+        (tmp_path / "out/deep" / name).chmod(mode)
+    command = ["bash", FOLDER / "list_outputs.sh", tmp_path, "0", "out"]
+    if os.geteuid() == 0:
+        for folder in list(tmp_path.parents)[:-2]:
+            folder.chmod(folder.stat().st_mode | 0o011)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    result = subprocess.run(command, capture_output=True, check=False, input=b"")
+    assert (result.returncode, result.stderr) == (0, b"")
+    found = {path: head[0] for head, _, _, path in listing(result.stdout)}
+    for name in ("closed", "secret", "shut"):
+        assert found.pop(f"deep/{name}") == "u"
+    assert found == {"": "d", "deep": "d", "deep/open": "f"}
 
 
 @pytest.mark.parametrize("there", ["", "inputs", "shared", "exec/plan", "id"])

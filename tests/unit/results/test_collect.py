@@ -352,8 +352,9 @@ def test_results_that_cannot_be_written(case: Case) -> None:
 # The tables
 
 
-@pytest.mark.parametrize("outputs", [("x",), ("x", "y", "z")])
-def test_a_failed_task_that_has_more_or_fewer_outputs_in_the_config_now(case: Case, outputs: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("outputs", [("x",), ("y",), ("y", "x", "z"), ()])
+def test_what_was_found_says_nothing_of_other_outputs(case: Case, outputs: tuple[str, ...]) -> None:
+    """After a change of the config a failed task may have more outputs than were looked for, or fewer."""
     case.plan(a=("x", "y"))
     (case.sandbox(1) / "x").touch()
     case.end(1, "10", "failed", reason="missing output")
@@ -361,6 +362,48 @@ def test_a_failed_task_that_has_more_or_fewer_outputs_in_the_config_now(case: Ca
     case.ledger.take_plan([Task("a", "true", (), outputs)], "/e")
     case.collect()
     assert [(name, status) for _, name, status, _ in case.outputs()] == [("x", "present"), ("y", "missing")]
+
+
+def test_the_reason_of_an_error_is_in_the_table_of_tasks(case: Case) -> None:
+    case.plan(a=("out", "other", "fine"), b=())
+    os.mkfifo(case.sandbox(1) / "out")
+    (case.sandbox(1) / "fine").touch()
+    case.end(1, "111", "failed", reason="exit 3", log="oh no\n")
+    case.end(2, "")
+    case.collect()
+    first, second = case.tasks()
+    assert first["reason"] == (
+        "exit 3: oh no; out did not come back: it is neither a file nor a folder;"
+        " other did not come back: it is not there any more"
+    )
+    assert second["reason"] == ""
+
+
+def test_one_that_cannot_be_read_holds_up_no_other(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk there that fails for one file, for ever, where it has to be copied."""
+    case.plan(a=("out",), b=("out",))
+    for number in (1, 2):
+        (case.sandbox(number) / "out").write_text("x")
+        case.end(number, "1")
+    bad = (case.sandbox(1) / "out").stat().st_ino
+    read = os.read
+
+    def reads(descriptor: int, size: int) -> bytes:
+        if os.fstat(descriptor).st_ino == bad:
+            raise OSError(5, "Input/output error")
+        return read(descriptor, size)
+
+    def refuse(*_paths: object, **_options: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "read", reads)
+    for _ in range(2):
+        case.collect()
+        assert [row[2] for row in case.outputs()] == ["error", "present"]
+    monkeypatch.undo()
+    assert case.collect() == 1
+    assert [row[2] for row in case.outputs()] == ["present", "present"]
 
 
 def test_only_a_task_that_ended_by_itself_has_its_last_line_in_the_table(case: Case) -> None:

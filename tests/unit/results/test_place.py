@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import stat
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.results import place
 from locusts_fab.results.place import NotBroughtError, bring
 
 if TYPE_CHECKING:
@@ -48,9 +52,6 @@ def test_a_folder_comes_with_all_that_is_in_it(tmp_path: Path) -> None:
     (tree / "broken").symlink_to("nowhere")
     (tree / "empty").mkdir()
     (tree / "empty").chmod(0o500)
-    os.mkfifo(tree / "pipe")
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(os.path.relpath(tree / "socket"))  # the whole name may be too long for a socket
     os.utime(tree, ns=(5 * 10**9, 7 * 10**9))
     bring(str(tree), str(tmp_path / "results/tree"))
     come = tmp_path / "results/tree"
@@ -105,3 +106,101 @@ def test_anything_older_is_replaced(tmp_path: Path, older: str, newer: str) -> N
     else:
         assert target.read_text(encoding="utf-8") == "new"
     assert list(target.parent.iterdir()) == [target]
+
+
+# ---- whole or not at all ----
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "link out", "absolute", "over another link"])
+def test_what_cannot_come_keeps_its_folder_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    odd = tmp_path / "tree/deep/odd"
+    odd.parent.mkdir(parents=True)
+    (tmp_path / "tree/x").touch()
+    if kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "socket":
+        monkeypatch.chdir(odd.parent)  # the path of a socket may not be long
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind("odd")
+    elif kind == "device":
+        try:
+            os.mknod(odd, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    else:
+        (tmp_path / "tree/me").symlink_to(".")
+        odd.symlink_to({"link out": "../../x", "absolute": "/etc", "over another link": "../me/.."}[kind])
+    with pytest.raises(NotBroughtError, match=r"^deep/odd in it: it is "):
+        bring(str(tmp_path / "tree"), str(tmp_path / "results/tree"))
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is touched", "cannot be read", "becomes a pipe", "goes"])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_file_that_changes_while_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, what: str
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    source = tree / "x"
+    source.write_bytes(b"x" * 3_000_000)
+    read, open_ = os.read, os.open
+
+    def reads(descriptor: int, size: int) -> bytes:
+        data = read(descriptor, size)
+        if change == "cannot be read":
+            raise OSError(5, "Input/output error")
+        if len(data) == size and change not in {"becomes a pipe", "goes"}:
+            with source.open("r+b") as file:
+                file.truncate({"grows": 4_000_000, "shrinks": 2_000_000, "is touched": 3_000_000}[change])
+        return data
+
+    def opens(path: str, *args: int, **more: int) -> int:
+        if path == str(source) and change in {"becomes a pipe", "goes"}:
+            source.unlink()
+            if change == "becomes a pipe":
+                os.mkfifo(source)
+        return open_(path, *args, **more)
+
+    def refuse(*_paths: object, **_options: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    with monkeypatch.context() as patch:
+        for name, function in {"read": reads, "open": opens, "link": refuse}.items():
+            patch.setattr(os, name, function)
+        with pytest.raises(NotBroughtError, match=r"changed while|Input/output|neither a file|any more"):
+            bring(str(source if what == "file" else tree), str(tmp_path / "results/out"))
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ])
+def test_a_name_that_this_file_system_does_not_take_is_the_fault_of_that_output_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/odd").touch()
+
+    def refuse(_source: str, _place: str, **_options: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(place, "_link_or_copy", refuse)
+    with pytest.raises(NotBroughtError, match=f"the file system here does not take it: {os.strerror(error)}"):
+        bring(str(tmp_path / "tree"), str(tmp_path / "results/out"))
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_real_name_that_is_too_long(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(NotBroughtError, match="File name too long"):
+        bring(str(tmp_path / "x"), str(tmp_path / "results" / ("n" * 300) / "x"))
+
+
+def test_a_folder_deeper_than_the_stack_of_python(tmp_path: Path) -> None:
+    deepest = tmp_path / "tree"
+    deepest.mkdir()
+    for _ in range(1100):
+        deepest /= "d"
+        os.mkdir(deepest)  # noqa: PTH102 - pathlib recurses, which is just what fails here
+    bring(str(tmp_path / "tree"), str(tmp_path / "results/out"))
+    assert (tmp_path / f"results/out{'/d' * 1100}").is_dir()
+    subprocess.run(["rm", "-rf", tmp_path / "tree", tmp_path / "results"], check=True)
