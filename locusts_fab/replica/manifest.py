@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from locusts_fab.layout import folders_above
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PARTS = 3
+#: The letters of find for what an entry is.
+_KINDS = {
+    stat.S_IFREG: "f",
+    stat.S_IFDIR: "d",
+    stat.S_IFLNK: "l",
+    stat.S_IFIFO: "p",
+    stat.S_IFSOCK: "s",
+    stat.S_IFCHR: "c",
+    stat.S_IFBLK: "b",
+}
 
 
 # ---- marks ----
@@ -26,10 +37,11 @@ _PARTS = 3
 class Mark(NamedTuple):
     """What a list of a tree holds of one entry: two entries are the same if their marks are.
 
-    :param kind: `f` a file, `d` a folder, `l` a symlink; other kinds as find calls them.
-    :param size: in bytes; 0 for folders and symlinks.
-    :param mtime_ns: when it was last modified, in nanoseconds since 1970; 0 for folders and symlinks.
-    :param mode: its permissions; 0 for folders and symlinks.
+    :param kind: `f` a file, `d` a folder, `l` a symlink, `u` a file or folder that cannot be read; other kinds as find
+        calls them.
+    :param size: in bytes; 0 for all but files.
+    :param mtime_ns: when it was last modified, in nanoseconds since 1970; 0 for all but files.
+    :param mode: its permissions; 0 for all but files.
     :param link: what a symlink holds.
     """
 
@@ -53,19 +65,23 @@ def parse_scan(data: bytes) -> dict[str, Mark]:
     """
     fields = data.split(b"\0")
     marks = {}
-    for head, link, path in zip(fields[0:-1:_PARTS], fields[1::_PARTS], fields[2::_PARTS], strict=False):
+    for at in range(0, len(fields) - _PARTS, _PARTS):
+        head, link, path = fields[at : at + _PARTS]
         kind, size, time, mode = head.decode("ascii").split(" ")
-        seconds, _, fraction = time.partition(".")
-        mtime_ns = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
-        marks[os.fsdecode(path)] = _plain(Mark(kind, int(size), mtime_ns, int(mode, 8), os.fsdecode(link)))
+        found = Mark(kind, int(size), _nanoseconds(time), int(mode, 8), os.fsdecode(link))
+        marks[os.fsdecode(path)] = _plain(found)
     return marks
 
 
+def _nanoseconds(time: str) -> int:
+    """Return a time of find in nanoseconds; before 1970 find prints whole seconds downward, and a fraction upward."""
+    seconds, _, fraction = time.partition(".")
+    return int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+
+
 def _plain(mark: Mark) -> Mark:
-    """Return a mark without what means nothing for its kind."""
-    if mark.kind == "d":
-        return folder_mark()
-    return Mark("l", 0, 0, 0, mark.link) if mark.kind == "l" else mark
+    """Return a mark without what means nothing for its kind: a pipe, say, gets another time whenever it is used."""
+    return mark if mark.kind in {"f", "u"} else Mark(mark.kind, 0, 0, 0, mark.link)
 
 
 def mark_of(path: Path) -> Mark | None:
@@ -78,7 +94,7 @@ def mark_of(path: Path) -> Mark | None:
         link = os.fsdecode(path.readlink()) if stat.S_ISLNK(found.st_mode) else ""
     except (FileNotFoundError, NotADirectoryError):
         return None
-    kind = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l"}.get(stat.S_IFMT(found.st_mode), "?")
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "?")
     return _plain(Mark(kind, found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), link))
 
 
@@ -160,7 +176,7 @@ def changes_since_staging(manifest: Mapping[str, Agreed], theirs: Mapping[str, M
     for path in sorted({*manifest, *theirs}):
         known = manifest.get(path, Agreed(None, None, None))
         before, after = (None if mark == folder_mark() else mark for mark in (known.staged, theirs.get(path)))
-        if before == after:
+        if before == after or (path in manifest and is_hidden(path, theirs)):
             continue
         what = "created" if before is None else "removed" if after is None else "changed"
         found.append(Change("conflict" if known.is_contested else what, path, after.size if after else None))
@@ -184,7 +200,14 @@ def news_of_tree(manifest: Mapping[str, Agreed], theirs: Mapping[str, Mark]) -> 
     """
     fresh = [path for path, mark in theirs.items() if path not in manifest or manifest[path].theirs != mark]
     gone = [path for path, known in manifest.items() if known.theirs is not None and path not in theirs]
-    return sorted(fresh), sorted(gone, reverse=True)
+    return sorted(fresh), sorted((path for path in gone if not is_hidden(path, theirs)), reverse=True)
+
+
+def is_hidden(path: str, theirs: Mapping[str, Mark]) -> bool:
+    """Return whether nobody can see what is at a path on the target: it, or a folder above it, cannot be read."""
+    if path in theirs:
+        return theirs[path].kind == "u"
+    return any(theirs[folder].kind == "u" for folder in folders_above(path) if folder in theirs)
 
 
 def is_ours_untouched(known: Agreed | None, now: Mark | None) -> bool:

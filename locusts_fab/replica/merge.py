@@ -8,6 +8,7 @@ written keeps no other from being brought back.
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import itertools
 import os
 import shutil
@@ -15,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import TransferError
+from locusts_fab.errors import HostError, TransferError
 from locusts_fab.fs import fresh_folder, new_beside, write_whole
+from locusts_fab.outputs import stays_inside
 from locusts_fab.replica.manifest import (
     Agreed,
     agree,
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 
 #: So many of the entries that could not be written are named.
 _SHOWN = 5
+#: A tree comes back in parts of so many entries, of more if that made too many parts; or of so many bytes.
+PART_ENTRIES = 1_000
+MOST_PARTS = 20
+PART_BYTES = 1 << 30
 
 
 @dataclass
@@ -69,7 +75,9 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
     if not swarm.is_in_place:
         fresh, gone = news_of_tree(manifest, theirs)
         try:
-            merge.bring(site, fresh, screen)
+            for part in merge.parts(fresh):
+                merge.bring(site, part, screen)
+                save_manifest(swarm, manifest)  # what has come so far is not fetched again, whatever happens next
             merge.remove(gone, apply=apply_removals)
         finally:
             save_manifest(swarm, manifest)
@@ -88,7 +96,7 @@ class _TreeMerge:
 
     :ivar notes: what the user should know, a line each.
     :ivar failures: what could not be written here, a line each.
-    :ivar fault: why not all files could be fetched.
+    :ivar fault: why not all files could be fetched; the first reason, if there are several.
     :ivar moved: the number of files and symlinks that were brought.
     """
 
@@ -96,23 +104,42 @@ class _TreeMerge:
         self.root = swarm.local_tree
         self.notes: list[str] = []
         self.failures: list[str] = []
-        self.fault: TransferError | None = None
+        self.fault: HostError | None = None
         self.moved = 0
+        self._is_cut_off = False
         self._state_dir = swarm.state_dir
         self._manifest, self._theirs = manifest, theirs
         self._sides = _Comparison(self.root, manifest, theirs, f".from-{swarm.target_name}")
 
-    def bring(self, site: Site, fresh: list[str], screen: Screen | Silent) -> None:
-        """Bring what is new or other there; an entry that cannot be brought holds up no other."""
+    def parts(self, fresh: list[str]) -> Iterator[list[str]]:
+        """Yield what is to be brought in parts, as long as the target can be reached."""
         free = self._leave_blocked(fresh)
-        files = [path for path in free if self._theirs[path].kind == "f"]
+        most = max(PART_ENTRIES, len(free) // MOST_PARTS)
+        part: list[str] = []
+        size = 0
+        for path in free:
+            part.append(path)
+            size += self._theirs[path].size
+            if len(part) == most or size >= PART_BYTES:
+                yield part
+                part, size = [], 0
+                if self._is_cut_off:
+                    return
+        if part:
+            yield part
+
+    def bring(self, site: Site, paths: list[str], screen: Screen | Silent) -> None:
+        """Bring what is new or other there; an entry that cannot be brought holds up no other."""
+        files = [path for path in paths if self._theirs[path].kind == "f"]
         with fresh_folder(self._state_dir, "incoming-tree-") as folder:
             if files:
                 try:
                     site.transfer.fetch_tree(files, folder, screen)
-                except TransferError as error:  # what came all the same is put in its place
-                    self.fault = error
-            for path in free:
+                except HostError as error:  # what came all the same is put in its place
+                    self.fault = self.fault or error
+                    has_come = any(map(os.path.lexists, (folder / path for path in files)))
+                    self._is_cut_off = not isinstance(error, TransferError) or not (has_come or len(files) == 1)
+            for path in paths:
                 with self._each_by_itself(path):
                     self._bring_entry(path, folder / path)
 
@@ -174,6 +201,9 @@ class _TreeMerge:
         :param source: where it was fetched to, if it is a file.
         """
         known, mark, place = self._manifest.get(path), self._theirs[path], self.root / path
+        if mark.kind == "u":  # it stays news
+            self.failures.append(f"{path} cannot be read there; it was left there")
+            return
         refusal = self._sides.refusal(path)
         if refusal is not None:
             self.notes.append(f"{path} {refusal}; it was left there")
@@ -188,6 +218,10 @@ class _TreeMerge:
                 self.notes.append(f"{path} did not come; it may have changed while it was fetched")
             return
         replaced = self._sides.contents_if_untouched(path, now)
+        if replaced is None and mark.kind == "f" and _is_file(place) and filecmp.cmp(source, place, shallow=False):
+            # only times or modes differ: both were changed in the same way, or one cannot hold what the other does
+            self._manifest[path] = agree(known, mark, now)
+            return
         if replaced is None:
             beside = self._sides.place_beside(path)
             _put(mark, source, beside)
@@ -226,6 +260,7 @@ class _Comparison:
 
     def __init__(self, root: Path, manifest: dict[str, Agreed], theirs: dict[str, Mark], suffix: str) -> None:
         self.root, self.manifest, self.theirs, self.suffix = root, manifest, theirs, suffix
+        self._links = {path: mark.link for path, mark in theirs.items() if mark.kind == "l"}
         self._blocks: dict[str, bool] = {}
 
     def blocker(self, path: str) -> str | None:
@@ -243,7 +278,7 @@ class _Comparison:
     def refusal(self, path: str) -> str | None:
         """Return why an entry is not brought, though it could be; None if it is."""
         mark = self.theirs[path]
-        if not self.is_inside(path) or (mark.kind == "l" and _leads_out(path, mark.link)):
+        if not self.is_inside(path) or (mark.kind == "l" and not stays_inside(path, self._links)):
             return "would lead out of the tree through a symlink"
         return None if mark.kind in {"f", "d", "l"} else "is neither file, folder nor link there"
 
@@ -260,7 +295,7 @@ class _Comparison:
             return False
         if now == _as_brought(known.theirs):
             return True
-        return is_ours_untouched(known, now) and now.kind == known.theirs.kind and not known.is_contested
+        return is_ours_untouched(known, now) and not known.is_contested
 
     def contents_if_untouched(self, path: str, now: Mark | None) -> list[str] | None:
         """Return what goes if this path is replaced: all that is in a folder, and nothing besides what is no folder.
@@ -301,12 +336,6 @@ class _Comparison:
 def _as_brought(mark: Mark) -> Mark:
     """Return the mark that an entry of the target has here, once it came."""
     return mark._replace(mode=mark.mode & 0o777) if mark.kind == "f" else mark
-
-
-def _leads_out(path: str, link: str) -> bool:
-    """Return whether a symlink at a path of the tree leads to somewhere outside of it."""
-    target = os.path.normpath(Path(path).parent / link)
-    return target == ".." or target.startswith(("/", "../"))
 
 
 def _is_file(path: Path) -> bool:

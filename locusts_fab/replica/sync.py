@@ -165,7 +165,7 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
     notes = [*selection.unmatched, *(f"{name}: neither file, folder nor link; left out" for name in selection.skipped)]
     manifest = read_manifest(swarm)
     root = swarm.local_tree
-    ours = {name: mark_of(root / name) for name in (*selection.folders, *selection.files, *selection.links)}
+    ours = _marks_of(root, [*selection.folders, *selection.files, *selection.links])
     if swarm.is_in_place:
         if not manifest:
             manifest = {path: Agreed(mark, mark, mark) for path, mark in scan(swarm, site).items()}
@@ -184,6 +184,12 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
     save_manifest(swarm, manifest)
     send_manifest(site, manifest)
     return notes
+
+
+def _marks_of(root: Path, names: list[str]) -> dict[str, Mark | None]:
+    """Return the mark of each, without what has gone or become something odd since it was selected."""
+    marks = {name: mark_of(root / name) for name in names}
+    return {name: mark for name, mark in marks.items() if mark is not None and mark.kind in {"f", "d", "l"}}
 
 
 def _choose(

@@ -64,8 +64,8 @@ def walk(
                     if inside is not None:
                         todo.append((f"{prefix}{entry.name}/", inside))
         except OSError as error:
-            if prefix and isinstance(error, FileNotFoundError):
-                continue  # a program that changes the tree has removed the folder since we saw it
+            if prefix and isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                continue  # a program that changes the tree has removed or replaced the folder since we saw it
             raise PlanError(
                 f"{root / prefix}: cannot be read: {error.strerror}",
                 hint="the root must be a folder, and what is selected in it readable; leave out what is not",

@@ -112,10 +112,11 @@ class MountedTransfer:
 def _copy_entry(source: Path, destination: Path) -> None:
     """Copy one entry of a tree: a folder empty, a symlink as such, a file with its time and mode.
 
-    What is something else there makes way for it.
+    What is something else there makes way for it: nothing is written through a symlink or into a pipe of a task.
     """
     is_folder = source.is_dir() and not source.is_symlink()
-    if os.path.lexists(destination) and is_folder != (destination.is_dir() and not destination.is_symlink()):
+    is_alike = destination.is_dir() if is_folder else destination.is_file()
+    if os.path.lexists(destination) and (destination.is_symlink() or not is_alike):
         remove(destination)
     if source.is_symlink():
         destination.unlink(missing_ok=True)

@@ -8,7 +8,8 @@
 #     NAME     a path below FOLDER that does not count, such as our own state
 #
 #   prints: for each entry "TYPE SIZE TIME MODE", what it holds if it is a symlink, and its path; NUL ends each of these
-#   exits with: NO_ENVIRONMENT if there is no such folder; as find does if not all of it can be read
+#           TYPE is that of find, or "u" for a file or folder that cannot be read; what is in such a folder is not listed
+#   exits with: NO_ENVIRONMENT if there is no such folder; as find does if something fails
 
 readonly NO_ENVIRONMENT=3
 folder=$1
@@ -19,4 +20,6 @@ skip=()
 for name in "$@"; do
   skip+=(-path "./$name" -prune -o)
 done
-LC_ALL=C find . -mindepth 1 ${skip[@]+"${skip[@]}"} -printf '%y %s %T@ %m\0%l\0%P\0'
+readonly REST=' %s %T@ %m\0%l\0%P\0'
+LC_ALL=C find . -mindepth 1 -ignore_readdir_race ${skip[@]+"${skip[@]}"} \
+  \( -type d ! \( -readable -executable \) -o -type f ! -readable \) -printf "u$REST" -prune -o -printf "%y$REST"

@@ -377,25 +377,40 @@ def test_outputs_that_may_not_have_come_are_listed(run: Run, tmp_path: Path) -> 
     assert {(head if head[0] in "rf" else head[0], *rest) for head, *rest in found} == expected
 
 
-def test_outputs_that_cannot_be_read_are_listed_as_such(tmp_path: Path) -> None:
-    """By one who may not read all; root may."""
-    tmp_path.chmod(0o755)
+@pytest.fixture
+def closed(tmp_path: Path) -> tuple[Path, list[str]]:
+    """Make a folder of which some cannot be read, and how a script is started by one who may not; root may read all."""
     (tmp_path / "out/deep/closed").mkdir(parents=True)
-    for name in ("out/deep/secret", "out/deep/open", "out/deep/closed/x", "out/deep/shut"):
-        (tmp_path / name).touch()
+    for name in ("secret", "open", "closed/x", "shut"):
+        (tmp_path / "out/deep" / name).touch()
     for name, mode in {"secret": 0, "closed": 0, "shut": 0o200}.items():
         (tmp_path / "out/deep" / name).chmod(mode)
-    command = ["bash", FOLDER / "list_outputs.sh", tmp_path, "0", "out"]
-    if os.geteuid() == 0:
-        for folder in list(tmp_path.parents)[:-2]:
-            folder.chmod(folder.stat().st_mode | 0o011)
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    result = subprocess.run(command, capture_output=True, check=False, input=b"")
+    if os.geteuid() != 0:
+        return tmp_path, ["bash"]
+    for folder in (tmp_path, *list(tmp_path.parents)[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    return tmp_path, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash"]
+
+
+def test_outputs_that_cannot_be_read_are_listed_as_such(closed: tuple[Path, list[str]]) -> None:
+    folder, command = closed
+    words = [*command, str(FOLDER / "list_outputs.sh"), str(folder), "0", "out"]
+    result = subprocess.run(words, capture_output=True, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
-    found = {path: head[0] for head, _, _, path in listing(result.stdout)}
-    for name in ("closed", "secret", "shut"):
-        assert found.pop(f"deep/{name}") == "u"
-    assert found == {"": "d", "deep": "d", "deep/open": "f"}
+    kinds = {path: head[0] for head, _, _, path in listing(result.stdout)}
+    assert kinds == {"": "d", "deep": "d", "deep/open": "f", **dict.fromkeys(HIDDEN, "u")}
+
+
+HIDDEN = ("deep/closed", "deep/secret", "deep/shut")
+
+
+def test_what_cannot_be_read_of_a_tree_hides_nothing_else(closed: tuple[Path, list[str]]) -> None:
+    folder, command = closed
+    words = [*command, str(FOLDER / "scan_tree.sh"), str(folder / "out")]
+    result = subprocess.run(words, capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    kinds = {path: mark.kind for path, mark in parse_scan(result.stdout).items()}
+    assert kinds == {"deep": "d", "deep/open": "f", **dict.fromkeys(HIDDEN, "u")}
 
 
 @pytest.mark.parametrize("there", ["", "inputs", "shared", "exec/plan", "id"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.replica.manifest import (
     Agreed,
     Change,
@@ -24,6 +25,7 @@ from locusts_fab.replica.manifest import (
     parse_manifest,
     parse_scan,
 )
+from locusts_fab.shell.scripts import remote_script
 from tests.support.trees import HOSTILE
 
 if TYPE_CHECKING:
@@ -50,9 +52,20 @@ def test_a_scan_is_read_to_the_nanosecond() -> None:
         "short": Mark("f", 5, 12_500_000_000, 0o4755),
         "d": folder_mark(),
         name: Mark("l", 0, 0, 0, os.fsdecode(b"to \xff")),
-        "fifo": Mark("p", 0, 12_000_000_000, 0o600),
+        "fifo": Mark("p", 0, 0, 0),
     }
     assert parse_scan(b"") == {}
+
+
+@pytest.mark.parametrize("mtime_ns", [-1, -500_000_000, -1_500_000_000, -2_000_000_000, 0, 1, 2**62])
+def test_a_time_before_1970_is_the_same_on_both_sides(tmp_path: Path, mtime_ns: int) -> None:
+    (tmp_path / "x").touch()
+    try:
+        os.utime(tmp_path / "x", ns=(mtime_ns, mtime_ns))
+    except OSError:
+        pytest.skip("this file system holds no such time")
+    listed = LocalHost().run(remote_script("scan_tree"), str(tmp_path)).stdout
+    assert parse_scan(listed) == {"x": mark_of(tmp_path / "x")}
 
 
 def test_a_mark_is_of_the_entry_itself(tmp_path: Path) -> None:
@@ -64,7 +77,7 @@ def test_a_mark_is_of_the_entry_itself(tmp_path: Path) -> None:
     assert mark_of(tmp_path / "file") == Mark("f", 5, 1_000_000_007, 0o640)
     assert mark_of(tmp_path / "link") == Mark("l", 0, 0, 0, "file")
     assert mark_of(tmp_path) == folder_mark()
-    assert getattr(mark_of(tmp_path / "fifo"), "kind", "") == "?"
+    assert mark_of(tmp_path / "fifo") == Mark("p", 0, 0, 0)
     for absent in ("nothing", "file/below"):
         assert mark_of(tmp_path / absent) is None
 
@@ -144,5 +157,8 @@ def test_news_is_what_differs_from_the_manifest() -> None:
     }
     theirs = {"same": OLD, "other": NEW, "new/x": NEW, "new": folder_mark()}
     assert news_of_tree(manifest, theirs) == (["new", "new/x", "other"], ["d/gone", "d"])
+    hidden = {"same": OLD, "other": OLD, "d": Mark("u", 0, 0, 0)}
+    assert news_of_tree(manifest, hidden) == (["d"], []), "nobody knows what is in it"
+    assert changes_since_staging(manifest, hidden) == [Change("removed", "known to be gone", None)]
     assert news_of_tree({}, {}) == ([], [])
     assert news_of_tree({"x": NOTHING}, {}) == ([], [])
