@@ -11,6 +11,7 @@ from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment, Results, folders_above
 from locusts_fab.model import Chunk, Task
 from locusts_fab.plan.ids import why_id_is_unusable
+from locusts_fab.plan.limits import HINT, LONGEST_NAME_BYTES, Limits, check_shared, check_variables
 from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import first_few, printable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128
 _SHOWN = 10
-_LONGEST_NAME_BYTES = 255
 
 
 @dataclass
@@ -52,9 +52,11 @@ class Plan:
     def tasks(self) -> Iterator[Task]:
         """Yield the tasks, in the order of their ids.
 
-        :raises PlanError: names of inputs or outputs cannot be used as they come out.
+        :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
         """
+        limits = Limits.of(self.environment_dir, str(self.swarm.outdir))
         bad: list[str] = []
+        long: list[str] = []
         lacking: list[str] = []
         for task_id, values in self.source.rows():
             command = self.command.render(values) if self.command else self._own_command(task_id, values)
@@ -63,10 +65,14 @@ class Plan:
             problem = _why_unusable(command, inputs, outputs)
             if problem:
                 bad.append(f"task {task_id}: {problem}")
+            elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
+                long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
                 yield Task(task_id, command, inputs, outputs)
         if bad:
             raise PlanError(_listing("names that cannot be used", bad))
+        if long:
+            raise PlanError(_listing("tasks with something too long to be run", long), hint=HINT)
         if lacking:
             self._complain(lacking)
 
@@ -106,6 +112,8 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
             raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="fix its path in the config")
     source = read_source(swarm)
     shared = shared_paths(swarm, environment_dir)
+    check_shared(shared)
+    check_variables(settings.env)
     command = None
     if settings.command is not None:
         command = Template.command(settings.command, source.handles, shared)
@@ -204,7 +212,7 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
         parts = name.split("/")
         if not all(parts) or ".." in parts or "." in parts:
             return f"{name!r} does not stay in the sandbox, or names a folder"
-        if any(len(part.encode("utf-8", "surrogateescape")) > _LONGEST_NAME_BYTES for part in parts):
+        if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME_BYTES for part in parts):
             return f"{name[:40]!r}… is longer than a file name may be"
         if "\0" in name:
             return f"{name!r} holds a NUL"
