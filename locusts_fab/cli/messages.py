@@ -137,7 +137,7 @@ def print_collected(collected: Collected) -> None:
     if collected.brought is not None:
         _print_tree_changes(collected.brought, results)
     if collected.troubles:
-        print_note(f"{collected.troubles} outputs could not be brought back; see status error in outputs.tsv")
+        print_note(f"{collected.troubles} outputs could not be brought back; tasks.tsv says why")
     if status.tasks.failed:
         print_note(
             f"what failed and why: {results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"

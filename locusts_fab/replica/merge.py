@@ -213,9 +213,9 @@ class _TreeMerge:
         if now == _as_brought(mark):  # such as by a collect that was killed
             self._manifest[path] = agree(known, mark, now)
             return
-        if mark.kind == "f" and not _is_file(source):
+        if mark.kind == "f" and not (_is_file(source) and source.stat().st_size == mark.size):
             if self.fault is None:
-                self.notes.append(f"{path} did not come; it may have changed while it was fetched")
+                self.failures.append(f"{path} did not come whole; it changed meanwhile, or cannot be read there")
             return
         replaced = self._sides.contents_if_untouched(path, now)
         if replaced is None and mark.kind == "f" and _is_file(place) and filecmp.cmp(source, place, shallow=False):

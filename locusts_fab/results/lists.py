@@ -92,7 +92,7 @@ def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], resu
     is_here = outcome.has_ended and bool(outcome.place)
     for name, there in outcome.designated:
         status, path = "missing", ""
-        if (outcome.number, name) in troubles:
+        if outcome.has_ended and (outcome.number, name) in troubles:
             status = "error"
         elif there and is_here:
             status, path = "present", name if place == "." else f"{place}/{name}"

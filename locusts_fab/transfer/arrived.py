@@ -9,13 +9,16 @@ fetched as what it leads to. For the rest there is a reason why it did not come.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
+from locusts_fab.layout import folders_above
 from locusts_fab.outputs import (
     GONE,
     NOT_WHOLE,
@@ -98,8 +101,21 @@ def complete(
     :param folder: where it came to, of this machine and for us alone.
     :param state_dir: a folder for what is on its way.
     :returns: why something did not come whole, by its name; what came of it may be there.
+    :raises TransferError: something cannot be written here.
     :raises HostError: the host cannot be reached.
     """
+    try:
+        return _complete(host, root, names, folder, state_dir, screen)
+    except OSError as error:
+        raise TransferError(
+            f"what came from {host.name} cannot be written to {folder}: {error.strerror or error}",
+            hint="free some space here, or see permissions; then collect again",
+        ) from error
+
+
+def _complete(
+    host: Carrier, root: str, names: Sequence[str], folder: Path, state_dir: Path, screen: Progress
+) -> dict[str, str]:
     base = str(folder)
     absent = [name for name in names if not os.path.lexists(f"{base}/{name}")]
     folders = [name for name in names if os.path.isdir(f"{base}/{name}")]
@@ -110,10 +126,14 @@ def complete(
     if real:
         _follow(host, {name: path for name, path in real.items() if path}, folder, state_dir, screen)
     troubles = {}
+    inner: dict[str, set[str]] = {name: set() for name in listed}
+    for name in names:
+        for above in folders_above(name):
+            if above in inner:
+                inner[above].add(name.removeprefix(f"{above}/"))
     for name in (*absent, *folders):
         homes = {f"{root}/{name}", name.removeprefix(_WORK), *filter(None, [listed[name].real])}
-        inner = {other.removeprefix(f"{name}/") for other in names if other.startswith(f"{name}/")}
-        reason = _settle(f"{base}/{name}", listed[name], homes, inner)
+        reason = _settle(f"{base}/{name}", listed[name], homes, inner[name])
         if reason:
             troubles[name] = reason
     return troubles
@@ -152,9 +172,17 @@ def _follow(host: Carrier, real: dict[str, str], folder: Path, state_dir: Path, 
             if path.strip("/") in paths and os.path.lexists(source):
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 if os.path.isdir(source):
-                    shutil.copytree(source, place, copy_function=os.link)
+                    shutil.copytree(source, place, copy_function=_link_or_copy)
                 else:
-                    os.link(source, place)
+                    _link_or_copy(source, place)
+
+
+def _link_or_copy(source: str, place: str) -> None:
+    """Make a file under another name; others may be links to the same one."""
+    try:
+        os.link(source, place)
+    except OSError:  # the file system knows no links
+        shutil.copy2(source, place)
 
 
 def _settle(place: str, listed: _Listed, homes: set[str], inner: set[str]) -> str | None:
@@ -179,12 +207,25 @@ def _settle(place: str, listed: _Listed, homes: set[str], inner: set[str]) -> st
         made = links_to_make(links, homes)
     except LeadsOutError as error:
         return str(error)
-    for path, text in made.items():
+    return _make_links(place, made, came)
+
+
+def _make_links(place: str, links: dict[str, str], came: dict[str, tuple[str, int]]) -> str | None:
+    """Make the symlinks of a folder that came, and return why one cannot be made; None if all were.
+
+    :param links: what each shall hold, by path; that they are there is only the word of the host.
+    :param came: type and size of what came: a symlink goes only into a folder that we made.
+    """
+    for path, text in links.items():
         above, _, _ = path.rpartition("/")
-        # what the list says is only the word of the host: the folder above is one that we made
         if not is_plain(path) or path in came or came.get(above, ("", 0))[0] != "d":
             return in_folder(path, NOT_WHOLE)
-        os.symlink(text, f"{place}/{path}")
+        try:
+            os.symlink(text, f"{place}/{path}")
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            return in_folder(path, f"the file system here does not take it: {error.strerror}")
     return None
 
 

@@ -551,7 +551,7 @@ def test_one_that_cannot_be_fetched_holds_up_no_other(sides: Sides, monkeypatch:
     assert (brought.moved, (sides.here / "x").read_text()) == (1, "changed\n")
 
 
-@pytest.mark.parametrize("kind", ["folder", "link", "fifo", "gone", "parent"])
+@pytest.mark.parametrize("kind", ["folder", "link", "fifo", "gone", "parent", "shorter"])
 def test_one_that_becomes_something_else_while_it_is_fetched(
     sides: Sides, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -569,7 +569,12 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
         os.mkfifo(place)
     elif kind == "parent":
         to_file(sides.there / "d")
-    assert sides.collect().notes == ["d/one did not come; it may have changed while it was fetched"]
+    elif kind == "shorter":
+        place.write_text("ch")
+    with pytest.raises(
+        TransferError, match=r"^d/one did not come whole; it changed meanwhile, or cannot be read there"
+    ):
+        sides.collect()
     assert files(sides.here) == {**files(sides.here), "a": "changed\n", "d/one": "start\n", "z": "changed\n"}
 
 
