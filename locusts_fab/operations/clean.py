@@ -54,6 +54,11 @@ def clean(
                 f"{uncollected} tasks have ended and are not collected",
                 hint="`locusts collect` first; --force gives them up",
             )
+        if not force and (troubles := session.ledger.troubles()):
+            raise StateError(
+                f"{len(troubles)} outputs did not come back, and may still be there; tasks.tsv says why",
+                hint="fix the cause there and `locusts collect` first; --force gives them up",
+            )
         stop_managers(session, screen or Silent())
         if not force and swarm.is_custom and session.poll() and has_news(swarm, session.site):
             raise StateError(

@@ -62,6 +62,10 @@ def test_folders_come_whole_or_are_errors(workspace: Workspace, tmp_path: Path, 
     assert workspace.tasks()["000002"]["reason"] == ""
     assert workspace.result("000002/out/sub/y").read_text() == "2\n"
     assert workspace.result("000001/out").exists()
+    code, said = workspace.locusts("clean")
+    assert (code, "2 outputs did not come back, and may still be there" in said) == (2, True)
+    assert list(work.rglob("away")), "what did not come is not cleaned away"
+    assert workspace.locusts("clean", "--force")[0] == 0
 
 
 def test_a_command_that_no_program_can_be_given_starts_nothing(workspace: Workspace) -> None:
