@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections import Counter, defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -273,6 +274,11 @@ def given_up(env: ManualEnvironment) -> set[int]:
 # ---- many turns ----
 
 
+def has_at_work(folder: Path, count: int) -> bool:
+    """Return whether so many tasks have come to wait in a folder."""
+    return at_work(folder) == count
+
+
 def test_a_chunk_may_take_any_number_of_turns(tmp_path: Path) -> None:
     """Generations have more than one digit, and from the fourth on each lease is for one task."""
     with ManualEnvironment(tmp_path, slots=1, last_call_s=0) as env:
@@ -310,7 +316,7 @@ def test_a_task_that_never_fits_its_turn_is_named(tmp_path: Path) -> None:
         env.plan([f': > "{tmp_path}/at-work.$$"; sleep 60', "true", "true"])
         for at in range(1, 4):
             manager = env.start(f"1-{at}")
-            wait_until(lambda at=at: at_work(tmp_path) == at, "the task")
+            wait_until(partial(has_at_work, tmp_path, at), "the task")
             manager.send(signal.SIGUSR1)
             manager.wait()
         env.run("1-4")

@@ -188,7 +188,10 @@ def environment(tmp_path: Path) -> Environment:
     return founded(tmp_path / "it's $(an) environment")
 
 
-@pytest.mark.parametrize("name", ["list_outputs", "poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"])
+NEED = ["list_outputs", "poll", "read_plan", "reserve", "scan_tree", "slurm_start", "start_detached"]
+
+
+@pytest.mark.parametrize("name", NEED)
 def test_where_there_is_no_environment(run: Run, tmp_path: Path, name: str) -> None:
     result = run(name, str(tmp_path / "nowhere"), ID, "", "1", "1", "1", "%i", "")
     assert result.exit_status == RemoteExit.NO_ENVIRONMENT
@@ -345,7 +348,7 @@ def test_what_does_not_count_is_not_listed(run: Run, tmp_path: Path) -> None:
     assert sorted(listed) == ["sub", "sub/results 2", "sub/results 2/file"]
 
 
-def listing(output: bytes) -> set[tuple[str, ...]]:
+def listed_outputs(output: bytes) -> set[tuple[str, ...]]:
     """Return the records of `list_outputs`, four fields each."""
     fields = [os.fsdecode(field) for field in output.split(b"\0")[:-1]]
     return {tuple(fields[at : at + 4]) for at in range(0, len(fields), 4)}
@@ -373,7 +376,7 @@ def test_outputs_that_may_not_have_come_are_listed(run: Run, tmp_path: Path) -> 
     folders = [f"work/{name}" for name in ODD]
     result = run("list_outputs", str(tmp_path), str(len(links) + 1), *links, "gone", *folders, "pipe", "broken", "no")
     assert (result.exit_status, result.stderr) == (0, "")
-    found = listing(result.stdout)
+    found = listed_outputs(result.stdout)
     assert {(head if head[0] in "rf" else head[0], *rest) for head, *rest in found} == expected
 
 
@@ -397,7 +400,7 @@ def test_outputs_that_cannot_be_read_are_listed_as_such(closed: tuple[Path, list
     words = [*command, str(FOLDER / "list_outputs.sh"), str(folder), "0", "out"]
     result = subprocess.run(words, capture_output=True, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
-    kinds = {path: head[0] for head, _, _, path in listing(result.stdout)}
+    kinds = {path: head[0] for head, _, _, path in listed_outputs(result.stdout)}
     assert kinds == {"": "d", "deep": "d", "deep/open": "f", **dict.fromkeys(HIDDEN, "u")}
 
 

@@ -331,7 +331,7 @@ class ManualEnvironment:
         )
 
     def kept(self) -> list[str]:
-        """List what is in work/, below the folders of the chunks, without the environment's id; a folder ends in `/`."""
+        """List what is in work/, below the folders of the chunks, without ids of environments; a folder ends in `/`."""
         found = _listing(self.root.glob("work/*/**/*"), self.root / "work")
         return [name.replace(f".{ENVIRONMENT_ID}/", "/", 1) for name in found]
 
