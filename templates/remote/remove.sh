@@ -47,7 +47,7 @@ if (($# == 0)); then
 else
   ALL=("$@")
 fi
-((${#ALL[@]} == 0)) || remove "${ALL[@]}" || exit 1
+((${#ALL[@]} == 0)) || remove ${ALL[@]+"${ALL[@]}"} || exit 1
 
 if [[ -e exec ]]; then
   remove ".removed.$id" && mkdir -m 700 -- ".removed.$id" && mv -T -- exec ".removed.$id/exec" || exit 1

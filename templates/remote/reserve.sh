@@ -58,18 +58,23 @@ find_strangers() {
   done
 }
 
-# reserve: make the folder of the submission, with its token; set IS_NEW to 1 if that was done now.
+# reserve: make the folder of the submission, with its token; set IS_NEW to 1 if that was done now. Another one may come
+# first, and give it up again.
 reserve() {
-  local folder=exec/.started.$submission.$token word=''
+  local folder=exec/.started.$submission.$token word='' try
   IS_NEW=0
-  if [[ ! -e $place/token ]]; then
-    mkdir -p -- "$folder" || exit "$NO_ENVIRONMENT"
-    printf '%s\n' "$chunks" >"$folder/chunks" || exit "$NO_ENVIRONMENT"
-    printf '%s\n' "$token" >"$folder/token" || exit "$NO_ENVIRONMENT"
-    mv -T -- "$folder" "$place" 2>/dev/null && IS_NEW=1
-    rm -rf -- "$folder"
-  fi
-  read -r word <"$place/token" || exit "$NO_ENVIRONMENT"
+  for try in 1 2 3; do
+    if [[ ! -e $place/token ]]; then
+      mkdir -p -- "$folder" || exit "$NO_ENVIRONMENT"
+      printf '%s\n' "$chunks" >"$folder/chunks" || exit "$NO_ENVIRONMENT"
+      printf '%s\n' "$token" >"$folder/token" || exit "$NO_ENVIRONMENT"
+      mv -T -- "$folder" "$place" 2>/dev/null && IS_NEW=1
+      rm -rf -- "$folder"
+    fi
+    read -r word 2>/dev/null <"$place/token" && break
+    ((try < 3)) || exit "$NO_ENVIRONMENT"
+    sleep 0.2
+  done
   if [[ $word != "$token" ]]; then
     printf '%s\n' "$submission"
     exit "$TAKEN"
