@@ -75,6 +75,7 @@ class LeaveReason(str, Enum):
     BAD_NODE = "bad node"
     TOO_MANY_FAILURES = "too many failures"
     NO_TIME = "no time is left"
+    NO_SPACE = "no space is left"
     OTHER = ""  # one that only people read
 
 
@@ -114,6 +115,7 @@ class Outcome:
     :param log: the number of the file with what it prints; once it has ended, 0 if it printed nothing.
     :param cause: the kind of `reason`, for programs.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
+    :param bad_node: a node where it failed, as nearly all tasks did there, so that it was run again elsewhere.
     """
 
     number: int
@@ -133,6 +135,7 @@ class Outcome:
     attempt: int
     place: str
     cause: TaskReason = TaskReason.OTHER
+    bad_node: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -197,6 +200,7 @@ class Status:
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
+    :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     """
 
     swarm: str
@@ -211,6 +215,7 @@ class Status:
     elapsed_s: float | None = None
     eta_s: float | None = None
     notes: list[str] = field(default_factory=list)
+    bad_nodes: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:

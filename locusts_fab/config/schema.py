@@ -19,6 +19,7 @@ from locusts_fab.config.types import (
     Host,
     InnerPath,
     Line,
+    Most,
     Name,
     SbatchOption,
     Scalar,
@@ -260,7 +261,11 @@ class SwarmSettings(Table):
         default=20,
         ge=0,
         le=1_000_000,
-        description="A manager whose first N tasks all fail within about a second stops itself; 0: never.",
+        description="A manager stops itself if N tasks in a row all fail within about a second; 0: never.",
+    )
+    max_failures: Most | None = Field(
+        default=None,
+        description='The swarm takes no more tasks when so many have failed: a number, or a share such as `"5%"`.',
     )
 
 

@@ -122,6 +122,16 @@ def parse_duration(value: object) -> float:
     return seconds
 
 
+def _most(value: object) -> object:
+    """Return a number of tasks, or a share of them such as `5%`, as it was written."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return str(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,3})(\.[0-9]{1,6})?%", value.strip())):
+        if 0 < float(found[0][:-1]) <= 100:  # noqa: PLR2004 - per cent
+            return value.strip()
+    raise ValueError('expected a number of tasks such as 100, or a share of them such as "5%"')
+
+
 def _name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(NAME_RULE)
@@ -153,6 +163,7 @@ SbatchOption = Annotated[str, AfterValidator(_sbatch_option)]
 Switch = Annotated[bool | str, BeforeValidator(_switch)]
 Host = Annotated[str, AfterValidator(_host)]
 SharedPath = Annotated[str, AfterValidator(_shared_path)]
+Most = Annotated[str, BeforeValidator(_most)]
 Name = Annotated[str, AfterValidator(_name)]
 Column = Annotated[str, AfterValidator(_column)]
 Variable = Annotated[str, AfterValidator(_variable)]

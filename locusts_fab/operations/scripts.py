@@ -15,6 +15,8 @@ from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Chunk, Task
     from locusts_fab.plan.tasks import Plan
@@ -26,12 +28,21 @@ NO_ID = "00000000"
 
 
 def render_scripts(
-    plan: Plan, submission: int, chunks: list[Chunk], environment_id: str = NO_ID, alone_from: int | None = None
+    plan: Plan,
+    submission: int,
+    chunks: list[Chunk],
+    environment_id: str = NO_ID,
+    alone_from: int | None = None,
+    *,
+    bad_nodes: Sequence[str] = (),
+    max_failures: int = 0,
 ) -> dict[str, str]:
     """Return the scripts of a submission, rendered.
 
     :param environment_id: the environment that they are for; not given: only to look at them.
     :param alone_from: the number of the first chunk that runs alone, if there is one.
+    :param bad_nodes: nodes to leave out.
+    :param max_failures: after so many failures no more tasks are taken; 0: never.
     :returns: the scripts by their paths in the environment.
     """
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
@@ -53,6 +64,7 @@ def render_scripts(
         "timeout_text": f"{settings.timeout_s or 0:g} s",
         "keep": settings.keep,
         "breaker": settings.breaker,
+        "max_failures": max_failures,
         "max_failures": 0,
         "beat_s": BEAT_S,
         "stale_s": STALE_S,
@@ -64,7 +76,7 @@ def render_scripts(
         "scheduler": scheduler.manager_part,
     }
     manager = {environment.manager_script: render("manager.sh.j2", values)}
-    return {**manager, **scheduler.start_scripts(swarm, environment)}
+    return {**manager, **scheduler.start_scripts(swarm, environment, bad_nodes)}
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ class Session:
             elapsed_s=self.ledger.elapsed_s(latest) if latest else None,
             eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
             notes=self._notes(state),
+            bad_nodes=self.ledger.bad_nodes(),
         )
 
     def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
@@ -165,16 +166,24 @@ class Session:
         strangers = self.ledger.fact("strangers")
         if strangers:
             notes.append(f"somebody else has submitted (submission {strangers}); `locusts attach` takes that over")
+        notes += [
+            f"everything fails on node {node}, and not elsewhere: others run its tasks, and the next submit leaves it out"
+            for node in self.ledger.bad_nodes()
+        ]
         if state is not SwarmState.STALLED:
             return notes
         latest = self.ledger.latest_submission()
         managers = self.ledger.managers(latest.number) if latest else []
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
-        if LeaveReason.BREAKER in map(read_leave_reason, reasons):
-            tripped = f"the first {self.swarm.settings.breaker} tasks all failed at once, so the manager stopped"
-            return [f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
+        kinds = set(map(read_leave_reason, reasons))
+        if LeaveReason.TOO_MANY_FAILURES in kinds:
+            stopped = f"max_failures = {self.swarm.settings.max_failures} was reached, so no more tasks are taken"
+            return [*notes, f"{stopped}; see why with `locusts logs TASK`, fix the cause, then `locusts retry`"]
+        if LeaveReason.BREAKER in kinds:
+            tripped = f"{self.swarm.settings.breaker} tasks in a row all failed at once, so the manager stopped"
+            return [*notes, f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
         why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"
-        return [f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
+        return [*notes, f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
 
 
 @contextlib.contextmanager

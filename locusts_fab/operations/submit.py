@@ -6,6 +6,7 @@ been started is fenced first, and what has ended stays as it ended.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Planned, Submission, Task
+    from locusts_fab.model import Counts, Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.ui.screen import Screen
@@ -89,6 +90,7 @@ def submit(
             return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         _fence(session, live)
         pending = ledger.count_pending()
+        failures_left(swarm, ledger.counts())  # before anything is sent
         if pending:
             _start(session, plan, pending, screen, notes, is_there=is_there)
         return Submitted(pending, planned.total, planned.changed, notes)
@@ -148,13 +150,38 @@ def _start(
     except StateError:
         ledger.drop_submission(submission.number)
         raise
-    scripts = render_scripts(plan, submission.number, chunks, site.environment.id, alone_from)
+    scripts = render_scripts(
+        plan,
+        submission.number,
+        chunks,
+        site.environment.id,
+        alone_from,
+        bad_nodes=ledger.bad_nodes(),
+        max_failures=failures_left(swarm, ledger.counts()),
+    )
     site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+
+
+def failures_left(swarm: Swarm, counts: Counts) -> int:
+    """Return after how many more failures no more tasks are to be taken, as `max_failures` says; 0: never.
+
+    :raises StateError: so many have failed already.
+    """
+    text = swarm.settings.max_failures
+    if text is None:
+        return 0
+    most = max(1, math.ceil(counts.total * float(text[:-1]) / 100)) if text.endswith("%") else int(text)
+    if counts.failed >= most:
+        raise StateError(
+            f"{counts.failed} tasks have failed, and max_failures = {text}, so no more are taken",
+            hint="`locusts retry` runs them again once the cause is fixed; or raise max_failures in the config",
+        )
+    return most - counts.failed
 
 
 def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:

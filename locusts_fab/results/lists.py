@@ -67,10 +67,13 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
 def describe(outcome: Outcome) -> str:
     """Return in words why a task is in its state; empty for one that is done."""
     if not outcome.has_ended:
-        return outcome.reason or "not started"
+        where = f" ({outcome.bad_node})" if outcome.bad_node and outcome.reason.endswith("bad node") else ""
+        return f"{outcome.reason}{where}" or "not started"
     absent = [name for name, found in outcome.designated if not found]
     if outcome.cause is TaskReason.MISSING_OUTPUT:
         return f"missing output: {', '.join(absent)}"
+    if outcome.bad_node and not outcome.reason:
+        return f"failed on node {outcome.bad_node}, where nearly all did, and was run again"
     return outcome.reason
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
@@ -83,8 +83,11 @@ class Scheduler(Protocol):
 
     # ---- scripts
 
-    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
-        """Return the scripts that start managers, by their paths in the environment."""
+    def start_scripts(self, swarm: Swarm, environment: Environment, bad_nodes: Sequence[str]) -> dict[str, str]:
+        """Return the scripts that start managers, by their paths in the environment.
+
+        :param bad_nodes: nodes that no manager is to run on, if that can be chosen.
+        """
 
     def last_call_s(self, swarm: Swarm) -> int:
         """Return how many seconds a manager has from the word ahead of its time limit to the end, at least."""

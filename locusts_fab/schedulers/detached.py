@@ -14,7 +14,7 @@ from locusts_fab.schedulers.fence import not_ours, put_up_fence
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
@@ -87,7 +87,7 @@ class NoScheduler:
         """See `Scheduler.launcher`."""
         return Detached(host, environment)
 
-    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
+    def start_scripts(self, swarm: Swarm, environment: Environment, _bad_nodes: Sequence[str]) -> dict[str, str]:
         """See `Scheduler.start_scripts`: the lines of `setup`, then the manager."""
         values = {"setup": swarm.target.setup, "manager": environment.absolute(environment.manager_script)}
         return {environment.start_script: render("start.sh.j2", values)}

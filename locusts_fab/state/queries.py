@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Submission, TaskState
+from locusts_fab.manager.records import read_leave_reason
+from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
 from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
 
 if TYPE_CHECKING:
@@ -104,6 +105,15 @@ class Queries:
         """Return why a manager left; empty if that is not known."""
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
+
+    def bad_nodes(self) -> list[str]:
+        """Return the nodes whose managers left because all failed there, while nearly all succeed elsewhere."""
+        rows = self._db.execute("SELECT host, reason, done, failed FROM managers WHERE host != ''").fetchall()
+        wrong = {LeaveReason.BAD_NODE, LeaveReason.BREAKER}
+        accused = sorted({host for host, reason, _, _ in rows if read_leave_reason(reason) in wrong})
+        elsewhere = [(done, failed) for host, _, done, failed in rows if host not in accused]
+        done, failed = sum(row[0] for row in elsewhere), sum(row[1] for row in elsewhere)
+        return accused if done > 0 and failed * 8 <= done else []
 
     def offsets(self) -> dict[str, int]:
         """Return how many bytes of each manager's cache file were read; -1 where nothing more will come.

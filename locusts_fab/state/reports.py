@@ -54,7 +54,7 @@ class Reports(Queries):
                 done += changed and record.state == "done"
                 failed += changed and record.state == "failed"
             elif isinstance(record, Suspect):
-                failed -= self._acquit(record)
+                failed -= self._acquit(manager, record)
             elif isinstance(record, Manager):
                 self._db.execute(
                     "UPDATE managers SET host = ?, pid = ?, slots = ? WHERE id = ?",
@@ -110,13 +110,14 @@ class Reports(Queries):
             ).rowcount
         )
 
-    def _acquit(self, record: Suspect) -> bool:
+    def _acquit(self, manager: str, record: Suspect) -> bool:
         """Make a task pending again that failed where nearly all do."""
         return bool(
             self._db.execute(
-                "UPDATE tasks SET state = 'pending', reason = 'failed on a bad node', collected = 0"
+                "UPDATE tasks SET state = 'pending', reason = 'failed on a bad node', collected = 0,"
+                " bad_node = coalesce((SELECT host FROM managers WHERE id = ?), '')"
                 " WHERE number = ? AND state = 'failed' AND claim = ? AND attempt = ?",
-                (record.task, record.claim, record.attempt),
+                (manager, record.task, record.claim, record.attempt),
             ).rowcount
         )
 

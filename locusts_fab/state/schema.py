@@ -35,7 +35,8 @@ CREATE TABLE tasks (                 -- what has become of each task
     place BLOB,                              -- where under outdir; set once something of it came back
     lost INTEGER NOT NULL DEFAULT 0,         -- how often its manager was lost while it ran, over all submits
     planned BLOB,   -- the outputs that it was planned with, where its command is another one by now; else NULL
-    since INTEGER NOT NULL DEFAULT 0         -- the submit that planned it as it is; earlier ones ran another command
+    since INTEGER NOT NULL DEFAULT 0,        -- the submit that planned it as it is; earlier ones ran another command
+    bad_node TEXT NOT NULL DEFAULT ''        -- where it failed, and nearly all did; that does not count
 );
 CREATE INDEX tasks_by_state ON tasks (state, collected);
 CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
@@ -65,7 +66,7 @@ CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs t
 """
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
-    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place
+    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node
     FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
 
 
@@ -163,7 +164,7 @@ def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, output
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
     """Return a row of `OUTCOME` as an outcome."""
-    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place = row
+    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node = row
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(
         number=number,
@@ -183,4 +184,5 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
         attempt=attempt or 0,
         place=os.fsdecode(place or b""),
         cause=read_task_reason(reason),
+        bad_node=bad_node,
     )

@@ -4,10 +4,10 @@
 # recorded as suspect, which makes them count for nothing, and the others run those tasks again.
 
 # the reason to leave where the disk is full, or has no inodes left
-readonly NO_ROOM="no room is left"
+readonly NO_SPACE="no space is left"
 
-# has_room: succeed if a new folder with something in it can be made where sandboxes are.
-has_room() {
+# has_space: succeed if a new folder with something in it can be made where sandboxes are.
+has_space() {
   local probe=$SANDBOXES/probe.$SLOT
   {
     mkdir -p -- "$probe" && printf '%4096s' '' >"$probe/file"
@@ -49,8 +49,8 @@ trip_breaker() {
   IS_FAILING=1
   printf x >>"$RUN/streak"
   read -r failures <"$RUN/streak"
-  if ((${#failures} == 3 || ${#failures} == 0)) && ! has_room; then
-    leave "$NO_ROOM"
+  if ((${#failures} == 3 || ${#failures} == 0)) && ! has_space; then
+    leave "$NO_SPACE"
   elif ((${#failures} >= BREAKER)); then
     if are_last_failed; then
       leave breaker
@@ -110,15 +110,15 @@ count_others() {
 }
 
 # mark_suspects: if it was not for the tasks, and others can run them again, record that the failures of this manager
-# count for nothing, and take the marks of what has ended from their chunks. Where there was no room, they are the latest.
+# count for nothing, and take the marks of what has ended from their chunks. Where there was no space, they are the latest.
 mark_suspects() {
   local line kind claim task attempt state END suspects=() reason=''
   read -r reason 2>/dev/null <"$RUN/leave"
-  [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_ROOM" ]] || return
+  [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_SPACE" ]] || return
   count_others
-  ((ARE_OTHERS || DONE_THERE > 0)) || [[ $reason == "$NO_ROOM" ]] || return
+  ((ARE_OTHERS || DONE_THERE > 0)) || [[ $reason == "$NO_SPACE" ]] || return
   while IFS=$'\t' read -r kind claim task attempt state _; do
-    [[ $kind.$state != ended.done || $reason != "$NO_ROOM" ]] || suspects=()
+    [[ $kind.$state != ended.done || $reason != "$NO_SPACE" ]] || suspects=()
     [[ $kind.$state == ended.failed ]] || continue
     printf -v line 'suspect\t%s\t%s\t%s\t.\n' "$claim" "$task" "$attempt"
     suspects+=("$line")

@@ -203,11 +203,11 @@ judge_time() {
 # judge_sandbox: the sandbox could not be made. If nothing can be made there at all, that is not for the task to answer
 # for, and no other would fare better.
 judge_sandbox() {
-  if has_room; then
+  if has_space; then
     STATE=failed REASON="the sandbox could not be made"
   else
     STATE=interrupted REASON=interrupted
-    leave "$NO_ROOM"
+    leave "$NO_SPACE"
   fi
 }
 

@@ -1,4 +1,4 @@
-"""What a manager does when its machine is not well: nodes on which everything fails, clocks that jump, few descriptors."""
+"""What a manager does when its machine is not well: bad nodes, clocks that jump, few descriptors, full disks."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_no_inodes(tmp_path: Path) -> None:
             env.values["beat_s"] = 60
             env.run()
             failed = {end.task for end in env.ended() if end.state == "failed"}
-            assert env.left() == "no room is left"
+            assert env.left() == "no space is left"
             assert failed == set(suspects(env))
             assert len(failed) <= 3
     finally:

@@ -12,6 +12,8 @@ from locusts_fab.model import JobStatus
 from locusts_fab.schedulers.base import Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locusts_fab.config.schema import Slurm
 
 #: States in which a job will run, runs, or is just ending.
@@ -45,17 +47,23 @@ _LEAST_WARNING_S = 15
 KILL_WAIT_S = 30
 
 _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]*&|()!-]+")
 
 
-def directives(slurm: Slurm) -> list[str]:
+def directives(slurm: Slurm, bad_nodes: Sequence[str] = ()) -> list[str]:
     """Return the keys of `[targets.X.slurm]` as options of sbatch, for the `#SBATCH` lines of `job.sbatch.j2`.
 
+    :param bad_nodes: nodes to exclude besides; what does not look like the name of one is passed over, for it comes
+        from the target.
     :returns: such as `--partition=short`; values with blanks or quotes are quoted as sbatch reads them.
     """
     lines = []
     for name in type(slurm).model_fields:
         value = getattr(slurm, name)
+        if name == "exclude":
+            nodes = [*([value] if value else []), *filter(_NODE.fullmatch, bad_nodes)]
+            value = ",".join(nodes) or None
         if name == "extra" or value is None or value is False:
             continue
         option = "--" + name.replace("_", "-")

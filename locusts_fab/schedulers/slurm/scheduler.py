@@ -21,7 +21,7 @@ from locusts_fab.schedulers.slurm.preflight import judge_slurm
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
@@ -41,12 +41,12 @@ class SlurmScheduler:
         """See `Scheduler.launcher`."""
         return SlurmArray(host, environment, swarm.target.nodes)
 
-    def start_scripts(self, swarm: Swarm, environment: Environment) -> dict[str, str]:
+    def start_scripts(self, swarm: Swarm, environment: Environment, bad_nodes: Sequence[str]) -> dict[str, str]:
         """See `Scheduler.start_scripts`: the job script, whose #SBATCH lines are made in `jobs.py`."""
         values = {
             "setup": swarm.target.setup,
             "manager": environment.absolute(environment.manager_script),
-            "directives": directives(swarm.target.slurm),
+            "directives": directives(swarm.target.slurm, bad_nodes),
             "cpus": swarm.slots * swarm.settings.cpus_per_task,
             "warning_s": warning_s(swarm.target.slurm.time),
         }

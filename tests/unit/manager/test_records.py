@@ -218,8 +218,9 @@ def test_what_reasons_of_managers_mean() -> None:
 
 
 def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
-    judge = (LIBRARY.parent / "task.sh").read_text().partition("\njudge() {")[2].partition("\n}")[0]
-    given_to_tasks = {read_task_reason(text.strip('"')) for text in re.findall(r"REASON=(\w+|\"[^\"]*\")", judge)}
+    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh"))
+    texts = re.findall(r"REASON=(\w+|\"[^\"]*\")|(\"lost with[^\"]*\")", scripts)
+    given_to_tasks = {read_task_reason("".join(pair).strip('"')) for pair in texts}
     assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}
     scripts = "".join((LIBRARY.parent / name).read_text() for name in ("slot.sh", "main.sh"))
     texts = re.findall(r"^ *leave (\w+|\"[^\"]*\")|\breason=(\w+)", scripts, re.MULTILINE)
