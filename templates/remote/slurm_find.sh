@@ -16,5 +16,5 @@ environment=$1 submission=$2 name=$3
 if [[ -s $environment/exec/started.$submission/job ]]; then
   cat -- "$environment/exec/started.$submission/job"
 else
-  timeout 30 squeue -h -t all -n "$name" -o %F
+  timeout -k 5 30 squeue -h -t all -n "$name" -o %F
 fi
