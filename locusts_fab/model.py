@@ -178,6 +178,7 @@ class Status:
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
+    :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
     """
 
     swarm: str
@@ -191,6 +192,7 @@ class Status:
     updated: float | None = None
     eta_s: float | None = None
     notes: list[str] = field(default_factory=list)
+    busy: str = ""
 
     @property
     def summary(self) -> str:

@@ -39,10 +39,11 @@ class Site:
     launcher: Launcher
 
 
-def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site:
+def open_site(swarm: Swarm, connection: fabric.Connection | None = None, *, root: str | None = None) -> Site:
     """Return the three parts for a target.
 
     :param connection: an open Fabric connection to use instead of one of ours.
+    :param root: the environment, if it is known already; else the host may have to be asked.
     :raises HostError: the host cannot be reached, or its root means nothing there.
     """
     target = swarm.target
@@ -53,7 +54,7 @@ def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site
         host, transfer = LocalHost(), MountedTransfer(environment)
     else:
         host = remote = _remote(swarm, connection)
-        environment = Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}")
+        environment = Environment(root or f"{_resolve_root(host, swarm.root)}/{swarm.name}")
         if target.mode == "remote-shared":
             mounted = Environment(f"{swarm.resolve(target.shared_root or '')}/{swarm.name}")
             transfer = MountedTransfer(mounted, put_copy)

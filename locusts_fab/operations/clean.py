@@ -49,4 +49,5 @@ def clean(
                 hint="`locusts collect` first; --force gives it up",
             )
         session.site.transfer.remove()
+        session.ledger.give_up_uncollected()
         forget_manifest(swarm)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
+from locusts_fab.shell.scripts import remote_script
+from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.state.lock import locked
+from locusts_fab.state.lock import WAIT_S, holder_of, locked
 from locusts_fab.state.poll import poll
 from locusts_fab.target import open_site
+from locusts_fab.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,28 +37,41 @@ _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 @dataclass(frozen=True)
 class Session:
-    """An open swarm, with its site and its ledger."""
+    """An open swarm, with its site and its ledger.
+
+    :param turn: of one who only looks, and holds no lock: who may change the swarm makes the ledger's `turn` another
+        one, and what was asked before that is not entered any more.
+    :param busy: of one who only looks: the command that works on the swarm, in words. Nothing is asked then.
+    """
 
     swarm: Swarm
     site: Site
     ledger: Ledger
+    turn: str | None = None
+    busy: str = ""
 
     def poll(self) -> bool:
         """Enter what is new on the target into the ledger.
 
         :returns: whether there is an environment at all.
         """
+        if self.busy:
+            return True
         latest = self.ledger.latest_submission()
         if latest is not None and latest.state == "starting":  # a submit was killed before it knew what it started
             job = self.site.launcher.find(latest)
-            if job:
+            if job and self._may_enter():
                 self.ledger.set_submission(latest.number, state="started", job=job)
-        result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+        result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm), self.turn)
+        if not self._may_enter():
+            return True
         gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
             self.site.launcher.mark_gone(gone)
             # slots that outlived their main process may have written more in the meantime
-            result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm))
+            result = poll(self.site.host, self.ledger, self.site.environment.root, scheduler_of(self.swarm), self.turn)
+            if not self._may_enter():
+                return True
             left = self._managers_in(ManagerState.LEFT)  # one may have reported just now why it did
             for manager, why in gone.items():
                 reason = self.ledger.manager_reason(manager) if manager in left else why
@@ -63,6 +80,10 @@ class Session:
             for lively in self.lively_managers():
                 self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed")
         return result.reached
+
+    def _may_enter(self) -> bool:
+        """Return whether what was asked may be entered: we hold the lock, or nobody took it since we looked."""
+        return self.turn is None or self.ledger.fact("turn") == self.turn
 
     def _managers_in(self, state: ManagerState) -> set[str]:
         return {manager.id for manager in self.ledger.managers() if manager.state is state}
@@ -79,7 +100,7 @@ class Session:
         managers = self.ledger.managers(latest.number)
         if any(manager.state in _LIVELY for manager in managers) or self.may_have_jobs(latest):
             return latest
-        if not managers and self.site.launcher.is_alive(latest):
+        if not managers and (self.busy or self.site.launcher.is_alive(latest)):
             return latest
         return None
 
@@ -107,8 +128,26 @@ class Session:
             started=latest.created_s if latest else None,
             updated=float(updated) if updated else None,
             eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
-            notes=self._notes(state),
+            notes=[*self._note_busy(updated), *self._note_cleaned(latest), *self._notes(state)],
+            busy=self.busy,
         )
+
+    def _note_cleaned(self, latest: Submission | None) -> list[str]:
+        """Return the note on a swarm of which nothing is on the target any more."""
+        number, _, given_up = (self.ledger.fact("cleaned") or "").partition(" ")
+        if latest is None or number != str(latest.number):
+            return []
+        lost = f"; the results of {given_up} tasks were given up, `locusts submit` runs them again"
+        return [f"cleaned: nothing is on the target any more{lost if given_up != '0' else ''}"]
+
+    def _note_busy(self, updated: str | None) -> list[str]:
+        """Return the note on another command that works on the swarm, and how old the picture is."""
+        if not self.busy:
+            return []
+        age = (
+            f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else "nothing is known"
+        )
+        return [f"another command is working on this swarm ({self.busy}); {age}"]
 
     def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
         if counts.total and counts.ended == counts.total:
@@ -143,16 +182,30 @@ class Session:
         if LeaveReason.BREAKER in map(read_leave_reason, reasons):
             tripped = f"the first {self.swarm.settings.breaker} tasks all failed at once, so the manager stopped"
             return [f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
-        why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"
+        why = "; ".join(sorted(reason for reason in reasons if reason)) or self._why_nobody_was_heard(latest)
         return [f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
+
+    def _why_nobody_was_heard(self, latest: Submission | None) -> str:
+        """Return in a line what the managers of a submission printed before they could record anything."""
+        unheard = "nobody was heard"
+        if latest is None or self.busy:
+            return unheard
+        script = remote_script("first_words")
+        words = self.site.host.run(script, self.site.environment.root, str(latest.number)).text
+        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        return f"{unheard}: {' / '.join(lines)}" if lines else unheard
 
 
 @contextlib.contextmanager
-def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False) -> Iterator[Session]:
-    """Yield a swarm with its site and its ledger, locked against other commands within.
+def opened(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False, wait_s: float = WAIT_S
+) -> Iterator[Session]:
+    """Yield a swarm with its site and its ledger, to change it: locked against other commands within.
 
     :param create: whether to make the local state if there is none.
-    :raises StateError: there is none, or it belongs to another target.
+    :param wait_s: how long to wait for another command.
+    :raises StateError: there is none, or it belongs to another target, or is damaged.
+    :raises BusyError: another command works on the swarm.
     :raises TransferError: it cannot be written.
     """
     folder = swarm.state_dir
@@ -161,17 +214,44 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
     elif not (folder / "ledger.sqlite").exists():
         raise _nothing_known(swarm)
     site = open_site(swarm, connection)
-    try:
-        with locked(folder / "lock"), contextlib.closing(Ledger(folder / "ledger.sqlite")) as ledger:
-            if not create and ledger.is_empty():  # the first submit failed before it had a plan
-                raise _nothing_known(swarm)
-            _check_target(ledger, swarm, site)
-            yield Session(swarm, site, ledger)
-    except sqlite3.OperationalError as error:
-        raise TransferError(
-            f"the local state {folder} cannot be written: {error}",
-            hint="free some space there, or see its permissions; then the same command again carries on",
-        ) from error
+    with locked(folder / "lock", wait_s), _ledger_in(folder) as ledger:
+        ledger.set_fact("turn", secrets.token_hex(8))  # what others asked before is of no use any more
+        if not create and ledger.is_empty():  # the first submit failed before it had a plan
+            raise _nothing_known(swarm)
+        _check_target(ledger, swarm, site)
+        yield Session(swarm, site, ledger)
+
+
+@contextlib.contextmanager
+def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iterator[Session]:
+    """Yield a swarm to look at, without the lock: a target that hangs keeps no other command from working.
+
+    :raises StateError: nothing is known of it, or it belongs to another target, or is damaged.
+    :raises TransferError: the local state cannot be written.
+    """
+    folder = swarm.state_dir
+    if not (folder / "ledger.sqlite").exists():
+        raise _nothing_known(swarm)
+    with _ledger_in(folder) as ledger:
+        turn = ledger.fact("turn") or ""  # before the lock: who takes it after this look makes the turn another one
+        busy = holder_of(folder / "lock")
+        if busy:
+            site = open_site(swarm, connection, root=ledger.fact("root") or swarm.environment_dir)
+            yield Session(swarm, site, ledger, turn, busy)
+            return
+        if ledger.is_empty():
+            raise _nothing_known(swarm)
+        site = open_site(swarm, connection)
+        _check_target(ledger, swarm, site)
+        yield Session(swarm, site, ledger, turn)
+
+
+@contextlib.contextmanager
+def _ledger_in(folder: Path) -> Iterator[Ledger]:
+    """Open the ledger within; whatever is wrong with its file is explained."""
+    path = folder / "ledger.sqlite"
+    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
+        yield ledger
 
 
 def _nothing_known(swarm: Swarm) -> StateError:
@@ -185,7 +265,10 @@ def _make_state_dir(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StateError(f"the local state {folder} cannot be made: {error.strerror}") from error
+        raise TransferError(
+            f"the local state {folder} cannot be made: {error.strerror}",
+            hint="free some space there, or see the permissions of the folder above; then repeat this",
+        ) from error
 
 
 def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:

@@ -171,6 +171,20 @@ class Ledger(Queries):
             "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0 WHERE state = 'failed'"
         ).rowcount
 
+    def give_up_uncollected(self) -> int:
+        """Make tasks pending whose results are gone with the environment, and note how many.
+
+        :returns: how many there were.
+        """
+        with self.transaction():
+            count = self._db.execute(
+                "UPDATE tasks SET state = 'pending', reason = 'its results were given up', found = '', log = 0"
+                " WHERE state IN ('done', 'failed') AND NOT collected"
+            ).rowcount
+            latest = self.latest_submission()
+            self.set_fact("cleaned", f"{latest.number} {count}" if latest else None)
+        return count
+
     def forget_results(self) -> None:
         """Make every task pending, as if nothing had been run; `place` stays, for what lies there is replaced."""
         with self.transaction():

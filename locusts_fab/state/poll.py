@@ -43,21 +43,23 @@ class PollResult:
     is_all: bool = True
 
 
-def poll(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
+def poll(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler, turn: str | None = None) -> PollResult:
     """Ask the target what is new and enter it into the ledger, each poll whole or not at all; return the result.
 
+    :param turn: enter nothing if the ledger's `turn` is another one by then; None: we hold the lock.
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
     while True:
-        result = _poll_once(host, ledger, environment_dir, scheduler)
+        result = _poll_once(host, ledger, environment_dir, scheduler, turn)
         if result.is_all:
             return result
 
 
-def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler) -> PollResult:
+def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Scheduler, turn: str | None) -> PollResult:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
-    offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
+    asked = ledger.offsets()
+    offsets = [word for name, offset in asked.items() for word in (name, str(offset))]
     questions = (environment_dir, mark, str(MOST_BYTES), MANAGER_ID, scheduler.queue_script(), jobs)
     result = host.run(remote_script("poll"), *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
@@ -67,13 +69,16 @@ def _poll_once(host: Host, ledger: Ledger, environment_dir: str, scheduler: Sche
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     is_all = True
     with ledger.transaction():
+        if turn is not None and ledger.fact("turn") != turn:  # a command that changes the swarm came in between
+            return PollResult()
+        known = ledger.offsets()
         queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
         job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
             found = _HEAD.fullmatch(os.fsdecode(head))
-            if found is None:
-                continue
+            if found is None or known.get(found["manager"], 0) != asked.get(found["manager"], 0):
+                continue  # the latter: somebody else who only looks was quicker to enter it
             data = body[:-1]  # the newline that the script puts after a file
             is_full = len(data) >= MOST_BYTES
             records, read = parse_records(data)
