@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
+from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, Environment
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.base import Fetched
@@ -70,7 +71,7 @@ class SshTransfer:
 
     def _unpack_inputs(self) -> None:
         """Unpack what the first submit left packed, so that rsync finds it."""
-        result = self.host.run(remote_script("unpack_inputs"), self.environment.root)
+        result = self.host.run(remote_script("unpack_inputs"), self.environment.root, quiet_s=LONG_S)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",
@@ -122,7 +123,7 @@ class SshTransfer:
         self._remove(self.environment.root)
 
     def _remove(self, *folders: str) -> None:
-        result = self.host.run(remote_script("remove"), *folders)
+        result = self.host.run(remote_script("remove"), *folders, quiet_s=LONG_S, timeout_s=LONG_S)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: {folders[0]} cannot be removed:\n{result.stderr.strip()}",
