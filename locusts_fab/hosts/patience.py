@@ -72,6 +72,7 @@ class Patience:
     def hush(self) -> None:
         """Say nothing from now on: a person is asked something."""
         self._is_hushed = True
+        self._wait.end()
 
     def _watch(self) -> None:
         try:
