@@ -194,8 +194,8 @@ def test_what_the_target_says_cannot_steer_the_terminal() -> None:
 WAITING = "cluster: waiting for the [scheduler]"
 
 
-def terminal() -> Screen:
-    return Screen(Console(file=io.StringIO(), force_terminal=True, width=100))
+def on_terminal() -> Screen:
+    return Screen(terminal())
 
 
 def test_elsewhere_a_wait_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,20 +208,20 @@ def test_elsewhere_a_wait_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_on_a_terminal_a_wait_stands_in_its_place_and_goes() -> None:
-    screen = terminal()
+    screen = on_terminal()
     screen.waits(WAITING, 2)
     screen.waits(f"{WAITING}\x1b[2J\n", 3)
     assert screen._spinner is not None
     screen.goes_on()
     assert screen._spinner is None
     shown = printed(screen.console)
-    assert f"{WAITING}, 2 s" in shown
+    assert f"{WAITING}\\x1b[2J\\n, 3 s" in shown
     assert "\x1b[2J" not in shown
     screen.goes_on()
 
 
 def test_a_wait_stands_below_the_status_that_is_watched() -> None:
-    screen = terminal()
+    screen = on_terminal()
     with screen.watching() as show:
         screen.waits(WAITING, 2)
         show(status_of(HALF))
@@ -232,7 +232,7 @@ def test_a_wait_stands_below_the_status_that_is_watched() -> None:
 
 
 def test_a_wait_does_not_spoil_a_bar() -> None:
-    screen = terminal()
+    screen = on_terminal()
     screen.waits(WAITING, 2)
     with screen.step("sending", 3) as progress:
         screen.waits(WAITING, 3)
