@@ -1,5 +1,15 @@
-"""`python -m locusts_fab` is the same as `locusts`."""
+"""The program: `locusts`, or `python -m locusts_fab`."""
 
-from locusts_fab.cli.program import main
+from locusts_fab.early import leave_on_interrupt
 
-main()
+
+def main() -> None:
+    """Run the program; what it needs is loaded here, where a Ctrl-C is told in one line."""
+    leave_on_interrupt()
+    from locusts_fab.cli.program import main as run  # noqa: PLC0415
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -70,18 +70,24 @@ class StateError(LocustsError):
     """The command does not fit the state of the swarm (nothing submitted, still running, another command running)."""
 
 
+class BusyError(StateError):
+    """Another command is working on the swarm, and has been for long."""
+
+
 class HostError(LocustsError):
     """A machine could not be reached, or a script or a transfer failed on it.
 
     :param message: what failed.
     :param stderr: the last lines that the other side printed, if any.
+    :param may_pass: the machine was there, and another try may well help: a link broke, an answer is late.
     """
 
     exit_status = ExitStatus.CONNECTION
 
-    def __init__(self, message: str, *, hint: str | None = None, stderr: str = "") -> None:
+    def __init__(self, message: str, *, hint: str | None = None, stderr: str = "", may_pass: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.stderr = stderr
+        self.may_pass = may_pass
 
 
 class LoginRefusedError(HostError):

@@ -201,6 +201,7 @@ class Status:
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
+    :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
     """
 
     swarm: str
@@ -216,6 +217,7 @@ class Status:
     eta_s: float | None = None
     notes: list[str] = field(default_factory=list)
     bad_nodes: list[str] = field(default_factory=list)
+    busy: str = ""
 
     @property
     def summary(self) -> str:

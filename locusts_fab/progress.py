@@ -1,4 +1,4 @@
-"""Protocols for showing the progress of work that takes time, and the screen that shows nothing.
+"""Protocols for showing the progress of work and what is waited for, and the screen that shows nothing.
 
 `Screen` in `ui/screen.py` shows it.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,6 +23,62 @@ class Progress(Protocol):
 
     def update_bytes(self, files: int, moved: int) -> None:
         """Show that so many files and bytes have moved."""
+
+
+#: What takes less than this is not worth a word.
+PATIENCE_S = 2.0
+
+
+class Onlooker(Protocol):
+    """Somebody who wants to know what is waited for."""
+
+    def waits(self, what: str, seconds: float) -> None:
+        """Show what has been waited for so long; called again and again, maybe by another thread."""
+
+    def goes_on(self) -> None:
+        """Take that away again."""
+
+
+_ONLOOKERS: list[Onlooker] = []
+
+
+@contextlib.contextmanager
+def looking_on(onlooker: Onlooker) -> Iterator[None]:
+    """Tell somebody within what is waited for. Whatever waits finds them by itself, so nobody has to pass them on."""
+    _ONLOOKERS.append(onlooker)
+    try:
+        yield
+    finally:
+        _ONLOOKERS.remove(onlooker)
+
+
+class Wait:
+    """A wait for something: whoever looks on hears of it after two seconds.
+
+    :param what: what is waited for, and who has it.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._since = time.monotonic()
+        self._told: Onlooker | None = None
+
+    def begin_anew(self) -> None:
+        """Begin to count again, for something has come."""
+        self._since = time.monotonic()
+
+    def tell(self) -> None:
+        """Tell whoever looks on, if it has taken long; to be called once a second or so."""
+        seconds = time.monotonic() - self._since
+        if seconds >= PATIENCE_S and _ONLOOKERS:
+            self._told = _ONLOOKERS[-1]
+            self._told.waits(self.what, seconds)
+
+    def end(self) -> None:
+        """Take away what was told."""
+        if self._told is not None:
+            self._told.goes_on()
+            self._told = None
 
 
 class Silent:

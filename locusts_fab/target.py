@@ -39,16 +39,17 @@ class Site:
     launcher: Launcher
 
 
-def open_site(swarm: Swarm, connection: fabric.Connection | None = None) -> Site:
+def open_site(swarm: Swarm, connection: fabric.Connection | None = None, *, root: str | None = None) -> Site:
     """Return the three parts for a target.
 
     :param connection: an open Fabric connection to use instead of one of ours.
+    :param root: the environment, if it is known already; else the host may have to be asked.
     :raises HostError: the host cannot be reached, or its root means nothing there.
     """
     if swarm.target.mode == "local":
         return _make_site(swarm, LocalHost(), Environment(swarm.environment_dir))
     host = _remote(swarm, connection)
-    return _make_site(swarm, host, Environment(f"{_resolve_root(host, swarm.root)}/{swarm.name}"))
+    return _make_site(swarm, host, Environment(root or f"{_resolve_root(host, swarm.root)}/{swarm.name}"))
 
 
 def identified(site: Site, swarm: Swarm, environment_id: str) -> Site:

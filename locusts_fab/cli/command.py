@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
+from locusts_fab import early
 from locusts_fab.errors import ExitStatus, LocustsError
 from locusts_fab.text import printable
 
@@ -82,9 +83,36 @@ class Invocation:
     @cached_property
     def screen(self) -> Screen:
         """Where progress is shown."""
-        from locusts_fab.ui.screen import Screen
+        return _screen()
 
-        return Screen()
+
+@functools.cache
+def _screen() -> Screen:
+    """Return the one screen of this process."""
+    from locusts_fab.ui.screen import Screen
+
+    return Screen()
+
+
+class _Onlooker:
+    """Shows what is waited for on the screen, which is loaded only then."""
+
+    def waits(self, what: str, seconds: float) -> None:
+        """See `Onlooker.waits`."""
+        _screen().waits(what, seconds)
+
+    def goes_on(self) -> None:
+        """See `Onlooker.goes_on`."""
+        _screen().goes_on()
+
+
+@contextlib.contextmanager
+def _waits_shown() -> Iterator[None]:
+    """Show what is waited for within."""
+    from locusts_fab.progress import looking_on
+
+    with looking_on(_Onlooker()):
+        yield
 
 
 def command(**help_texts: str) -> Callable[[Body], Command]:
@@ -129,7 +157,7 @@ def plain_command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[
         @functools.wraps(body)
         def guarded(*args: Any, **kwargs: Any) -> None:
             code = None
-            with _errors_explained():
+            with _errors_explained(), _waits_shown():
                 code = body(*args, **kwargs)
             if code:
                 raise Exit(code=int(code))
@@ -143,9 +171,10 @@ def plain_command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[
 def _errors_explained() -> Iterator[None]:
     """Replace whatever is raised within by Invoke's `Exit`, which ends the program with a message and an exit code."""
     try:
-        yield
+        with early.ordinary_interrupts():
+            yield
     except KeyboardInterrupt:
-        raise Exit("interrupted; the same command again carries on", code=ExitStatus.INTERRUPTED) from None
+        raise Exit(early.INTERRUPTED, code=ExitStatus.INTERRUPTED) from None
     except LocustsError as error:
         raise Exit(printable(str(error)), code=int(error.exit_status)) from None
     except Exit:

@@ -126,9 +126,9 @@ def _most(value: object) -> object:
     """Return a number of tasks, or a share of them such as `5%`, as it was written."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return str(value)
-    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,3})(\.[0-9]{1,6})?%", value.strip())):
-        if 0 < float(found[0][:-1]) <= 100:  # noqa: PLR2004 - per cent
-            return value.strip()
+    share = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"([0-9]{1,2}(\.[0-9]{1,6})?|100)%", share) and float(share[:-1]) > 0:
+        return share
     raise ValueError('expected a number of tasks such as 100, or a share of them such as "5%"')
 
 

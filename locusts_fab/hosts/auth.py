@@ -29,7 +29,7 @@ from paramiko import (
 )
 from paramiko.pkey import UnknownKeyType
 
-from locusts_fab.errors import LoginRefusedError
+from locusts_fab.errors import HostError, LoginRefusedError
 from locusts_fab.hosts.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
 from locusts_fab.text import printable
 
@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from fabric import Connection
+    from paramiko import Message
 
 #: How long a person may take to answer; sshd itself hangs up after two minutes, unless configured otherwise.
 _ANSWER_S = 120
+#: What paramiko says if the host does not answer in all that time.
+_SILENT = "Authentication timeout."
 #: What a host may use to lay out a question; anything else could steer the terminal.
 _LAID_OUT = "\n\t"
 #: How long bytes may stay unacknowledged before the link counts as broken.
@@ -66,6 +69,7 @@ def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prom
             transport: Transport = make(sock, **options)
             transport.auth_timeout = _ANSWER_S
             check.prefer_known_kinds(transport)
+            login.listen_for_goodbye(transport)
         except BaseException:
             sock.close()  # paramiko does so only with a transport that it was given
             raise
@@ -129,14 +133,30 @@ class Login:
         self.prompt = prompt
         #: Whether a person was asked anything.
         self.asked = False
+        #: What the host said when it hung up, if it did.
+        self.goodbye = ""
         #: What was tried or left out, for the message when nothing helped.
         self.tried: list[str] = []
+
+    def listen_for_goodbye(self, transport: Transport) -> None:
+        """Note it if the host says that it hangs up, as after too many tries. A link that is cut says nothing."""
+        self.goodbye = ""
+        read = transport._parse_disconnect  # type: ignore[attr-defined]  # noqa: SLF001 - paramiko only logs it
+
+        def noted(message: Message) -> None:
+            message.get_int()
+            self.goodbye = message.get_text() or "without a reason"
+            message.rewind()
+            read(message)
+
+        transport._parse_disconnect = noted  # type: ignore[attr-defined]  # noqa: SLF001 - the same
 
     def authenticate(self, transport: Transport) -> None:
         """Log in; paramiko calls this.
 
         :param transport: a transport whose host key was checked.
         :raises LoginRefusedError: the host accepted nothing of what we have.
+        :raises HostError: the link broke meanwhile, which is no refusal.
         """
         self.tried = []
         accepts = self._accepted_ways(transport)
@@ -162,12 +182,30 @@ class Login:
             return transport.auth_none(self.user)
         except BadAuthenticationType as error:
             return error.allowed_types
+        except (SSHException, EOFError):
+            if self._was_cut(transport):
+                raise self._cut() from None
+            raise
 
-    def _refusal(self, transport: Transport, accepts: Sequence[str]) -> LoginRefusedError:
-        """Return the error for a login that was refused, with what was tried."""
+    def _was_cut(self, transport: Transport) -> bool:
+        """Return whether the link broke, and the host did not say that it would."""
+        return not transport.is_active() and not self.goodbye
+
+    def _cut(self) -> HostError:
+        """Return the error for a link that broke before anybody was let in, or refused."""
+        return HostError(
+            f"{self.name}: the link broke during the login",
+            hint=f"run the command again; if it lasts, see that `{by_hand(self.name)}` works",
+            may_pass=True,
+        )
+
+    def _refusal(self, transport: Transport, accepts: Sequence[str]) -> HostError:
+        """Return the error for a login that was refused, with what was tried; or that was cut."""
+        if self._was_cut(transport):
+            return self._cut()
         tried = f"; tried: {', '.join(self.tried)}" if self.tried else "; there was nothing to try"
         if not transport.is_active():
-            tried += "; then the host hung up"
+            tried += f"; then the host hung up: {printable(self.goodbye)}"
         return LoginRefusedError(
             f"{self.name}: the login as {self.user} was refused (the host accepts {', '.join(accepts)}{tried})",
             hint=f"see that `{by_hand(self.name)}` works; `ssh-add` unlocks a key for us; with many keys in "
@@ -184,7 +222,9 @@ class Login:
         self.tried.append(label)
         try:
             return act()
-        except (SSHException, EOFError):
+        except (SSHException, EOFError) as error:
+            if str(error) == _SILENT:  # which is no answer, so no refusal
+                raise self._cut() from error
             return None
 
     def _ways_with_keys(self, transport: Transport) -> Generator[Sequence[str], None, None]:

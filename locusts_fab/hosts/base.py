@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from locusts_fab.errors import HostError
+from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: Lines around a script's own output. Start-up files of a login shell may print anything before and after.
 BEGIN_MARK = b"--locusts-begin--\n"
 END_MARK = b"--locusts-end--"
+#: A script that nobody waits for any more has so many seconds to come to its end: it may be half-way in something.
+LEASH_S = 60
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,20 @@ class Host(Protocol):
     def name(self) -> str:
         """Return the name that messages use: `this machine`, or the host as the config names it."""
 
-    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+    def run(
+        self, script: str, *args: str, timeout_s: float = TOTAL_S, quiet_s: float = QUIET_S, waits_for: str = ANSWER
+    ) -> Result:
         """Run a bash script; an exit status other than 0 is a result, not an error.
+
+        When it is given up, or we are killed, it is ended there as well, after `LEASH_S`.
 
         :param script: bash source.
         :param args: its `$1`, `$2`, …
-        :param timeout_s: the seconds after which it is ended; None: it may take as long as it likes.
+        :param timeout_s: the seconds after which it is given up.
+        :param quiet_s: the seconds without a byte from it after which it is given up.
+        :param waits_for: what holds it up if it takes long, for messages.
         :returns: how it ended, and what it printed.
-        :raises HostError: the machine cannot be reached, bash did not start, or `timeout_s` passed.
+        :raises HostError: the machine cannot be reached, bash did not start, or it took too long.
         """
 
     def close(self) -> None:
@@ -156,9 +165,11 @@ class Carrier(Host, Protocol):
 
 
 def frame(script: str, args: tuple[str, ...]) -> bytes:
-    """Return a script as `bash -s` shall read it from stdin: with marks around its output.
+    """Return a script as `bash -s` shall read it from stdin: with marks around its output, and on a leash.
 
-    The script runs in a subshell, so that the end mark is printed after an `exit` in it too.
+    The script runs in a subshell, so that the end mark is printed after an `exit` in it too. The leash is our end of
+    stdin, which stays open until the end of all: another subshell reads it, and if it closes before that, because
+    nobody waits any more, the script has `LEASH_S` to come to its end by itself. So nothing that hangs is left there.
 
     :param script: bash source.
     :param args: its `$1`, `$2`, …
@@ -167,8 +178,21 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     text = (
         f"printf '%s' {shlex.quote(BEGIN_MARK.decode())}\n"
         f"printf '%s' {shlex.quote(BEGIN_MARK.decode())} >&2\n"
-        f"(\nset -- {words}\n{script}\n) </dev/null\n"
-        f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $?\n"
+        "{\n"  # one command to its end, so bash has read all of it before the leash reads the same stdin
+        "exec 3<&0\n"
+        "{ while read -r _; do :; done\n"
+        f"sleep {LEASH_S}\n"
+        "read -r _ _ _ _ group session _ </proc/self/stat\n"  # sshd, and we, start it in a session of its own
+        '[[ $group == "$session" ]] && kill -KILL 0\n'
+        "} <&3 >/dev/null 2>&1 &\n"
+        "locusts_leash=$!\n"
+        "disown\n"  # so that bash does not report its end
+        f"(\nset -- {words}\neval {shlex.quote(script)}\n) </dev/null 3<&-\n"
+        "locusts_status=$?\n"
+        "kill -KILL $locusts_leash 2>/dev/null\n"
+        f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $locusts_status\n"
+        "exit\n"
+        "}\n"
     )
     return os.fsencode(text)
 

@@ -6,9 +6,10 @@ import contextlib
 import os
 import shlex
 import threading
+import time
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from paramiko import SSHException
+from paramiko import ChannelException, SSHException
 
 from locusts_fab.hosts.base import BEGIN_MARK
 from locusts_fab.hosts.rsync import SILENCE_S
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
     from paramiko import Channel, Transport
 
+    from locusts_fab.hosts.patience import Patience
+
 #: How much is read at once, in bytes.
 _PIECE = 1 << 16
 #: How long a server may take to open a channel.
 _CHANNEL_S = 60
+#: Where a server allows one session at a time (MaxSessions), it refuses the next until it has cleared away the last.
+#: The pauses before another try, in seconds.
+CHANNEL_PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: How long a program may take over what is still on its way to it.
 _DIGEST_S = 600
 
@@ -30,10 +36,15 @@ def open_channel(transport: Transport) -> Channel:
     """Return a new channel for one program.
 
     :param transport: a login.
-    :raises SSHException: the link is broken, or the server allows no more channels.
+    :raises SSHException: the link is broken, or the server allows no more channels, and has not for some time.
     :raises OSError: the link is broken, as sending found; the login is closed then. `EOFError` likewise.
     """
     try:
+        for pause_s in CHANNEL_PAUSES_S:
+            try:
+                return transport.open_session(timeout=_CHANNEL_S)
+            except ChannelException:  # noqa: PERF203 - against a round trip it is nothing
+                time.sleep(pause_s)
         return transport.open_session(timeout=_CHANNEL_S)
     except (OSError, EOFError):
         transport.close()  # the thread that reads from it may not have seen the break yet, and would call it active
@@ -46,7 +57,8 @@ def converse(
     source: BinaryIO,
     sink: Callable[[bytes], object],
     *,
-    timeout_s: float | None = None,
+    patience: Patience | None = None,
+    holds: bool = False,
 ) -> tuple[int | None, bytes]:
     """Run a command: feed it, take in what it prints, and wait for its end.
 
@@ -54,44 +66,33 @@ def converse(
     :param command: the command, for the login shell on the other side.
     :param source: what is sent to its stdin; it is closed afterwards.
     :param sink: called with pieces of its stdout.
-    :param timeout_s: the seconds after which the channel is closed; None: never.
+    :param patience: who is told of signs of life, and may close the channel.
+    :param holds: whether its stdin stays open until its end, by which it sees that somebody waits.
     :returns: its exit status, None if none came because the link broke or a signal ended it; and its stderr.
-    :raises TimeoutError: it took longer than `timeout_s`, or was silent for longer than the channel's own limit.
+    :raises TimeoutError: it was silent for longer than the channel's own limit.
     :raises SSHException: it could not be started.
     """
-    late = threading.Event()
 
-    def give_up() -> None:
-        late.set()
-        hang_up(channel)
+    def heard() -> None:
+        if patience is not None:
+            patience.heard()
 
     complaint = bytearray()
-    feeder = threading.Thread(target=_feed, args=(channel, source), daemon=True)
-    listener = threading.Thread(target=_listen, args=(channel, complaint), daemon=True)
-    timer = threading.Timer(timeout_s or 0, give_up)
-    timer.daemon = True
+    feeder = threading.Thread(target=_feed, args=(channel, source), kwargs={"holds": holds}, daemon=True)
+    listener = threading.Thread(target=_listen, args=(channel, complaint, heard), daemon=True)
     with contextlib.closing(channel):
         try:
-            try:
-                if timeout_s is not None:
-                    timer.start()
-                channel.exec_command(command)
-                feeder.start()  # from now on it closes the source
-            except BaseException:
-                source.close()
-                raise
-            listener.start()
-            while data := channel.recv(_PIECE):
-                sink(data)
-            status = channel.recv_exit_status()
-            listener.join()
-        except SSHException:
-            if not late.is_set():
-                raise
-        finally:
-            timer.cancel()
-    if late.is_set():
-        raise TimeoutError
+            channel.exec_command(command)
+            feeder.start()  # from now on it closes the source
+        except BaseException:
+            source.close()
+            raise
+        listener.start()
+        while data := channel.recv(_PIECE):
+            heard()
+            sink(data)
+        status = channel.recv_exit_status()
+        listener.join()
     return (None if status < 0 else status), bytes(complaint)
 
 
@@ -167,19 +168,21 @@ def hang_up(channel: Channel) -> None:
         channel.close()
 
 
-def _feed(channel: Channel, source: BinaryIO) -> None:
-    """Send all that `source` holds, and then the end of the file."""
+def _feed(channel: Channel, source: BinaryIO, *, holds: bool = False) -> None:
+    """Send all that `source` holds, and then, unless it holds the other end, the end of the file."""
     # A program that has ended takes no more; whoever reads its output learns why.
     with source, contextlib.suppress(OSError, EOFError, SSHException):
         while data := source.read(_PIECE):
             channel.sendall(data)
-        channel.shutdown_write()
+        if not holds:
+            channel.shutdown_write()
 
 
-def _listen(channel: Channel, complaint: bytearray) -> None:
+def _listen(channel: Channel, complaint: bytearray, heard: Callable[[], object]) -> None:
     """Keep what a program writes to stderr."""
     with contextlib.suppress(TimeoutError):  # where silence on stdout is timed
         while data := channel.recv_stderr(_PIECE):
+            heard()
             complaint.extend(data)
 
 

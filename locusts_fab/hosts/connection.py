@@ -19,6 +19,9 @@ from locusts_fab.hosts.known_hosts import by_hand
 #: What paramiko and sockets raise when the link is at fault.
 LINK_ERRORS = (SSHException, OSError, EOFError)
 
+#: What only happens on a link that somebody answered on, so that another try may well work.
+_PASSING = (SSHException, EOFError, ConnectionResetError, BrokenPipeError)
+
 #: What an error of the link means, most special first: its type, our error, the text, the next step.
 _CAUSES: tuple[tuple[type[Exception], type[HostError], str, str], ...] = (
     (BadHostKeyException, LoginRefusedError, "the host's key has changed: {}", "ask the host's administrators"),
@@ -87,7 +90,9 @@ def explain_link(error: Exception, name: str) -> HostError:
     if isinstance(error, NoValidConnectionsError):  # one error for each address of the host
         error = next(iter(error.errors.values()))
     detail = str(error) or type(error).__name__
+    may_pass = isinstance(error, _PASSING)
     for kind, ours, text, hint in _CAUSES:
         if isinstance(error, kind):
-            return ours(f"{name}: {text.format(detail)}", hint=hint.format(by_hand=by_hand(name)))
-    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `{by_hand(name)}` works")
+            words = hint.format(by_hand=by_hand(name))
+            return ours(f"{name}: {text.format(detail)}", hint=words, may_pass=may_pass and ours is HostError)
+    return HostError(f"{name}: the link failed: {detail}", hint=f"see that `{by_hand(name)}` works", may_pass=may_pass)

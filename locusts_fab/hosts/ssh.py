@@ -6,6 +6,7 @@ Modules below this one: `connection.py` makes the connection, `auth.py` logs in,
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -19,8 +20,9 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
-from locusts_fab.hosts.channel import converse, hear, open_channel, pour
+from locusts_fab.hosts.channel import converse, hang_up, hear, open_channel, pour
 from locusts_fab.hosts.connection import LINK_ERRORS, explain_link, hops_to, make_connection
+from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S, Patience
 from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
@@ -86,27 +88,33 @@ class SshHost:
         self._prompt = prompt or ask_on_terminal
         self._logins: dict[int, Login] = {}  # of each hop, by its id(): Fabric takes hops to one host for equal
         self._failures = 0
+        self._opening: Patience | None = None
         self._refusal: HostError | None = None
         self._lock = threading.Lock()
         if connection is not None and connection.is_connected:
             tune(connection.transport.sock)
 
-    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+    def run(
+        self, script: str, *args: str, timeout_s: float = TOTAL_S, quiet_s: float = QUIET_S, waits_for: str = ANSWER
+    ) -> Result:
         """Run a bash script on the host; see `Host.run`."""
         source = io.BytesIO(frame(script, args))
         channel = self._channel()
+        patience = Patience(self.name, waits_for, quiet_s=quiet_s, total_s=timeout_s, give_up=lambda: hang_up(channel))
         stdout = bytearray()
         try:
-            status, stderr = converse(channel, "bash -s", source, stdout.extend, timeout_s=timeout_s)
-        except TimeoutError as error:
-            raise HostError(f"{self.name}: a script did not end within {timeout_s:g} s") from error
+            with contextlib.closing(channel), patience:
+                status, stderr = converse(channel, "bash -s", source, stdout.extend, patience=patience, holds=True)
         except LINK_ERRORS as error:
-            raise explain_link(error, self.name) from error
+            raise patience.error or explain_link(error, self.name) from error
+        if patience.error is not None:
+            raise patience.error
         if status is None:
             raise HostError(
                 f"{self.name}: the link broke while a script ran, or the script was killed",
                 hint="run the command again; managers on the host keep running without us",
                 stderr=os.fsdecode(stderr),
+                may_pass=True,
             )
         return unframe(bytes(stdout), stderr, self.name)
 
@@ -293,15 +301,22 @@ class SshHost:
                 f"{self.name}: the link broke, and a new login might ask you again",
                 hint="run the command again; managers on the host keep running without us",
             )
-        time.sleep(ATTEMPT_DELAYS_S[self._failures])
         try:
-            self._log_in(connection)
+            with Patience(self.name, "the login") as self._opening:
+                time.sleep(ATTEMPT_DELAYS_S[self._failures])
+                self._log_in(connection)
         except HostError as error:
             self._failures += 1
             if isinstance(error, LoginRefusedError) or self._failures == len(ATTEMPT_DELAYS_S):
                 self._refusal = error
             raise
         self._failures = 0
+
+    def _ask(self, question: str) -> str:
+        """Ask a person, who then knows what is waited for."""
+        if self._opening is not None:
+            self._opening.hush()
+        return self._prompt(question)
 
     def _log_in(self, connection: Connection) -> None:
         """Open the gateways on the way, if any, and then the host."""
@@ -312,7 +327,7 @@ class SshHost:
                 if hop.is_connected:
                     continue
                 if id(hop) not in self._logins:
-                    self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._prompt)
+                    self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._ask)
                     _limit_connecting(hop)
                 try:
                     hop.open()

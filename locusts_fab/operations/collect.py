@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import TransferError
+from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.operations.status import keep_looking
+from locusts_fab.operations.status import keep_looking, status
 from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
@@ -138,16 +138,22 @@ class _EagerCollector:
 
     def look(self) -> Status:
         """Return the status, as `status` does, after bringing something if it is worth it."""
-        with opened(self._swarm, self._connection) as session:
-            session.poll()
+        now = status(self._swarm, self._connection)  # without the lock, for it may take long
+        if now.busy or (self._has_seen and not self._is_worth_it(now)):
+            return now
+        with contextlib.suppress(BusyError), opened(self._swarm, self._connection, wait_s=0) as session:
             self.see_what_is_lost(session)
             now = session.status()
-            there = now.tasks.ended - now.collected
-            is_late = time.monotonic() - self._latest > EAGER_EVERY_S
-            if now.is_over or not there or (there < EAGER_WORTH and not is_late):
-                return now
-            self._bring(session)
-            return session.status()
+            if self._is_worth_it(now):
+                self._bring(session)
+                now = session.status()
+        return now
+
+    def _is_worth_it(self, now: Status) -> bool:
+        """Return whether enough has ended, or long enough ago, to be brought."""
+        there = now.tasks.ended - now.collected
+        is_late = time.monotonic() - self._latest > EAGER_EVERY_S
+        return not now.is_over and there > 0 and (there >= EAGER_WORTH or is_late)
 
     def _bring(self, session: Session) -> None:
         start = self._latest = time.monotonic()

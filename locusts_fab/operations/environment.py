@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
+from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE
 from locusts_fab.manager.records import new_environment_id
 from locusts_fab.replica.sync import forget_manifest
@@ -103,7 +104,8 @@ def complete_removal(swarm: Swarm, site: Site, ledger: Ledger) -> None:
         return
     environment = site.environment
     folders = ("work", TREE) if what == RESULTS else ()
-    result = site.host.run(remote_script("remove"), environment.root, environment.id, *folders)
+    arguments = (environment.root, environment.id, *folders)
+    result = site.host.run(remote_script("remove"), *arguments, quiet_s=LONG_S, timeout_s=LONG_S)
     if result.exit_status not in {0, RemoteExit.FOREIGN}:  # somebody else's: then nothing of ours is left there
         raise TransferError(
             f"{site.host.name}: {environment.root} cannot be removed:\n{result.stderr.strip()}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.operations.session import opened, results_of
+from locusts_fab.operations.session import looked_at, results_of
 from locusts_fab.results.lists import describe
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None
     :returns: its outcome, its sandbox, and what it printed.
     :raises StateError: there is no such task.
     """
-    with opened(swarm, connection) as session:
+    with looked_at(swarm, connection) as session:
         session.poll()
         outcome = session.ledger.find(task_id)
         if outcome is None:

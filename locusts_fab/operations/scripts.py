@@ -65,7 +65,6 @@ def render_scripts(
         "keep": settings.keep,
         "breaker": settings.breaker,
         "max_failures": max_failures,
-        "max_failures": 0,
         "beat_s": BEAT_S,
         "stale_s": STALE_S,
         "grace_s": GRACE_S,

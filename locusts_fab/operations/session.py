@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,14 @@ from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmSt
 from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
+from locusts_fab.shell.scripts import remote_script
+from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.identity import foreign_error, strangers_error
 from locusts_fab.state.ledger import Ledger
-from locusts_fab.state.lock import locked
+from locusts_fab.state.lock import WAIT_S, holder_of, locked
 from locusts_fab.state.poll import poll
 from locusts_fab.target import open_site
+from locusts_fab.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +40,18 @@ _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 @dataclass(frozen=True)
 class Session:
-    """An open swarm, with its site and its ledger."""
+    """An open swarm, with its site and its ledger.
+
+    :param turn: of one who only looks, and holds no lock: who may change the swarm makes the ledger's `turn` another
+        one, and what was asked before that is not entered any more.
+    :param busy: of one who only looks: the command that works on the swarm, in words. Nothing is asked then.
+    """
 
     swarm: Swarm
     site: Site
     ledger: Ledger
+    turn: str | None = None
+    busy: str = ""
 
     def poll(self) -> bool:
         """Enter what is new on the target into the ledger.
@@ -48,17 +59,23 @@ class Session:
         :returns: whether there is an environment at all.
         :raises ForeignEnvironmentError: it is not the one that the ledger knows; nothing was entered.
         """
+        if self.busy:
+            return True
         latest = self.ledger.latest_submission()
         if latest is not None and latest.state == "starting":  # a submit was killed before it knew what it started
             job = self.site.launcher.find(latest)
-            if job:
+            if job and self._may_enter():
                 self.ledger.set_submission(latest.number, state="started", job=job)
         result = self._look()
+        if not self._may_enter():
+            return True
         gone = {manager: self.ledger.manager_reason(manager) for manager in self._managers_in(ManagerState.GONE)}
         if gone:
             self.site.launcher.mark_gone(gone)
             # slots that outlived their main process may have written more in the meantime
             result = self._look()
+            if not self._may_enter():
+                return True
             left = self._managers_in(ManagerState.LEFT)  # one may have reported just now why it did
             for manager, why in gone.items():
                 reason = self.ledger.manager_reason(manager) if manager in left else why
@@ -74,7 +91,7 @@ class Session:
         :raises ForeignEnvironmentError: there is another one in its place.
         """
         environment = self.site.environment
-        result = poll(self.site.host, self.ledger, environment, scheduler_of(self.swarm))
+        result = poll(self.site.host, self.ledger, environment, scheduler_of(self.swarm), self.turn)
         if not result.is_ours:
             raise foreign_error(result.founders, environment.root, self.site.host.name)
         return result
@@ -87,6 +104,10 @@ class Session:
         numbers = self.ledger.fact("strangers")
         if numbers:
             raise strangers_error(numbers, self.site.environment.root, self.site.host.name)
+
+    def _may_enter(self) -> bool:
+        """Return whether what was asked may be entered: we hold the lock, or nobody took it since we looked."""
+        return self.turn is None or self.ledger.fact("turn") == self.turn
 
     def _managers_in(self, state: ManagerState) -> set[str]:
         return {manager.id for manager in self.ledger.managers() if manager.state is state}
@@ -103,7 +124,7 @@ class Session:
         managers = self.ledger.managers(latest.number)
         if any(manager.state in _LIVELY for manager in managers) or self.may_have_jobs(latest):
             return latest
-        if not managers and self.site.launcher.is_alive(latest):
+        if not managers and (self.busy or self.site.launcher.is_alive(latest)):
             return latest
         return None
 
@@ -132,9 +153,27 @@ class Session:
             updated=float(updated) if updated else None,
             elapsed_s=self.ledger.elapsed_s(latest) if latest else None,
             eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
-            notes=self._notes(state),
+            notes=[*self._note_busy(updated), *self._note_cleaned(latest), *self._notes(state)],
             bad_nodes=self.ledger.bad_nodes(),
+            busy=self.busy,
         )
+
+    def _note_cleaned(self, latest: Submission | None) -> list[str]:
+        """Return the note on a swarm of which nothing is on the target any more."""
+        number, _, given_up = (self.ledger.fact("cleaned") or "").partition(" ")
+        if latest is None or number != str(latest.number):
+            return []
+        lost = f"; the results of {given_up} tasks were given up, `locusts submit` runs them again"
+        return [f"cleaned: nothing is on the target any more{lost if given_up != '0' else ''}"]
+
+    def _note_busy(self, updated: str | None) -> list[str]:
+        """Return the note on another command that works on the swarm, and how old the picture is."""
+        if not self.busy:
+            return []
+        age = (
+            f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else "nothing is known"
+        )
+        return [f"another command is working on this swarm ({self.busy}); {age}"]
 
     def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
         if counts.total and counts.ended == counts.total:
@@ -167,7 +206,7 @@ class Session:
         if strangers:
             notes.append(f"somebody else has submitted (submission {strangers}); `locusts attach` takes that over")
         notes += [
-            f"everything fails on node {node}, and not elsewhere: others run its tasks, and the next submit leaves it out"
+            f"everything fails on node {node}, and not elsewhere: others run its tasks, the next submit leaves it out"
             for node in self.ledger.bad_nodes()
         ]
         if state is not SwarmState.STALLED:
@@ -182,16 +221,30 @@ class Session:
         if LeaveReason.BREAKER in kinds:
             tripped = f"{self.swarm.settings.breaker} tasks in a row all failed at once, so the manager stopped"
             return [*notes, f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
-        why = "; ".join(sorted(reason for reason in reasons if reason)) or "nobody was heard"
+        why = "; ".join(sorted(reason for reason in reasons if reason)) or self._why_nobody_was_heard(latest)
         return [*notes, f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
+
+    def _why_nobody_was_heard(self, latest: Submission | None) -> str:
+        """Return in a line what the managers of a submission printed before they could record anything."""
+        unheard = "nobody was heard"
+        if latest is None or self.busy:
+            return unheard
+        script = remote_script("first_words")
+        words = self.site.host.run(script, self.site.environment.root, str(latest.number)).text
+        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        return f"{unheard}: {' / '.join(lines)}" if lines else unheard
 
 
 @contextlib.contextmanager
-def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False) -> Iterator[Session]:
-    """Yield a swarm with its site and its ledger, locked against other commands within.
+def opened(
+    swarm: Swarm, connection: fabric.Connection | None = None, *, create: bool = False, wait_s: float = WAIT_S
+) -> Iterator[Session]:
+    """Yield a swarm with its site and its ledger, to change it: locked against other commands within.
 
     :param create: whether to make the local state if there is none.
-    :raises StateError: there is none, or it belongs to another target.
+    :param wait_s: how long to wait for another command.
+    :raises StateError: there is none, or it belongs to another target, or is damaged.
+    :raises BusyError: another command works on the swarm.
     :raises TransferError: it cannot be written.
     """
     folder = swarm.state_dir
@@ -200,19 +253,46 @@ def opened(swarm: Swarm, connection: fabric.Connection | None = None, *, create:
     elif not (folder / "ledger.sqlite").exists():
         raise _nothing_known(swarm)
     site = open_site(swarm, connection)
-    try:
-        with locked(folder / "lock"), contextlib.closing(Ledger(folder / "ledger.sqlite")) as ledger:
-            if not create and ledger.is_empty():  # the first submit failed before it had a plan
-                raise _nothing_known(swarm)
-            _check_target(ledger, swarm, site)
-            site = known_site(swarm, site, ledger)
-            complete_removal(swarm, site, ledger)
-            yield Session(swarm, site, ledger)
-    except sqlite3.OperationalError as error:
-        raise TransferError(
-            f"the local state {folder} cannot be written: {error}",
-            hint="free some space there, or see its permissions; then the same command again carries on",
-        ) from error
+    with locked(folder / "lock", wait_s), _ledger_in(folder) as ledger:
+        ledger.set_fact("turn", secrets.token_hex(8))  # what others asked before is of no use any more
+        if not create and ledger.is_empty():  # the first submit failed before it had a plan
+            raise _nothing_known(swarm)
+        _check_target(ledger, swarm, site)
+        site = known_site(swarm, site, ledger)
+        complete_removal(swarm, site, ledger)
+        yield Session(swarm, site, ledger)
+
+
+@contextlib.contextmanager
+def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iterator[Session]:
+    """Yield a swarm to look at, without the lock: a target that hangs keeps no other command from working.
+
+    :raises StateError: nothing is known of it, or it belongs to another target, or is damaged.
+    :raises TransferError: the local state cannot be written.
+    """
+    folder = swarm.state_dir
+    if not (folder / "ledger.sqlite").exists():
+        raise _nothing_known(swarm)
+    with _ledger_in(folder) as ledger:
+        turn = ledger.fact("turn") or ""  # before the lock: who takes it after this look makes the turn another one
+        busy = holder_of(folder / "lock")
+        if busy:
+            site = open_site(swarm, connection, root=ledger.fact("root") or swarm.environment_dir)
+            yield Session(swarm, known_site(swarm, site, ledger), ledger, turn, busy)
+            return
+        if ledger.is_empty():
+            raise _nothing_known(swarm)
+        site = open_site(swarm, connection)
+        _check_target(ledger, swarm, site)
+        yield Session(swarm, known_site(swarm, site, ledger), ledger, turn)
+
+
+@contextlib.contextmanager
+def _ledger_in(folder: Path) -> Iterator[Ledger]:
+    """Open the ledger within; whatever is wrong with its file is explained."""
+    path = folder / "ledger.sqlite"
+    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
+        yield ledger
 
 
 def _nothing_known(swarm: Swarm) -> StateError:
@@ -226,7 +306,10 @@ def _make_state_dir(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StateError(f"the local state {folder} cannot be made: {error.strerror}") from error
+        raise TransferError(
+            f"the local state {folder} cannot be made: {error.strerror}",
+            hint="free some space there, or see the permissions of the folder above; then repeat this",
+        ) from error
 
 
 def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:

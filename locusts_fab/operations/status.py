@@ -6,9 +6,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import HostError, LoginRefusedError
+from locusts_fab.errors import BusyError, HostError, LoginRefusedError
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.operations.session import opened
+from locusts_fab.operations.session import looked_at
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins, poll_pauses_s
@@ -31,7 +31,7 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 
 
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
-    """Return the status of a swarm, after one look.
+    """Return the status of a swarm, after one look; if another command is working on it, as it was known before.
 
     :returns: how the swarm stands now.
     :raises LocustsError: the target could not be asked.
@@ -39,7 +39,7 @@ def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     if not (swarm.state_dir / "ledger.sqlite").exists():
         count = make_plan(swarm, swarm.environment_dir).count
         return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, Counts(count, count, 0, 0, 0), 0)
-    with opened(swarm, connection) as session:
+    with looked_at(swarm, connection) as session:
         session.poll()
         return session.status()
 
@@ -49,11 +49,11 @@ def watch(
 ) -> Status:
     """Look again and again until nothing more happens by itself, and return the last status.
 
-    The state is only held for the moment of each look, so that other commands may come in between.
+    Other commands may come in between, at any time.
 
     :param connection: an open Fabric connection to use. It is not ours to open again, should its link break.
     :returns: the last status.
-    :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
+    :raises LocustsError: the target could not be asked, and not for some minutes if somebody answered there at first.
     """
     look = partial(status, swarm, connection)
     return keep_looking(look, swarm, screen or Silent(), reconnect=connection is None)
@@ -65,43 +65,52 @@ def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Sile
     :param look: the function that looks once.
     :param reconnect: whether a link that breaks may be opened again.
     :returns: the last status.
-    :raises LocustsError: the target could not be asked, and not for some minutes if it could at first.
+    :raises LocustsError: the target could not be asked, and not for some minutes if somebody answered there at first.
     """
     shortest, longest = poll_pauses_s(swarm)
     with screen.watching() as show:
         pause, last = shortest, None
-        now = look()
+        now = _look(look, swarm, screen, reconnect=reconnect, is_first=True)
         while True:
             show(now)
-            if now.is_over:
+            if now.is_over and not now.busy:  # a command that works on it may be about to start it
                 return now
             moves = now.tasks != last
             pause = shortest if moves else min(pause * _GROWTH, longest)
             last = now.tasks
             soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else pause
             time.sleep(min(pause, soon))
-            now = _look_again(look, swarm, screen) if reconnect else look()
+            now = _look(look, swarm, screen, reconnect=reconnect)
 
 
-def _look_again(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent) -> Status:
+def _look(
+    look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool, is_first: bool = False
+) -> Status:
     """Return the next status. A host out of reach is tried for some minutes, as long as a new login asks no person.
 
+    :param is_first: nobody was heard yet: what is not likely to pass is not tried again.
     :raises HostError: it stays out of reach, or a new login needs a person.
     """
-    for failures, pause_s in enumerate(RETRY_S):
+    failures = 0
+    for pause_s in RETRY_S if reconnect else ():
         try:
             found = look()
         except LoginRefusedError:
             raise
+        except BusyError:
+            pass  # somebody else's turn, which ends
         except HostError as error:
+            if is_first and not failures and not error.may_pass:
+                raise
             if failures == 0:
                 minutes = round(sum(RETRY_S) / 60)
                 screen.note(f"{error.message}; the swarm goes on by itself, and we try again for {minutes} minutes")
             else:
                 forget_logins()  # a login that has to ask a person would have refused to open again
+            failures += 1
         else:
             if failures:
-                screen.note(f"{swarm.target.host} answers again")
+                screen.note(f"{swarm.target.host or 'this machine'} answers again")
             return found
         time.sleep(pause_s)
     return look()

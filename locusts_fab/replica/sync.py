@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
 from locusts_fab.fs import write_whole
+from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, folders_above
 from locusts_fab.replica.manifest import (
     Agreed,
@@ -57,7 +58,7 @@ def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
     :raises HostError: it cannot be listed.
     """
     folder = tree_dir(swarm, site.environment.root)
-    result = site.host.run(remote_script("scan_tree"), folder, *_own_names(swarm, folder))
+    result = site.host.run(remote_script("scan_tree"), folder, *_own_names(swarm, folder), quiet_s=LONG_S)
     if result.exit_status != 0:
         raise HostError(
             f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",

@@ -98,7 +98,7 @@ class Scheduler(Protocol):
         """Return the text of the script that asks for jobs, for `poll.sh`; empty if there is no scheduler to ask."""
 
     def read_queue(self, status: int, answer: str) -> Queue:
-        """Return the answer in the exit status of that script and what it printed on both streams."""
+        """Return the answer in the exit status of that script and what it printed on stdout."""
 
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """Return the ids, as submissions have them, of the jobs of which something waits, runs, or is just ending."""

@@ -212,15 +212,18 @@ class Ledger(Reports):
     def give_up(self) -> None:
         """Make every task pending whose outcome is not here, for the environment that had it is ours no more."""
         with self.transaction():
-            self._db.execute(
-                "UPDATE tasks SET state = 'pending', submission = 0, reason = 'its results were given up'"
-                " WHERE state = 'running' OR (state IN ('done', 'failed') AND NOT collected)"
-            )
+            given_up = self._db.execute(
+                "UPDATE tasks SET state = 'pending', submission = 0, reason = 'its results were given up', found = '',"
+                " log = 0 WHERE state IN ('done', 'failed') AND NOT collected"
+            ).rowcount
+            self._db.execute("UPDATE tasks SET state = 'pending', submission = 0 WHERE state = 'running'")
             self._db.execute("DELETE FROM attempts")
             self._db.execute(
                 "UPDATE managers SET state = ?, reason = 'the environment was removed' WHERE state IN (?, ?)",
                 (ManagerState.LEFT.value, ManagerState.ALIVE.value, ManagerState.UNKNOWN.value),
             )
+            latest = self.latest_submission()
+            self.set_fact("cleaned", f"{latest.number} {given_up}" if latest else None)
             self.set_fact("removing", None)
 
     # -------------------------------------------------------------------------------------------------------- collected

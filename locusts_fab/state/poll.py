@@ -66,21 +66,27 @@ class PollResult:
     is_all: bool = True
 
 
-def poll(host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler) -> PollResult:
+def poll(
+    host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler, turn: str | None = None
+) -> PollResult:
     """Ask the target what is new and enter it into the ledger, each poll whole or not at all; return the result.
 
+    :param turn: enter nothing if the ledger's `turn` is another one by then; None: we hold the lock.
     :raises HostError: the target could not be asked; the ledger is as it was.
     """
     while True:
-        result = _poll_once(host, ledger, environment, scheduler)
+        result = _poll_once(host, ledger, environment, scheduler, turn)
         if result.is_all:
             return result
 
 
-def _poll_once(host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler) -> PollResult:
+def _poll_once(
+    host: Host, ledger: Ledger, environment: Environment, scheduler: Scheduler, turn: str | None
+) -> PollResult:
     mark = f"==locusts-{secrets.token_hex(8)}=="
     jobs = ",".join([submission.job for submission in ledger.submissions() if submission.job][-_MOST_JOBS:])
-    offsets = [word for name, offset in ledger.offsets().items() for word in (name, str(offset))]
+    asked = ledger.offsets()
+    offsets = [word for name, offset in asked.items() for word in (name, str(offset))]
     whose = (environment.root, environment.id, ledger.tokens())
     questions = (mark, str(MOST_BYTES), managers_of(environment.id), scheduler.queue_script(), jobs)
     result = host.run(remote_script("poll"), *whose, *questions, *offsets)
@@ -94,6 +100,9 @@ def _poll_once(host: Host, ledger: Ledger, environment: Environment, scheduler: 
     is_all = True
     now = read_clock()
     with ledger.transaction():
+        if turn is not None and ledger.fact("turn") != turn:  # a command that changes the swarm came in between
+            return PollResult()
+        known = ledger.offsets()
         queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
         job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
         paused = scheduler.paused_elements(ledger.jobs())
@@ -101,8 +110,8 @@ def _poll_once(host: Host, ledger: Ledger, environment: Environment, scheduler: 
         for part in parts[1:-1]:
             head, _, body = part.partition(b"\n")
             found = _HEAD.fullmatch(os.fsdecode(head))
-            if found is None:
-                continue
+            if found is None or known.get(found["manager"], 0) != asked.get(found["manager"], 0):
+                continue  # the latter: somebody else who only looks was quicker to enter it
             data = body[:-1]  # the newline that the script puts after a file
             is_full = len(data) >= MOST_BYTES
             records, read = parse_records(data)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
 from locusts_fab.model import Outcome, PlannedTask, TaskState
+from locusts_fab.state.faults import faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
@@ -112,18 +113,13 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     :raises StateError: it is no ledger of this version.
     """
-    hint = "move it away, then rebuild it from the target with `locusts attach`"
-    try:
+    with faults_explained(path):
         database = sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
             version = _make_schema(database)
         except BaseException:
             database.close()  # nothing else closes it
             raise
-    except sqlite3.OperationalError:
-        raise  # such as a full disk: no fault of the file
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"the state file {path} cannot be used: {error}", hint=hint) from error
     if version not in {0, VERSION}:
         database.close()
         raise StateError(

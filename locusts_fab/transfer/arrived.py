@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
+from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import folders_above
 from locusts_fab.outputs import (
     GONE,
@@ -140,7 +141,7 @@ def _complete(
 
 
 def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str]) -> dict[str, _Listed]:
-    result = host.run(remote_script("list_outputs"), root, str(len(absent)), *absent, *folders)
+    result = host.run(remote_script("list_outputs"), root, str(len(absent)), *absent, *folders, quiet_s=LONG_S)
     fault = ""
     if result.exit_status != 0:
         fault = f"nobody can see whether it came whole: is GNU find there? {result.stderr.strip()}".strip()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
+from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, Environment
 from locusts_fab.model import Fetched
 from locusts_fab.shell.scripts import remote_script
@@ -71,7 +72,8 @@ class SshTransfer:
 
     def _unpack_inputs(self) -> None:
         """Unpack what the first submit left packed, so that rsync finds it."""
-        result = self.host.run(remote_script("unpack_inputs"), self.environment.root, self.environment.id)
+        script, environment = remote_script("unpack_inputs"), self.environment
+        result = self.host.run(script, environment.root, environment.id, quiet_s=LONG_S)
         if result.exit_status != 0:
             raise TransferError(
                 f"{self.host.name}: staged inputs cannot be unpacked:\n{result.stderr.strip()}",

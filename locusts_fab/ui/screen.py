@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from locusts_fab.text import printable, size
+from locusts_fab.progress import PATIENCE_S
+from locusts_fab.text import duration, printable, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.status import Status as Spinner
+
     from locusts_fab.model import Status
     from locusts_fab.progress import Progress, Watcher
+    from locusts_fab.ui.terminal import LiveStatus
 
-#: A step that takes less than this is not worth a line.
-PATIENCE_S = 2.0
 #: Without a terminal, the seconds between two lines, if anything has changed.
 LINE_EVERY_S = 10.0
 
@@ -27,10 +29,42 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._told: set[str] = set()
+        self._spinner: Spinner | None = None
+        self._live: LiveStatus | None = None
+        self._steps = 0
 
     def note(self, text: str) -> None:
         """Print a line for a person."""
         self.console.print(printable(text), markup=False, emoji=False)
+
+    def waits(self, what: str, seconds: float) -> None:
+        """Show what is waited for, and for how long: where everything else stands, or as a line, once.
+
+        :param what: what is waited for, and who has it.
+        """
+        if not self.console.is_terminal:
+            if what not in self._told:
+                self._told.add(what)
+                self.note(f"{what}, {duration(seconds)} so far")
+        elif self._live is not None:
+            self._live.waits(f"{what}, {duration(seconds)}")
+        elif not self._steps:  # the bar of a step counts seconds itself
+            from rich.text import Text  # noqa: PLC0415 - only a terminal pays for it
+
+            line = Text(printable(f"{what}, {duration(seconds)}", keep=""))
+            if self._spinner is None:
+                self._spinner = self.console.status(line)
+                self._spinner.start()
+            self._spinner.update(line)
+
+    def goes_on(self) -> None:
+        """Take away what `waits` shows; a line stays."""
+        if self._live is not None:
+            self._live.waits("")
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
 
     @contextlib.contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Progress]:
@@ -43,8 +77,13 @@ class Screen:
             return
         from locusts_fab.ui.terminal import step_bar  # noqa: PLC0415 - only a terminal pays for it
 
-        with step_bar(self.console, title, total) as bar:
-            yield bar
+        self.goes_on()
+        self._steps += 1
+        try:
+            with step_bar(self.console, title, total) as bar:
+                yield bar
+        finally:
+            self._steps -= 1
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Watcher]:
@@ -54,8 +93,13 @@ class Screen:
             return
         from locusts_fab.ui.terminal import live_status  # noqa: PLC0415 - only a terminal pays for it
 
-        with live_status(self.console) as show:
-            yield show
+        self.goes_on()
+        with live_status(self.console) as live:
+            self._live = live
+            try:
+                yield live
+            finally:
+                self._live = None
 
 
 class _Lines:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
-from locusts_fab.text import size
+from locusts_fab.text import printable, size
 from locusts_fab.ui.tables import status_panel
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from locusts_fab.progress import Progress, Watcher
+    from locusts_fab.model import Status
+    from locusts_fab.progress import Progress
 
 
 @contextlib.contextmanager
@@ -33,10 +36,31 @@ def step_bar(console: Console, title: str, total: int | None) -> Iterator[Progre
 
 
 @contextlib.contextmanager
-def live_status(console: Console) -> Iterator[Watcher]:
-    """Show a status within, and yield the function that puts another in its place."""
+def live_status(console: Console) -> Iterator[LiveStatus]:
+    """Show a status within, and yield what puts another in its place."""
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        yield lambda status: live.update(status_panel(status))
+        yield LiveStatus(live)
+
+
+class LiveStatus:
+    """A status that changes in place, and below it what is waited for."""
+
+    def __init__(self, live: Live) -> None:
+        self._live, self._status, self._wait = live, Group(), ""
+
+    def __call__(self, status: Status, /) -> None:
+        """Show a status."""
+        self._status = Group(status_panel(status))
+        self._draw()
+
+    def waits(self, text: str) -> None:
+        """Show what is waited for; nothing: take that away."""
+        self._wait = text
+        self._draw()
+
+    def _draw(self) -> None:
+        wait = [Text(printable(self._wait, keep=""), style="dim")] if self._wait else []
+        self._live.update(Group(self._status, *wait))
 
 
 class _Bar:

@@ -92,7 +92,7 @@ print_news() {
 print_queue() {
   local said='' status=-
   if [[ -n $queue && -n $jobs ]]; then
-    said=$(set -- "$jobs" && eval "$queue" 2>&1)
+    said=$(set -- "$jobs" && eval "$queue")
     status=$?
   fi
   printf '%s\n%s\n%s\n' "$mark" "$status" "$said"

@@ -31,13 +31,29 @@ say() {
   printf '%s\0%s\0' "$1" "$2"
 }
 
-# within SECONDS COMMAND...: print what it prints on both streams, or that it took too long.
+# hear COMMAND...: run it; SAID and COMPLAINT are then what it printed on stdout and on stderr. These must never mix: the
+# loader of programs may complain on stderr of something that does no harm.
+hear() {
+  local both status mark="==$RANDOM-$RANDOM-$RANDOM=="
+  both=$({
+    COMPLAINT=$("$@" 2>&1 >&3)
+    status=$?
+    printf '%s%s' "$mark" "$COMPLAINT" >&3
+    exit "$status"
+  } 3>&1)
+  status=$?
+  SAID=${both%%"$mark"*}
+  SAID=${SAID%$'\n'} COMPLAINT=${both#*"$mark"}
+  return "$status"
+}
+
+# within SECONDS COMMAND...: `hear` it; COMPLAINT says so if it took too long.
 # shellcheck disable=SC2329 # the script of the scheduler calls it
 within() {
   local status
-  timeout "$@" 2>&1
+  hear timeout -k 5 "$@"
   status=$?
-  ((status == 124)) && printf 'no answer within %s s' "$1"
+  ((status != 124)) || COMPLAINT="no answer within $1 s"
   return "$status"
 }
 
@@ -53,11 +69,23 @@ try() {
   while [[ ! -e $FIRST && ! -L $FIRST && $FIRST == */* ]]; do # what is there already stays
     FIRST=${FIRST%/*}
   done
-  COMPLAINT=$(umask 077 && mkdir -p -- "$1/" 2>&1) || return
-  COMPLAINT=$(umask 077 && mktemp -d -- "$1/.locusts-check.XXXXXX" 2>&1) || return
-  TRIED=$COMPLAINT
-  # a file of some size, for a quota may be used up where a folder can still be made
-  COMPLAINT=$({ printf '%65536s' '' >"$TRIED/file"; } 2>&1)
+  hear private mkdir -p -- "$1/" || return
+  hear private mktemp -d -- "$1/.locusts-check.XXXXXX" || return
+  TRIED=$SAID
+  hear fill "$TRIED/file"
+}
+
+# private COMMAND...: run it so that nobody else can read what it makes; for `hear`, which runs it in a subshell.
+# shellcheck disable=SC2329 # `hear` calls it
+private() {
+  umask 077
+  "$@"
+}
+
+# fill FILE: write a file of some size, for a quota may be used up where a folder can still be made.
+# shellcheck disable=SC2329 # `hear` calls it
+fill() {
+  printf '%65536s' '' >"$1"
 }
 
 # untry FOLDER: remove what `try` has made.
@@ -86,7 +114,10 @@ look_at_tools() {
   fi
   say missing "${missing#, }"
   [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
-  type -P rsync >/dev/null && say rsync "$(rsync --version 2>&1 | head -n 1)"
+  if type -P rsync >/dev/null; then
+    hear rsync --version
+    say rsync "$(printf '%s\n' "${SAID:-$COMPLAINT}" | head -n 1)"
+  fi
 }
 
 # look_at_root: report where it is, whether it can be written and is seen by the other side, and its file system.
@@ -121,7 +152,10 @@ look_at_scratch() {
 
 # look_at_setup: report whether bash can read the lines; they are not run. They may switch extglob on by themselves.
 look_at_setup() {
-  say setup_complaint "$(printf '%s\n' "$setup" | bash -O extglob -n 2>&1)"
+  if hear bash -O extglob -n < <(printf '%s\n' "$setup"); then
+    COMPLAINT=$(printf '%s\n' "$COMPLAINT" | sed -n '/^bash: /p') # a warning, such as of a here-document without an end
+  fi
+  say setup_complaint "$COMPLAINT"
 }
 
 # look_at_container: report whether the runtime and the image are there.

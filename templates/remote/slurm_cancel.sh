@@ -11,6 +11,6 @@
 
 complaint=
 for job in "$@"; do
-  timeout 30 scancel "$job" || complaint=yes
+  timeout -k 5 30 scancel "$job" || complaint=yes
 done 2>&1
 [[ -z $complaint ]]

@@ -10,5 +10,5 @@
 
 job=$1
 
-timeout 30 scancel --state=PENDING "$job"
+timeout -k 5 30 scancel --state=PENDING "$job"
 exit 0

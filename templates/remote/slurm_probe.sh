@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
 # Looks at SLURM, for `locusts check`: its programs, its partitions, and what sbatch says of a job, which it does not
-# submit. It is a part of probe.sh, whose functions `say` and `within` it uses.
+# submit. It is a part of probe.sh, whose functions `say` and `within` it uses, after slurm_surroundings.sh.
 #
 #   usage: bash slurm_probe.sh JOB ELEMENTS
 #
@@ -25,9 +25,8 @@ look_at_programs() {
 
 # look_at_queue: report, and fail, if the scheduler does not answer.
 look_at_queue() {
-  local said
-  if ! said=$(within 20 squeue -h -n locusts-check -o %i); then
-    say slurm_silent "${said:-squeue failed}"
+  if ! within 20 squeue -h -n locusts-check -o %i; then
+    say slurm_silent "${COMPLAINT:-squeue failed}"
     return 1
   fi
 }
@@ -35,19 +34,21 @@ look_at_queue() {
 # look_at_partitions: report PARTITION|UP|TIME LIMIT|NODES|CPUS|MEGABYTES|STATE, a line for each group of nodes that are
 # alike.
 look_at_partitions() {
-  say partitions "$(timeout 20 sinfo -h -e -a -o '%P|%a|%l|%D|%c|%m|%t')"
-  say array_limit "$(timeout 20 scontrol show config | sed -n 's/^MaxArraySize *= *//p')"
+  within 20 sinfo -h -e -a -o '%P|%a|%l|%D|%c|%m|%t'
+  say partitions "$SAID"
+  within 20 scontrol show config
+  say array_limit "$(printf '%s\n' "$SAID" | sed -n 's/^MaxArraySize *= *//p')"
 }
 
-# look_at_job: report what sbatch says of it.
+# look_at_job: report what sbatch says of it; it does so on stderr, whether it would take the job or not.
 look_at_job() {
-  local said
-  said=$(printf '%s' "$job" |
-    within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null)
+  within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null \
+    < <(printf '%s' "$job")
   say sbatch_status "$?"
-  say sbatch "$said"
+  say sbatch "$COMPLAINT"
 }
 
+[[ -z ${my_unset-} ]] || say slurm_unset "$my_unset"
 if look_at_programs && look_at_queue; then
   look_at_partitions
   [[ -z $job ]] || look_at_job

@@ -30,16 +30,21 @@ end_with() {
   exit 0
 }
 
-# look_for_job: if a job of our name runs, waits, or ran, end with it; fail if the scheduler does not answer.
+# look_for_job: if a job of our name runs, waits, or ran, end with it; fail if the scheduler does not answer. What is said
+# besides, on whatever stream, is no job.
 look_for_job() {
-  my_answer=$(timeout 30 squeue -h -t all -n "$my_name" -o %F 2>&1) || return
-  my_answer=${my_answer%%$'\n'*}
+  my_answer=$(timeout -k 5 30 squeue -h -t all -n "$my_name" -o %F 2>"$my_folder/silence") || {
+    my_status=$?
+    ((my_status != 124)) || printf 'squeue: no answer within 30 s\n' >>"$my_folder/silence"
+    return "$my_status"
+  }
+  my_answer=$(printf '%s\n' "$my_answer" | sed -n '/^ *[0-9][0-9]* *$/ { s/ //g; p; q }')
   [[ -z $my_answer ]] || end_with "$my_answer"
 }
 
 # limit_elements: ask for no more elements than the cluster allows.
 limit_elements() {
-  my_limit=$(timeout 30 scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
+  my_limit=$(timeout -k 5 30 scontrol show config 2>/dev/null | sed -n 's/^MaxArraySize *= *//p')
   if [[ $my_limit =~ ^[0-9]+$ ]] && ((my_limit > 0 && my_elements > my_limit)); then
     my_elements=$my_limit
   fi
@@ -49,7 +54,7 @@ limit_elements() {
 submit() {
   my_output=exec/logs/$my_submission-%a.out
   [[ $my_environment == *[%\\]* ]] && my_output=/dev/null # SLURM takes these for its own, wherever they stand in a path
-  timeout 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --output="$my_output" \
+  timeout -k 5 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --output="$my_output" \
     --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_folder/complaint" </dev/null
 }
 
@@ -67,7 +72,7 @@ if ! my_complaint=$(mkdir "$my_folder/once" 2>&1); then
     exit 0
   fi
   if ! look_for_job; then
-    printf '%s\n' "$my_answer"
+    cat "$my_folder/silence"
     exit "$NO_ANSWER"
   fi
 fi
@@ -78,8 +83,7 @@ my_answer=$(submit) && end_with "$my_answer"
 for my_pause in 0 2 4; do
   sleep "$my_pause"
   if ! look_for_job; then
-    cat "$my_folder/complaint"
-    printf '%s\n' "$my_answer"
+    cat "$my_folder/complaint" "$my_folder/silence"
     exit "$NO_ANSWER"
   fi
 done

@@ -7,6 +7,7 @@ What poll, probe, and the scripts that start and stop managers do is in `tests/u
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import stat
@@ -613,3 +614,43 @@ def test_a_job_inherits_what_the_user_exports(
     assert (result.exit_status, result.stdout) == (0, b"12\n")
     seen = seen_in(tmp_path / "seen")
     assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")
+
+
+# ---- first_words ----
+
+
+def test_the_first_words_of_whoever_said_something(run: Run, environment: Environment) -> None:
+    logs = Path(environment.absolute("exec/logs"))
+    (logs / "1-0.out").touch()
+    (logs / "1-1.out").write_text("".join(f"line {number}\n" for number in range(9)))
+    (logs / "12-0.out").write_text("another submission\n")
+    assert run("first_words", environment.root, "1").text == "".join(f"line {number}\n" for number in range(5))
+    assert run("first_words", environment.root, "12").text == "another submission\n"
+
+
+def test_nobody_said_anything(run: Run, environment: Environment, tmp_path: Path) -> None:
+    assert run("first_words", environment.root, "1").text == ""
+    assert list(Path(environment.absolute("exec/logs")).iterdir()) == []
+    assert run("first_words", str(tmp_path / "nowhere"), "1").exit_status == 0
+
+
+def test_a_line_without_an_end_is_cut_off(run: Run, environment: Environment) -> None:
+    Path(environment.absolute("exec/logs/1-0.out")).write_text("x" * 100_000)
+    assert run("first_words", environment.root, "1").text == "x" * 2000
+
+
+def test_a_disk_that_is_full_is_said_to_be(run: Run, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
+    try:
+        environment = founded(disk / "s")
+        with contextlib.suppress(OSError), (disk / "much").open("wb") as file:
+            file.write(b"x" * 100_000)
+        assert "No space left on device" in run("first_words", environment.root, "1").text
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)

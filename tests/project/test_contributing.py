@@ -141,8 +141,8 @@ def test_a_scheduler_has_its_scripts(name: str) -> None:
     scheduler = SCHEDULERS[name]
     assert scheduler.manager_part == name
     assert (ROOT / f"templates/manager/{name}.sh").is_file()
-    assert scheduler.queue_script() == remote_script(f"{name}_queue")
-    assert scheduler.probe_script() == remote_script(f"{name}_probe")
+    assert scheduler.queue_script().endswith(remote_script(f"{name}_queue"))
+    assert scheduler.probe_script().endswith(remote_script(f"{name}_probe"))
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -165,4 +165,4 @@ def test_to_list_the_commands_loads_nothing_heavy(code: str) -> None:
     assert loaded & {"fabric", "paramiko", "jinja2", "rich", "pydantic", "tomli", "sqlite3"} == set()
     ours = {name.partition(".")[2] for name in loaded if name.startswith("locusts_fab.")}
     commands = {module for module in MODULES if module.startswith("cli.commands")}
-    assert ours <= {"errors", "text", "cli", "cli.collection", "cli.command", *commands}
+    assert ours <= {"early", "errors", "text", "cli", "cli.collection", "cli.command", *commands}

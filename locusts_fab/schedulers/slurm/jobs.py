@@ -40,6 +40,12 @@ ACTIVE = frozenset(
 PAUSED = frozenset({"SUSPENDED", "STOPPED"})
 #: The fields that `templates/remote/slurm_queue.sh` asks squeue for; the reason comes last, for it is free text.
 _FIELDS = 6
+#: How the script marks what squeue complained of.
+_COMPLAINT = "complaint "
+#: How the loader of programs complains, mostly of an LD_PRELOAD that is not there.
+_LOADER = "ERROR: ld.so: "
+#: The exit status of `timeout` when a command took too long.
+TOO_LONG = 124
 #: A manager gets a signal so many seconds ahead of its time limit, or a quarter of the limit if that is less.
 WARNING_S = 120
 _LEAST_WARNING_S = 15
@@ -103,18 +109,29 @@ def warning_s(time: str | None) -> int:
     return max(_LEAST_WARNING_S, min(WARNING_S, limit_s // 4))
 
 
-def parse_squeue(status: int, stdout: str, stderr: str) -> Queue:
+def parse_squeue(status: int, said: str) -> Queue:
     """Return the answer in what `templates/remote/slurm_queue.sh` printed.
 
     A job that it does not know any more is an answer: it is over. Any other failure is none.
     """
-    jobs = []
-    for line in stdout.splitlines():
+    jobs, complaints = [], []
+    for line in said.splitlines():
+        if line.startswith(_COMPLAINT):
+            complaints.append(line.removeprefix(_COMPLAINT).strip())
+            continue
         fields = line.split("|", _FIELDS - 1)
         if len(fields) == _FIELDS:
             jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), fields[5].strip()))
-    known = status == 0 or "Invalid job id" in stderr
-    return Queue(jobs, known, "" if known else (stderr.strip().splitlines() or [f"exit code {status}"])[-1])
+    known = status == 0 or any("Invalid job id" in complaint for complaint in complaints)
+    return Queue(jobs, known, "" if known else _why_silent(status, complaints))
+
+
+def _why_silent(status: int, complaints: list[str]) -> str:
+    """Return in a line why squeue did not answer; what the loader of programs says does no harm, and is not why."""
+    if status == TOO_LONG:
+        return "no answer within 30 s"
+    own = [line for line in complaints if line and not line.startswith(_LOADER)]
+    return own[-1] if own else f"exit code {status}"
 
 
 def parse_job_id(stdout: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import SchedulerError
 from locusts_fab.schedulers.fence import not_ours, put_up_fence
 from locusts_fab.schedulers.slurm.jobs import parse_job_id
+from locusts_fab.schedulers.slurm.scripts import apart
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from locusts_fab.model import Submission
 
 
+#: What holds up most scripts here, for messages.
+_SLURM = "the scheduler"
+#: Longer than all the time-outs in slurm_start.sh together.
+_START_S = 400.0
 #: The script that sbatch gets, in the environment; `slurm_start.sh` knows it too.
 JOB_SCRIPT = "exec/job.sbatch"
 
@@ -42,9 +47,9 @@ class SlurmArray:
         :raises SchedulerError: sbatch refused, or it is unknown whether it did.
         """
         elements = min(self.nodes, chunks)
-        script = remote_script("slurm_start")
-        where = (self.environment.root, self.environment.id)
-        result = self.host.run(script, *where, str(submission), str(elements), token)
+        script = apart(remote_script("slurm_start"))
+        arguments = (self.environment.root, self.environment.id, str(submission), str(elements), token)
+        result = self.host.run(script, *arguments, quiet_s=_START_S, waits_for=_SLURM)
         said = result.text.strip()
         job = parse_job_id(said) if result.exit_status == 0 else None
         if job is not None:
@@ -72,14 +77,14 @@ class SlurmArray:
         put_up_fence(self.host, self.environment, submissions)
         jobs = [each.job for each in submissions if each.job]
         if jobs:
-            self.host.run(remote_script("slurm_cancel_waiting"), jobs[-1])
+            self.host.run(apart(remote_script("slurm_cancel_waiting")), jobs[-1], waits_for=_SLURM)
 
     def stop(self, _managers: Iterable[str], jobs: Iterable[str]) -> None:
         """Cancel the jobs; SLURM asks the managers in them to leave.
 
         :raises SchedulerError: scancel failed.
         """
-        result = self.host.run(remote_script("slurm_cancel"), *jobs)
+        result = self.host.run(apart(remote_script("slurm_cancel")), *jobs, waits_for=_SLURM)
         if result.exit_status != 0 and "Invalid job id" not in result.text:
             raise SchedulerError(
                 f"{self.host.name}: scancel failed:\n{result.text.strip()}",
@@ -100,9 +105,10 @@ class SlurmArray:
         if submission.job:
             return False  # what squeue said of it at the last poll counts
         result = self._look_for(submission)
-        return result.exit_status != 0 or bool(result.text.strip())
+        return result.exit_status != 0 or parse_job_id(result.text) is not None
 
     def _look_for(self, submission: Submission) -> Result:
         """Return the result of asking SLURM for the job of a submission; it fails if the scheduler is silent."""
-        script = remote_script("slurm_find")
-        return self.host.run(script, self.environment.root, str(submission.number), submission.token)
+        script = apart(remote_script("slurm_find"))
+        arguments = (self.environment.root, str(submission.number), submission.token)
+        return self.host.run(script, *arguments, waits_for=_SLURM)

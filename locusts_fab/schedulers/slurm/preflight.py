@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import Finding, FindingState
-from locusts_fab.schedulers.slurm.jobs import parse_time_s
+from locusts_fab.schedulers.slurm.jobs import TOO_LONG, parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
 from locusts_fab.text import nearest
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.schedulers.slurm.partitions import Nodes
 
+#: How sbatch begins each line of its own.
+_SBATCH = "sbatch: "
 _INFINITE = {"infinite", "unlimited"}
-#: The exit status of `timeout` when a command took too long.
-_TOO_LONG = 124
 
 
 def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
@@ -32,6 +32,9 @@ def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
         yield _found("scheduler", "error", complaint, "see `scontrol ping` there; try again when it answers")
         return
     yield _found("scheduler", "ok", "SLURM answers")
+    if unset := facts.get("slurm_unset", "").split():
+        advice = "the config alone says what a job is like; put what it needs in [targets.….slurm]"
+        yield _found("surroundings", "warning", f"set there, and not used: {', '.join(unset)}", advice)
     yield from _judge_partitions(swarm, parse_sinfo(facts["partitions"]))
     limit = facts.get("array_limit", "").strip()
     if limit.isdigit() and swarm.target.nodes > int(limit):
@@ -47,10 +50,12 @@ def _found(what: str, state: FindingState, found: str, advice: str = "") -> Find
 
 def _judge_answer(status: int, said: str) -> Finding:
     """Return the finding on what `sbatch --test-only` said of the job, which decides."""
-    lines = [line.removeprefix("sbatch: ") for line in said.strip().splitlines()]
+    lines = said.strip().splitlines()
+    # its own lines, if there are any: the loader of programs and what a site puts around sbatch may print others
+    lines = [line.removeprefix(_SBATCH) for line in lines if line.startswith(_SBATCH)] or lines
     if status == 0:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
-    if status == _TOO_LONG:
+    if status == TOO_LONG:
         return _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
     advice = "fix [targets.….slurm] in the config"
     return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)

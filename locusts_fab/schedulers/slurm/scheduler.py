@@ -18,6 +18,7 @@ from locusts_fab.schedulers.slurm.jobs import (
 )
 from locusts_fab.schedulers.slurm.launcher import JOB_SCRIPT, SlurmArray
 from locusts_fab.schedulers.slurm.preflight import judge_slurm
+from locusts_fab.schedulers.slurm.scripts import apart
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ class SlurmScheduler:
 
     def queue_script(self) -> str:
         """See `Scheduler.queue_script`."""
-        return remote_script("slurm_queue")
+        return apart(remote_script("slurm_queue"))
 
     def read_queue(self, status: int, answer: str) -> Queue:
         """See `Scheduler.read_queue`."""
-        return parse_squeue(status, answer, answer)
+        return parse_squeue(status, answer)
 
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`. An element of an array, `12_3`, belongs to the job 12."""
@@ -79,7 +80,7 @@ class SlurmScheduler:
 
     def probe_script(self) -> str:
         """See `Scheduler.probe_script`."""
-        return remote_script("slurm_probe")
+        return apart(remote_script("slurm_probe"))
 
     def job_to_try(self, scripts: Mapping[str, str]) -> str:
         """See `Scheduler.job_to_try`."""

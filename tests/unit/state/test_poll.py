@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -184,10 +184,10 @@ def test_a_file_without_a_line_end_is_no_endless_work(
     class Counting(LocalHost):
         looks = 0
 
-        def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+        def run(self, script: str, *args: str, **limits: Any) -> Result:
             self.looks += 1
             assert self.looks < 50, "the poll goes on for ever"
-            return super().run(script, *args, timeout_s=timeout_s)
+            return super().run(script, *args, **limits)
 
     poll(Counting(), ledger, Environment(str(root), ID), SLURM)
 
@@ -219,9 +219,9 @@ class Broken(LocalHost):
     def __init__(self, status: int, most: int) -> None:
         self.status, self.most = status, most
 
-    def run(self, script: str, *args: str, timeout_s: float | None = None) -> Result:
+    def run(self, script: str, *args: str, **limits: Any) -> Result:
         """See `Host.run`."""
-        result = super().run(script, *args, timeout_s=timeout_s)
+        result = super().run(script, *args, **limits)
         return Result(self.status, result.stdout[: self.most], "disk on fire")
 
 

@@ -185,3 +185,56 @@ def test_what_the_target_says_cannot_steer_the_terminal() -> None:
     shown = panel_of_what_the_target_says(text)
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is waited for
+
+WAITING = "cluster: waiting for the [scheduler]"
+
+
+def on_terminal() -> Screen:
+    return Screen(terminal())
+
+
+def test_elsewhere_a_wait_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    for seconds in range(2, 300):
+        screen.waits(WAITING, seconds)
+    screen.goes_on()
+    screen.waits(WAITING, 2)
+    assert capsys.readouterr().err == f"{WAITING}, 2 s so far\n"
+
+
+def test_on_a_terminal_a_wait_stands_in_its_place_and_goes() -> None:
+    screen = on_terminal()
+    screen.waits(WAITING, 2)
+    screen.waits(f"{WAITING}\x1b[2J\n", 3)
+    assert screen._spinner is not None
+    screen.goes_on()
+    assert screen._spinner is None
+    shown = printed(screen.console)
+    assert f"{WAITING}\\x1b[2J\\n, 3 s" in shown
+    assert "\x1b[2J" not in shown
+    screen.goes_on()
+
+
+def test_a_wait_stands_below_the_status_that_is_watched() -> None:
+    screen = on_terminal()
+    with screen.watching() as show:
+        screen.waits(WAITING, 2)
+        show(status_of(HALF))
+        screen.waits(WAITING, 12)
+        screen._live._live.refresh()  # type: ignore[union-attr]
+        screen.goes_on()
+    assert f"{WAITING}, 12 s" in printed(screen.console)
+
+
+def test_a_wait_does_not_spoil_a_bar() -> None:
+    screen = on_terminal()
+    screen.waits(WAITING, 2)
+    with screen.step("sending", 3) as progress:
+        screen.waits(WAITING, 3)
+        progress.update(3)
+        screen.goes_on()
+    assert screen._spinner is None

@@ -117,7 +117,7 @@ QUEUE = """\
 
 
 def test_the_queue() -> None:
-    queue = parse_squeue(0, QUEUE, "")
+    queue = parse_squeue(0, QUEUE)
     assert queue.jobs == [
         JobStatus("12_0", "RUNNING", "None"),
         JobStatus("12_1", "PENDING", "Resources"),
@@ -142,18 +142,36 @@ def test_the_queue() -> None:
             False,
             "slurm_load_jobs error: Unable to contact slurm controller",
         ),
-        (124, "", False, "exit code 124"),
+        (124, "", False, "no answer within 30 s"),
         (127, "bash: squeue: command not found\n", False, "bash: squeue: command not found"),
     ],
 )
 def test_no_jobs_or_no_answer(status: int, said: str, *, answered: bool, complaint: str) -> None:
-    queue = parse_squeue(status, said, said)
+    queue = parse_squeue(status, "".join(f"complaint {line}\n" for line in said.splitlines()))
     assert (queue.jobs, queue.answered, queue.complaint) == ([], answered, complaint)
 
 
 def test_warnings_between_the_jobs() -> None:
     said = "squeue: warning: something | odd\n" + QUEUE
-    assert parse_squeue(0, said, said).jobs == parse_squeue(0, QUEUE, "").jobs
+    assert parse_squeue(0, said).jobs == parse_squeue(0, QUEUE).jobs
+
+
+@pytest.mark.parametrize(
+    ("status", "complaints", "why"),
+    [
+        (1, ["ERROR: ld.so: object 'x' cannot be preloaded: ignored.", "squeue: error: down"], "squeue: error: down"),
+        (1, ["squeue: error: down", "ERROR: ld.so: object 'x' cannot be preloaded: ignored."], "squeue: error: down"),
+        (1, ["ERROR: ld.so: object 'x' cannot be preloaded: ignored."], "exit code 1"),
+        (124, ["ERROR: ld.so: object 'x' cannot be preloaded: ignored."], "no answer within 30 s"),
+    ],
+)
+def test_the_loader_of_programs_is_not_why_it_is_silent(status: int, complaints: list[str], why: str) -> None:
+    said = "".join(f"complaint {line}\n" for line in complaints)
+    assert parse_squeue(status, said).complaint == why
+
+
+def test_a_complaint_is_no_job() -> None:
+    assert parse_squeue(0, "complaint 1_0|1|0|RUNNING|n1|None\n").jobs == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +183,7 @@ def test_warnings_between_the_jobs() -> None:
 )
 def test_states(state: str, *, is_active: bool) -> None:
     assert (state in ACTIVE) is is_active
-    jobs = parse_squeue(0, f"1_0|1|0|{state}|n1|None\n", "").jobs
+    jobs = parse_squeue(0, f"1_0|1|0|{state}|n1|None\n").jobs
     assert SlurmScheduler().active_jobs(jobs) == ({"1"} if is_active else set())
 
 

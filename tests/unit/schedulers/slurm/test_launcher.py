@@ -6,7 +6,6 @@ What the real ones do is in `tests/cluster/test_scheduler.py`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,47 +17,14 @@ from locusts_fab.model import Submission
 from locusts_fab.schedulers.slurm import launcher as module
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script
+from tests.support.commands import Commands, commands
 from tests.support.environments import ID, founded, reserved
 
-COMMAND = """#!/bin/bash
-printf '%s' "${{0##*/}}" >>{calls}
-printf ' %s' "$@" >>{calls}
-echo >>{calls}
-{does}
-"""
+__all__ = ["commands"]
+
 DOWN = "echo 'Unable to contact slurm controller' >&2; exit 1"
 TIMED_OUT = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
 NAME = "locusts-cafe"
-
-
-@dataclass
-class Commands:
-    """The commands that are found first on the PATH."""
-
-    folder: Path
-
-    def let(self, **commands: str) -> None:
-        """Set what commands do from now on, as bash."""
-        for name, does in commands.items():
-            path = self.folder / name
-            path.write_text(COMMAND.format(calls=self.folder / "calls", does=does))
-            path.chmod(0o755)
-
-    def calls(self, name: str) -> list[str]:
-        """List what a command was called with."""
-        path = self.folder / "calls"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [line.partition(" ")[2] for line in lines if line.partition(" ")[0] == name]
-
-
-@pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    made = Commands(folder)
-    made.let(sbatch="echo 12", squeue="true", scancel="true", scontrol="true", sleep="true")
-    return made
 
 
 def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
