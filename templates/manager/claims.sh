@@ -6,6 +6,9 @@
 # it names, so that several slots share what is left, and a task that kills who runs it harms nobody else.
 # Every name bears the id of the environment: what a manager of one that was removed still does cannot be mixed up.
 
+# the reason to leave where no lease can be taken: the disk is full, or may not be written any more
+readonly NO_CLAIMS="chunks cannot be claimed"
+
 # the first generation that has one task only
 readonly DEALT_FROM=4
 
@@ -20,13 +23,13 @@ name_lease() {
 
 # claim CHUNK GENERATION [OWNER]: take the lease; fail if another slot has it.
 claim() {
-  local owner=${3-$OWNER} LEASE
+  local owner=${3-$OWNER} LEASE complaint
   name_lease "$1" "$2"
-  if ln -T -- "$owner" "$LEASE" 2>/dev/null; then
-    return 0
-  fi
+  complaint=$(LC_ALL=C ln -T -- "$owner" "$LEASE" 2>&1) && return
   # the reply of a server may be lost although the link was made: look whether it is ours all the same
-  [[ $LEASE -ef $owner ]]
+  [[ $LEASE -ef $owner ]] && return
+  [[ $complaint == *"File exists"* ]] || leave "$NO_CLAIMS"
+  return 1
 }
 
 # is_claimed CHUNK: succeed if a slot has had it, as far as we can see.
@@ -45,7 +48,7 @@ name_end() {
 finish_chunk() {
   local END
   name_end "$1"
-  : >"$END"
+  : >"$END" || leave "$NO_CLAIMS"
 }
 
 # is_finished CHUNK: succeed if it is marked so.

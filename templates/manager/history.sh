@@ -23,7 +23,7 @@ find_history() {
       suspect) [[ ${ENDED[$task]-} == "failed $claim" ]] && unset "ENDED[$task]" ;;
       ended)
         unset "opened[$key]"
-        reason=${rest%"$tab."} reason=${reason##*"$tab"}
+        reason=${rest%"$tab.$"} reason=${reason##*"$tab"}
         case $state in
           done) ENDED[$task]="done" ;;
           failed) [[ ${ENDED[$task]-} == "done" ]] || ENDED[$task]="failed $claim" ;;
@@ -37,12 +37,14 @@ find_history() {
   done
 }
 
-# find_records CHUNK: print the whole records on it, of all managers of this environment.
+# find_records CHUNK: print the whole records on it, of all managers of this environment, with a $ at the end of each. By
+# that a record is known whose end of the line is lacking: the client takes it for torn, and so do we.
 find_records() {
   local tab=$'\t' claim
   claim="$1\.[0-9]+\.$ENVIRONMENT"
-  grep -hE -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\$" \
-    -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\$" -- "$ROOT"/exec/cache/*-"$ENVIRONMENT".tsv 2>/dev/null
+  cat -E -- "$ROOT"/exec/cache/*-"$ENVIRONMENT".tsv 2>/dev/null |
+    grep -E -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
+      -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\\\$\$"
 }
 
 # drop_ended: take out of LINES what has come to an end.

@@ -147,11 +147,7 @@ take_over() {
     wait_for_others
     is_leaving && return
     if ! is_claimed "$chunk"; then
-      if claim "$chunk" 1; then
-        work_chunk "$chunk" 1
-      elif ! is_claimed "$chunk"; then
-        leave "$NO_SPACE"
-      fi
+      claim "$chunk" 1 && work_chunk "$chunk" 1
       continue
     fi
     find_lease "$chunk" || continue

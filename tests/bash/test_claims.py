@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -269,6 +270,29 @@ def strike(victim: Running, dice: random.Random) -> None:
 def given_up(env: ManualEnvironment) -> set[int]:
     """Return the tasks that were lost with three managers."""
     return {end.task for end in env.ended() if end.reason == "lost with its manager 3 times"}
+
+
+def test_a_record_without_the_end_of_its_line_counts_for_nothing(tmp_path: Path) -> None:
+    """The client takes it for torn, and so does who takes the chunk over."""
+    torn = f"ended\t000001.1.{ENVIRONMENT_ID}\t1\t1\tdone\t0\t1.0\t1.1\t\t0\t\t."
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["true", "true"])
+        (env.root / f"exec/claims/000001.1.{ENVIRONMENT_ID}").write_text("1-9-0123abcd 0.0\n")
+        (env.root / f"exec/beats/1-9-{ENVIRONMENT_ID}.end").touch()
+        (env.root / f"exec/cache/1-9-{ENVIRONMENT_ID}.tsv").write_text(torn)
+        env.run("1-0")
+        assert done(env) == Counter([1, 2])
+
+
+@pytest.mark.parametrize("chunks", [1, 5])
+def test_where_no_lease_can_be_taken(tmp_path: Path, chunks: int) -> None:
+    """Nobody has it, and yet it cannot be made: the manager leaves with a word, and does not go round for ever."""
+    with ManualEnvironment(tmp_path, slots=2) as env:
+        env.plan(*(["true"] for _ in range(chunks)))
+        (tmp_path / "ln").write_text("#!/bin/sh\necho 'ln: failed: Read-only file system' >&2\nexit 1\n")
+        (tmp_path / "ln").chmod(0o755)
+        env.run(env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        assert (env.left(), env.states()) == ("chunks cannot be claimed", {})
 
 
 # ---- many turns ----

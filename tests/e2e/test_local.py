@@ -244,7 +244,7 @@ def test_breaker_says_what_to_do(workspace: Workspace) -> None:
     workspace.write(PLAIN.replace("cat f_<id>", "nosuchprogram f_<id>"))
     code, text = workspace.locusts("run")
     assert code == 1
-    assert "first 20 tasks all failed" in text
+    assert "20 tasks in a row all failed" in text
     assert len([row for row in workspace.records() if row[0] == "began"]) < 30
     workspace.write(PLAIN)
     assert workspace.locusts("retry")[0] == 0

@@ -87,6 +87,8 @@ def test_a_clean_that_was_cut_off_is_done_by_the_next_command(
         locusts_fab.clean(laptop.swarm(WORDS))
     status = locusts_fab.status(laptop.swarm(WORDS))
     assert (status.tasks.done, status.collected) == (3, 3)  # what was collected stays
+    assert any("was cut off" in note for note in status.notes)  # who only looks does not touch it
+    locusts_fab.collect(laptop.swarm(WORDS))
     assert not root.exists()
 
 

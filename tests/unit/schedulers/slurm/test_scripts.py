@@ -12,14 +12,13 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import SchedulerError
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.schedulers.slurm.scheduler import SlurmScheduler
 from locusts_fab.shell.scripts import remote_script, templates_folder
-from locusts_fab.transfer.stage import make_environment
 from tests.support.commands import Commands, commands
+from tests.support.environments import ID, founded, reserved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +59,8 @@ def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:
     for name, does in {"sbatch": "echo 12", "squeue": "true", "scancel": "true", "scontrol": "true"}.items():
         commands.let(**{name: TELLING.format(folder=tmp_path, does=does)})
     commands.let(sinfo=TELLING.format(folder=tmp_path, does="true"), sleep="true")
-    environment = Environment(str(tmp_path / "it's an environment"))
-    make_environment(environment)
+    environment = founded(tmp_path / "it's an environment")
+    reserved(environment, 1, NAME)
     return SlurmArray(LocalHost(), environment, 2)
 
 
@@ -78,9 +77,8 @@ def heard(tmp_path: Path, command: str) -> dict[str, str]:
 
 def queue(tmp_path: Path) -> str:
     script = SlurmScheduler().queue_script()
-    return (
-        LocalHost().run(remote_script("poll"), str(tmp_path / "it's an environment"), "M", "9", "x", script, "12").text
-    )
+    where = (str(tmp_path / "it's an environment"), ID, f" 1:{NAME} ")
+    return LocalHost().run(remote_script("poll"), *where, "M", "9", "x", script, "12").text
 
 
 # ---------------------------------------------------------------------------------------------------------------------
