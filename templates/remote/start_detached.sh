@@ -30,7 +30,29 @@ has_begun() {
 
 # is_running: succeed if the process that was started is still there.
 is_running() {
-  kill -0 "$my_pid" 2>/dev/null
+  [[ -n $my_pid ]] && kill -0 "$my_pid" 2>/dev/null
+}
+
+# launch: start it in a session of its own, and set my_pid. With a `&`, or under nohup, it and all tasks would ignore
+# signals such as Ctrl-C sends. As a job in the foreground it is the leader of a process group, which setsid may not be, so
+# that setsid forks and comes back at once.
+launch() {
+  my_pid=
+  if ! command -v setsid >/dev/null; then
+    nohup bash exec/start.sh "$my_manager" </dev/null >>"$my_output" 2>&1 &
+    my_pid=$!
+    printf '%s\n' "$my_pid" >"$my_folder/pid"
+    return
+  fi
+  set -m
+  # shellcheck disable=SC2016 # the variables of the inner bash
+  setsid bash -c 'printf "%s\n" "$$" >"$0" && exec bash "$@"' "$my_folder/pid" exec/start.sh "$my_manager" \
+    </dev/null >>"$my_output" 2>&1
+  set +m
+  for ((my_round = 0; my_round < 50; my_round++)); do
+    read -r my_pid 2>/dev/null <"$my_folder/pid" && [[ -n $my_pid ]] && return
+    sleep 0.1
+  done
 }
 
 cd -- "$my_environment" 2>&1 || exit "$NO_ENVIRONMENT"
@@ -43,12 +65,7 @@ if ! my_complaint=$(mkdir "$my_folder/once" 2>&1); then
   exit "$NO_ENVIRONMENT"
 fi
 
-my_detach=(nohup)
-command -v setsid >/dev/null && my_detach=(setsid nohup)
-"${my_detach[@]}" bash exec/start.sh "$my_manager" </dev/null >>"$my_output" 2>&1 &
-my_pid=$!
-printf '%s\n' "$my_pid" >"$my_folder/pid"
-
+launch
 for ((my_round = 0; my_round < 50; my_round++)); do
   has_begun && exit 0
   is_running || break
