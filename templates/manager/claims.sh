@@ -12,6 +12,9 @@ readonly NO_CLAIMS="chunks cannot be claimed"
 # the first generation that has one task only
 readonly DEALT_FROM=4
 
+# as many chunks have a mark in common once all have ended, so that who looks for what is left need not look at each
+readonly SPAN=64
+
 # what this slot has seen: the heartbeats of managers, and since when they are so; the newest generation of each chunk;
 # the tasks of a chunk that is being dealt out which somebody holds
 declare -A BEAT_SEEN=() BEAT_SINCE=() NEWEST=() DEALT=()
@@ -49,6 +52,34 @@ finish_chunk() {
   local END
   name_end "$1"
   : >"$END" || leave "$NO_CLAIMS"
+  note_past "$1"
+}
+
+# name_past CHUNK: set START to the first chunk of its span, and PAST to the mark that all chunks of that have ended.
+name_past() {
+  START=$(($1 - ($1 - FIRST_CHUNK) % SPAN))
+  printf -v PAST '%s/exec/claims/%06d.%s.past' "$ROOT" "$START" "$ENVIRONMENT"
+}
+
+# note_past CHUNK: if all chunks of its span have ended, mark that. `mark_suspects` may take an end back meanwhile, and
+# then the mark: so look once more.
+note_past() {
+  local START PAST
+  name_past "$1"
+  if has_span_ended "$1"; then
+    : >"$PAST"
+    has_span_ended "$1" || rm -f -- "$PAST"
+  fi
+}
+
+# has_span_ended CHUNK: succeed if all chunks of the span at START have ended. It begins after CHUNK, for there some
+# other is most likely still at work, wherever in the span that is.
+has_span_ended() {
+  local at chunk
+  for ((at = 1; at <= SPAN; at++)); do
+    ((chunk = START + ($1 - START + at) % SPAN))
+    ((chunk > LAST_CHUNK)) || is_finished "$chunk" || return
+  done
 }
 
 # is_finished CHUNK: succeed if it is marked so.

@@ -112,7 +112,7 @@ count_others() {
 # mark_suspects: if it was not for the tasks, and others can run them again, record that the failures of this manager
 # count for nothing, and take the marks of what has ended from their chunks. Where there was no space, they are the latest.
 mark_suspects() {
-  local line kind claim task attempt state END suspects=() reason=''
+  local line kind claim task attempt state END START PAST suspects=() reason=''
   read -r reason 2>/dev/null <"$RUN/leave"
   [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_SPACE" ]] || return
   count_others
@@ -126,7 +126,8 @@ mark_suspects() {
   for line in ${suspects[@]+"${suspects[@]}"}; do
     IFS=$'\t' read -r _ claim _ <<<"$line"
     name_end "$((10#${claim%%.*}))"
-    [[ ! -e $END ]] || rm -f -- "$END"
+    name_past "$((10#${claim%%.*}))"
+    [[ ! -e $END ]] || rm -f -- "$END" "$PAST"
     printf '%s' "$line" >>"$CACHE"
   done
 }

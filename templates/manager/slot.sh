@@ -138,12 +138,17 @@ run_task_with_past() {
   fi
 }
 
-# take_over: go through all chunks once more, and run those that were never taken or whose owner is gone.
+# take_over: go through all chunks that have not ended, and run those that were never taken or whose owner is gone.
 # Set WATCHED to the chunks whose owners have to be watched a little longer before that is known.
 take_over() {
-  local chunk
+  local chunk START PAST
   WATCHED=()
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
+    if (((chunk - FIRST_CHUNK) % SPAN == 0)) && name_past "$chunk" && [[ -e $PAST ]]; then
+      ((chunk += SPAN - 1))
+      continue
+    fi
+    is_finished "$chunk" && continue # most have, and all else costs more
     wait_for_others
     is_leaving && return
     if ! is_claimed "$chunk"; then

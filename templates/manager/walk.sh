@@ -48,7 +48,8 @@ find_free() {
 # walk: take the chunk at the slot's own place, and from then on always one of the largest that are free. Tasks that must
 # be alone come later.
 walk() {
-  local chunk LAST=$((LAST_CHUNK < ALONE_FROM ? LAST_CHUNK : ALONE_FROM - 1)) LOW=$FIRST_CHUNK BLOCK CROWD=0 MARK count
+  local chunk LAST=$((LAST_CHUNK < ALONE_FROM ? LAST_CHUNK : ALONE_FROM - 1)) LOW=$FIRST_CHUNK BLOCK CROWD=0 MARK
+  local count
   ((count = LAST - FIRST_CHUNK + 1, OFFSET = ELEMENT * SLOTS + SLOT))
   ((count > 0)) || return 0
   ((chunk = FIRST_CHUNK + OFFSET % count, BLOCK = count / 64))
