@@ -289,7 +289,6 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
-    ("remote/start_detached.sh", "my_detach"): "holds at least nohup",
 }
 
 
