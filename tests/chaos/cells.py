@@ -1,0 +1,115 @@
+"""The matrix as data: which fault in which phase and mode makes sense, and what the swarm is like then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from tests.chaos import inject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.chaos.inject import Effect
+    from tests.chaos.phases import Held
+    from tests.chaos.world import World
+
+    Inject = Callable[[World, Held, Random], Effect]
+
+#: Phases in which a command does something, and in which managers do while a `run` looks on.
+CLIENT = ("plan", "stage", "start", "poll", "collect", "redo", "clean")
+MANAGER = ("pending", "claimed", "running", "written", "draining")
+HERE = ("local", "crowd")
+FAR = ("remote", "shared", "slurm")
+#: Where we start managers, and can do to their processes what we like.
+OURS = (*HERE, "remote", "shared")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A fault, and where it makes sense.
+
+    :param most: how often it is repeated at most, before all is put right.
+    :param disk: whether the root of the target (or the results, in phase collect) is a small disk.
+    """
+
+    inject: Inject
+    phases: tuple[str, ...]
+    modes: tuple[str, ...]
+    most: int = 1
+    disk: bool = False
+
+
+ALL = (*OURS, "slurm")
+_TOLD = ("claimed", "running", "written", "draining")
+
+FAULTS: dict[str, Rule] = {
+    "client-kill": Rule(inject.client_kill, ("anywhere", *CLIENT, *MANAGER), ALL, 4),
+    "client-int": Rule(inject.client_int, ("anywhere", *CLIENT, *MANAGER), ALL, 3),
+    "link-cut": Rule(inject.link_cut, ("anywhere", *CLIENT[1:], "running", "written"), FAR),
+    "link-stall": Rule(inject.link_stall, (*CLIENT[1:], "running"), FAR),
+    "manager-kill": Rule(inject.manager_kill, MANAGER, ALL),
+    "slot-kill": Rule(inject.slot_kill, MANAGER, ALL),
+    "group-kill": Rule(inject.group_kill, MANAGER, ALL),
+    "stop": Rule(inject.stop_long, ("claimed", "running", "written"), OURS),
+    "term": Rule(inject.term, MANAGER, ALL),
+    "usr1": Rule(inject.usr1, MANAGER, ALL),
+    "scancel": Rule(inject.scancel, MANAGER, ("slurm",)),
+    "requeue": Rule(inject.requeue, ("running", "written", "draining"), ("slurm",)),
+    "suspend": Rule(inject.suspend, ("running", "written"), ("slurm",)),
+    "slurmd-kill": Rule(inject.slurmd_kill, ("running", "written"), ("slurm",)),
+    "slurmctld-down": Rule(inject.controller_down, ("stage", "poll", "running"), ("slurm",)),
+    "disk-full": Rule(inject.disk_full, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
+    "no-inodes": Rule(inject.no_inodes, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
+    "no-access": Rule(inject.no_access, ("start", "redo", "clean", *_TOLD), ("remote", "slurm")),
+    "read-only": Rule(inject.read_only, ("start", "collect", "redo", "clean", *_TOLD), (*HERE, "remote", "shared")),
+    "ledger": Rule(inject.ledger_damage, ("poll", "collect", "running", "written"), ALL),
+    "cache": Rule(inject.cache_damage, ("running", "written", "draining"), OURS),
+    "plan-file": Rule(inject.plan_damage, ("pending", "claimed", "running"), OURS),
+    "client-clock": Rule(inject.client_clock, ("pending", "running"), ALL),
+    "two-clients": Rule(inject.other_client, ("start", "poll", "collect", "redo", "running"), ("local", *FAR)),
+    "two-commands": Rule(inject.same_client, ("stage", "start", "poll", "collect", "redo", "running"), ALL),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A fault in a phase of a swarm in a mode."""
+
+    phase: str
+    fault: str
+    mode: str
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.phase}/{self.fault}/{self.mode}"
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of its fault."""
+        return FAULTS[self.fault]
+
+
+def _makes_sense(cell: Cell) -> bool:
+    if cell.mode == "crowd" and cell.phase in (*CLIENT, "anywhere", "pending"):
+        return False  # the client does the same as in mode local
+    # a manager that drains on USR1 or TERM goes when its job is over in any case
+    return not (cell.phase == "draining" and cell.fault in {"term", "usr1"} and cell.mode == "slurm")
+
+
+CELLS = tuple(
+    cell
+    for fault, rule in FAULTS.items()
+    for phase in rule.phases
+    for mode in rule.modes
+    if _makes_sense(cell := Cell(phase, fault, mode))
+)
+
+
+def matching(pattern: str) -> list[Cell]:
+    """List the cells whose names match one of some patterns with commas between; a part of a name will do."""
+    patterns = [word if set(word) & set("*?[") else f"*{word}*" for word in pattern.split(",")]
+    return [cell for cell in CELLS if any(fnmatchcase(cell.name, each) for each in patterns)]
