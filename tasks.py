@@ -91,8 +91,23 @@ def bench(c: Context, name: str = "dispatch") -> None:
     c.run(f"{PYTHON} benchmarks/{shlex.quote(name)}.py")
 
 
+@task(
+    pre=[packages],
+    help={
+        "minutes": "How long.",
+        "seed": "The first seed; each further round of all cells takes the next.",
+        "cells": "Only these, as PHASE/FAULT/MODE with * and ?; several with commas between.",
+        "words": "What to pass on besides, such as --list or --jobs 4.",
+    },
+)
+def chaos(c: Context, minutes: float = 10.0, seed: int = 1, cells: str = "*", words: str = "") -> None:
+    """Break whole swarms in every way there is, and see that nothing is lost, nothing mixed up, and everything ends."""
+    options = f"--minutes {minutes} --seed {seed} --cells {shlex.quote(cells)}"
+    c.run(f"{PYTHON} -m tests.chaos {options} {words}", pty=sys.stdout.isatty())
+
+
 dev = Collection("dev")
-for each in (lint, quick, bounds, docs, packages, run_tests, cluster, bench):
+for each in (lint, quick, bounds, docs, packages, run_tests, cluster, chaos, bench):
     dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

@@ -113,3 +113,45 @@ def matching(pattern: str) -> list[Cell]:
     """List the cells whose names match one of some patterns with commas between; a part of a name will do."""
     patterns = [word if set(word) & set("*?[") else f"*{word}*" for word in pattern.split(",")]
     return [cell for cell in CELLS if any(fnmatchcase(cell.name, each) for each in patterns)]
+
+
+#: The short form, for the tests: every fault, in phases and modes that differ, with a seed.
+SHORT = tuple(
+    (Cell(*name.split("/")), seed)
+    for name, seed in {
+        "anywhere/client-kill/local": 1,
+        "anywhere/client-kill/remote": 2,
+        "stage/client-kill/remote": 1,
+        "redo/client-kill/local": 3,
+        "clean/client-kill/local": 1,
+        "collect/client-int/shared": 1,
+        "running/client-int/local": 1,
+        "stage/link-cut/remote": 1,
+        "running/link-cut/remote": 1,
+        "collect/link-stall/remote": 1,
+        "claimed/manager-kill/crowd": 1,
+        "written/slot-kill/crowd": 1,
+        "written/group-kill/local": 1,
+        "draining/group-kill/crowd": 1,
+        "running/stop/crowd": 1,
+        "running/term/shared": 1,
+        "written/usr1/crowd": 1,
+        "running/disk-full/local": 1,
+        "written/no-inodes/local": 1,
+        "written/no-access/remote": 1,
+        "claimed/read-only/local": 1,
+        "running/ledger/local": 1,
+        "written/cache/crowd": 1,
+        "claimed/plan-file/local": 1,
+        "running/client-clock/local": 1,
+        "running/two-clients/local": 1,
+        "poll/two-clients/remote": 1,
+        "poll/two-commands/local": 1,
+        "start/client-kill/slurm": 1,
+        "running/scancel/slurm": 1,
+        "written/requeue/slurm": 1,
+        "running/suspend/slurm": 1,
+        "running/slurmd-kill/slurm": 1,
+        "running/slurmctld-down/slurm": 1,
+    }.items()
+)
