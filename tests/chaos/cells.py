@@ -33,6 +33,7 @@ class Rule:
 
     :param most: how often it is repeated at most, before all is put right.
     :param disk: whether the root of the target (or the results, in phase collect) is a small disk.
+    :param stale_s: after so many seconds of silence a manager is taken for dead; 0: as usual.
     """
 
     inject: Inject
@@ -40,6 +41,7 @@ class Rule:
     modes: tuple[str, ...]
     most: int = 1
     disk: bool = False
+    stale_s: int = 0
 
 
 ALL = (*OURS, "slurm")
@@ -50,16 +52,16 @@ FAULTS: dict[str, Rule] = {
     "client-int": Rule(inject.client_int, ("anywhere", *CLIENT, *MANAGER), ALL, 3),
     "link-cut": Rule(inject.link_cut, ("anywhere", *CLIENT[1:], "running", "written"), FAR),
     "link-stall": Rule(inject.link_stall, (*CLIENT[1:], "running"), FAR),
-    "manager-kill": Rule(inject.manager_kill, MANAGER, ALL),
-    "slot-kill": Rule(inject.slot_kill, MANAGER, ALL),
-    "group-kill": Rule(inject.group_kill, MANAGER, ALL),
-    "stop": Rule(inject.stop_long, ("claimed", "running", "written"), OURS),
+    "manager-kill": Rule(inject.manager_kill, MANAGER, ALL, stale_s=20),
+    "slot-kill": Rule(inject.slot_kill, MANAGER, ALL, stale_s=20),
+    "group-kill": Rule(inject.group_kill, MANAGER, ALL, stale_s=20),
+    "stop": Rule(inject.stop_long, ("claimed", "running", "written"), OURS, stale_s=10),
     "term": Rule(inject.term, MANAGER, ALL),
     "usr1": Rule(inject.usr1, MANAGER, ALL),
     "scancel": Rule(inject.scancel, MANAGER, ("slurm",)),
     "requeue": Rule(inject.requeue, ("running", "written", "draining"), ("slurm",)),
-    "suspend": Rule(inject.suspend, ("running", "written"), ("slurm",)),
-    "slurmd-kill": Rule(inject.slurmd_kill, ("running", "written"), ("slurm",)),
+    "suspend": Rule(inject.suspend, ("running", "written"), ("slurm",), stale_s=10),
+    "slurmd-kill": Rule(inject.slurmd_kill, ("running", "written"), ("slurm",), stale_s=20),
     "slurmctld-down": Rule(inject.controller_down, ("stage", "poll", "running"), ("slurm",)),
     "disk-full": Rule(inject.disk_full, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
     "no-inodes": Rule(inject.no_inodes, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.chaos.inject import Effect, NotPossibleError, disk
 from tests.chaos.phases import enter
-from tests.chaos.world import World
+from tests.chaos.world import TIMES, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,12 +98,14 @@ def _round(world: World, cell: Cell, dice: Random) -> Effect:
 @contextlib.contextmanager
 def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
     """Make the world of a cell, and end what is left of it."""
+    times = {**TIMES, "STALE_S": cell.rule.stale_s} if cell.rule.stale_s else dict(TIMES)
     world = World(
         place,
         dice,
         tasks=dice.randint(24, 60),
         slots=dice.randint(1, 3),
         gate_at="after" if cell.phase == "written" else "before",
+        times=times,
     )
     with contextlib.ExitStack() as stack:
         stack.callback(world.close)

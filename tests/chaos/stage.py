@@ -1,0 +1,288 @@
+"""A few managers whose time and whose tasks somebody else has in hand: real bash, step by step.
+
+No task ends before it is told how, and no time passes but when the test says so: managers read the clock from a file,
+and where they would sleep they only say that they have nothing to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.chaos.files import BEATS, CLAIM, CLAIMS, read_records
+from tests.support.managers import ManualEnvironment, Running, session_of
+from tests.support.processes import is_alive, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Seconds, of the clock that the test has in hand.
+BEAT_S, STALE_S = 10, 30
+
+#: What bash is told before it reads the manager. The clock's function cannot be defined again then.
+_PRELUDE = """\
+unset BASH_ENV
+look_at_clock() {{
+  builtin read -r UP <"{clock}"
+  UP_CS=$((UP * 100))
+}}
+readonly -f look_at_clock
+read() {{
+  if [[ $1 == -r && $2 == -t ]]; then
+    builtin read -r -t 0.02 "${{@:4}}"
+  else
+    builtin read "$@"
+  fi
+}}
+sleep() {{
+  : >>"{idle}/$BASHPID.new"
+  echo >>"{idle}/$BASHPID"
+  command sleep 0.02
+}}
+"""
+
+#: A task: says where it runs, and waits to be told how to end.
+_TASK = """\
+[[ -e "{gate}/open" ]] && exit 0
+mkfifo "{gate}/$$.fifo"
+echo "$PWD" >"{gate}/$$.new" && mv "{gate}/$$.new" "{gate}/$$.at"
+builtin read -r word <"{gate}/$$.fifo"
+[[ $word == "done" ]]
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A task that waits to be told how to end.
+
+    :param claim: the lease under which it runs.
+    """
+
+    pid: int
+    claim: str
+    task: int
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease that was taken.
+
+    :param task: the task that it is for; None: the whole chunk.
+    """
+
+    chunk: str
+    generation: int
+    manager: str
+    slot: str
+    task: int | None
+
+
+@dataclass
+class Actor:
+    """A manager: what was done to it.
+
+    :ivar gone: others may take it for dead, or know that it left.
+    """
+
+    running: Running
+    gone: bool = False
+    killed: bool = False
+    stopped: bool = False
+    leaving: bool = False
+    dead_slots: set[int] = field(default_factory=set)
+
+    @property
+    def id(self) -> str:
+        """Its name, as its files have it."""
+        return self.running.id
+
+    def is_running(self) -> bool:
+        """Return whether its main process runs."""
+        return self.running.process.poll() is None
+
+
+class Stage:
+    """An environment with a plan, and managers in it.
+
+    :param folder: an empty one.
+    :param chunks: how many tasks each chunk has.
+    """
+
+    def __init__(self, folder: Path, chunks: list[int], slots: int) -> None:
+        self.gate, self.idle, self.clock = folder / "gate", folder / "idle", folder / "clock"
+        for path in (self.gate, self.idle):
+            path.mkdir()
+        self.clock.write_text("1000\n")
+        (folder / "prelude").write_text(_PRELUDE.format(clock=self.clock, idle=self.idle))
+        self.env = ManualEnvironment(
+            folder, slots=slots, beat_s=BEAT_S, stale_s=STALE_S, grace_s=2 * BEAT_S, scheduler="detached"
+        )
+        self.prelude = {"BASH_ENV": str(folder / "prelude")}
+        self.env.plan(*([_TASK.format(gate=self.gate)] * size for size in chunks))
+        numbers = iter(range(1, sum(chunks) + 1))
+        self.chunks = {f"{at:06d}": [next(numbers) for _ in range(size)] for at, size in enumerate(chunks, 1)}
+        self.actors: list[Actor] = []
+
+    def close(self) -> None:
+        """End whatever is left."""
+        for actor in self.actors:
+            actor.running.kill()
+
+    # ---- what can be seen ----
+
+    def waiting(self) -> list[Waiting]:
+        """List the tasks that wait, in the order in which they can be told apart."""
+        found = []
+        for path in self.gate.glob("*.at"):
+            pid = int(path.stem)
+            if is_alive(pid):
+                *_, claim, task = path.read_text().strip().split("/")
+                found.append(Waiting(pid, claim, int(task)))
+        return sorted(found, key=lambda each: (each.task, each.claim))
+
+    def leases(self) -> list[Lease]:
+        """List the leases, oldest first in each chunk."""
+        found = []
+        for path in (self.env.root / CLAIMS).iterdir():
+            if name := CLAIM.fullmatch(path.name):
+                manager, slot, *task = path.read_text().split()
+                found.append(Lease(name["chunk"], int(name["generation"]), manager, slot, int(task[0]) if task else None))
+        return sorted(found, key=lambda each: (each.chunk, each.generation))
+
+    def finished(self) -> set[str]:
+        """List the chunks that are marked as having nothing left to do."""
+        return {path.name.partition(".")[0] for path in (self.env.root / CLAIMS).glob("*.end")}
+
+    def ended(self) -> dict[int, str]:
+        """Tell how each task has ended, by the whole records."""
+        found: dict[int, str] = {}
+        for end in read_records(self.env.root).ends:
+            if end.state in {"done", "failed"} and found.get(end.task) != "done":
+                found[end.task] = end.state
+        return found
+
+    def begun(self) -> Counter[int]:
+        """Count how often each task began."""
+        return read_records(self.env.root).begun
+
+    def living(self) -> list[Actor]:
+        """List the managers that run and are not stopped."""
+        return [actor for actor in self.actors if actor.is_running() and not actor.stopped]
+
+    # ---- what can be done ----
+
+    def start(self) -> Actor:
+        """Start a manager."""
+        running = self.env.start(f"1-{len(self.actors)}", env=self.prelude)
+        actor = Actor(running)
+        self.actors.append(actor)
+        wait_until(lambda: self.beat_of(actor) > 0, "its first heartbeat")
+        self.settle()
+        return actor
+
+    def beat_of(self, actor: Actor) -> int:
+        """Read the heartbeat of a manager."""
+        for path in (self.env.root / BEATS).glob(f"{actor.id}*"):
+            if path.suffix == "" and path.read_text().split():
+                return int(path.read_text().split()[0])
+        return 0
+
+    def slots_of(self, actor: Actor) -> list[int]:
+        """List the processes of the slots of a manager."""
+        pid = actor.running.pid
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split() if is_alive(int(child))]
+        return []
+
+    def tell(self, task: Waiting, word: str) -> None:
+        """Let a task end, and wait until everybody has come to rest again."""
+        with (self.gate / f"{task.pid}.fifo").open("w") as file:
+            file.write(f"{word}\n")
+        wait_until(lambda: not is_alive(task.pid), "the end of a task")
+        self.settle()
+
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass, a heartbeat after another: whoever lives shows that."""
+        for _ in range(0, seconds, BEAT_S):
+            before = {actor.id: self.beat_of(actor) for actor in self.living()}
+            self.clock.write_text(f"{int(self.clock.read_text()) + BEAT_S}\n")
+            for actor in self.living():
+                wait_until(
+                    lambda actor=actor: self.beat_of(actor) > before[actor.id] or not actor.is_running(),  # type: ignore[misc]
+                    "a heartbeat",
+                )
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait until every slot has a task that waits, or has looked around and found nothing to do."""
+        idle = {path.name: path.stat().st_size for path in self.idle.iterdir() if path.suffix != ".new"}
+
+        def is_at_rest(slot: int) -> bool:
+            tasks = {pid for pid in _children(slot) if (self.gate / f"{pid}.at").exists()}
+            path = self.idle / str(slot)
+            return bool(tasks) or (path.exists() and path.stat().st_size >= idle.get(str(slot), 0) + 3)
+
+        def are_at_rest() -> bool:
+            return all(is_at_rest(slot) or not is_alive(slot) for actor in self.living() for slot in self.slots_of(actor))
+
+        wait_until(lambda: are_at_rest() and are_at_rest(), "everybody to come to rest")
+
+    def signal(self, actor: Actor, number: signal.Signals) -> None:
+        """Send a signal to all processes of a manager."""
+        actor.running.send_all(number)
+
+    def kill(self, actor: Actor, torn: bytes) -> None:
+        """Kill a manager with all that it runs, amid writing a record.
+
+        :param torn: what it had written of it.
+        """
+        actor.running.kill()
+        if torn:
+            for path in (self.env.root / "exec/cache").glob(f"{actor.id}*.tsv"):
+                with path.open("ab") as file:
+                    file.write(torn)
+        self.settle()
+
+    def kill_slot(self, slot: int) -> None:
+        """Kill one slot; its task, which has a process group of its own, is left to who looks after it."""
+        os.kill(slot, signal.SIGKILL)
+        wait_until(lambda: not is_alive(slot), "the end of a slot")
+        self.settle()
+
+    def finish(self) -> None:
+        """Let all go on, as with one manager more, until every chunk is done."""
+        (self.gate / "open").touch()
+        for actor in self.actors:
+            if actor.stopped:
+                actor.stopped = False
+                self.signal(actor, signal.SIGCONT)
+        for task in self.waiting():
+            with contextlib.suppress(OSError):
+                descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)
+                os.write(descriptor, b"done\n")
+                os.close(descriptor)
+        self.start()
+
+        def is_over() -> bool:
+            self.clock.write_text(f"{int(self.clock.read_text()) + 1}\n")
+            return not any(actor.is_running() for actor in self.actors)
+
+        wait_until(is_over, "the end of all managers")
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Yield what descends from a process."""
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            found = [int(child) for child in file.read().split()]
+        for child in found:
+            yield child
+            yield from _children(child)
+
+
+__all__ = ["BEAT_S", "STALE_S", "Actor", "Lease", "Stage", "Waiting", "session_of"]
