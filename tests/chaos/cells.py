@@ -34,6 +34,7 @@ class Rule:
     :param most: how often it is repeated at most, before all is put right.
     :param disk: whether the root of the target (or the results, in phase collect) is a small disk.
     :param stale_s: after so many seconds of silence a manager is taken for dead; 0: as usual.
+    :param clock: whether the clock of its nodes can be set.
     """
 
     inject: Inject
@@ -42,6 +43,7 @@ class Rule:
     most: int = 1
     disk: bool = False
     stale_s: int = 0
+    clock: bool = False
 
 
 ALL = (*OURS, "slurm")
@@ -71,6 +73,7 @@ FAULTS: dict[str, Rule] = {
     "cache": Rule(inject.cache_damage, ("running", "written", "draining"), OURS),
     "plan-file": Rule(inject.plan_damage, ("pending", "claimed", "running"), OURS),
     "client-clock": Rule(inject.client_clock, ("pending", "running"), ALL),
+    "node-clock": Rule(inject.node_clock, ("running", "written"), ("local", "remote", "slurm"), clock=True),
     "two-clients": Rule(inject.other_client, ("start", "poll", "collect", "redo", "running"), ("local", *FAR)),
     "two-commands": Rule(inject.same_client, ("stage", "start", "poll", "collect", "redo", "running"), ALL),
 }
@@ -146,6 +149,7 @@ SHORT = tuple(
         "written/cache/crowd": 1,
         "claimed/plan-file/local": 1,
         "running/client-clock/local": 1,
+        "running/node-clock/local": 1,
         "running/two-clients/local": 1,
         "poll/two-clients/remote": 1,
         "poll/two-commands/local": 1,

@@ -42,6 +42,7 @@ class Effect:
     :param repair_first: whether it must be called before the command under way can end.
     :param tries: how often `run` may have to be repeated afterwards.
     :param may_fail: whether tasks may have failed by it.
+    :param winner: who has the environment now instead.
     """
 
     codes: set[int] = field(default_factory=lambda: {0})
@@ -49,6 +50,7 @@ class Effect:
     repair_first: bool = False
     tries: int = 1
     may_fail: bool = False
+    winner: World | None = None
 
 
 # ---- the client and the link ----
@@ -321,17 +323,26 @@ def client_clock(world: World, held: Held, dice: Random) -> Effect:
     return Effect({0}) if held.client else Effect()
 
 
+def node_clock(world: World, _held: Held, dice: Random) -> Effect:
+    """Set the clock of the nodes far ahead, or back, and then to something else once more."""
+    for ahead_s in dice.sample([3600, -3600, 86_400, -86_400, 0], 2):
+        world.clock.write_text(f"{ahead_s}\n")
+        world.run("status", codes=(0, 1))
+    return Effect()
+
+
 # ---- two clients ----
 
 
 def other_client(world: World, held: Held, dice: Random) -> Effect:
-    """Let somebody else submit a swarm of the same name to the same root."""
+    """Let somebody else submit a swarm of the same name to the same root; both cannot have it."""
+    del dice
     other = world.beside()
-    other.run("run", codes=(2,))
+    is_free = held.phase in {"plan", "stage", "redo", "clean"}
+    code, _ = other.run("run", codes={0, 2} if is_free else {2})
     other.judge_results()
     world.broken += other.broken
-    del held, dice
-    return Effect({0, 1})
+    return Effect({2}, winner=other) if code == 0 else Effect({0, 1})
 
 
 def same_client(world: World, held: Held, dice: Random) -> Effect:

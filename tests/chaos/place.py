@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -83,9 +84,9 @@ class Place:
             owner = self.sshd.home.stat()
             os.chown(path, owner.st_uid, owner.st_gid)
 
-    def target(self, root: Path, slots: int, nodes: int, slurm: str = "") -> str:
+    def target(self, root: Path, slots: int, nodes: int, setup: list[str], slurm: str = "") -> str:
         """Write the table of the target `there`."""
-        lines = ["[targets.there]", f'root = "{root}"', f"slots = {slots}"]
+        lines = ["[targets.there]", f'root = "{root}"', f"slots = {slots}", f"setup = {json.dumps(setup)}"]
         if self.mode in {"local", "crowd"}:
             return "\n".join([*lines, 'mode = "local"', ""])
         lines += [f'host = "{ALIAS}"', 'mode = "remote"' if self.mode != "shared" else 'mode = "remote-shared"']

@@ -63,7 +63,12 @@ def _play(world: World, cell: Cell, dice: Random, result: Result) -> None:
         for _ in range(dice.randint(1, cell.rule.most)):
             effect = _round(world, cell, dice)
             tries, may_fail = max(tries, effect.tries), may_fail or effect.may_fail
-        if cell.phase == "clean":
+        if effect.winner:
+            world.run("run", codes=(2,))
+            effect.winner.broken.clear()
+            effect.winner.judge()
+            world.broken += effect.winner.broken
+        elif cell.phase == "clean":
             world.run("clean")
             world.judge()
         else:
@@ -106,6 +111,7 @@ def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
         slots=dice.randint(1, 3),
         gate_at="after" if cell.phase == "written" else "before",
         times=times,
+        sets_clock=cell.rule.clock,
     )
     with contextlib.ExitStack() as stack:
         stack.callback(world.close)

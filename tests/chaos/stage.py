@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.chaos.files import BEATS, CLAIM, CLAIMS, read_records
-from tests.support.managers import ManualEnvironment, Running, session_of
+from tests.support.managers import ManualEnvironment, Running
 from tests.support.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
@@ -255,7 +255,11 @@ class Stage:
         self.settle()
 
     def finish(self) -> None:
-        """Let all go on, as with one manager more, until every chunk is done."""
+        """Let all go on, and start managers as long as something is left: each submit may be followed by another.
+
+        One that finds another at work leaves the rest to it, though that may have been told to leave; so one more
+        does not always do.
+        """
         (self.gate / "open").touch()
         for actor in self.actors:
             if actor.stopped:
@@ -266,12 +270,16 @@ class Stage:
                 descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)
                 os.write(descriptor, b"done\n")
                 os.close(descriptor)
-        self.start()
 
         def is_over() -> bool:
             self.clock.write_text(f"{int(self.clock.read_text()) + 1}\n")
             return not any(actor.is_running() for actor in self.actors)
 
+        for _ in range(4):
+            wait_until(is_over, "the end of all managers")
+            if len(self.finished()) == len(self.chunks):
+                return
+            self.start()
         wait_until(is_over, "the end of all managers")
 
 
@@ -283,6 +291,3 @@ def _children(pid: int) -> Iterator[int]:
         for child in found:
             yield child
             yield from _children(child)
-
-
-__all__ = ["BEAT_S", "STALE_S", "Actor", "Lease", "Stage", "Waiting", "session_of"]

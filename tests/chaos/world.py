@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,7 @@ class World:
     :param tasks: how many.
     :param gate_at: where tasks are held: `before` they write their output, or `after`.
     :param times: constants of manager/times.py that are other than usual.
+    :param sets_clock: whether the clock of its nodes follows the file `clock`.
     :ivar broken: what was not as promised.
     :ivar deaths: how many managers, or clients amid them, died or were told to leave; each may cost `slots` executions.
     :ivar runs: how often all tasks are meant to run: once, and once more for each redo.
@@ -87,6 +89,7 @@ class World:
     gate_at: str = "before"
     times: dict[str, int] = field(default_factory=lambda: dict(TIMES))
     slurm: str = ""
+    sets_clock: bool = False
     name: str = "w"
     first: int = 0
     root: Path | None = None
@@ -105,9 +108,11 @@ class World:
         self.folder.mkdir()
         self.shared = self.place.folder / f"{self.name}-ran"
         self.ran, self.gate = self.shared / "ran", self.shared / "gate"
+        self.clock = self.shared / "clock"
         for path in (self.shared, self.ran, self.gate):
             path.mkdir()
             path.chmod(0o777)
+        shutil.copy(HOOK.with_name("clock.sh"), self.shared)
         self.root = self.root or self.place.make_root(f"{self.place.folder.name}-root")
         self.env = {**self.place.env}
         self._crowded: set[int] = set()
@@ -155,9 +160,11 @@ class World:
         work = "{ echo <id>; sha256sum < in_<id>.txt; } > out_<id>.txt"
         gate = holding(self.gate, self.passes)
         steps = [ran, gate, work] if self.gate_at == "before" else [ran, work, gate]
+        clock = f"export CHAOS_CLOCK={self.clock} BASH_ENV={self.shared}/clock.sh"
+        setup = [clock] if self.sets_clock else []
         (self.folder / "locusts.toml").write_text(
-            self.place.target(self.root, self.slots, self.nodes, self.slurm)
-            + f"[swarms.{SWARM}]\n"
+            self.place.target(self.root, self.slots, self.nodes, setup, self.slurm)
+            + f'[swarms.{SWARM}]\ntimeout = "20m"\n'
             + "command = '''\n" + "\n".join(steps) + "\n'''\n"
             + 'indir = "in"\noutdir = "results"\ninputs = ["in_<id>.txt"]\noutputs = ["out_<id>.txt"]\n'
         )  # fmt: skip
@@ -211,8 +218,13 @@ class World:
         if code not in set(codes):
             self.blame("exit", f"`{told}` ended with {code}, not {sorted(set(codes))}: {client.text[-500:]}")
         if "Traceback" in client.text or "should not happen" in client.text:
-            self.blame("message", f"`{told}` said: {client.text[-700:]}")
+            self.blame("message", f"`{told}` said: {client.text[-700:]}{self._fault_of(client)}")
         return code
+
+    def _fault_of(self, client: Client) -> str:
+        """Read the end of what a command noted of an error that nobody foresaw."""
+        noted = [path for path in Path(self.env["TMPDIR"]).glob("locusts-fault-*") if path.name in client.text]
+        return "".join(f"\n{path.read_text()[-1200:]}" for path in noted)
 
     def run(self, *words: str, codes: Iterable[int] = (0,), **more: Any) -> tuple[int, str]:
         """Run a command to its end.
