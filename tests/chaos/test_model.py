@@ -6,6 +6,7 @@ After each step it looks at what stands in the environment, and compares that wi
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -238,6 +239,6 @@ class Leases(RuleBasedStateMachine):
 
 TestLeases = Leases.TestCase
 TestLeases.settings = settings(
-    max_examples=12, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=int(os.environ.get("LOCUSTS_MODEL_EXAMPLES", "8")), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")
