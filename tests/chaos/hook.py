@@ -6,7 +6,7 @@ At the chosen moment it makes the file `reached` in the folder and waits until t
 kills it there, or interrupts it, or breaks something, and lets it go on: no test has to be quick. Before, when all is
 set up for the module, it makes the file `awake`.
 
-* `at`: the end of a file's name, a function in it, `call` or `return`, and which of its calls; or a number: the
+* `at`: a file of the package or a folder of it, a function in it, `call` or `return`, and which of its calls; or a number: the
   so manieth call of anything at all by the package.
 * `times`: constants of manager/times.py, which are rendered into the managers too.
 * `shift_s`: the clock is so many seconds ahead.
@@ -35,14 +35,15 @@ class Hold:
     """
 
     def __init__(self, at: list[Any] | int, gate: str) -> None:
-        self.file, self.function, self.event, self.left = at if isinstance(at, list) else (PACKAGE, "", "call", at)
+        self.file, self.function, self.event, self.left = at if isinstance(at, list) else ("", "", "call", at)
+        self.file = PACKAGE + self.file
         self.reached, self.go = Path(gate, "reached"), Path(gate, "go")
         sys.setprofile(self.see if self.function else self.see_any)
 
     def see(self, frame: FrameType, event: str, _arg: object) -> None:
         """Look at a call or return of a function."""
         code = frame.f_code
-        if event == self.event and code.co_name == self.function and code.co_filename.endswith(self.file):
+        if event == self.event and code.co_name == self.function and self.file in code.co_filename:
             self.count()
 
     def see_any(self, frame: FrameType, event: str, _arg: object) -> None:

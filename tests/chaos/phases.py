@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.world import Client, World
 
-#: A moment of the client: the end of a file's name, a function in it, `call` or `return`, and which of its calls.
+#: A moment of the client: a file of the package or a folder, a function in it, `call` or `return`, which of its calls.
 Point = list[Any]
 
 #: For each phase of the client, what is called and where it is held: one of these, as the seed has it. A number that
@@ -24,15 +24,15 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
     "plan": (
         ("submit",),
         [
-            ["state/ledger.py", "take_plan", "call", 1],
-            ["state/ledger.py", "take_plan", "return", 1],
-            ["state/ledger.py", "begin_submission", "call", 1],
+            ["state/", "take_plan", "call", 1],
+            ["state/", "take_plan", "return", 1],
+            ["state/", "begin_submission", "call", 1],
         ],
     ),
     "stage": (
         ("submit",),
         [
-            ["state/ledger.py", "begin_submission", "return", 1],
+            ["state/", "begin_submission", "return", 1],
             ["manager/planfile.py", "plan_text", "call", (1, 5)],
             ["manager/planfile.py", "plan_text", "return", (1, 5)],
         ],
@@ -40,16 +40,16 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
     "start": (
         ("submit",),
         [
-            ["state/ledger.py", "set_submission", "call", (1, 2)],
-            ["state/ledger.py", "set_submission", "return", (1, 2)],
+            ["state/", "set_submission", "call", (1, 2)],
+            ["state/", "set_submission", "return", (1, 2)],
         ],
     ),
     "poll": (
         ("status",),
         [
             ["state/poll.py", "_poll_once", "call", 1],
-            ["state/ledger.py", "apply", "call", 1],
-            ["state/ledger.py", "apply", "return", 1],
+            ["state/", "apply", "call", 1],
+            ["state/", "apply", "return", 1],
             ["state/poll.py", "_poll_once", "return", 1],
         ],
     ),
@@ -59,7 +59,7 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
             ["operations/collect.py", "collect_ended", "call", 1],
             ["results/collect.py", "_place_task", "call", (1, 9)],
             ["results/collect.py", "put_in_place", "return", 1],
-            ["state/ledger.py", "set_collected", "return", 1],
+            ["state/", "set_collected", "return", 1],
             ["results/lists.py", "write_lists", "call", 1],
             ["fs.py", "write_whole", "return", 1],
         ],
@@ -69,9 +69,9 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
         [
             ["operations/submit.py", "_forget", "call", 1],
             ["operations/cancel.py", "stop_managers", "return", 1],
-            ["state/ledger.py", "forget_results", "call", 1],
+            ["state/", "forget_results", "call", 1],
             ["operations/submit.py", "_forget", "return", 1],
-            ["state/ledger.py", "begin_submission", "return", 1],
+            ["state/", "begin_submission", "return", 1],
         ],
     ),
     "clean": (
@@ -139,7 +139,8 @@ def _enter_client(world: World, phase: str, dice: Random) -> Held | None:
     world.runs += phase == "redo"
     client = world.start(*words, at=_draw(points, dice))
     if not client.is_held():
-        world.blame("phase", f"`{' '.join(words)}` was never there: {client.text[-300:]}")
+        if not world.faults:  # after one, there may be less to do
+            world.blame("phase", f"`{' '.join(words)}` was never there: {client.text[-300:]}")
         return None
     return Held(phase, client, client.let_go, is_inside=True)
 

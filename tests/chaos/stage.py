@@ -265,14 +265,14 @@ class Stage:
             if actor.stopped:
                 actor.stopped = False
                 self.signal(actor, signal.SIGCONT)
-        for task in self.waiting():
-            with contextlib.suppress(OSError):
-                descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)
-                os.write(descriptor, b"done\n")
-                os.close(descriptor)
 
         def is_over() -> bool:
             self.clock.write_text(f"{int(self.clock.read_text()) + 1}\n")
+            for task in self.waiting():
+                with contextlib.suppress(OSError):  # it may not listen yet
+                    descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)
+                    os.write(descriptor, b"done\n")
+                    os.close(descriptor)
             return not any(actor.is_running() for actor in self.actors)
 
         for _ in range(4):

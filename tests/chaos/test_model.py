@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.chaos.stage import BEAT_S, STALE_S, Actor, Lease, Stage
+from tests.chaos.stage import BEAT_S, STALE_S, Actor, Lease, Stage, Waiting
 
 #: A chunk is dealt out task by task from this generation on.
 DEALT_FROM = 4
@@ -64,7 +64,7 @@ class Leases(RuleBasedStateMachine):
     @rule(which=pick, word=st.sampled_from(["done", "done", "done", "failed"]))
     def a_task_ends(self, which: int, word: str) -> None:
         """A task ends."""
-        waiting = [each for each in self.at.waiting() if not self.is_stopped(each.pid)]
+        waiting = [each for each in self.at.waiting() if not self.is_stopped(each)]
         if waiting:
             task = waiting[which % len(waiting)]
             if word == "failed":
@@ -232,9 +232,10 @@ class Leases(RuleBasedStateMachine):
         actor = next((each for each in self.at.actors if lease and lease.manager.startswith(each.id)), None)
         return actor is None or actor.gone or bool(actor.dead_slots) or not actor.is_running()
 
-    def is_stopped(self, pid: int) -> bool:
-        """Return whether a process is stopped."""
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    def is_stopped(self, task: Waiting) -> bool:
+        """Return whether the manager that runs a task is stopped."""
+        owner = self.owner(task.claim)
+        return owner is not None and owner.stopped
 
 
 TestLeases = Leases.TestCase
