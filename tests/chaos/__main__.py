@@ -49,7 +49,8 @@ class Summary:
         """Write the numbers so far in a line."""
         played = self.played
         return (
-            f"{round(time.monotonic() - self.start)} s: {len(played)} runs of {len({each.cell for each in played})} cells,"
+            f"{round(time.monotonic() - self.start)} s:"
+            f" {len(played)} runs of {len({each.cell for each in played})} cells,"
             f" {sum(each.faults for each in played)} faults, {sum(each.tasks for each in played)} tasks,"
             f" {sum(each.executions for each in played)} executions, {len(self.broken)} broken"
         )
@@ -62,7 +63,9 @@ class Summary:
             groups.setdefault((result.cell.fault, result.cell.mode), []).append(result)
         for (fault, mode), group in sorted(groups.items()):
             cells, bad = len({each.cell for each in group}), sum(bool(each.broken) for each in group)
-            faults, tasks, ran = (sum(getattr(each, name) for each in group) for name in ("faults", "tasks", "executions"))
+            faults, tasks, ran = (
+                sum(getattr(each, name) for each in group) for name in ("faults", "tasks", "executions")
+            )
             yield f"{fault:<16}{mode:<8}{cells:>6}{len(group):>6}{faults:>8}{tasks:>8}{ran:>12}{bad:>8}"
         kinds = Counter(fault.kind for result in self.broken for fault in result.broken)
         yield "what broke: " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tests.chaos import inject
+from tests.chaos import inject, inject_slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +60,11 @@ FAULTS: dict[str, Rule] = {
     "stop": Rule(inject.stop_long, ("claimed", "running", "written"), OURS, stale_s=10),
     "term": Rule(inject.term, MANAGER, ALL),
     "usr1": Rule(inject.usr1, MANAGER, ALL),
-    "scancel": Rule(inject.scancel, MANAGER, ("slurm",)),
-    "requeue": Rule(inject.requeue, ("running", "written", "draining"), ("slurm",)),
-    "suspend": Rule(inject.suspend, ("running", "written"), ("slurm",), stale_s=10),
-    "slurmd-kill": Rule(inject.slurmd_kill, ("running", "written"), ("slurm",), stale_s=20),
-    "slurmctld-down": Rule(inject.controller_down, ("stage", "poll", "running"), ("slurm",)),
+    "scancel": Rule(inject_slurm.scancel, MANAGER, ("slurm",)),
+    "requeue": Rule(inject_slurm.requeue, ("running", "written", "draining"), ("slurm",)),
+    "suspend": Rule(inject_slurm.suspend, ("running", "written"), ("slurm",), stale_s=10),
+    "slurmd-kill": Rule(inject_slurm.slurmd_kill, ("running", "written"), ("slurm",), stale_s=20),
+    "slurmctld-down": Rule(inject_slurm.controller_down, ("stage", "poll", "running"), ("slurm",)),
     "disk-full": Rule(inject.disk_full, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
     "no-inodes": Rule(inject.no_inodes, ("stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
     "no-access": Rule(inject.no_access, ("start", "redo", "clean", *_TOLD), ("remote", "slurm")),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.chaos.files import End, Planned
+
 #: What may be broken, in the order of the summary.
 KINDS = ("lost", "wrong", "twice", "executions", "processes", "jobs", "hang", "exit", "message", "left behind", "phase")
 #: Files among the results that are no output of a task.
@@ -80,8 +82,12 @@ def check_results(case: Case) -> Iterator[Fault]:
 def _check_tables(case: Case) -> Iterator[Fault]:
     tasks, outputs = read_table(case.outdir / "tasks.tsv"), read_table(case.outdir / "outputs.tsv")
     states = {row["task"]: row["state"] for row in tasks}
-    yield from _fault("lost", [f"task {name} is {states.get(name)}" for name in case.outputs if states.get(name) != "done"])
-    yield from _fault("twice", [f"task {name}" for name, count in Counter(row["task"] for row in tasks).items() if count > 1])
+    yield from _fault(
+        "lost", [f"task {name} is {states.get(name)}" for name in case.outputs if states.get(name) != "done"]
+    )
+    yield from _fault(
+        "twice", [f"task {name}" for name, count in Counter(row["task"] for row in tasks).items() if count > 1]
+    )
     yield from _fault("wrong", [f"task {name} is nobody's" for name in states if name not in case.outputs])
     rows = {(row["task"], row["output"]): row for row in outputs}
     yield from _fault("twice", [] if len(rows) == len(outputs) else ["rows of outputs.tsv"])
@@ -127,19 +133,24 @@ def _check_target(case: Case) -> Iterator[Fault]:
     yield from _fault("wrong", list(_wrong_on_target(case, plan, records.ends)))
 
 
-def _wrong_on_target(case: Case, plan: dict, ends: list) -> Iterator[str]:  # type: ignore[type-arg]
+def _wrong_on_target(case: Case, plan: dict[int, Planned], ends: list[End]) -> Iterator[str]:
     for end in ends:
         task = plan.get(end.task)
-        for name, flag in zip(task.outputs if task else (), end.found, strict=False):
+        if task is None or end.state != "done":
+            continue
+        for name, flag in zip(task.outputs, end.found, strict=False):
             path = case.environment / end.sandbox / name
             content = case.outputs.get(task.id, {}).get(name)
-            if end.state == "done" and flag == "1" and path.is_file() and path.read_bytes() != content:
+            if flag == "1" and path.is_file() and path.read_bytes() != content:
                 yield f"{end.sandbox}/{name} of task {task.id} holds {path.read_bytes()[:40]!r}"
 
 
 def _check_left_behind(case: Case) -> Iterator[Fault]:
     found = [
-        str(path.relative_to(base)) for base in (case.state, case.outdir) for name in case.passing for path in base.rglob(name)
+        str(path.relative_to(base))
+        for base in (case.state, case.outdir)
+        for name in case.passing
+        for path in base.rglob(name)
     ]
     yield from _fault("left behind", found)
 

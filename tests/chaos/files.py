@@ -1,7 +1,7 @@
 """What stands where on a target and in the results, and how it is written.
 
-It is written down a second time here, from docs/design.md, and imports nothing of locusts_fab: what the checker believes
-must not come from what it checks. Names of files and the shapes of names are in this module only.
+It is written down a second time here, from docs/design.md, and imports nothing of locusts_fab: what the checker
+believes must not come from what it checks. Names of files and the shapes of names are in this module only.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: In the environment of a swarm.
 PLAN, CLAIMS, CACHE, BEATS, WORK = "exec/plan", "exec/claims", "exec/cache", "exec/beats", "work"
@@ -100,18 +100,20 @@ def read_records(environment: Path) -> Records:
         if MANAGER.fullmatch(path.stem):
             starts = records.managers.setdefault(path.stem, [])
             for line in _lines(path):
-                try:
-                    _take(records, starts, path.stem, line.split("\t"))
-                except (ValueError, IndexError):
-                    records.torn += 1
+                records.torn += not _take(records, starts, path.stem, line.split("\t"))
     return records
 
 
-def _take(records: Records, starts: list[tuple[str, int]], manager: str, fields: list[str]) -> None:
-    """Enter a record.
+def _take(records: Records, starts: list[tuple[str, int]], manager: str, fields: list[str]) -> bool:
+    """Enter a record; return False if it is not whole."""
+    try:
+        _enter(records, starts, manager, fields)
+    except (ValueError, IndexError):
+        return False
+    return True
 
-    :raises ValueError, IndexError: it is not whole.
-    """
+
+def _enter(records: Records, starts: list[tuple[str, int]], manager: str, fields: list[str]) -> None:
     kind, *values, end = fields
     if end != _END:
         raise ValueError(kind)

@@ -34,9 +34,13 @@ class Hold:
     :param gate: a folder.
     """
 
+    function: str
+    event: str
+    left: int
+
     def __init__(self, at: list[Any] | int, gate: str) -> None:
-        self.file, self.function, self.event, self.left = at if isinstance(at, list) else ("", "", "call", at)
-        self.file = PACKAGE + self.file
+        file, self.function, self.event, self.left = at if isinstance(at, list) else ("", "", "call", at)
+        self.file = f"{PACKAGE}{file}"
         self.reached, self.go = Path(gate, "reached"), Path(gate, "go")
         sys.setprofile(self.see if self.function else self.see_any)
 

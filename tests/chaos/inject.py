@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,6 @@ from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from random import Random
 
     from tests.chaos.phases import Held
@@ -114,8 +114,8 @@ def _family(manager: int) -> list[int]:
 
 def _slots(manager: int) -> list[int]:
     """List the slots of a manager."""
-    with contextlib.suppress(OSError), open(f"/proc/{manager}/task/{manager}/children", encoding="ascii") as file:
-        return [int(pid) for pid in file.read().split()]
+    with contextlib.suppress(OSError):
+        return [int(pid) for pid in Path(f"/proc/{manager}/task/{manager}/children").read_text("ascii").split()]
     return []
 
 
@@ -232,17 +232,19 @@ def _victims(world: World, held: Held) -> list[Path]:
 
 def no_access(world: World, held: Held, dice: Random) -> Effect:
     """Take away the permission to write."""
-    victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.root])
+    victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.environment.parent])
     victim.chmod(0o555)
     world.deaths += len(world.managers())
-    return Effect(_codes_of_disk(held), lambda: victim.chmod(0o700) if victim.exists() else None, tries=2, may_fail=True)
+    return Effect(
+        _codes_of_disk(held), lambda: victim.chmod(0o700) if victim.exists() else None, tries=2, may_fail=True
+    )
 
 
 def read_only(world: World, held: Held, dice: Random) -> Effect:
     """Let a folder become read-only."""
-    victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.root])
-    for words in (["--bind", victim, victim], ["-o", "remount,bind,ro", victim]):
-        if subprocess.run(["mount", *words], check=False, capture_output=True).returncode != 0:
+    victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.environment.parent])
+    for words in (["--bind", str(victim)], ["-o", "remount,bind,ro"]):
+        if subprocess.run(["mount", *words, str(victim)], check=False, capture_output=True).returncode != 0:
             raise NotPossibleError("nobody may mount here")
     world.mounts.append(victim)
     world.deaths += len(world.managers())
@@ -355,80 +357,3 @@ def same_client(world: World, held: Held, dice: Random) -> Effect:
     held.let_go()
     world.end(another, {0, 1, 2})
     return Effect({0, 1})
-
-
-# ---- SLURM ----
-
-
-def _jobs(world: World) -> list[str]:
-    assert world.place.slurm
-    return [job.id for job in world.place.slurm.squeue() if job.state == "RUNNING"]
-
-
-def _slurm(world: World, *words: str) -> None:
-    assert world.place.slurm
-    with contextlib.suppress(subprocess.CalledProcessError):
-        world.place.slurm.run(*words)
-
-
-def scancel(world: World, _held: Held, dice: Random) -> Effect:
-    """Cancel one job, or all."""
-    jobs = _jobs(world)
-    jobs = jobs if dice.random() < 0.5 else jobs[:1]
-    world.deaths += len(jobs)
-    _slurm(world, "scancel", *jobs)
-    return Effect({0, 1}, tries=2)
-
-
-def requeue(world: World, _held: Held, dice: Random) -> Effect:
-    """Requeue one job."""
-    jobs = _jobs(world)
-    if jobs:
-        world.deaths += 1
-        _slurm(world, "scontrol", "requeue", dice.choice(jobs))
-    return Effect({0, 1}, tries=2)
-
-
-def suspend(world: World, held: Held, dice: Random) -> Effect:
-    """Suspend a job for longer than a manager may be silent, then resume it."""
-    jobs = _jobs(world)
-    if not jobs:
-        return Effect({0, 1})
-    job = dice.choice(jobs)
-    world.deaths += 1
-    _slurm(world, "scontrol", "suspend", job)
-    held.let_go()
-    time.sleep(world.times["STALE_S"] + 4)  # it is taken for dead by a clock
-    _slurm(world, "scontrol", "resume", job)
-    return Effect({0, 1}, tries=2)
-
-
-def slurmd_kill(world: World, _held: Held, dice: Random) -> Effect:
-    """Kill the slurmd of a node that runs something; its job runs on, or goes with it."""
-    assert world.place.slurm
-    slurm = world.place.slurm
-    nodes = sorted({job.node for job in slurm.squeue() if job.state == "RUNNING"})
-    if not nodes:
-        return Effect({0, 1})
-    node = dice.choice(nodes)
-    world.deaths += 1
-    slurm.kill_node(node, jobs_too=dice.random() < 0.5)
-
-    def start() -> None:
-        slurm.start_node(node)
-
-    return Effect({0, 1}, start, tries=3)
-
-
-def controller_down(world: World, held: Held, dice: Random) -> Effect:
-    """Have no slurmctld for fifteen seconds."""
-    assert world.place.slurm
-    slurm = world.place.slurm
-    (slurm.freeze_controller if dice.random() < 0.5 else slurm.stop_controller)()
-    held.let_go()
-    time.sleep(15)
-    if "slurmctld" in slurm._processes:
-        slurm.thaw_controller()
-    else:
-        slurm.start_controller()
-    return Effect({0, 1, 4}, tries=2)

@@ -107,14 +107,15 @@ def enter(world: World, phase: str, dice: Random) -> Held | None:
     """
     if phase in POINTS:
         return _enter_client(world, phase, dice)
-    return {
+    enter_phase: dict[str, Callable[[World], Held | None]] = {
         "pending": _pending,
         "claimed": _claimed,
         "running": _at_gate,
         "written": _at_gate,
         "draining": partial(_draining, dice=dice),
         "anywhere": partial(_anywhere, dice=dice),
-    }[phase](world)
+    }
+    return enter_phase[phase](world)
 
 
 def _draw(points: list[Point], dice: Random) -> Point:

@@ -117,7 +117,9 @@ def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
         stack.callback(world.close)
         if cell.rule.disk:
             where = _disk_folder(world, cell)
-            world.disk = stack.enter_context(disk(where, world.environment.parent.parent if where == world.root else world.folder))
+            world.disk = stack.enter_context(
+                disk(where, world.environment.parent.parent if where == world.root else world.folder)
+            )
         yield world
 
 

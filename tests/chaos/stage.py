@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.chaos.files import BEATS, CLAIM, CLAIMS, read_records
@@ -18,8 +19,7 @@ from tests.support.managers import ManualEnvironment, Running
 from tests.support.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections import Counter
 
 #: Seconds, of the clock that the test has in hand.
 BEAT_S, STALE_S = 10, 30
@@ -151,7 +151,9 @@ class Stage:
         for path in (self.env.root / CLAIMS).iterdir():
             if name := CLAIM.fullmatch(path.name):
                 manager, slot, *task = path.read_text().split()
-                found.append(Lease(name["chunk"], int(name["generation"]), manager, slot, int(task[0]) if task else None))
+                found.append(
+                    Lease(name["chunk"], int(name["generation"]), manager, slot, int(task[0]) if task else None)
+                )
         return sorted(found, key=lambda each: (each.chunk, each.generation))
 
     def finished(self) -> set[str]:
@@ -194,10 +196,7 @@ class Stage:
 
     def slots_of(self, actor: Actor) -> list[int]:
         """List the processes of the slots of a manager."""
-        pid = actor.running.pid
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(child) for child in file.read().split() if is_alive(int(child))]
-        return []
+        return [child for child in _children(actor.running.pid) if is_alive(child)]
 
     def tell(self, task: Waiting, word: str) -> None:
         """Let a task end, and wait until everybody has come to rest again."""
@@ -211,12 +210,12 @@ class Stage:
         for _ in range(0, seconds, BEAT_S):
             before = {actor.id: self.beat_of(actor) for actor in self.living()}
             self.clock.write_text(f"{int(self.clock.read_text()) + BEAT_S}\n")
-            for actor in self.living():
-                wait_until(
-                    lambda actor=actor: self.beat_of(actor) > before[actor.id] or not actor.is_running(),  # type: ignore[misc]
-                    "a heartbeat",
-                )
+            wait_until(partial(self.have_shown, before), "heartbeats")
             self.settle()
+
+    def have_shown(self, before: dict[str, int]) -> bool:
+        """Return whether all managers have beaten since then, or left."""
+        return all(self.beat_of(actor) > before.get(actor.id, 0) or not actor.is_running() for actor in self.living())
 
     def settle(self) -> None:
         """Wait until every slot has a task that waits, or has looked around and found nothing to do."""
@@ -228,7 +227,9 @@ class Stage:
             return bool(tasks) or (path.exists() and path.stat().st_size >= idle.get(str(slot), 0) + 3)
 
         def are_at_rest() -> bool:
-            return all(is_at_rest(slot) or not is_alive(slot) for actor in self.living() for slot in self.slots_of(actor))
+            return all(
+                is_at_rest(slot) or not is_alive(slot) for actor in self.living() for slot in self.slots_of(actor)
+            )
 
         wait_until(lambda: are_at_rest() and are_at_rest(), "everybody to come to rest")
 
@@ -283,11 +284,8 @@ class Stage:
         wait_until(is_over, "the end of all managers")
 
 
-def _children(pid: int) -> Iterator[int]:
-    """Yield what descends from a process."""
+def _children(pid: int) -> list[int]:
+    """List the child processes of a process."""
     with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            found = [int(child) for child in file.read().split()]
-        for child in found:
-            yield child
-            yield from _children(child)
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    return []

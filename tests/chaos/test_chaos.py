@@ -33,7 +33,9 @@ def places() -> Iterator[Places]:
 @pytest.mark.parametrize(
     ("cell", "seed"),
     [
-        pytest.param(cell, seed, id=f"{cell.name}-{seed}", marks=[needs_sshd] if cell.mode in {"remote", "shared"} else [])
+        pytest.param(
+            cell, seed, id=f"{cell.name}-{seed}", marks=[needs_sshd] if cell.mode in {"remote", "shared"} else []
+        )
         for cell, seed in SHORT
         if cell.mode != "slurm"
     ],

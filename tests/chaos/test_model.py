@@ -57,13 +57,13 @@ class Leases(RuleBasedStateMachine):
 
     @rule()
     def one_comes(self) -> None:
-        """A manager starts, early or late."""
+        """Start a manager, early or late."""
         if len(self.at.living()) < MOST_MANAGERS:
             self.at.start()
 
     @rule(which=pick, word=st.sampled_from(["done", "done", "done", "failed"]))
     def a_task_ends(self, which: int, word: str) -> None:
-        """A task ends."""
+        """Let a task end."""
         waiting = [each for each in self.at.waiting() if not self.is_stopped(each)]
         if waiting:
             task = waiting[which % len(waiting)]
@@ -73,7 +73,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(which=pick, cut=st.integers(0, 100), is_marked=st.booleans())
     def one_dies(self, which: int, cut: int, *, is_marked: bool) -> None:
-        """A manager is killed with all that it runs, amid writing the end of a task; the client may see that."""
+        """Kill a manager with all that it runs, amid writing the end of a task; the client may see that."""
         actor = self.choose(which)
         if actor is None:
             return
@@ -87,7 +87,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(which=pick, slot=pick)
     def a_slot_dies(self, which: int, slot: int) -> None:
-        """One slot of a manager is killed."""
+        """Kill one slot of a manager."""
         actor = self.choose(which)
         if actor is None:
             return
@@ -98,7 +98,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(which=pick, number=st.sampled_from([signal.SIGTERM, signal.SIGUSR1]))
     def one_is_told_to_leave(self, which: int, number: signal.Signals) -> None:
-        """A manager gets word that it must go; what it runs may end, as long as time allows."""
+        """Tell a manager that it must go; what it runs may end, as long as time allows."""
         actor = self.choose(which)
         if actor is None:
             return
@@ -109,7 +109,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(which=pick)
     def one_stands_still(self, which: int) -> None:
-        """A manager is stopped with all that it runs."""
+        """Stop a manager with all that it runs."""
         actor = self.choose(which)
         if actor is None:
             return
@@ -119,7 +119,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule()
     def all_go_on(self) -> None:
-        """Whoever stood still goes on."""
+        """Let whoever stood still go on."""
         for actor in self.at.actors:
             if actor.stopped:
                 actor.stopped = False
@@ -128,7 +128,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(beats=st.integers(1, 2 + STALE_S // BEAT_S))
     def time_passes(self, beats: int) -> None:
-        """Time passes; whoever stands still meanwhile may be taken for dead."""
+        """Let time pass; whoever stands still meanwhile may be taken for dead."""
         for actor in self.at.actors:
             actor.gone |= actor.stopped
         self.at.pass_time(beats * BEAT_S)
@@ -137,7 +137,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def records_are_only_added(self) -> None:
-        """What has ended has ended."""
+        """Check that what has ended stays so."""
         if self.stage:
             now = self.at.ended()
             lost = {task: state for task, state in self.ended.items() if task not in now}
@@ -145,7 +145,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def a_generation_has_one_owner(self) -> None:
-        """A lease stays with who took it, and the next is taken only from who is dead, left, or was silent for long."""
+        """Check that a lease stays with who took it; the next is taken from who is dead, left, or was silent."""
         if not self.stage:
             return
         before = set(self.ended)
@@ -155,14 +155,16 @@ class Leases(RuleBasedStateMachine):
             if key in self.leases:
                 continue
             self.ends_before[key] = before
-            earlier = self.leases.get((lease.chunk, lease.generation - 1)) or self.find(lease.chunk, lease.generation - 1)
+            earlier = self.leases.get((lease.chunk, lease.generation - 1)) or self.find(
+                lease.chunk, lease.generation - 1
+            )
             if lease.generation > 1 and lease.task is None:
                 assert self.is_gone(earlier), f"{lease} was taken from {earlier}, who is there"
             self.leases[key] = lease
 
     @invariant()
     def what_has_ended_is_not_dealt_out_again(self) -> None:
-        """A task runs only if it had not ended when its chunk was taken, and only once among those who are there."""
+        """Check that a task runs only if it had not ended when its chunk was taken, and once at a time."""
         if not self.stage:
             return
         owners: dict[int, list[str]] = {}
@@ -177,7 +179,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def a_finished_chunk_has_nothing_left(self) -> None:
-        """No chunk is marked as finished that has tasks left."""
+        """Check that no chunk is marked as finished that has tasks left."""
         if self.stage:
             self.ended = self.at.ended()
             for chunk in self.at.finished():
@@ -187,7 +189,7 @@ class Leases(RuleBasedStateMachine):
     # ---- the end ----
 
     def teardown(self) -> None:
-        """In the end all tasks have ended, each as it was told, and none ran more often than deaths explain."""
+        """Check that all tasks end, each as it was told, and that none ran more often than deaths explain."""
         try:
             if self.stage:
                 self.at.finish()
@@ -240,6 +242,10 @@ class Leases(RuleBasedStateMachine):
 
 TestLeases = Leases.TestCase
 TestLeases.settings = settings(
-    max_examples=int(os.environ.get("LOCUSTS_MODEL_EXAMPLES", "8")), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=int(os.environ.get("LOCUSTS_MODEL_EXAMPLES", "8")),
+    stateful_step_count=14,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Every command must end within so many seconds, on a machine that has other things to do as well.
 BOUND_S = 120.0
-#: Managers say more often that they live, and are taken for dead sooner; in seconds. On a busy machine a second is short.
+#: Managers say more often that they live, and are taken for dead sooner; in seconds, and so that a busy machine may.
 TIMES = {"BEAT_S": 1, "STALE_S": 40, "FRESH_S": 20}
 #: So many managers there are in mode crowd.
 CROWD = 3
@@ -391,4 +391,6 @@ class World:
 
 def _inherited() -> dict[str, str]:
     """Return our variables without those that lead a client elsewhere."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SSH_", "SBATCH", "SQUEUE"))}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SSH_", "SBATCH", "SQUEUE"))
+    }
