@@ -6,8 +6,8 @@ At the chosen moment it makes the file `reached` in the folder and waits until t
 kills it there, or interrupts it, or breaks something, and lets it go on: no test has to be quick. Before, when all is
 set up for the module, it makes the file `awake`.
 
-* `at`: a file of the package or a folder of it, a function in it, `call` or `return`, and which of its calls; or a number: the
-  so manieth call of anything at all by the package.
+* `at`: a file of the package or a folder of it, a function in it, `call` or `return`, and which of its calls; or a
+  number: the so manieth call of anything at all by the package.
 * `times`: constants of manager/times.py, which are rendered into the managers too.
 * `shift_s`: the clock is so many seconds ahead.
 """
