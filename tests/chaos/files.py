@@ -70,6 +70,7 @@ class Records:
 
     :ivar managers: for each cache file, the records of a start in it: host and process.
     :ivar begun: for each task, how many attempts began.
+    :ivar suspects: failures that were taken back, so that others run these tasks: the node was bad, or a disk full.
     :ivar torn: lines that are no whole record.
     """
 
@@ -77,6 +78,7 @@ class Records:
     begun: Counter[int] = field(default_factory=Counter)
     ends: list[End] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+    suspects: int = 0
     torn: int = 0
 
 
@@ -121,6 +123,8 @@ def _enter(records: Records, starts: list[tuple[str, int]], manager: str, fields
         starts.append((values[1], int(values[2])))
     elif kind == "began":
         records.begun[int(values[1])] += 1
+    elif kind == "suspect":
+        records.suspects += 1
     elif kind == "left":
         records.left[manager] = values[0]
     elif kind == "ended" and CLAIM.fullmatch(values[0]):

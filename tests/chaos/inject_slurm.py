@@ -66,11 +66,11 @@ def suspend(world: World, held: Held, dice: Random) -> Effect:
 def slurmd_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill the slurmd of a node that runs something; its job runs on, or goes with it."""
     slurm = _of(world)
-    nodes = sorted({job.node for job in slurm.squeue() if job.state == "RUNNING"})
+    nodes = sorted(job.node for job in slurm.squeue() if job.state == "RUNNING")
     if not nodes:
         return Effect({0, 1})
     node = dice.choice(nodes)
-    world.deaths += 1
+    world.deaths += nodes.count(node)
     slurm.kill_node(node, jobs_too=dice.random() < 0.5)
 
     def start() -> None:

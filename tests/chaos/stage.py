@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.chaos.files import BEATS, CLAIM, CLAIMS, read_records
-from tests.support.managers import ManualEnvironment, Running
+from tests.support.managers import ManualEnvironment, Running, in_session
 from tests.support.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable, Iterator
 
 #: Seconds, of the clock that the test has in hand.
 BEAT_S, STALE_S = 10, 30
+#: Real seconds until something that never comes ends the test.
+PATIENCE_S = 60.0
 
 #: What bash is told before it reads the manager. The clock's function cannot be defined again then.
 _PRELUDE = """\
@@ -133,6 +136,25 @@ class Stage:
         for actor in self.actors:
             actor.running.kill()
 
+    def wait(self, is_so: Callable[[], object], what: str) -> None:
+        """Wait for something that is sure to come, and tell how all stand if it does not."""
+        try:
+            wait_until(is_so, what, PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self.describe()])) from error
+
+    def describe(self) -> Iterator[str]:
+        """Tell how all stand, for whoever has to find out why something never came."""
+        yield f"clock {self.clock.read_text().strip()}, waiting {self.waiting()}, finished {self.finished()}"
+        for actor in self.actors:
+            state = f"stopped {actor.stopped}, leaving {actor.leaving}, runs {actor.is_running()}"
+            yield f"{actor.id}: beat {self.beat_of(actor)}, {state}"
+            for pid in in_session(actor.running.pid):
+                with contextlib.suppress(OSError):
+                    line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    yield f"  {pid} {Path(f'/proc/{pid}/stat').read_text().split()[2:4]} {line[:60]!r}"
+            yield actor.running.env.complaints(actor.id)[-300:]
+
     # ---- what can be seen ----
 
     def waiting(self) -> list[Waiting]:
@@ -183,9 +205,13 @@ class Stage:
         running = self.env.start(f"1-{len(self.actors)}", env=self.prelude)
         actor = Actor(running)
         self.actors.append(actor)
-        wait_until(lambda: self.beat_of(actor) > 0, "its first heartbeat")
+        self.wait(lambda: self.has_begun(actor) or not actor.is_running(), "its slots")
         self.settle()
         return actor
+
+    def has_begun(self, actor: Actor) -> bool:
+        """Return whether all slots of a manager have begun."""
+        return len(list((self.env.root / CLAIMS).glob(f"owner.{actor.id}-*"))) >= self.env.values["slots"]
 
     def beat_of(self, actor: Actor) -> int:
         """Read the heartbeat of a manager."""
@@ -202,7 +228,7 @@ class Stage:
         """Let a task end, and wait until everybody has come to rest again."""
         with (self.gate / f"{task.pid}.fifo").open("w") as file:
             file.write(f"{word}\n")
-        wait_until(lambda: not is_alive(task.pid), "the end of a task")
+        self.wait(lambda: not is_alive(task.pid), "the end of a task")
         self.settle()
 
     def pass_time(self, seconds: int) -> None:
@@ -210,7 +236,7 @@ class Stage:
         for _ in range(0, seconds, BEAT_S):
             before = {actor.id: self.beat_of(actor) for actor in self.living()}
             self.clock.write_text(f"{int(self.clock.read_text()) + BEAT_S}\n")
-            wait_until(partial(self.have_shown, before), "heartbeats")
+            self.wait(partial(self.have_shown, before), "heartbeats")
             self.settle()
 
     def have_shown(self, before: dict[str, int]) -> bool:
@@ -231,7 +257,7 @@ class Stage:
                 is_at_rest(slot) or not is_alive(slot) for actor in self.living() for slot in self.slots_of(actor)
             )
 
-        wait_until(lambda: are_at_rest() and are_at_rest(), "everybody to come to rest")
+        self.wait(lambda: are_at_rest() and are_at_rest(), "everybody to come to rest")
 
     def signal(self, actor: Actor, number: signal.Signals) -> None:
         """Send a signal to all processes of a manager."""
@@ -252,7 +278,7 @@ class Stage:
     def kill_slot(self, slot: int) -> None:
         """Kill one slot; its task, which has a process group of its own, is left to who looks after it."""
         os.kill(slot, signal.SIGKILL)
-        wait_until(lambda: not is_alive(slot), "the end of a slot")
+        self.wait(lambda: not is_alive(slot), "the end of a slot")
         self.settle()
 
     def finish(self) -> None:
@@ -277,11 +303,11 @@ class Stage:
             return not any(actor.is_running() for actor in self.actors)
 
         for _ in range(4):
-            wait_until(is_over, "the end of all managers")
+            self.wait(is_over, "the end of all managers")
             if len(self.finished()) == len(self.chunks):
                 return
             self.start()
-        wait_until(is_over, "the end of all managers")
+        self.wait(is_over, "the end of all managers")
 
 
 def _children(pid: int) -> list[int]:
