@@ -211,7 +211,7 @@ class Stage:
 
     def has_begun(self, actor: Actor) -> bool:
         """Return whether all slots of a manager have begun."""
-        return len(list((self.env.root / CLAIMS).glob(f"owner.{actor.id}-*"))) >= self.env.values["slots"]
+        return len(list((self.env.root / CLAIMS).glob(f"owner.{actor.id}-*"))) >= int(self.env.values["slots"])
 
     def beat_of(self, actor: Actor) -> int:
         """Read the heartbeat of a manager."""
