@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,13 +68,13 @@ class Records:
     """What the managers of an environment have recorded.
 
     :ivar managers: for each cache file, the records of a start in it: host and process.
-    :ivar begun: for each task, how many attempts began.
+    :ivar begun: claim and task of each attempt that began.
     :ivar suspects: failures that were taken back, so that others run these tasks: the node was bad, or a disk full.
     :ivar torn: lines that are no whole record.
     """
 
     managers: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    begun: Counter[int] = field(default_factory=Counter)
+    begun: list[tuple[str, int]] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     suspects: int = 0
@@ -122,7 +121,7 @@ def _enter(records: Records, starts: list[tuple[str, int]], manager: str, fields
     if kind == "manager":
         starts.append((values[1], int(values[2])))
     elif kind == "began":
-        records.begun[int(values[1])] += 1
+        records.begun.append((values[0], int(values[1])))
     elif kind == "suspect":
         records.suspects += 1
     elif kind == "left":

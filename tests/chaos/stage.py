@@ -19,7 +19,6 @@ from tests.support.managers import ManualEnvironment, Running, in_session
 from tests.support.processes import is_alive, wait_until
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Iterator
 
 #: Seconds, of the clock that the test has in hand.
@@ -190,8 +189,8 @@ class Stage:
                 found[end.task] = end.state
         return found
 
-    def begun(self) -> Counter[int]:
-        """Count how often each task began."""
+    def begun(self) -> list[tuple[str, int]]:
+        """List claim and task of each attempt that began."""
         return read_records(self.env.root).begun
 
     def living(self) -> list[Actor]:
@@ -211,7 +210,8 @@ class Stage:
 
     def has_begun(self, actor: Actor) -> bool:
         """Return whether all slots of a manager have begun."""
-        return len(list((self.env.root / CLAIMS).glob(f"owner.{actor.id}-*"))) >= int(self.env.values["slots"])
+        owners = list((self.env.root / CLAIMS).glob(f"owner.{actor.id}-*"))
+        return len(owners) >= int(self.env.values["slots"])
 
     def beat_of(self, actor: Actor) -> int:
         """Read the heartbeat of a manager."""
