@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.processes import heed_signals
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Undo what whoever starts us may have done to signals: nohup and `&` leave some ignored, for our children too."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    """Undo what whoever starts us may have done to signals."""
+    heed_signals()
 
 
 @pytest.fixture

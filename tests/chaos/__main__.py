@@ -23,6 +23,7 @@ from tests.chaos.cells import CELLS, Cell, matching
 from tests.chaos.checker import KINDS, Fault
 from tests.chaos.place import Places
 from tests.chaos.play import Result, play
+from tests.support.processes import heed_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="each cell once, however long it takes")
     parser.add_argument("--list", action="store_true", help="only list the cells")
     told = parser.parse_args(words)
+    heed_signals()
     cells = matching(told.cells)
     if told.list or not cells:
         say("\n".join(cell.name for cell in cells) or "no cell matches")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+#: The bash that runs managers in tests; another one to try, such as bash 4.2: LOCUSTS_TEST_BASH=path.
+BASH = os.environ.get("LOCUSTS_TEST_BASH", "bash")
 #: The id of the environment.
 ENVIRONMENT_ID = "0123abcd"
 #: What a manager is told; a test overrides what it is about.
@@ -237,7 +239,7 @@ class ManualEnvironment:
         manager: str = "1-0",
         env: Mapping[str, str] | None = None,
         *,
-        wrapper: Sequence[str] = ("bash",),
+        wrapper: Sequence[str] = (BASH,),
         **values: Any,
     ) -> Running:
         """Start a manager.

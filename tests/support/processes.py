@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S = 180.0
+
+
+def heed_signals() -> None:
+    """Undo what whoever starts us may have done to signals: nohup and `&` leave some ignored, for our children too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def open_files() -> int:
