@@ -8,12 +8,13 @@ set up for the module, it makes the file `awake`.
 
 * `at`: a file of the package or a folder of it, a function in it, `call` or `return`, and which of its calls; or a
   number: the so manieth call of anything at all by the package.
-* `times`: constants of manager/times.py, which are rendered into the managers too.
+* `values`: constants of the package, by module and name; some are rendered into the managers too.
 * `shift_s`: the clock is so many seconds ahead.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import runpy
 import sys
@@ -70,11 +71,9 @@ def main() -> None:
     told = json.loads(sys.argv[1])
     module = sys.argv[2]
     del sys.argv[1:3], sys.path[0]
-    if told.get("times"):
-        from locusts_fab.manager import times  # noqa: PLC0415 - before anything reads them
-
-        for name, value in told["times"].items():
-            setattr(times, name, value)
+    for name, value in told.get("values", {}).items():
+        of, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(f"locusts_fab.{of}"), constant, value)  # before others read it
     if told.get("shift_s"):
         real, shift_s = time.time, told["shift_s"]
         time.time = lambda: real() + shift_s

@@ -89,6 +89,13 @@ def link_stall(world: World, held: Held, dice: Random) -> Effect:
     return Effect({0, 1} if held.phase == "poll" else {0})
 
 
+def link_dead(world: World, held: Held, _dice: Random) -> Effect:
+    """Let nothing through the connection until the command gives up."""
+    world.place.stall(signal.SIGSTOP)
+    held.let_go()
+    return Effect({0, 1, 3}, lambda: world.place.stall(signal.SIGCONT))
+
+
 # ---- managers ----
 
 
@@ -352,8 +359,9 @@ def same_client(world: World, held: Held, dice: Random) -> Effect:
     """Let the same user give another command on the same swarm meanwhile."""
     words = dice.choice([("status",), ("submit",), ("collect",), ("watch",)])
     another = world.start(*words)
-    if held.is_inside:
+    if held.is_inside and words == ("status",):  # it only reads; the others may wait
         wait_until(lambda: another.process.poll() is not None, "the other command", 60)
     held.let_go()
+    world.let_tasks_go()
     world.end(another, {0, 1, 2})
     return Effect({0, 1})

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.chaos.world import Client, World
+    from tests.chaos.client import Client
+    from tests.chaos.world import World
 
 #: A moment of the client: a file of the package or a folder, a function in it, `call` or `return`, which of its calls.
 Point = list[Any]

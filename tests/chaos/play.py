@@ -127,5 +127,8 @@ def _disk_folder(world: World, cell: Cell) -> Path:
     if cell.phase == "collect":
         world.outdir.mkdir()
         return world.outdir
+    if cell.phase == "plan":
+        world.state.parent.mkdir()
+        return world.state.parent
     assert world.root is not None
     return world.root

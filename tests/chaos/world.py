@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.checker import Case, Fault, check, check_results, executions
+from tests.chaos.client import BOUND_S, Client
 from tests.chaos.files import CACHE, NOTES, read_records, read_table
 from tests.cluster.runs import kill_processes_of, processes_of
 from tests.support.managers import holding
@@ -28,43 +29,14 @@ if TYPE_CHECKING:
     from tests.chaos.place import Place
     from tests.cluster.failures import Disk
 
-#: Every command must end within so many seconds, on a machine that has other things to do as well.
-BOUND_S = 120.0
 #: Managers say more often that they live, and are taken for dead sooner; in seconds, and so that a busy machine may.
 TIMES = {"BEAT_S": 1, "STALE_S": 40, "FRESH_S": 20}
+#: A link that is dead is given up sooner; in seconds.
+LIMITS = {"hosts.patience.QUIET_S": 20, "hosts.rsync.SILENCE_S": 20}
 #: So many managers there are in mode crowd.
 CROWD = 3
 HOOK = Path(__file__).with_name("hook.py")
 SWARM = "s"
-
-
-@dataclass
-class Client:
-    """A command that was started; what it prints is in a file."""
-
-    words: tuple[str, ...]
-    process: subprocess.Popen[bytes]
-    said: Path
-    gate: Path
-
-    @property
-    def text(self) -> str:
-        """What it printed so far, on both streams."""
-        return self.said.read_text("utf-8", "replace")
-
-    def is_held(self) -> bool:
-        """Wait until it is held at its point; False: it ended before."""
-        wait_until(lambda: (self.gate / "reached").exists() or self.process.poll() is not None, "its point", BOUND_S)
-        return (self.gate / "reached").exists() and self.process.poll() is None
-
-    def is_awake(self) -> bool:
-        """Wait until it is the program that runs, and no longer Python that starts; False: it ended before."""
-        wait_until(lambda: (self.gate / "awake").exists() or self.process.poll() is not None, "its start", BOUND_S)
-        return self.process.poll() is None
-
-    def let_go(self) -> None:
-        """Let it go on."""
-        (self.gate / "go").touch()
 
 
 @dataclass
@@ -74,6 +46,7 @@ class World:
     :param tasks: how many.
     :param gate_at: where tasks are held: `before` they write their output, or `after`.
     :param times: constants of manager/times.py that are other than usual.
+    :param limits: other constants.
     :param sets_clock: whether the clock of its nodes follows the file `clock`.
     :ivar broken: what was not as promised.
     :ivar deaths: how many managers, or clients amid them, died or were told to leave; each may cost `slots` executions.
@@ -88,6 +61,7 @@ class World:
     nodes: int = 2
     gate_at: str = "before"
     times: dict[str, int] = field(default_factory=lambda: dict(TIMES))
+    limits: dict[str, int] = field(default_factory=lambda: dict(LIMITS))
     slurm: str = ""
     sets_clock: bool = False
     name: str = "w"
@@ -169,6 +143,10 @@ class World:
             + 'indir = "in"\noutdir = "results"\ninputs = ["in_<id>.txt"]\noutputs = ["out_<id>.txt"]\n'
         )  # fmt: skip
 
+    def constants(self) -> dict[str, int]:
+        """Return the constants of the package that are other than usual."""
+        return {f"manager.times.{name}": value for name, value in self.times.items()} | self.limits
+
     def case(self, outputs: dict[str, dict[str, bytes]] | None = None) -> Case:
         """Say what it should have left."""
         most = self.runs * self.tasks + self.slots * self.deaths + self.more
@@ -186,7 +164,7 @@ class World:
         """
         gate = self.folder / f"command-{len(self.clients)}"
         gate.mkdir()
-        told = {"at": at, "gate": str(gate), "times": self.times, "shift_s": shift_s}
+        told = {"at": at, "gate": str(gate), "values": self.constants(), "shift_s": shift_s}
         said = gate / "said"
         with said.open("wb") as file:
             process = subprocess.Popen(
