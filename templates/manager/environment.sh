@@ -22,6 +22,7 @@ find_hidden() {
       _ | PWD | OLDPWD) continue ;;  # a matter of each shell
       TMPDIR | HOSTNAME) continue ;; # they are only read here
       LC_ALL) continue ;;            # here it is set for single programs
+      SHLVL) continue ;;             # a matter of bash
       TERM) continue ;;              # here it is only the name of a signal
     esac
     # shellcheck disable=SC2053 # a pattern

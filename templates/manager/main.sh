@@ -208,6 +208,14 @@ find_program() {
   fi
 }
 
+# keep_level: where this bash takes one off SHLVL when it becomes another program in a subshell, as those before 5.1 do,
+# add one: at 1 a bash that was reached over SSH would run the user's ~/.bashrc for each task.
+keep_level() {
+  local level
+  level=$(exec printenv SHLVL)
+  ((${level:-0} >= SHLVL)) || export SHLVL=$((SHLVL + 1))
+}
+
 # find_tar: leave if it is needed and missing: inputs that came as archives could not be unpacked, and every task would
 # fail.
 find_tar() {
@@ -320,6 +328,7 @@ main() {
   find_scratch
   find_hidden
   find_program
+  keep_level
   find_tar
   mkfifo -- "$RUN/tick"
   exec {TICK}<>"$RUN/tick"

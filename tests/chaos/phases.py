@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
 from functools import partial
@@ -218,7 +219,10 @@ def _draining(world: World, dice: Random) -> Held | None:
     told = dice.choice([signal.SIGTERM, signal.SIGUSR1, None])
     if told is None:
         submission = len(list(world.environment.glob("exec/started.*")))
-        (world.environment / f"exec/stop.{submission}").touch()
+        mark = world.environment / f"exec/stop.{submission}"
+        mark.touch()
+        owner = mark.parent.stat()
+        os.chown(mark, owner.st_uid, owner.st_gid)  # the account that the environment belongs to, not ours
         return held
     world.tell_managers(told)
     world.deaths += len(world.managers())

@@ -115,7 +115,10 @@ def test_the_root_cannot_be_written(workspace: FarWorkspace) -> None:
     workspace.give(workspace.root)
     workspace.swarm()
     workspace.fail(
-        CONNECTION, f"{ALIAS}: the environment {workspace.root}/s cannot be made or written", "Permission denied", "permissions"
+        CONNECTION,
+        f"{ALIAS}: the environment {workspace.root}/s cannot be made or written",
+        "Permission denied",
+        "permissions",
     )
     workspace.root.chmod(0o700)
     workspace.finish()

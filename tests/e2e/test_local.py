@@ -28,6 +28,8 @@ outputs = ["out_<id>.txt"]
 timeout = "4s"
 """
 
+#: What Ctrl-C, Ctrl-\\ and a terminal that closes send.
+SIGNALS = {signal.SIGINT, signal.SIGQUIT, signal.SIGHUP}
 PLAIN = HERE + COPY
 
 
@@ -308,3 +310,13 @@ def test_a_config_elsewhere_and_usage_errors(workspace: Workspace) -> None:
     code, text = workspace.locusts("run", "--config", str(REPOSITORY / "locusts.toml"), "--swarm", "pears")
     assert (code, "did you mean pairs?" in text) == (2, True)
     assert os.listdir(workspace.folder) == []  # noqa: PTH208 - names are what is asked
+
+
+def test_tasks_heed_the_signals_of_a_terminal(workspace: Workspace) -> None:
+    """A manager is started in the background of nothing, so that neither it nor its tasks ignore them."""
+    workspace.pairs(1)
+    workspace.write(PLAIN.replace("cat f_<id>.txt", "grep SigIgn /proc/self/status"))
+    assert workspace.locusts("run")[0] == 0
+    (out,) = (workspace.folder / "results").rglob("out_*.txt")
+    ignored = int(out.read_text().split()[1], 16)
+    assert [number.name for number in signal.valid_signals() & SIGNALS if ignored >> (number - 1) & 1] == []
