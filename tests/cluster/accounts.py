@@ -194,6 +194,7 @@ def _administer(*command: str, stdin: str = "") -> None:
         if "lock" not in done.stderr or done.returncode == 0:
             break
         time.sleep(0.1)
-    # 6: the account is not there, somebody else has swept it.
-    if done.returncode != 0 and not (command[0] == "userdel" and done.returncode == 6):
+    # 6, or the entry is not there any more: somebody else has swept the account just now.
+    is_swept = command[0] == "userdel" and (done.returncode == 6 or "cannot remove entry" in done.stderr)
+    if done.returncode != 0 and not is_swept:
         raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()}")
