@@ -36,7 +36,11 @@ look_at_clock() {{
 readonly -f look_at_clock
 read() {{
   if [[ $1 == -r && $2 == -t ]]; then
-    builtin read -r -t 0.02 "${{@:4}}"
+    # without a timer: some bash misses one that is this short, and waits for ever
+    builtin read -t 0 -u "$5" && builtin read -r -u "$5" "$6" || {{
+      command sleep 0.02
+      return 1
+    }}
   else
     builtin read "$@"
   fi
@@ -119,7 +123,7 @@ class Stage:
         self.gate, self.idle, self.clock = folder / "gate", folder / "idle", folder / "clock"
         for path in (self.gate, self.idle):
             path.mkdir()
-        self.clock.write_text("1000\n")
+        self.set_clock(1000)
         (folder / "prelude").write_text(_PRELUDE.format(clock=self.clock, idle=self.idle))
         self.env = ManualEnvironment(
             folder, slots=slots, beat_s=BEAT_S, stale_s=STALE_S, grace_s=2 * BEAT_S, scheduler="detached"
@@ -222,7 +226,7 @@ class Stage:
 
     def slots_of(self, actor: Actor) -> list[int]:
         """List the processes of the slots of a manager."""
-        return [child for child in _children(actor.running.pid) if is_alive(child)]
+        return [child for child in _children(actor.running.pid) if is_alive(child) and _name(child) == "bash"]
 
     def tell(self, task: Waiting, word: str) -> None:
         """Let a task end, and wait until everybody has come to rest again."""
@@ -231,11 +235,17 @@ class Stage:
         self.wait(lambda: not is_alive(task.pid), "the end of a task")
         self.settle()
 
+    def set_clock(self, seconds: int) -> None:
+        """Set the clock; nobody sees it half written."""
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{seconds}\n")
+        new.replace(self.clock)
+
     def pass_time(self, seconds: int) -> None:
         """Let time pass, a heartbeat after another: whoever lives shows that."""
         for _ in range(0, seconds, BEAT_S):
             before = {actor.id: self.beat_of(actor) for actor in self.living()}
-            self.clock.write_text(f"{int(self.clock.read_text()) + BEAT_S}\n")
+            self.set_clock(int(self.clock.read_text()) + BEAT_S)
             self.wait(partial(self.have_shown, before), "heartbeats")
             self.settle()
 
@@ -294,7 +304,7 @@ class Stage:
                 self.signal(actor, signal.SIGCONT)
 
         def is_over() -> bool:
-            self.clock.write_text(f"{int(self.clock.read_text()) + 1}\n")
+            self.set_clock(int(self.clock.read_text()) + 1)
             for task in self.waiting():
                 with contextlib.suppress(OSError):  # it may not listen yet
                     descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)
@@ -315,3 +325,10 @@ def _children(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
     return []
+
+
+def _name(pid: int) -> str:
+    """Return the name of a process; nothing if it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
