@@ -39,6 +39,11 @@ class Client:
         wait_until(lambda: (self.gate / "awake").exists() or self.process.poll() is not None, "its start", BOUND_S)
         return self.process.poll() is None
 
+    def says(self, words: str) -> bool:
+        """Wait until it has said some words; False: it ended without."""
+        wait_until(lambda: words in self.text or self.process.poll() is not None, words, BOUND_S)
+        return words in self.text
+
     def let_go(self) -> None:
         """Let it go on."""
         (self.gate / "go").touch()

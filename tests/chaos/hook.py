@@ -79,6 +79,8 @@ def main() -> None:
         time.time = lambda: real() + shift_s
     if told.get("at"):
         Hold(told["at"], told["gate"])
+    # what the program does first, before it loads anything; Python's own start is not what a Ctrl-C is to meet here
+    importlib.import_module("locusts_fab.early").leave_on_interrupt()
     Path(told["gate"], "awake").touch()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.chaos.client import BOUND_S
 from tests.chaos.files import LEDGER, PLAN
 from tests.cluster.failures import Disk, small_disk
 from tests.support.managers import in_session, session_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tests.chaos.phases import Held
     from tests.chaos.world import World
 
+#: A link that says nothing for two minutes is given up, and opened again; so a command may take so many seconds.
+DEAD_S = 400.0
 KILLED, INTERRUPTED = -signal.SIGKILL, 130
 
 
@@ -43,6 +46,7 @@ class Effect:
     :param tries: how often `run` may have to be repeated afterwards.
     :param may_fail: whether tasks may have failed by it.
     :param winner: who has the environment now instead.
+    :param bound_s: within so many seconds the command under way must end.
     """
 
     codes: set[int] = field(default_factory=lambda: {0})
@@ -51,6 +55,7 @@ class Effect:
     tries: int = 1
     may_fail: bool = False
     winner: World | None = None
+    bound_s: float = BOUND_S
 
 
 # ---- the client and the link ----
@@ -76,6 +81,8 @@ def client_int(_world: World, held: Held, dice: Random) -> Effect:
 
 def link_cut(world: World, held: Held, _dice: Random) -> Effect:
     """Break the connection."""
+    if held.client and not held.is_inside:
+        held.client.says("submit")  # from now on it only looks
     world.place.cut()
     return Effect({0, 3} if held.is_inside else {0})
 
@@ -93,7 +100,7 @@ def link_dead(world: World, held: Held, _dice: Random) -> Effect:
     """Let nothing through the connection until the command gives up."""
     world.place.stall(signal.SIGSTOP)
     held.let_go()
-    return Effect({0, 1, 3}, lambda: world.place.stall(signal.SIGCONT))
+    return Effect({0, 1, 3}, lambda: world.place.stall(signal.SIGCONT), bound_s=DEAD_S)
 
 
 # ---- managers ----

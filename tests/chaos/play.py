@@ -93,7 +93,7 @@ def _round(world: World, cell: Cell, dice: Random) -> Effect:
         effect.repair()
     held.let_go()
     if held.client:
-        world.end(held.client, effect.codes)
+        world.end(held.client, effect.codes, effect.bound_s)
     if not effect.repair_first:
         effect.repair()
     world.judge_results()
