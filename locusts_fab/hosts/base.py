@@ -100,8 +100,8 @@ class Carrier(Host, Protocol):
         """Fill an environment on the machine out of a tar archive, if it is new: nothing was put into it yet.
 
         :param pack: called with a function that takes pieces of the archive.
-        :returns: whether all of it arrived. If not, some of it may be there; `push` completes it, or raises what is
-            wrong.
+        :returns: whether all of it arrived and is in its place. If not, nothing of it is; `push` sends it, or raises
+            what is wrong.
         :raises HostError: the machine cannot be reached.
         """
 

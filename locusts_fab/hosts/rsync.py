@@ -68,6 +68,15 @@ def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool
     ]
 
 
+def is_pattern_to_rsync(name: bytes) -> bool:
+    """Return whether rsync cannot be asked for a name: one with a wildcard and a backslash.
+
+    The side that receives checks what comes against what it asked for, and there takes such a name for a pattern in
+    which the backslash guards the next character (`add_implied_include` in rsync's exclude.c; seen with 3.2.7, 3.5.0).
+    """
+    return b"\\" in name and any(letter in name for letter in (b"*", b"?", b"["))
+
+
 def pull_arguments(source: str, destination: Path, shell: str, *, progress: bool) -> list[str]:
     """Return the command that fetches the files and folders that its stdin names.
 

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import secrets
 import shlex
 import tempfile
 import threading
@@ -23,7 +24,14 @@ from locusts_fab.hosts.base import Result, frame, unframe
 from locusts_fab.hosts.channel import converse, hang_up, hear, open_channel, pour
 from locusts_fab.hosts.connection import LINK_ERRORS, explain_link, hops_to, make_connection
 from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S, Patience
-from locusts_fab.hosts.rsync import explain, pull_arguments, push_arguments, tree_arguments, worth_telling
+from locusts_fab.hosts.rsync import (
+    explain,
+    is_pattern_to_rsync,
+    pull_arguments,
+    push_arguments,
+    tree_arguments,
+    worth_telling,
+)
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
 from locusts_fab.shell.scripts import remote_script
@@ -178,13 +186,15 @@ class SshHost:
 
     def unpack(self, environment: Environment, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
         """Fill a new environment out of a tar archive, by tar on the host; see `Carrier.unpack`."""
-        if self.run(remote_script("new_folder"), environment.root, environment.id).exit_status != 0:
+        arguments = (environment.root, environment.id, f"arriving.{secrets.token_hex(4)}")
+        if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
-        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(environment.root)}"
+        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(f'{arguments[0]}/{arguments[-1]}')}"
         try:
-            return pour(self._channel(), command, pack) == 0
+            has_come = pour(self._channel(), command, pack) == 0
         except LINK_ERRORS:
             return False
+        return has_come and self.run(remote_script("take_in"), *arguments).exit_status == 0
 
     def fetch(
         self,
@@ -225,7 +235,7 @@ class SshHost:
     ) -> list[bytes]:
         """Fetch files and folders by rsync; see `Carrier.pull`."""
         wanted = {name: _inner_path(name) for name in names}
-        paths = list(wanted.values())
+        paths = [path for path in wanted.values() if not is_pattern_to_rsync(path)]
         done, moved = 0, 0
 
         def report(files: int, size: int) -> None:
@@ -246,6 +256,9 @@ class SshHost:
             done, moved = done + run.files, moved + run.moved
         root = os.fsencode(destination)
         _remove_irregular(root)
+        others = [path for path in set(wanted.values()).difference(paths) if not os.path.lexists(root + b"/" + path)]
+        if others:
+            self.fetch(source, others, destination)  # what does not come is told below
         return [name for name, path in wanted.items() if not os.path.lexists(root + b"/" + path)]
 
     def _rsync(

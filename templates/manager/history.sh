@@ -43,7 +43,7 @@ find_records() {
   local tab=$'\t' claim
   claim="$1\.[0-9]+\.$ENVIRONMENT"
   cat -E -- "$ROOT"/exec/cache/*-"$ENVIRONMENT".tsv 2>/dev/null |
-    grep -E -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
+    LC_ALL=C grep -aE -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
       -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\\\$\$"
 }
 

@@ -54,7 +54,7 @@ may_come_back() {
     ((turn < 0)) && return 0
     count=$base-r$turn-$ENVIRONMENT.tsv
     ((turn > 0)) || count=$base-$ENVIRONMENT.tsv
-    grep -qE $'^ended(\t[^\t]*){3}\t(done|failed)\t' -- "$count" 2>/dev/null && return 0
+    LC_ALL=C grep -aqE $'^ended(\t[^\t]*){3}\t(done|failed)\t' -- "$count" 2>/dev/null && return 0
   done
   return 1
 }

@@ -8,15 +8,14 @@
 #     ID            the id of the environment
 #
 #   exits with: 0, also if there are none; FOREIGN; anything else if one cannot be removed
-#
-# An archive that is not whole, because sending it was cut off, may leave files that are cut off too; rsync sees that by
-# their sizes.
 
 readonly FOREIGN=6
 environment=$1 id=$2
 
-cd -- "$environment/inputs" 2>/dev/null || exit 0
-[[ -e ../exec/id.$id ]] || exit "$FOREIGN"
+cd -- "$environment" 2>/dev/null || exit 0
+[[ -e exec/id.$id ]] || exit "$FOREIGN"
+rm -rf -- arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
+cd -- inputs 2>/dev/null || exit 0
 umask 077
 for archive in *.tar; do
   [[ -e $archive ]] || continue

@@ -60,6 +60,15 @@ def test_names_of_any_bytes(host: SshHost, tmp_path_factory: pytest.TempPathFact
     assert content(back) == {name: name for name in names}
 
 
+def test_names_that_rsync_takes_for_patterns(host: SshHost, tmp_path: Path) -> None:
+    names = [b"*\\", b"a[\\b", b"?\\c", b"plain", b"\\", b"*", b"[x]"]
+    source = fill(tmp_path / "source", names)
+    host.push(source, str(tmp_path / "there"))
+    back = fresh(tmp_path / "back")
+    assert host.pull(str(tmp_path / "there"), [*names, b"gone\\*"], back) == [b"gone\\*"]
+    assert content(back) == {name: name for name in names}
+
+
 def test_a_second_push_moves_only_what_changed(host: SshHost, tmp_path: Path) -> None:
     source = fill(tmp_path / "source", [b"one", b"two", b"three"])
     there = str(tmp_path / "there")
