@@ -284,7 +284,7 @@ say_goodbye() {
 # another command.
 come_back() {
   local chunk
-  may_come_back || return
+  may_come_back || return 0
   for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
     if ! is_finished "$chunk"; then
       start_again

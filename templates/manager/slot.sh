@@ -3,10 +3,10 @@
 # for what managers or slots that died or left have not finished.
 
 # is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
-# the environment was removed, others took us for dead, or the main process has ended.
+# the environment was removed, others took us for dead, here or in the chunk at hand, or the main process has ended.
 is_leaving() {
-  [[ ! -e $RUN/go || -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT ||
-    -e $ROOT/exec/beats/$MANAGER.end ]] || ! kill -0 "$MAIN_PID" || { ((SECONDS != LOOKED)) && is_orphan; }
+  [[ ! -e $RUN/go || -e $STOP || ! -e $ID || -e $GONE || -e $NEXT_LEASE ]] || ! kill -0 "$MAIN_PID" ||
+    { ((SECONDS != LOOKED)) && is_orphan; }
 }
 
 # is_orphan: succeed if the main process is a zombie, which `kill -0` takes for alive; looked at once a second.
@@ -37,16 +37,17 @@ show_running() {
 # with tabs between, as `plan_text` in manager/planfile.py writes it. Fail if not all of it is there: commands that were
 # cut off must not run.
 read_chunk() {
-  local file last='' line tab=$'\t'
+  local file last='' marked tab=$'\t'
   printf -v file '%s/exec/plan/%06d' "$ROOT" "$1"
   mapfile -t LINES <"$file" || return
-  ((${#LINES[@]} > 0)) || return
+  ((${#LINES[@]} > 1)) || return
   last=${LINES[-1]}
   unset "LINES[${#LINES[@]} - 1]"
   [[ $last == "end$tab${#LINES[@]}$tab$ENVIRONMENT$tab." ]] || return
-  for line in ${LINES[@]+"${LINES[@]}"}; do
-    [[ ${line:${#line}-2} == "$tab." ]] || return
-  done
+  marked=${LINES[*]}
+  LINES=("${LINES[@]%"$tab."}")
+  last=${LINES[*]}
+  ((${#marked} == ${#last} + 2 * ${#LINES[@]})) # each had its mark
 }
 
 # work_chunk CHUNK GENERATION [TASK]: run the tasks of a chunk that we own, or the one of them that we own.
@@ -62,14 +63,10 @@ work_chunk() {
   fi
   choose_lines "$@"
   if ((${#LINES[@]} > 0)); then
-    for line in "${LINES[@]}"; do
-      number_of "$line"
-      tasks+=("$NUMBER")
-    done
+    find_numbers
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
     for line in "${LINES[@]}"; do
       is_leaving && break
-      [[ -e $NEXT_LEASE ]] && break # while we stood still, others took us for dead
       ((HAS_END)) && ! is_time_left && break
       read_task "$line"
       if ((HAS_PAST)); then
@@ -87,9 +84,23 @@ work_chunk() {
   GOES+=("$SANDBOXES/log.$LOG") # nothing was printed to it
   sweep 2>>"$COMPLAINTS"
   show_running 0 0
-  if ((ran == ${#tasks[@]} && $2 < DEALT_FROM)) && ! is_leaving && [[ ! -e $NEXT_LEASE ]]; then
+  if ((ran == ${#tasks[@]} && $2 < DEALT_FROM)) && ! is_leaving; then
     finish_chunk "$1"
   fi
+  NEXT_LEASE=$RUN/none
+}
+
+# find_numbers: set tasks to the numbers of the tasks of LINES.
+find_numbers() {
+  local all=${LINES[*]} line
+  if ((${#all} < LONG * 16)); then
+    tasks=("${LINES[@]%%$'\t'*}")
+    return
+  fi
+  for line in "${LINES[@]}"; do
+    number_of "$line"
+    tasks+=("$NUMBER")
+  done
 }
 
 # choose_lines CHUNK GENERATION [TASK]: leave in LINES those that are ours and have not ended; set HAS_PAST to 1 if they
@@ -227,6 +238,8 @@ pause() {
 # slot_main INDEX TURN: run one slot from start to end, in a subshell of its own. TURN tells it from earlier ones of the
 # same index, which were killed.
 slot_main() {
+  readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT GONE=$ROOT/exec/beats/$MANAGER.end
+  NEXT_LEASE=$RUN/none # there is no such file
   SLOT=$1 TURN=$2 WATCHED=() HELD='' IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
     SETTLE_ALL=1

@@ -22,7 +22,6 @@ read_task() {
     return
   fi
   task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} outputs=()
-  rest=${rest%$'\t.'}
   command=${rest%%$'\t'*}
   [[ $command == *\\* ]] && unescape command
   while [[ $rest == *$'\t'* ]]; do
@@ -39,7 +38,7 @@ read_long_task() {
   IFS=$'\t' read -r -a fields <<<"$1"
   task=${fields[0]} command=${fields[2]} outputs=()
   [[ $command == *\\* ]] && unescape command
-  for ((at = 3; at < ${#fields[@]} - 1; at++)); do
+  for ((at = 3; at < ${#fields[@]}; at++)); do
     output=${fields[at]}
     [[ $output == *\\* ]] && unescape output
     outputs+=("$output")
@@ -62,7 +61,7 @@ run_task() {
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
       { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$command &"; } || start_bash
       PID=$!
-      show_running "$PID" "$begun"
+      printf '%-10s %20s %15s %15s\n' "$PID" "$begun" "$DONE_COUNT" "$FAILED_COUNT" # as show_running does, sooner
       wait "$PID" || await
       disown "$PID" # or `kill` brings it back to bash's list of jobs, for ever, and all forks get slower
       kill -KILL -- "-$PID" && are_left=1

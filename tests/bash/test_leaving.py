@@ -244,3 +244,14 @@ def test_torn_records_count_for_nothing(tmp_path: Path) -> None:
         assert already == {1}
         env.run()
         assert {end.task for end in env.ended() if end.claim == "000001.2.0123abcd"} == set(range(1, 11)) - already
+
+
+# ---- how it ends ----
+
+
+@pytest.mark.parametrize("command", ["true", "false", f"kill -{signal.SIGTERM.value} $PPID"])
+def test_a_manager_that_left_in_order_ends_well(tmp_path: Path, command: str) -> None:
+    """A scheduler shows its exit code: whatever became of tasks is in the records."""
+    with ManualEnvironment(tmp_path) as env:
+        assert env.plan([command]).start().wait() == 0
+        assert env.has_left_in_order()
