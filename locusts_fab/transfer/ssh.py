@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
 
 
+#: Times of scripts are counted from here, in seconds since the epoch; see `stage`.
+_SCRIPTS_SINCE_S = 1_000_000_000
+
+
 @dataclass(frozen=True)
 class SshTransfer:
     """The transfer of files to an environment on a host that is reached over SSH only.
@@ -67,6 +71,10 @@ class SshTransfer:
         self._unpack_inputs()
         with fresh_folder(self.state_dir, "stage-") as folder:
             MountedTransfer(Environment(str(folder), self.environment.id)).stage(swarm, tasks, chunks, scripts, screen)
+            # rsync passes over what has the same size and second as before, and two submits may come within one: so
+            # their scripts get a time that no other submit has, for no other has this chunk
+            for path in scripts:
+                os.utime(folder / path, (_SCRIPTS_SINCE_S + chunks[0].number,) * 2)
             with screen.step("sending") as progress:
                 self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
 

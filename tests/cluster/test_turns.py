@@ -57,6 +57,7 @@ def test_a_task_that_never_fits_its_job_is_named(workspace: ClusterWorkspace) ->
         target(workspace.root, nodes=1, slots=2, slurm='time = "1"') + rows("[ <arg0> != 0 ] || sleep 90", 20)
     )
     assert workspace.locusts("submit")[0] == 0
+    workspace.wait_for("finished", timeout_s=600)  # its job has to begin four times
     code, text = workspace.locusts("collect", "--wait")
     assert code == 1, text
     first, *others = workspace.tasks().values()

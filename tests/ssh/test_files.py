@@ -115,6 +115,24 @@ def test_staging_comes_to_the_same(tmp_path: Path, files: Transfer, environment:
     assert not list(tmp_path.glob("state/*")), "nothing stays behind on the way"
 
 
+def test_scripts_of_submits_within_a_second(
+    tmp_path: Path, files: Transfer, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have the same length, and times may be as coarse as rsync's look: the latest is there all the same."""
+    swarm = swarm_in(tmp_path)
+    replace = os.replace
+
+    def replace_at_once(source: Any, destination: Any) -> None:
+        os.utime(source, (1_700_000_000, 1_700_000_000))
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", replace_at_once)
+    for submission in range(1, 5):
+        scripts = {"exec/manager.sh": f"echo {submission}\n"}
+        files.stage(swarm, lambda: TASKS, [Chunk(submission, 2)], scripts, Silent())
+        assert Path(environment.absolute("exec/manager.sh")).read_text() == f"echo {submission}\n"
+
+
 def test_what_is_there_does_not_move_again(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     swarm = swarm_in(tmp_path)
     stage(files, swarm)
