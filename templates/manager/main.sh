@@ -30,24 +30,18 @@ kill_task() {
 }
 
 # listen: set RUNNING to what each slot said last, and count what ended. With few descriptors to spare, some slots have
-# none here; then one program reads for all of them.
+# none here; then a program reads for each of them.
 listen() {
-  local slot told line words unheard=()
+  local slot told line words
   DONE_HERE=0 FAILED_HERE=0
   for ((slot = 0; slot < SLOTS; slot++)); do
     if ((TOLD[slot] > 0)); then
       mapfile -t -u "${TOLD[slot]}" told
       ((${#told[@]} == 0)) || RUNNING[slot]=${told[-1]}
     else
-      unheard+=("$slot")
+      line=$(tail -c 64 -- "$RUN/slot.$slot")
+      [[ -z $line ]] || RUNNING[slot]=$line # one that has just begun has said nothing
     fi
-  done
-  if ((${#unheard[@]} > 0)); then
-    for slot in "${unheard[@]}"; do
-      line=$(tail -c 64 -- "$RUN/slot.$slot") && RUNNING[slot]=$line
-    done
-  fi
-  for ((slot = 0; slot < SLOTS; slot++)); do
     # shellcheck disable=SC2206 # four words
     words=(${RUNNING[slot]})
     ((DONE_HERE += words[2] + DONE_BEFORE[slot], FAILED_HERE += words[3] + FAILED_BEFORE[slot]))

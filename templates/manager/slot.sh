@@ -28,7 +28,7 @@ leave() {
 }
 
 # show_running PID TIME: tell the main process what runs since when (0 0: nothing), and how many tasks have ended here.
-# Lines of 64 bytes, so that none is seen half written; see `look_after_tasks`.
+# Lines of 64 bytes, so that none is seen half written; see `listen`.
 show_running() {
   printf '%-10s %20s %15s %15s\n' "$1" "$2" "$DONE_COUNT" "$FAILED_COUNT"
 }
@@ -50,18 +50,22 @@ read_chunk() {
   ((${#marked} == ${#last} + 2 * ${#LINES[@]})) # each had its mark
 }
 
-# work_chunk CHUNK GENERATION [TASK]: run the tasks of a chunk that we own, or the one of them that we own.
+# work_chunk CHUNK GENERATION [LINE]: run the tasks of a chunk that we own, or the one of them that we own, which `deal`
+# has looked up.
 work_chunk() {
   tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0
   printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT"
   WORK=$ROOT/work/$CLAIM
   SANDBOXES=${SCRATCH_DIR:-"$ROOT/work"}/$CLAIM
   LOG=1
-  if ! read_chunk "$1"; then
+  if (($# > 2)); then
+    LINES=("$3") HAS_PAST=1
+  elif read_chunk "$1"; then
+    choose_lines "$1" "$2"
+  else
     leave "the plan is damaged"
     return
   fi
-  choose_lines "$@"
   if ((${#LINES[@]} > 0)); then
     find_numbers
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
@@ -103,10 +107,10 @@ find_numbers() {
   done
 }
 
-# choose_lines CHUNK GENERATION [TASK]: leave in LINES those that are ours and have not ended; set HAS_PAST to 1 if they
-# may have been tried before, and NEXT_LEASE to the lease by which others would take the chunk over.
+# choose_lines CHUNK GENERATION: leave in LINES those that have not ended; set HAS_PAST to 1 if they may have been tried
+# before, and NEXT_LEASE to the lease by which others would take the chunk over.
 choose_lines() {
-  local line LEASE
+  local LEASE
   LOST=() OUT_OF_TIME=()
   name_lease "$1" "$(($2 + 1))"
   NEXT_LEASE=$LEASE
@@ -116,17 +120,6 @@ choose_lines() {
     drop_ended
   elif (($1 >= ALONE_FROM)); then
     HAS_PAST=1
-  fi
-  if (($# > 2)); then
-    NEXT_LEASE=$RUN/none # the next one is for another task
-    for line in ${LINES[@]+"${LINES[@]}"}; do
-      number_of "$line"
-      if ((NUMBER == $3)); then
-        LINES=("$line")
-        return
-      fi
-    done
-    LINES=() # it has ended just now
   fi
 }
 
@@ -187,8 +180,9 @@ is_lingering() {
 }
 
 # deal CHUNK: run tasks of a chunk that is being dealt out, one after another, as long as there are some that nobody has.
+# What is looked up before a claim holds after it, for whoever ends another task in between has the claim.
 deal() {
-  local LINES NUMBER task
+  local LINES NUMBER line
   while ! is_leaving; do
     find_dealt "$1" || return
     read_chunk "$1" || {
@@ -206,13 +200,12 @@ deal() {
       return
     fi
     printf '%s %s %s\n' "$MANAGER" "$SLOT.$TURN" "$NUMBER" >"$OWNER.$1.$NUMBER"
-    claim "$1" "$((GENERATION + 1))" "$OWNER.$1.$NUMBER" && work_chunk "$1" "$((GENERATION + 1))" "$NUMBER"
+    claim "$1" "$((GENERATION + 1))" "$OWNER.$1.$NUMBER" && work_chunk "$1" "$((GENERATION + 1))" "$line"
   done
 }
 
-# find_undealt: set NUMBER to the first task of LINES that is not in DEALT; fail if there is none.
+# find_undealt: set line to the first of LINES whose task is not in DEALT, and NUMBER to that; fail if there is none.
 find_undealt() {
-  local line
   for line in "${LINES[@]}"; do
     number_of "$line"
     [[ -n ${DEALT[$NUMBER]-} ]] || return 0

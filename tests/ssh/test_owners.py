@@ -107,10 +107,15 @@ def test_an_environment_without_an_id_is_nobodys(first: Laptop, root: Path) -> N
     first.run(first.swarm(A))
     for path in root.glob("exec/id.*"):
         path.unlink()
+    assert_untouched(first, root, "has no id")
+
+
+def assert_untouched(laptop: Laptop, root: Path, says: str) -> None:
+    """See that each command refuses, with these words, and changes nothing on the target."""
     before = listing(root)
     for action in (locusts_fab.submit, locusts_fab.status, locusts_fab.attach):
-        with pytest.raises(StateError, match="has no id"):
-            action(first.swarm(B), first.connection())
+        with pytest.raises(StateError, match=says):
+            action(laptop.swarm(B), laptop.connection())
     assert listing(root) == before
 
 
@@ -119,11 +124,7 @@ def test_a_ledger_of_another_version_is_told_and_nothing_is_lost(first: Laptop, 
     with sqlite3.connect(first.state / "ledger.sqlite") as database:
         database.execute("PRAGMA user_version = 3")
     database.close()
-    before = listing(root)
-    for action in (locusts_fab.submit, locusts_fab.status, locusts_fab.attach):
-        with pytest.raises(StateError, match="another version"):
-            action(first.swarm(B), first.connection())
-    assert listing(root) == before
+    assert_untouched(first, root, "another version")
 
 
 @pytest.mark.parametrize("way", ["attached", "copied"])
