@@ -108,7 +108,7 @@ class Slurm:
             self.start_controller()
             for node in self.nodes:
                 self._start_slurmd(node)
-            _wait("all nodes to be idle", lambda: all(map(self._is_up, self.nodes)), self._last_log)
+            _wait("all nodes to be idle", lambda: all(map(self.is_up, self.nodes)), self._last_log)
         except BaseException:
             self.close()
             raise
@@ -142,15 +142,24 @@ class Slurm:
         def living() -> list[str]:
             return [job.id for job in self.squeue() if job.state not in ended]
 
-        if living():
+        def all_ended() -> bool:
+            if not living():
+                return True
+            # Each time anew: a job that was about to be queued again comes back after the first time.
             # Unlike `scancel ID…` this does not fail for a job that ends meanwhile.
             for partition in ("short", "long"):
                 self.run("scancel", f"--partition={partition}")
-            _wait("all jobs to end", lambda: not living(), self._last_log)
+            return not living()
+
+        _wait("all jobs to end", all_ended, self._last_log)
 
     def state_of(self, node: str) -> str:
         """Give the state of a node in sinfo's short form: `idle`, `mix`, `alloc`, `down*`, …."""
         return self.run("sinfo", "-h", "-p", "short", "-n", node, "-o", "%t").strip()
+
+    def is_up(self, node: str) -> bool:
+        """Say whether a node takes jobs: neither down nor drained, whoever uses it at the moment."""
+        return self.state_of(node) in {"idle", "mix", "alloc", "comp"}
 
     def kill_node(self, node: str, *, jobs_too: bool = True) -> None:
         """Kill a node.
@@ -165,7 +174,7 @@ class Slurm:
     def start_node(self, node: str) -> None:
         """Start a node that was killed, and wait until it takes jobs."""
         self._start_slurmd(node)
-        _wait(f"{node} to come back", lambda: self._is_up(node), self._last_log)
+        _wait(f"{node} to come back", lambda: self.is_up(node), self._last_log)
 
     def stop_controller(self) -> None:
         """Stop slurmctld; the jobs run on, SLURM's commands fail after some seconds."""
@@ -299,9 +308,6 @@ class Slurm:
         with contextlib.suppress(subprocess.CalledProcessError):
             return "UP" in self.run("scontrol", "ping")
         return False
-
-    def _is_up(self, node: str) -> bool:
-        return self.state_of(node) in {"idle", "mix", "alloc"}
 
     def _last_log(self) -> str:
         """Give the end of every log, for the message when something does not start."""
