@@ -80,17 +80,18 @@ def _open_up(folder: str | Path) -> None:
         _open_up(path)
 
 
+#: What the names of folders that pass begin with: what goes up, what comes in, single notes, what links lead to.
+FRESH_PREFIXES = ("stage-", "incoming-", "note-", "links-")
+
+
 @contextlib.contextmanager
 def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield a new folder that its owner alone can enter; it is removed afterwards.
 
-    Folders with the same prefix, left by commands that were killed, are removed first.
-
+    :param prefix: one of `FRESH_PREFIXES`, by which `remove_left_folders` knows it if we are killed.
     :raises TransferError: it cannot be made or removed.
     """
     try:
-        for old in parent.glob(f"{prefix}*"):
-            remove(old)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
     except OSError as error:
         raise TransferError(
@@ -100,6 +101,16 @@ def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         remove_tree(folder)
+
+
+def remove_left_folders(parent: Path) -> None:
+    """Remove what `fresh_folder` made here for commands that were killed. No other command may be at work here.
+
+    :raises TransferError: something of it cannot be removed.
+    """
+    for prefix in FRESH_PREFIXES:
+        for left in parent.glob(f"{prefix}*"):
+            remove_tree(left)
 
 
 def remove_tree(folder: str | Path) -> None:

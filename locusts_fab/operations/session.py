@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
+from locusts_fab.fs import remove_left_folders
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
@@ -254,6 +255,7 @@ def opened(
         raise _nothing_known(swarm)
     site = open_site(swarm, connection)
     with locked(folder / "lock", wait_s), _ledger_in(folder) as ledger:
+        remove_left_folders(folder)
         ledger.set_fact("turn", secrets.token_hex(8))  # what others asked before is of no use any more
         if not create and ledger.is_empty():  # the first submit failed before it had a plan
             raise _nothing_known(swarm)

@@ -6,6 +6,7 @@ after staging. Pure, but for looking at entries of the local tree.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -94,6 +95,10 @@ def mark_of(path: Path) -> Mark | None:
         link = os.fsdecode(path.readlink()) if stat.S_ISLNK(found.st_mode) else ""
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a folder on the way became a symlink that leads round in circles
+            return None
+        raise
     kind = _KINDS.get(stat.S_IFMT(found.st_mode), "?")
     return _plain(Mark(kind, found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), link))
 

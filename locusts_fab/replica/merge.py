@@ -236,12 +236,13 @@ class _TreeMerge:
 
     def _remove_entry(self, path: str, *, apply: bool) -> None:
         known, place = self._manifest[path], self.root / path
-        now = mark_of(place)
+        # below a symlink is nothing of this tree
+        now = mark_of(place) if self._sides.is_inside(path) else None
         if now is None:
             self._manifest[path] = agree(known, None, None)
         elif not apply:
             return
-        elif not self._sides.is_inside(path) or not self._sides.is_untouched(path, now):
+        elif not self._sides.is_untouched(path, now):
             self.notes.append(f"{path} was removed there and changed here; it stays")
             self._manifest[path] = replace(known, is_contested=True)
         elif now.kind != "d" or not any(place.iterdir()):  # else something here is in it that never was there
@@ -261,19 +262,28 @@ class _Comparison:
     def __init__(self, root: Path, manifest: dict[str, Agreed], theirs: dict[str, Mark], suffix: str) -> None:
         self.root, self.manifest, self.theirs, self.suffix = root, manifest, theirs, suffix
         self._links = {path: mark.link for path, mark in theirs.items() if mark.kind == "l"}
-        self._blocks: dict[str, bool] = {}
+        self._ways: dict[str, str] = {}
 
     def blocker(self, path: str) -> str | None:
         """Return the user's own file or symlink where this path needs a folder; None if there is none."""
         parts = path.split("/")
         for count in range(1, len(parts) + (self.theirs[path].kind == "d")):
             folder = "/".join(parts[:count])
-            if folder not in self._blocks:
-                now = mark_of(self.root / folder)
-                self._blocks[folder] = not (now is None or now.kind == "d" or self.is_untouched(folder, now))
-            if self._blocks[folder]:
-                return folder
+            if folder not in self._ways:
+                self._ways[folder] = self._way_by(folder)
+            if self._ways[folder] != "open":
+                return folder if self._ways[folder] == "blocked" else None
         return None
+
+    def _way_by(self, folder: str) -> str:
+        """Return `open` if a folder is here, `blocked` if the user has something else there, `new` if it will be made.
+
+        What a symlink that gives way leads to is in nobody's way.
+        """
+        now = mark_of(self.root / folder)
+        if now is None or (now.kind != "d" and self.is_untouched(folder, now)):
+            return "new"
+        return "open" if now.kind == "d" else "blocked"
 
     def refusal(self, path: str) -> str | None:
         """Return why an entry is not brought, though it could be; None if it is."""

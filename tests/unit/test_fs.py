@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import fresh_folder, new_beside, remove, remove_tree, tree_size, write_whole
+from locusts_fab.fs import (
+    FRESH_PREFIXES,
+    fresh_folder,
+    new_beside,
+    remove,
+    remove_left_folders,
+    remove_tree,
+    tree_size,
+    write_whole,
+)
 from tests.support.processes import open_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -57,16 +65,28 @@ def test_remove(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_a_fresh_folder_is_ours_alone_and_goes_with_what_killed_commands_left(tmp_path: Path) -> None:
-    (tmp_path / "stage-old" / "x").mkdir(parents=True)
-    (tmp_path / "other-old").mkdir()
+def test_a_fresh_folder_is_ours_alone_and_goes(tmp_path: Path) -> None:
     with fresh_folder(tmp_path, "stage-") as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([folder.name, "other-old"])
         (folder / "x").write_text("x")
-    assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
-    with pytest.raises(TransferError, match="no folder can be made"), fresh_folder(tmp_path / "nowhere", "x-"):
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TransferError, match="no folder can be made"), fresh_folder(tmp_path / "nowhere", "stage-"):
         pass
+
+
+def test_folders_that_killed_commands_left_go(tmp_path: Path) -> None:
+    for prefix in FRESH_PREFIXES:
+        (tmp_path / f"{prefix}old" / "x").mkdir(parents=True)
+    (tmp_path / "other-old").mkdir()
+    remove_left_folders(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
+
+
+def test_no_other_prefix_is_used() -> None:
+    package = Path(__file__).parents[2] / "locusts_fab"
+    for source in package.rglob("*.py"):
+        for prefix in re.findall(r'fresh_folder\([^()]*"([^"]*)"\)', source.read_text()):
+            assert prefix.startswith(FRESH_PREFIXES)
 
 
 def test_a_tree_goes_but_not_what_its_links_lead_to(tmp_path: Path) -> None:

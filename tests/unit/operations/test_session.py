@@ -13,7 +13,7 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.model import ManagerState, SwarmState, Task
-from locusts_fab.operations.session import Session
+from locusts_fab.operations.session import Session, looked_at, opened
 from locusts_fab.state import poll as polling
 from locusts_fab.state.clock import Reading, read_clock
 from locusts_fab.state.ledger import Ledger
@@ -100,3 +100,17 @@ def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pyt
     session.poll()
     assert session.ledger.managers()[0].state is ManagerState.LEFT
     assert session.ledger.manager_reason(f"1-0-{ID}") == "signal USR1"
+
+
+def test_who_changes_a_swarm_removes_what_killed_commands_left(tmp_path: Path) -> None:
+    """Though it fetches nothing itself; who only looks removes nothing, for another command may be at work."""
+    settings = SwarmSettings.model_validate({"command": "true", "args": [["1"]]})
+    swarm = Swarm("s", settings, "here", Target(mode="local"), tmp_path)
+    with opened(swarm, create=True) as session:
+        session.ledger.take_plan([Task("a", "true", (), ())], session.site.environment.root)
+    left = swarm.state_dir / "incoming-killed"
+    left.mkdir()
+    with looked_at(swarm):
+        assert left.exists()
+    with opened(swarm):
+        assert not left.exists()

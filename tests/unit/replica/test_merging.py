@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.replica.sync import has_news
@@ -52,6 +52,9 @@ def contents(root: Path) -> set[str]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(DEEDS, DEEDS), min_size=1, max_size=2))
+@example([([], [("a", "folder")]), ([], [("a", "link"), ("z", "link")])])  # in circles, where a folder was
+@example([([], [("d", "pipe")]), ([("d", "link")], [("z", "link")])])
+@example([([], [("d", "link"), ("z", "link")]), ([], [("d", "folder"), ("d/deep", "folder")])])
 def test_nothing_of_ours_is_lost_and_it_settles(
     tmp_path_factory: pytest.TempPathFactory, rounds: list[tuple[list[tuple[str, str]], list[tuple[str, str]]]]
 ) -> None:
