@@ -277,7 +277,8 @@ class Submission:
     """One submit and its part of the plan.
 
     :param last_chunk: the number of its last chunk.
-    :param state: how far it got: `staging`, `starting`, `started`, `stopped`.
+    :param state: how far it got: `staging`, `starting`, `started`, `told` (to take no more tasks, by a command that may
+        have been killed then), `stopped`.
     :param created_s: when its managers were started, seconds since the epoch.
     :param token: the name of its job, which no other job has.
     :param job: its id in the scheduler; empty if it has none.

@@ -126,10 +126,10 @@ def _fence(session: Session, live: Submission | None) -> None:
     if latest is None:
         return
     session.site.launcher.fence(session.ledger.submissions())
-    session.ledger.set_submission(latest.number, state="stopped")
-    if live is not None:
+    if live is not None or latest.state == "told":  # by another command, maybe just now
         time.sleep(FENCE_S)
         session.poll()
+    session.ledger.set_submission(latest.number, state="stopped")
 
 
 def _start(

@@ -173,6 +173,13 @@ class Ledger(Reports):
             (state, job, number),
         )
 
+    def note_told(self, numbers: Iterable[int]) -> None:
+        """Note submits whose managers were told to take no more tasks, maybe by a command that was killed since."""
+        for number in numbers:
+            self._db.execute(
+                "UPDATE submissions SET state = 'told' WHERE number = ? AND state IN ('starting', 'started')", (number,)
+            )
+
     def drop_submission(self, number: int) -> None:
         """Forget a submit that came to nothing, because the target is not ours."""
         with self.transaction():

@@ -48,6 +48,8 @@ _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unkn
 
 #: What the script prints of a submission that the ledger does not know.
 _STRANGER = re.compile(r"^[0-9]{1,9}$", re.MULTILINE)
+#: What it prints of one whose managers were told to take no more tasks.
+_TOLD = re.compile(r"^told ([0-9]{1,9})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ def _poll_once(
                 _judge(ledger, found, now, job_is_over=job_is_over, is_paused=is_paused)
         ledger.set_fact("updated", str(time.time()))
         ledger.set_fact("updated_clock", f"{now.boot} {now.up_s}")
-        ledger.set_fact("strangers", " ".join(_STRANGER.findall(os.fsdecode(parts[0]))) or None)
+        submissions = os.fsdecode(parts[0])
+        ledger.set_fact("strangers", " ".join(_STRANGER.findall(submissions)) or None)
+        ledger.note_told(map(int, _TOLD.findall(submissions)))
     return PollResult(is_all=is_all)
 
 

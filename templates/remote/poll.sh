@@ -15,7 +15,8 @@
 #     JOBS             the jobs to ask for, with commas between; empty: do not ask
 #     MANAGER OFFSET   the byte of this manager's file to begin with; -1: nothing more will come. Without it: 0
 #
-#   prints: the numbers of submissions that the client does not know, a line each; for each manager MARK, the line
+#   prints: the numbers of submissions that the client does not know, a line each; "told NUMBER" for each that it knows
+#     whose managers were told to take no more tasks; for each manager MARK, the line
 #     "MANAGER PROCESS BEAT", and the new bytes with a newline after them; at the end MARK, the exit status of QUEUE (a -
 #     if nothing was asked), and what it printed.
 #     PROCESS: alive, gone, or left; unknown where that cannot be seen from this machine
@@ -54,6 +55,14 @@ find_strangers() {
       STRANGE+="$number "
       printf '%s\n' "$number"
     fi
+  done
+}
+
+# find_told: print the submissions that the client knows and whose managers were told to take no more tasks.
+find_told() {
+  local word
+  for word in $submissions; do
+    [[ -e stop.${word%%:*} ]] && printf 'told %s\n' "${word%%:*}"
   done
 }
 
@@ -101,6 +110,7 @@ print_queue() {
 cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
 [[ -e id.$id ]] || tell_owner
 find_strangers
+find_told
 for file in cache/*.tsv; do
   manager=${file#cache/}
   manager=${manager%.tsv}

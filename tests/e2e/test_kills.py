@@ -136,3 +136,19 @@ def test_the_client_is_killed_while_it_collects(tmp_path: Path, words: list[str]
     assert workspace.locusts("collect")[0] == 0
     check_all_came(workspace, TASKS, most_twice=0)
     assert not list(workspace.result("").rglob(".locusts-*"))
+
+
+def test_a_client_is_killed_after_it_told_the_managers_to_stop(tmp_path: Path) -> None:
+    """Before anything else knows of that: the next submit does not wait for those managers, but starts others."""
+    workspace = Workspace(tmp_path)
+    workspace.pairs(20)
+    workspace.write(held(tmp_path, 0))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: count(workspace, "began") >= 2, "tasks that wait")
+    (tmp_path / ".locusts/here/s/exec/stop.1").touch()
+    code, text = workspace.locusts("submit")
+    assert (code, (tmp_path / ".locusts/here/s/exec/started.2").exists()) == (0, True), text
+    (tmp_path / "go").touch()
+    code, text = workspace.locusts("collect", "--wait")
+    assert code == 0, text
+    check_all_came(workspace, 20, 0)

@@ -432,6 +432,22 @@ def test_nothing_is_taken_of_submissions_that_are_not_ours(root: Path, ledger: L
     assert (states(ledger)[:2], ledger.fact("strangers")) == ("pp", "1 2")
 
 
+@pytest.mark.parametrize(
+    ("state", "becomes"), [("staging", "staging"), ("starting", "told"), ("started", "told"), ("stopped", "stopped")]
+)
+def test_a_submission_that_was_told_to_stop_is_not_taken_for_one_that_goes_on(
+    root: Path, ledger: Ledger, state: str, becomes: str
+) -> None:
+    """Whoever told it may have been killed before the ledger knew."""
+    ledger.set_submission(1, state=state)
+    (root / "exec/stop.7").touch()
+    look(ledger, root)
+    assert [submission.state for submission in ledger.submissions()] == [state]
+    (root / "exec/stop.1").touch()
+    look(ledger, root)
+    assert [submission.state for submission in ledger.submissions()] == [becomes]
+
+
 def test_records_of_another_environment_are_none(root: Path, ledger: Ledger) -> None:
     write(root, manager(), ended(1).replace(ID, OTHER_ID))
     look(ledger, root)
