@@ -27,8 +27,11 @@ RESULTS, ALL = "results", "all"
 
 
 def known_site(swarm: Swarm, site: Site, ledger: Ledger) -> Site:
-    """Return a site that works on the environment that the ledger knows at this place, and on no other."""
-    return identified(site, swarm, ledger.fact(_fact("environment", site)) or "")
+    """Return a site that works on the environment that the ledger knows at this place, and on no other.
+
+    One that we began to make is ours too: a command may have been killed before it heard that it was made.
+    """
+    return identified(site, swarm, ledger.fact(_fact("environment", site)) or _founding_id(site, ledger))
 
 
 def set_known(site: Site, ledger: Ledger, environment_id: str | None) -> None:
@@ -37,7 +40,7 @@ def set_known(site: Site, ledger: Ledger, environment_id: str | None) -> None:
     ledger.set_fact(_fact("founding", site), None)
 
 
-def founding_id(site: Site, ledger: Ledger) -> str:
+def _founding_id(site: Site, ledger: Ledger) -> str:
     """Return the id of an environment that we may have begun to make at this place; empty if we have not."""
     return ledger.fact(_fact("founding", site)) or ""
 
@@ -59,7 +62,7 @@ def reserve(
     note = ""
     if not is_there:
         note = write_note(swarm)
-        made = founding_id(site, ledger) or new_environment_id()
+        made = _founding_id(site, ledger) or new_environment_id()
         ledger.set_fact(_fact("founding", site), made)  # first, for the answer may be lost
         site = identified(site, swarm, made)
     environment, host = site.environment, site.host.name

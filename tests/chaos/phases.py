@@ -35,6 +35,9 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
         ("submit",),
         [
             ["state/", "begin_submission", "return", 1],
+            ["operations/environment.py", "reserve", "call", 1],
+            ["operations/environment.py", "set_known", "call", 1],
+            ["operations/environment.py", "reserve", "return", 1],
             ["manager/planfile.py", "plan_text", "call", (1, 5)],
             ["manager/planfile.py", "plan_text", "return", (1, 5)],
         ],

@@ -1,4 +1,4 @@
-"""What ends half-way: `submit --redo` and `clean` are ended by whatever command comes next; lost tasks are counted."""
+"""What ends half-way: the first submit, `submit --redo`, `clean`. The next command ends it; lost tasks are counted."""
 
 from __future__ import annotations
 
@@ -90,6 +90,24 @@ def test_a_clean_that_was_cut_off_is_done_by_the_next_command(
     assert any("was cut off" in note for note in status.notes)  # who only looks does not touch it
     locusts_fab.collect(laptop.swarm(WORDS))
     assert not root.exists()
+
+
+@pytest.mark.parametrize("command", ["submit", "status", "collect"])
+def test_an_environment_is_ours_though_we_were_killed_before_we_heard_that_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    laptop = Laptop(tmp_path / "project", "[targets.here]\nmode = 'local'\nslots = 2")
+    swarm = laptop.swarm(WORDS)
+    with monkeypatch.context() as patch, pytest.raises(Killed):  # noqa: PT012
+        patch.setattr(module, "set_known", die)
+        locusts_fab.submit(swarm)
+    assert list((laptop.folder / ".locusts/here/s/exec").glob("id.*"))
+    if command == "status":
+        assert locusts_fab.status(swarm).tasks.pending == 3
+    elif command == "collect":
+        assert locusts_fab.collect(swarm).status.tasks.pending == 3
+    laptop.run(swarm)
+    assert laptop.results() == {f"{number:06d}": f"a{number}" for number in (1, 2, 3)}
 
 
 def test_what_is_given_up_is_not_said_to_be_done(laptop: Laptop) -> None:
