@@ -6,6 +6,7 @@ Nothing here knows what the texts are about, so every package may use it.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ _LONGEST_GUESSED = 100
 _MINUTES_FROM = 2
 _HOURS_FROM = 120
 _KILO = 1000
+
+#: Control characters that only lay out a text.
+LAID_OUT = "\n\t"
+_DOUBTFUL = re.compile(r"[^ -~]")
 
 
 def duration(seconds: float) -> str:
@@ -43,10 +48,13 @@ def printable(text: str, keep: str = "\n") -> str:
 
     :param keep: control characters that stay as they are.
     """
-    return "".join(
-        char if char.isprintable() or char in keep else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )
+
+    def shown(found: re.Match[str]) -> str:
+        char = found[0]
+        kept = char.isprintable() or char in keep
+        return char if kept else char.encode("unicode_escape", "surrogatepass").decode()
+
+    return _DOUBTFUL.sub(shown, text)
 
 
 def nearest(word: str, words: Iterable[str], likeness: float = LIKENESS) -> str | None:

@@ -1,25 +1,41 @@
-r"""Fields of tab-separated files: any text in one line, with backslash, tab and ends of lines escaped.
+r"""Fields of tab-separated files: any text in one line, with what ends or breaks lines and what terminals obey escaped.
 
-Plans, records, the ledger's lists and the files of results are all written so. `unescape` in
-`templates/manager/records.sh` undoes the same escapes in bash.
+Plans, records, the ledger's lists and the files of results are all written so. The escapes are bash's own, too:
+`printf '%b'` undoes them, and so `unescape` in `templates/manager/records.sh` does.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_ODD = re.compile(r"[\\\t\n\r]")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+#: What a terminal would obey, or what makes a text look other than it is: C0 and C1 (as single bytes of no UTF-8 too),
+#: what joins, hides and turns text round (the format characters of Unicode 15), and its own ends of lines.
+_OBEYED = (
+    "\x00-\x1f\x7f-\x9f\udc80-\udc9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+)
+_ODD = re.compile(rf"[\\{_OBEYED}]")
+_ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2})(?:\\x[0-9a-f]{2})*|\\(.)", re.DOTALL)
 
 
 def escape(field: str) -> str:
-    r"""Return a text as a field of a line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`."""
-    return field.translate(_ESCAPES) if _ODD.search(field) else field
+    r"""Return a text as a field of a line: backslash, tab and ends of lines become `\\`, `\t`, `\n`, `\r`.
+
+    Each byte of other control characters, and of those that hide text or turn it round, becomes `\xHH`.
+    """
+    return _ODD.sub(_escaped, field) if _ODD.search(field) else field
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    return _ESCAPES.get(char) or "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 def unescape(field: str) -> str:
@@ -30,7 +46,13 @@ def unescape(field: str) -> str:
     """
     if "\\" not in field:
         return field
-    return _ESCAPED.sub(lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), field)
+    return _ESCAPED.sub(_unescaped, field)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return os.fsdecode(bytes.fromhex(found[0].replace("\\x", "")))
+    return {"t": "\t", "n": "\n", "r": "\r"}.get(found[1], found[1])
 
 
 def join_fields(fields: Iterable[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import printable, size
+from locusts_fab.text import LAID_OUT, printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def print_note(text: str) -> None:
     sys.stderr.flush()
 
 
+def print_shown(text: str, end: str = "\n") -> None:
+    """Print a text on standard output, whatever is in it: a terminal shows it and obeys none of it."""
+    print(printable(text, LAID_OUT), end=end)
+
+
 @contextlib.contextmanager
 def interruptible(swarm: Swarm) -> Iterator[None]:
     """Print what becomes of the swarm, if a person presses Ctrl-C meanwhile."""
@@ -73,35 +79,35 @@ def print_submitted(submitted: Submitted) -> None:
 def print_preview(swarm: Swarm, preview: Preview) -> None:
     """Print what a submit would do: the plan, its first tasks, the scripts."""
     plan, chunks = preview.plan, preview.chunks
-    print(
+    print_shown(
         f"swarm {swarm.name} on target {swarm.target_name}: {plan.count} tasks"
         f" in {len(chunks)} chunks of at most {max(chunks, default=0)}"
     )
-    print(f"environment: {plan.environment_dir}")
-    print(f"results:     {swarm.outdir}")
+    print_shown(f"environment: {plan.environment_dir}")
+    print_shown(f"results:     {swarm.outdir}")
     for warning in plan.warnings:
         print_note(warning)
     if preview.replica is not None:
         _print_selection(swarm, preview.replica)
     for task in preview.samples:
-        print(f"\ntask {escape(task.id)}: {task.command}")
-        print(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")
-        print(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")
+        print_shown(f"\ntask {escape(task.id)}: {task.command}")
+        print_shown(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")
+        print_shown(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")
     if plan.count > len(preview.samples):
         print(f"\n… and {plan.count - len(preview.samples)} more tasks")
     for path, text in preview.scripts.items():
-        print(f"\n======== {path}\n{text}", end="")
+        print_shown(f"\n======== {path}\n{text}", end="")
 
 
 def _print_selection(swarm: Swarm, selection: Selection) -> None:
     """Print what of the local tree would be replicated, with sizes."""
     root = swarm.local_tree
     folders, files, links = len(selection.folders), len(selection.files), len(selection.links)
-    print(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(selection.bytes)}")
+    print_shown(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(selection.bytes)}")
     for name in selection.files:
-        print(f"{(root / name).lstat().st_size:>14}  {escape(name)}")
+        print_shown(f"{(root / name).lstat().st_size:>14}  {escape(name)}")
     for name in selection.links:
-        print(f"{'link':>14}  {escape(name)}")
+        print_shown(f"{'link':>14}  {escape(name)}")
     for note in selection.unmatched:
         print_note(note)
 
@@ -159,7 +165,7 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
 
 
 def print_log(log: TaskLog) -> None:
-    """Print a task's command, exit code and node, and what it printed, byte by byte."""
+    """Print a task's command, exit code and node, and what it printed, as far as a terminal may see it."""
     outcome = log.outcome
     lines = [
         f"task     {outcome.id}: {outcome.state.value}" + (f", {log.description}" if log.description else ""),
@@ -169,15 +175,24 @@ def print_log(log: TaskLog) -> None:
     ]
     if log.sandbox:
         lines.append(f"sandbox  {log.sandbox}")
-    print(printable("\n".join(lines)))
+    print_shown("\n".join(lines))
     if log.printed is None:
         print_note("what it printed is no longer available")
     elif not log.printed:
         print_note("it printed nothing")
     else:
-        print("printed:", flush=True)
-        sys.stdout.buffer.write(log.printed)
-        sys.stdout.buffer.flush()
+        text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
+        print_shown(f"printed:\n{text}", end="" if text.endswith("\n") else "\n")
+        if printable(text, LAID_OUT) != text:
+            print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
+
+
+def print_bytes(printed: bytes | None) -> None:
+    """Print what a task printed, byte by byte, and nothing else; a program reads it, not a terminal."""
+    if printed is None:
+        print_note("what it printed is no longer available")
+    sys.stdout.buffer.write(printed or b"")
+    sys.stdout.buffer.flush()
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

@@ -12,6 +12,7 @@ from invoke.program import Program
 
 from locusts_fab.cli.collection import make_collection
 from locusts_fab.errors import ExitStatus
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,9 @@ def _usage_explained() -> Iterator[None]:
     try:
         yield
     except ParseError as error:
-        sys.stderr.write(f"{error}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n")
+        sys.stderr.write(
+            f"{printable(str(error))}\n  `locusts --list` shows the commands, `locusts --help COMMAND` their options\n"
+        )
         raise SystemExit(int(ExitStatus.USAGE)) from None
 
 

@@ -30,12 +30,19 @@ MANAGER = re.compile(r"(?P<submission>[0-9]{1,9})-[0-9]{1,9}(-r[0-9]{1,9})?(-[0-
 CLAIM = re.compile(r"(?P<chunk>[0-9]+)\.(?P<generation>[0-9]+)(\.[0-9a-f]{8})?")
 
 _END = "."
-_ESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 
 def unescape(text: str) -> str:
     """Return a field of a tab-separated file as it was."""
-    return re.sub(r"\\[\\tnr]", lambda found: _ESCAPES[found[0]], text)
+    raw = text.encode("utf-8", "surrogateescape")
+    return re.sub(rb"\\(?:x..|[\\tnr])", _as_it_was, raw).decode("utf-8", "surrogateescape")
+
+
+def _as_it_was(found: re.Match[bytes]) -> bytes:
+    letter = found[0][1:2]
+    if letter == b"x":
+        return bytes.fromhex(found[0][2:].decode())
+    return {b"\\": b"\\", b"t": b"\t", b"n": b"\n", b"r": b"\r"}[letter]
 
 
 @dataclass(frozen=True)

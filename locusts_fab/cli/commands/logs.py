@@ -10,10 +10,17 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command(task="The task's id, as in tasks.tsv.")
-def logs(invocation: Invocation, task: str) -> None:
+@command(
+    task="The task's id, as in tasks.tsv.",
+    raw="Print only what the task printed, byte by byte: for programs, not for terminals.",
+)
+def logs(invocation: Invocation, task: str, *, raw: bool = False) -> None:
     """Show a task's command, exit code and node, and what it printed."""
-    from locusts_fab.cli.messages import print_log
+    from locusts_fab.cli.messages import print_bytes, print_log
     from locusts_fab.operations.logs import logs as operation
 
-    print_log(operation(invocation.swarm, task, invocation.connection))
+    log = operation(invocation.swarm, task, invocation.connection)
+    if raw:
+        print_bytes(log.printed)
+    else:
+        print_log(log)

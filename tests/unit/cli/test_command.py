@@ -76,7 +76,7 @@ def test_the_common_options_come_first(name: str, own: list[str]) -> None:
 
 
 def test_an_argument_that_is_needed_comes_before_the_common_options() -> None:
-    assert flags(COMMANDS["logs"]) == ["task -t", "swarm -s", "target -a", "config -c"]
+    assert flags(COMMANDS["logs"]) == ["task -t", "swarm -s", "target -a", "config -c", "raw -r"]
 
 
 def test_a_plain_command_has_its_own_options_only() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -250,7 +251,31 @@ def test_unescape_undoes_escape(text: str) -> None:
     assert "\t" not in escaped
     assert "\n" not in escaped
     assert "\r" not in escaped  # it ends a line too, for many who read tables
+    assert not any(unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} for char in escaped), "what a terminal obeys"
     assert unescape(escaped) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("\x1b]52;c;cm0=\a", r"\x1b]52;c;cm0=\x07"),
+        ("\0", r"\x00"),
+        ("\x9b31m", r"\xc2\x9b31m"),  # C1, as UTF-8
+        ("\udc9b31m", r"\x9b31m"),  # and as the single byte that some terminals know
+        ("safe\u202etxt.exe", r"safe\xe2\x80\xaetxt.exe"),
+        ("a\u2066b\u2069\u200b\u2028", r"a\xe2\x81\xa6b\xe2\x81\xa9\xe2\x80\x8b\xe2\x80\xa8"),
+        (r"\x1b", r"\\x1b"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+    assert unescape(escaped) == text
+
+
+def test_no_character_that_a_terminal_obeys_is_forgotten() -> None:
+    obeyed = [char for char in map(chr, range(0x110000)) if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}]
+    newer = {chr(code) for code in range(0x13439, 0x13456)}  # more of hieroglyphs, in Unicode 15 and later
+    assert [char for char in obeyed if escape(char) == char and char not in newer] == []
 
 
 @settings(deadline=None)
@@ -266,7 +291,7 @@ def test_no_fields_and_one_empty_field_are_written_alike() -> None:
     assert split_fields("") == []
 
 
-@pytest.mark.parametrize("plain", ["", "a b", "'", '"', "$(x)", "<id>", "\x1b[0m", "\udcff", "é"])
+@pytest.mark.parametrize("plain", ["", "a b", "'", '"', "$(x)", "<id>", "\udcff", "é", "\xa0", "漢字"])
 def test_what_needs_no_escape_stays_as_it_is(plain: str) -> None:
     assert escape(plain) == plain
 
