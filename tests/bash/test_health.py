@@ -168,7 +168,7 @@ def test_a_timeout_still_holds(tmp_path: Path) -> None:
         env.plan(["sleep 60"], ["true"]).run()
         (end,) = [end for end in env.ended() if end.task == 1]
         assert end.reason.startswith("timeout after")
-        assert end.end_s - end.start_s >= 1.5
+        assert end.end_s - end.start_s >= 1  # before bash 5, times are whole seconds
 
 
 # ---- descriptors ----
