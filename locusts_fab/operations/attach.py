@@ -13,8 +13,8 @@ from locusts_fab.operations.environment import known_site, set_known
 from locusts_fab.operations.session import opened
 from locusts_fab.replica.sync import recall_manifest
 from locusts_fab.schedulers.registry import scheduler_of
-from locusts_fab.shell.scripts import remote_script
-from locusts_fab.state.identity import foreign_error, read_notes
+from locusts_fab.shell.scripts import RemoteExit, remote_script
+from locusts_fab.state.identity import foreign_error, open_error, read_notes
 
 if TYPE_CHECKING:
     import fabric
@@ -49,6 +49,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
         result = host.run(remote_script("read_plan"), environment.root)
+        if result.exit_status == RemoteExit.OPEN:
+            raise open_error(result.text, environment.root, host.name)
         if result.exit_status != 0:
             raise StateError(
                 f"there is no environment of swarm {swarm.name} at {environment.root} ({host.name})",

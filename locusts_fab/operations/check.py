@@ -96,6 +96,7 @@ def _questions(swarm: Swarm, plan: Plan | None, needed: SpaceNeeded | None, shar
     scratch = target.scratch or ""
     return Questions(
         root=swarm.root,
+        name=swarm.name,
         scratch=scratch if scratch.startswith("/") else "",
         setup="\n".join(target.setup),
         runtime=target.container.runtime if target.container else "",

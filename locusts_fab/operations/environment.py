@@ -10,7 +10,7 @@ from locusts_fab.layout import TREE
 from locusts_fab.manager.records import new_environment_id
 from locusts_fab.replica.sync import forget_manifest
 from locusts_fab.shell.scripts import RemoteExit, remote_script
-from locusts_fab.state.identity import foreign_error, read_notes, strangers_error, write_note
+from locusts_fab.state.identity import foreign_error, open_error, read_notes, strangers_error, write_note
 from locusts_fab.target import identified
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def reserve(
         remote_script("reserve"), environment.root, environment.id, note, earlier, *numbers, submission.token
     )
     said = result.text.strip()
+    if result.exit_status == RemoteExit.OPEN:
+        raise open_error(said, environment.root, host)
     if result.exit_status == RemoteExit.FOREIGN:
         raise foreign_error(read_notes(said.split("\n")), environment.root, host)
     if result.exit_status == RemoteExit.TAKEN:

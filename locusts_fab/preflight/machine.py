@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import Finding
+from locusts_fab.state.identity import open_error
 from locusts_fab.text import size
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def judge_root(swarm: Swarm, seen: Seen, needed: SpaceNeeded | None) -> Iterator
         yield Finding("root", "error", f"{root}: {complaint}", advice)
         return
     yield Finding("root", "ok", f"{root} can be made and written")
+    if "open" in facts:
+        error = open_error(facts["open"], f"{root}/{swarm.name}", swarm.target.host or "this machine")
+        yield Finding("environment", "error", error.message, error.hint or "")
     if "links" in facts:
         yield Finding("hard links", "ok", "work in the root")
     else:

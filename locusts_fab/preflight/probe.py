@@ -23,6 +23,7 @@ class Questions:
     """The things that the script looks at; it does not look at those that are empty.
 
     :param root: the root, as the config has it.
+    :param name: the name of the swarm.
     :param scratch: the scratch folder, if it is an absolute path.
     :param setup: the lines of `setup`.
     :param shared: name of a folder below the root that this machine has made, and what it wrote into it.
@@ -32,6 +33,7 @@ class Questions:
     """
 
     root: str
+    name: str
     scratch: str = ""
     setup: str = ""
     runtime: str = ""
@@ -67,6 +69,7 @@ def look(host: Host, questions: Questions) -> Seen:
     result = host.run(
         remote_script("probe"),
         questions.root,
+        questions.name,
         remote_script("resolve_root"),
         questions.scratch,
         questions.setup,

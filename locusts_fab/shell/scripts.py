@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+
+_FROM_LIBRARY = re.compile(r"^# shellcheck source=(lib/[a-z_]+\.sh)\n\. .*\n", re.MULTILINE)
 
 
 class RemoteExit(IntEnum):
@@ -23,6 +26,8 @@ class RemoteExit(IntEnum):
     FOREIGN = 6
     #: Somebody else has submitted in this environment.
     TAKEN = 7
+    #: Others than us may change what is in the environment, or own it.
+    OPEN = 8
 
 
 @cache
@@ -34,8 +39,10 @@ def templates_folder() -> Path:
 
 @cache
 def remote_script(name: str) -> str:
-    """Return the text of a script, for `Host.run`.
+    """Return the text of a script, for `Host.run`, with what it takes from `lib/` in place of the line that says so.
 
     :param name: its name in `templates/remote`, without `.sh`.
     """
-    return (templates_folder() / "remote" / f"{name}.sh").read_text(encoding="utf-8")
+    folder = templates_folder() / "remote"
+    text = (folder / f"{name}.sh").read_text(encoding="utf-8")
+    return _FROM_LIBRARY.sub(lambda line: (folder / line[1]).read_text(encoding="utf-8"), text)

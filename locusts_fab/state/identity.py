@@ -88,6 +88,20 @@ def foreign_error(founders: list[Founder], root: str, host: str) -> ForeignEnvir
     )
 
 
+def open_error(said: str, root: str, host: str) -> StateError:
+    """Return the error for an environment that others may change: what they put into its plan would run as us.
+
+    :param said: what the script printed: the folder, its owner and its mode, with tabs between.
+    """
+    folder, owner, mode = (*split_fields(said.strip("\n").rpartition("\n")[2]), "?", "?", "?")[:3]
+    what = "is a symlink" if mode == "link" else f"has mode {mode}"
+    return StateError(
+        f"the environment {root} ({host}) is not ours alone: {folder} belongs to {owner} and {what};"
+        " others could put commands there that run as you",
+        hint="if all that is in it is yours, `chmod 700` it there; else give the target another root in the config",
+    )
+
+
 def strangers_error(numbers: str, root: str, host: str) -> ForeignEnvironmentError:
     """Return the error for submissions that the ledger does not know.
 

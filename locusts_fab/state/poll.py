@@ -28,7 +28,7 @@ from locusts_fab.manager.times import FRESH_S, STALE_S
 from locusts_fab.model import ManagerState
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.clock import read_clock
-from locusts_fab.state.identity import read_notes
+from locusts_fab.state.identity import open_error, read_notes
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
@@ -75,6 +75,7 @@ def poll(
 
     :param turn: enter nothing if the ledger's `turn` is another one by then; None: we hold the lock.
     :raises HostError: the target could not be asked; the ledger is as it was.
+    :raises StateError: others may change the environment; the ledger is as it was.
     """
     while True:
         result = _poll_once(host, ledger, environment, scheduler, turn)
@@ -94,6 +95,8 @@ def _poll_once(
     result = host.run(remote_script("poll"), *whose, *questions, *offsets)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return PollResult(reached=False)
+    if result.exit_status == RemoteExit.OPEN:
+        raise open_error(result.text, environment.root, host.name)
     if result.exit_status == RemoteExit.FOREIGN:
         return PollResult(is_ours=False, founders=read_notes(result.text.split("\n")))
     parts = result.stdout.split(mark.encode() + b"\n")

@@ -22,9 +22,10 @@
 #     PROCESS: alive, gone, or left; unknown where that cannot be seen from this machine
 #     BEAT: the counter of its heartbeat
 #     Where it is FOREIGN: for each id that is there a line of the id, and who made it
-#   exits with: NO_ENVIRONMENT; FOREIGN
+#     Where it is OPEN: the folder, its owner and its mode
+#   exits with: NO_ENVIRONMENT; FOREIGN; OPEN
 
-readonly NO_ENVIRONMENT=3 FOREIGN=6
+readonly NO_ENVIRONMENT=3 FOREIGN=6 OPEN=8
 environment=$1 id=$2 submissions=$3 mark=$4 most=$5 manager_id=$6 queue=$7 jobs=$8
 shift 8
 declare -A offset=()
@@ -33,14 +34,11 @@ while (($# > 0)); do
   shift 2
 done
 
-# tell_owner: print who made the environment, and end.
-tell_owner() {
-  local file
-  for file in id.*; do
-    [[ -f $file ]] && printf '%s\t%s\n' "${file#id.}" "$(head -n 1 -- "$file")"
-  done
-  exit "$FOREIGN"
-}
+# shellcheck source=lib/tell_owner.sh
+. "${BASH_SOURCE[0]%/*}/lib/tell_owner.sh"
+
+# shellcheck source=lib/find_open.sh
+. "${BASH_SOURCE[0]%/*}/lib/find_open.sh"
 
 # find_strangers: print the submissions that the client does not know, and set STRANGE to them, with blanks around. They
 # have another token: what others have done is not taken for ours because of a number.
@@ -107,8 +105,13 @@ print_queue() {
   printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
 }
 
-cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
-[[ -e id.$id ]] || tell_owner
+cd -- "$environment" 2>/dev/null && [[ -d exec ]] || exit "$NO_ENVIRONMENT"
+if find_open "$environment"; then
+  printf '%s\n' "$OPENING"
+  exit "$OPEN"
+fi
+[[ -e exec/id.$id ]] || tell_owner
+cd -- exec || exit "$NO_ENVIRONMENT"
 find_strangers
 find_told
 for file in cache/*.tsv; do

@@ -3,9 +3,10 @@
 # Looks at a target, for `locusts check`. It leaves everything as it was: folders that it makes to see whether they can
 # be made, it removes.
 #
-#   usage: bash probe.sh ROOT RESOLVER SCRATCH SETUP RUNTIME IMAGE FOLDER WORD SCHEDULER JOB ELEMENTS
+#   usage: bash probe.sh ROOT NAME RESOLVER SCRATCH SETUP RUNTIME IMAGE FOLDER WORD SCHEDULER JOB ELEMENTS
 #
 #     ROOT        the root, as the config has it
+#     NAME        the name of the swarm, and so of its environment in the root
 #     RESOLVER    the text of resolve_root.sh, which makes it absolute
 #     SCRATCH     the scratch folder, if it is an absolute path
 #     SETUP       the lines of `setup`
@@ -23,8 +24,11 @@
 #   exits with: 0
 
 exec 2>/dev/null # what was printed there before this comes from the start-up files, and is looked at
-root=$1 resolver=$2 scratch=$3 setup=$4 runtime=$5 image=$6 folder=$7 word=$8 scheduler=$9
-job=${10} elements=${11}
+root=$1 name=$2 resolver=$3 scratch=$4 setup=$5 runtime=$6 image=$7 folder=$8 word=$9
+scheduler=${10} job=${11} elements=${12}
+
+# shellcheck source=lib/find_open.sh
+. "${BASH_SOURCE[0]%/*}/lib/find_open.sh"
 
 # say KEY VALUE: print one thing that was found. NUL ends each part, for values hold anything else.
 say() {
@@ -120,7 +124,8 @@ look_at_tools() {
   fi
 }
 
-# look_at_root: report where it is, whether it can be written and is seen by the other side, and its file system.
+# look_at_root: report where it is, whether it can be written and is seen by the other side, its file system, and whether
+# the environment is ours alone if there is one.
 look_at_root() {
   local place
   if ! place=$(resolve "$root") || [[ $place != /* ]]; then
@@ -142,6 +147,7 @@ look_at_root() {
     say root_complaint "$COMPLAINT"
   fi
   untry "$place"
+  find_open "$place/$name" && say open "$OPENING"
 }
 
 # look_at_scratch: report whether it can be written.

@@ -9,10 +9,14 @@
 #   prints: "id", each id that is there, and who made it; "submission", the number, the token, the first and the last
 #     chunk, and the job of each submission, empty where they are not known; then, of each chunk, "chunk", its number, and
 #     the lines of its plan that are whole. There are tabs between
-#   exits with: NO_ENVIRONMENT
+#     Where it is OPEN: the folder, its owner and its mode
+#   exits with: NO_ENVIRONMENT; OPEN
 
-readonly NO_ENVIRONMENT=3
+readonly NO_ENVIRONMENT=3 OPEN=8
 environment=$1
+
+# shellcheck source=lib/find_open.sh
+. "${BASH_SOURCE[0]%/*}/lib/find_open.sh"
 
 # tell_submission FOLDER: print the line of a submission.
 tell_submission() {
@@ -35,6 +39,10 @@ tell_chunk() {
 
 LC_ALL=C # bytes
 cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
+if find_open "$environment"; then
+  printf '%s\n' "$OPENING"
+  exit "$OPEN"
+fi
 for file in id.*; do
   [[ -f $file ]] && printf 'id\t%s\t%s\n' "${file#id.}" "$(head -n 1 -- "$file")"
 done

@@ -13,35 +13,35 @@
 #     CHUNKS        the numbers of its first and its last chunk, with a blank between
 #     TOKEN         a word that no other submission has
 #
-#   prints: where it is FOREIGN, what is known of who made it, as poll.sh does; where it is TAKEN, the number of the
-#     submission that the client does not know; else why it failed
-#   exits with: 0 if the number is reserved, now or before; NO_ENVIRONMENT; FOREIGN; TAKEN
+#   prints: where it is FOREIGN, what is known of who made it, as poll.sh does; where it is OPEN, the folder, its
+#     owner and its mode; where it is TAKEN, the number of the submission that the client does not know; else why it failed
+#   exits with: 0 if the number is reserved, now or before; NO_ENVIRONMENT; FOREIGN; OPEN; TAKEN
 #
 # Both the folder exec and the folder of the submission appear by rename(2), with all that they have to hold: it fails
 # where a folder of this name holds something.
 
-readonly NO_ENVIRONMENT=3 FOREIGN=6 TAKEN=7
+readonly NO_ENVIRONMENT=3 FOREIGN=6 TAKEN=7 OPEN=8
 environment=$1 id=$2 note=$3 submissions=$4 submission=$5 chunks=$6 token=$7
 place=exec/started.$submission
 
 # make_environment: make the folder exec with the id in it, unless there is one.
 make_environment() {
   local folder=.exec.$id.$$
-  { mkdir -p -- "$environment" && cd -- "$environment"; } || return
+  if [[ ! -d $environment ]]; then
+    mkdir -p -- "$environment" && chmod 700 -- "$environment" # where folders have an access list for what is made in them
+  fi
+  cd -- "$environment" || return
   [[ -e exec/id.$id ]] && return
-  { mkdir -- "$folder" && printf '%s\n' "$note" >"$folder/id.$id"; } || return
+  { mkdir -- "$folder" && chmod 700 -- "$folder" && printf '%s\n' "$note" >"$folder/id.$id"; } || return
   mv -T -- "$folder" exec 2>/dev/null || rm -rf -- "$folder"
   [[ ! -e exec/id.$id ]] || rm -rf -- .removed.*
 }
 
-# tell_owner: print who made the environment, and end.
-tell_owner() {
-  local file
-  for file in exec/id.*; do
-    [[ -f $file ]] && printf '%s\t%s\n' "${file#exec/id.}" "$(head -n 1 -- "$file")"
-  done
-  exit "$FOREIGN"
-}
+# shellcheck source=lib/tell_owner.sh
+. "${BASH_SOURCE[0]%/*}/lib/tell_owner.sh"
+
+# shellcheck source=lib/find_open.sh
+. "${BASH_SOURCE[0]%/*}/lib/find_open.sh"
 
 # find_strangers: end if there is a submission that the client does not know; what was reserved now is given up.
 find_strangers() {
@@ -88,6 +88,10 @@ if [[ -n $note ]]; then
 else
   cd -- "$environment/exec" || exit "$NO_ENVIRONMENT"
   cd ..
+fi
+if find_open "$environment"; then
+  printf '%s\n' "$OPENING"
+  exit "$OPEN"
 fi
 [[ -e exec/id.$id ]] || tell_owner
 IS_NEW=0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Result]
 
 FOLDER = templates_folder() / "remote"
-NAMES = sorted(path.stem for path in FOLDER.iterdir())
+NAMES = sorted(path.stem for path in FOLDER.glob("*.sh"))
 HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 ODD = ["a b", "it's", "$(touch x)", "new\nline", "-rf", "é", "back\\slash", "*", "tab\there"]
 
@@ -586,7 +586,7 @@ def test_the_probe_knows_variables_that_are_not_exported(tmp_path: Path) -> None
         LocalHost().run(f"PLACE='{tmp_path}'\n{remote_script(name)}", *args).text
         for name, args in (
             ("resolve_root", ["$PLACE/a b"]),
-            ("probe", ["$PLACE/a b", remote_script("resolve_root"), *[""] * 10]),
+            ("probe", ["$PLACE/a b", "s", remote_script("resolve_root"), *[""] * 10]),
         )
     ]
     assert answers[0] == f"{tmp_path}/a b"

@@ -20,7 +20,7 @@ import pytest
 
 from locusts_fab.manager.render import environment, render
 from locusts_fab.schedulers.registry import SCHEDULERS
-from locusts_fab.shell.scripts import templates_folder
+from locusts_fab.shell.scripts import remote_script, templates_folder
 from tests.support.managers import VALUES
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parent / "golden"
 LIBRARIES = sorted((templates_folder() / "manager").glob("*.sh"))
 REMOTE = sorted((templates_folder() / "remote").glob("*.sh"))
+#: What several of them take in.
+SHARED = sorted((templates_folder() / "remote/lib").glob("*.sh"))
 #: The templates of scripts; a page is escaped in another way, and tested elsewhere.
 TEMPLATES = sorted(path.name for path in templates_folder().glob("*.j2") if path.read_text().startswith("#!"))
 
@@ -116,7 +118,7 @@ def check(*command: str, script: str | bytes) -> None:
 
 SOURCES = {f"manager/{path.name}": path.read_text() for path in LIBRARIES}
 SOURCES.update({name: (templates_folder() / name).read_text() for name in TEMPLATES})
-SOURCES.update({f"remote/{path.name}": path.read_text() for path in REMOTE})
+SOURCES.update({f"remote/{path.name}": remote_script(path.stem) for path in REMOTE})
 
 
 def test_nothing_is_overlooked() -> None:
@@ -132,8 +134,11 @@ def test_nothing_is_overlooked() -> None:
         "task.sh",
     } <= {path.name for path in LIBRARIES}
     assert {"poll", "probe", "mark_gone", "read_plan", "slurm_start"} <= {path.stem for path in REMOTE}
-    folders = (templates_folder() / name for name in ("manager", "remote"))
-    assert all(path.suffix == ".sh" for folder in folders for path in folder.iterdir())
+    folders = (templates_folder() / name for name in ("manager", "remote", "remote/lib"))
+    assert all(path.suffix == ".sh" or path.name == "lib" for folder in folders for path in folder.iterdir())
+    whole = "".join(remote_script(path.stem) for path in REMOTE)
+    assert all(path.read_text() in whole for path in SHARED)
+    assert "/lib/" not in whole
 
 
 # ---- well formed ----
@@ -158,7 +163,7 @@ def test_libraries_are_well_formed_by_themselves(path: Path) -> None:
 
 @pytest.mark.parametrize("path", REMOTE, ids=lambda path: str(path.name))
 def test_remote_scripts_are_well_formed(path: Path) -> None:
-    script = path.read_text()
+    script = remote_script(path.stem)
     check("bash", "-n", script=script)
     check(tool("shfmt"), "-i", "2", "-ci", "-d", script=script)
     check(tool("shellcheck"), "-", script=script)

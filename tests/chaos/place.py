@@ -103,8 +103,10 @@ class Place:
             self.sshd.wrap(name, script)
             return
         real = shutil.which(name) or name
-        (self.bin / name).write_text(script.replace("{real}", shlex.quote(real)))
-        (self.bin / name).chmod(0o755)
+        new = self.bin / f".{name}.new"  # in one step: managers of the fault before may be just about to run it
+        new.write_text(script.replace("{real}", shlex.quote(real)))
+        new.chmod(0o755)
+        new.replace(self.bin / name)
 
     def cut(self) -> None:
         """Break the link."""

@@ -16,6 +16,7 @@ def founded(root: Path | str) -> Environment:
     """Make an environment."""
     environment = Environment(str(root), ID)
     make_environment(environment)
+    Path(root).chmod(0o700)
     (Path(root) / f"exec/id.{ID}").write_text("me\tlaptop\t/home/me/project\t1700000000\n")
     return environment
 

@@ -141,7 +141,7 @@ def test_a_root_is_data(workspace: Workspace, root: str, monkeypatch: pytest.Mon
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PLACE", str(home / "place"))
-    facts = look(LocalHost(), Questions(root)).facts
+    facts = look(LocalHost(), Questions(root, "s")).facts
     if "NO_SUCH" in root:
         assert facts["root_complaint"] == "NO_SUCH_VARIABLE is not set there"
     else:

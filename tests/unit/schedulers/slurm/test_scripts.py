@@ -116,7 +116,7 @@ def test_scancel_finds_nothing_of_them(launcher: SlurmArray, tmp_path: Path, mon
 def test_check_finds_nothing_of_them_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     surround(monkeypatch)
     scheduler = SlurmScheduler()
-    questions = Questions(str(tmp_path / "root"), scheduler=scheduler.probe_script(), job="#!/bin/bash\n")
+    questions = Questions(str(tmp_path / "root"), "s", scheduler=scheduler.probe_script(), job="#!/bin/bash\n")
     facts = look(LocalHost(), questions).facts
     for command in ("sbatch", "squeue", "sinfo", "scontrol"):
         assert heard(tmp_path, command) == WANTED
@@ -200,7 +200,7 @@ def test_noise_is_nothing_that_check_finds(tmp_path: Path, commands: Commands, l
     commands.let(bash=f'#!/bin/bash\necho "{NOISE}" >&2; exec /bin/bash "$@"')
     commands.let(sbatch=noisy("echo 'sbatch: Job 5 to start at once' >&2"), squeue=noisy("true"))
     questions = Questions(
-        str(tmp_path / "new root"), setup="true", scheduler=SlurmScheduler().probe_script(), job="#!/bin/bash\n"
+        str(tmp_path / "new root"), "s", setup="true", scheduler=SlurmScheduler().probe_script(), job="#!/bin/bash\n"
     )
     facts = look(LocalHost(), questions).facts
     assert "root_complaint" not in facts
