@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
 _BAD_NAME = re.compile(r"""['"`\\$\n]""")
+#: Signs of bash, and digits, that later bytes of characters may look like in some locale.
+_LATER_BYTES = frozenset("\\`|}0123456789")
 _NAMED_BADLY = ("in a command with a name that means something to bash", "rename the column")
 
 
@@ -32,6 +34,18 @@ class Cursor:
         """Take the next characters as they are."""
         self.parts.append(self.text[self.at : self.at + count])
         self.at += count
+
+    def keep_apart(self, nothing: str) -> None:
+        """Put `nothing`, two quotes, between a character that is not ASCII and what must not be taken for part of it.
+
+        The last byte of a UTF-8 character and a backslash, say, are one character in GBK, where both would mean
+        something else; so may be that byte, a digit, and a quote. A quote right after it is not: see quoting.py.
+        """
+        here = self.text[self.at : self.at + 1]
+        if self.text[self.at - 1 : self.at].isascii() or not self.at:
+            return
+        if here in _LATER_BYTES or (here == "<" and self.handle.match(self.text, self.at)):
+            self.parts.append(nothing)
 
     def take_hole(self, quote: Callable[[str], str]) -> Hole | None:
         """Take the handle that stands here, if one does."""

@@ -17,37 +17,51 @@ _KEYWORDS = """! [[ ]] { } case coproc do done elif else esac fi for function if
 KEYWORDS = frozenset(_KEYWORDS.split())
 
 # ---- one function for each kind of place ----
+#
+# Only single quotes hold in every locale. In GBK, GB18030, Big5 and Shift-JIS a backslash, a backtick or a bracket may
+# be the second byte of a character, so an odd byte before it takes its meaning away, and a backslash that we wrote
+# escapes nothing. A quote (0x22, 0x27) is no later byte of a character in any encoding of the C library (a test looks
+# at all its charmaps): the second bytes of those begin at 0x30. So values leave the quotes that they stand in.
+#
+# One thing more: GB18030 has characters of four bytes, whose second is a digit, and the C library judges one when all
+# four are there. So bash takes a quote after half of one for a part of it: we put a quote before each such digit.
 
 #: Values that need no quotes. `=` is not among them (it could make an assignment), nor `%` in front (a job of bash).
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_@+:,./-][A-Za-z0-9_@%+:,./-]*")
-_IN_DOUBLE = str.maketrans({char: "\\" + char for char in '\\$`"'})
+#: Values that read the same in "…", in any locale.
+_PLAIN_IN_DOUBLE = re.compile(r"[A-Za-z0-9_@%+:,./=-]*")
+
+
+#: Where a byte that is not ASCII and a digit have to be kept apart.
+_BEFORE_DIGIT = re.compile(r"(?<=[^\0-\x7f])(?=[0-9])")
 
 
 def quote_always(value: str) -> str:
     """Return a value quoted as (a part of) a bare word, whatever it is."""
-    return "'" + value.replace("'", "'\\''") + "'"
+    quoted = "'" + value.replace("'", "'\\''") + "'"
+    return quoted if value.isascii() else _BEFORE_DIGIT.sub("''", quoted)
 
 
 def quote_word(value: str) -> str:
     """Return a value quoted as (a part of) a bare word, unless it reads the same without quotes."""
     if _PLAIN_VALUE.fullmatch(value) and value not in KEYWORDS:
         return value
-    return "'" + value.replace("'", "'\\''") + "'"
+    return quote_always(value)
 
 
 def quote_in_single(value: str) -> str:
-    """Return a value quoted to stand in '…'."""
-    return value.replace("'", "'\\''")
+    """Return a value quoted to stand in '…', which it leaves unless all of it is ASCII."""
+    return value.replace("'", "'\\''") if value.isascii() else "'" + quote_always(value) + "'"
 
 
 def quote_in_double(value: str) -> str:
-    """Return a value quoted to stand in "…"."""
-    return value.translate(_IN_DOUBLE)
+    """Return a value quoted to stand in "…", which it leaves unless it reads the same there."""
+    return value if _PLAIN_IN_DOUBLE.fullmatch(value) else '"' + quote_always(value) + '"'
 
 
 def quote_in_ansi(value: str) -> str:
-    """Return a value quoted to stand in $'…'."""
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+    """Return a value quoted to stand in $'…', which it leaves: an escape before it ends there, too."""
+    return "'" + quote_always(value) + "$'"
 
 
 def as_it_is(value: str) -> str:
