@@ -162,7 +162,7 @@ class Expansions(Cursor):
                     self.nest(start, opener)
                     self.quoted(double=double)
                     self.depth -= 1
-                elif not self.take_hole(as_it_is):
+                elif not (self.take_integer() if self.banned is ARITHMETIC else self.take_hole(as_it_is)):
                     depth += (char == nested) - (char == closer)
                     self.take(1)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: Where values cannot be made safe: the place in words, and what to write instead.
 _HEREDOC = ("in a here-document", "write printf '%s\\n' HANDLE | … instead, or a here-string <<< HANDLE")
 _DELIMITER = ("after <<", "write < HANDLE to read from a file, <<< HANDLE for a here-string, each with the blank")
+_IN_ARRAY = ("an operator stands among the words of an array", "write ) before it, or quote it if it is a word")
 _SUBSCRIPT = ("in an array subscript, which is arithmetic", "number the elements of the array yourself")
 _NUMBER_TEST = ("in a [[ … ]] that compares numbers or asks for a variable", "write [ … ] instead of [[ … ]]")
 _DUPLICATE = ("after >& or <&, where a number is a descriptor", "write > HANDLE 2>&1 to send both outputs to a file")
@@ -169,6 +170,8 @@ class Lexer(Expansions):
 
     def operator(self, level: _Level, char: str, word: str) -> None:
         """Read what stands between words; `word` is what came right before."""
+        if level.array:
+            self.check_array(char)
         if char in "<>":
             self.redirection(level)
         elif char != "(":
@@ -184,6 +187,13 @@ class Lexer(Expansions):
             substitution = self.text[self.at - 1 : self.at] in {"<", ">"}
             self.parenthesis(_Level(array=array, test=level.test, first=not array))
             level.first = not (array or substitution)
+
+    def check_array(self, char: str) -> None:
+        """Refuse an operator among the words of an array: bash drops that line, and runs the next one of a value."""
+        substitution = "<>" if char == "(" else "("
+        beside = self.text[self.at - 1] if char == "(" else self.text[self.at + 1 : self.at + 2]
+        if char in ";&|" or (char in "<>(" and (not beside or beside not in substitution)):
+            self.fail(self.at, self.at + 1, *_IN_ARRAY)
 
     def redirection(self, level: _Level) -> None:
         """Read a redirection's operator; `<` and a handle after it (`<<id>`) stay what they are."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
-from locusts_fab.text import nearest
+from locusts_fab.text import nearest, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,6 +81,46 @@ class Hole:
     start: int
     end: int
     constant: str | None = None
+    is_integer: bool = False
+
+    def demand_integers(self, text: str, *, is_based: bool) -> None:
+        """Put values in as they are if they are integers, and refuse all others when they come.
+
+        :param text: the template, to show the place.
+        :param is_based: `10#` stands before the handle, so that leading zeros do no harm.
+        """
+
+        def quote(value: str) -> str:
+            why = _why_no_integer(value, is_based=is_based)
+            if why is None:
+                return f"({value})" if value[0] in "+-" else value
+            handle = f"<{self.handle}>"
+            raise PlanError(
+                f"{handle} stands in arithmetic, where values have to be integers, and {printable(repr(value[:40]))}"
+                f" {why}:\n{excerpt(text, self.start, self.end)}",
+                hint=f"write $(expr {handle} + 1) for other values; for leading zeros, $((10#{handle} + 1))",
+            )
+
+        self.quote, self.is_integer = quote, True
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_LARGEST = str(2**63 - 1)
+
+
+def _why_no_integer(value: str, *, is_based: bool) -> str | None:
+    """Return why bash would not read a value as the integer that it is; None if it does."""
+    digits = value.lstrip("+-")
+    if not _INTEGER.fullmatch(value):
+        return "is none"
+    if is_based and digits != value:
+        return "has a sign, which may not follow 10#"
+    if not is_based and digits.startswith("0") and digits != "0":
+        return "begins with a zero, so that bash would read it as octal"
+    significant = digits.lstrip("0")
+    if (len(significant), significant) > (len(_LARGEST), _LARGEST):
+        return "is larger than bash can count"
+    return None
 
 
 def find_key(text: str, start: int, end: int, shared: Mapping[str, str]) -> str:

@@ -81,6 +81,7 @@ class Template:
         """Return the text with the values put in for their handles.
 
         :param values: by the names of the handles; none may hold a NUL, for no command line can.
+        :raises PlanError: a value that stands in arithmetic is no integer, or none that bash reads as such.
         """
         return self._format % tuple([quote(values[handle]) for handle, quote in self._fields])
 

@@ -117,10 +117,19 @@ def test_commands_read_as_one_would_write_them(template: str, values: str, comma
     [
         ("echo `cat <id>`", "<id> stands in backticks", "$(…)"),
         ('echo "a `cat \'<id>\'`"', "<id> stands in backticks", "$(…)"),
-        ("echo $((<arg0> + 1))", "<arg0> stands in arithmetic", "expr <arg0> + 1"),
-        ("((x = <id>))", "in arithmetic", "expr"),
-        ("for ((i=0; i<<id>; i++)); do :; done", "in arithmetic", "expr"),
-        ("echo $[<id>]", "in arithmetic", "expr"),
+        ("echo $((x<arg0> + 1))", "<arg0> stands in arithmetic", "expr <arg0> + 1"),
+        ("((x = <id><arg0>))", "in arithmetic", "expr"),
+        ("((x = 16#<id>))", "in arithmetic", "expr"),
+        ('echo $((1 + "<id>"))', "in arithmetic", "expr"),
+        ("echo $(($(p <id>)))", "in arithmetic", "expr"),
+        ("echo $((<shared>sf))", "in arithmetic", "expr"),
+        ("a=(x; '<id>')", "an operator stands among the words of an array", "quote it"),
+        ("a=(x & '<id>')", "an operator stands among", "write )"),
+        ("a=(x | '<id>')", "an operator stands among", "write )"),
+        ("a+=(x > y) p '<id>'", "an operator stands among", "write )"),
+        ("declare -a a=(x < <(y); '<id>')", "an operator stands among", "write )"),
+        ("a=(@(x) '<id>')", "an operator stands among", "write )"),
+        ("a=((x) '<id>')", "an operator stands among", "write )"),
         ("echo ${x:-<id>}", "in ${…}", "x=<id>; … ${x}"),
         ('echo "${x:-"$(p <id>)"}"', "in ${…}", "x=<id>"),
         ("cat <<EOF\nhello <id>\nEOF", "in a here-document", "<<< <id>"),
@@ -148,7 +157,7 @@ def test_commands_read_as_one_would_write_them(template: str, values: str, comma
         ("echo <id> `x", "no end is found for the ` here", "close it"),
         ("echo ${ p; } <id>", "only the newest bash", "$(…)"),
         ("cat <\\\n<id>", "a line may not end right after this sign", "blank"),
-        ("(" * 60 + "<id>", "in arithmetic", "( ( … )"),
+        ("(" * 60 + "<id>", "no end is found for the ((", "close it"),
         ("( " * 60 + "<id>", "more than 50 levels", "script"),
         ("echo <it's>", "with a name that means something to bash", "rename the column"),
     ],
@@ -158,6 +167,51 @@ def test_places_where_no_quoting_helps_are_refused(template: str, complaint: str
         Template.command(template, [*HANDLES, "it's"], SHARED)
     assert complaint in caught.value.message
     assert advice in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("template", "printed"),
+    [
+        (
+            "echo $((<id> + 1))",
+            {"7": "8", "-7": "-6", "+3": "4", "0": "1", "9223372036854775806": "9223372036854775807"},
+        ),
+        ("echo $((1-<id>)) $((2**<id>))", {"0": "1 1", "3": "-2 8"}),
+        ("echo $((1-<id>))", {"-3": "4", "-0": "1"}),
+        ("((x = 2 * <id>)); echo $x $[<id>]", {"7": "14 7", "-7": "-14 -7"}),
+        ("for ((i=0; i<<id>; i++)); do printf $i; done; echo", {"3": "012", "1": "0"}),
+        ("echo $((10#<id> + 1))", {"007": "8", "000010": "11", "0": "1"}),
+        ("a=( $((<id>)) <(:) ); echo ${a[0]} 2>&$((<id>))", {"1": "1"}),
+        ("[[ $((<id>)) -gt 3 ]] && echo y", {"4": "y"}),
+    ],
+)
+def test_integers_may_stand_in_arithmetic(template: str, printed: dict[str, str]) -> None:
+    for value, wanted in printed.items():
+        done = subprocess.run(["bash", "-c", render(template, id=value)], capture_output=True, text=True, check=True)
+        assert (done.stdout, done.stderr) == (f"{wanted}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "why"),
+    [
+        *(
+            ("echo $((<id> + 1))", value, "is none")
+            for value in ("", "x", "a[$(x)]", "1.5", "1 ", "7\n", "٣", "1e3", "--1")
+        ),
+        *(("((x = <id>))", value, "as octal") for value in ("007", "-08", "00")),
+        *(
+            ("echo $[<id>]", value, "larger than")
+            for value in ("9223372036854775808", "-9223372036854775808", "9" * 5000)
+        ),
+        ("echo $((10#<id>))", "-1", "has a sign"),
+        ("for ((i=0; i<<id>; i++)); do :; done", "x", "is none"),
+    ],
+)
+def test_other_values_in_arithmetic_are_refused(template: str, value: str, why: str) -> None:
+    with pytest.raises(PlanError, match="<id> stands in arithmetic") as caught:
+        render(template, id=value)
+    assert why in caught.value.message
+    assert "10#<id>" in str(caught.value.hint)
 
 
 def test_a_refusal_points_at_the_place() -> None:
