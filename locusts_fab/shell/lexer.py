@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.shell.expansions import ARITHMETIC, SPLIT, Expansions
-from locusts_fab.shell.quoting import Hole, as_it_is, quote_always, quote_word
+from locusts_fab.shell.lint import Word, places_of_code
+from locusts_fab.shell.quoting import Hole, as_it_is, excerpt, quote_always, quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -43,6 +44,9 @@ class _Level:
     duplicate: bool = False  # the word follows >& or <&
     word: str = ""  # the word so far, each handle in it as \0
     holes: list[Hole] = field(default_factory=list)  # the bare handles of the word
+    begun: int = 0  # where the word began
+    is_target: bool = False  # the word is one of a redirection
+    words: list[Word] = field(default_factory=list)  # the command so far
 
 
 class Lexer(Expansions):
@@ -56,6 +60,7 @@ class Lexer(Expansions):
         self.heredocs: list[tuple[str, bool, bool]] = []  # those whose bodies begin after this line
         self.test_parts: list[int] = []  # where in `parts` the open [[ began
         self.test_of_numbers = False
+        self.simple_commands: list[list[Word]] = []
 
     def read(self) -> None:
         """Read the whole template.
@@ -82,6 +87,7 @@ class Lexer(Expansions):
 
         :returns: whether it was a parenthesis.
         """
+        level.begun = self.at
         while self.at < len(self.text):
             char = self.text[self.at]
             self.keep_apart("''")
@@ -103,15 +109,24 @@ class Lexer(Expansions):
                 self.take((end if end >= 0 else len(self.text)) - self.at)
             elif char in " \t\n;&|()<>":
                 words = self.end_word(level, char)
+                self.end_command(level, char)
                 if char == ")" and not level.cases and self.depth:
                     self.take(1)
                     return True
                 self.operator(level, char, words)
+                level.begun = self.at
             else:
                 self.take(1)
                 level.word += char
         self.end_word(level, "")
+        self.end_command(level, "\n")
         return False
+
+    def end_command(self, level: _Level, char: str) -> None:
+        """Keep the words of a command that has ended, for warnings."""
+        if char in "\n;&|()" and level.words:
+            self.simple_commands.append(level.words)
+            level.words = []
 
     def is_subscript(self, level: _Level) -> bool:
         """Return whether this bracket may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
@@ -150,9 +165,25 @@ class Lexer(Expansions):
         elif level.first and word == "esac":
             level.cases = max(0, level.cases - 1)
         level.first = (level.first and word in _LEADING) or (word == "in" and level.cases > 0)
-        level.word, level.holes = "", []
+        if not level.is_target:
+            self.add_word(level)
+        level.word, level.holes, level.is_target = "", [], False
         level.duplicate = level.duplicate and terminator in {"<", ">"}
         return word
+
+    def add_word(self, level: _Level) -> None:
+        """Keep a word of a command, with the places of the values in it."""
+        holes = [hole for hole in self.quoted_holes(0) if hole.start >= level.begun and hole.constant is None]
+        places = tuple((hole.start, hole.end) for hole in holes)
+        level.words.append(Word(self.text[level.begun : self.at], level.begun, places))
+
+    def warnings(self) -> list[str]:
+        """Return warnings of the values that will be taken for code, with the place marked."""
+        found = dict.fromkeys(place for words in self.simple_commands for place in places_of_code(words))
+        return [
+            f"{self.text[start:end]} stands {by}, which no quoting can prevent:\n{excerpt(self.text, start, end)}"
+            for start, end, by in found
+        ]
 
     def note_test(self, level: _Level, word: str) -> None:
         """Note how far a [[ … ]] is; where it compares numbers, it evaluates its words as arithmetic."""
@@ -205,6 +236,7 @@ class Lexer(Expansions):
             operator = matched[0] if matched else ""
         self.take(len(operator))
         level.first = False
+        level.is_target = True
         # in `>&2>(…)x` bash takes all of `2>(…)x` for the word after >&
         level.duplicate = operator in {"<&", ">&"} or (level.duplicate and self.text.startswith("(", self.at))
         if operator.startswith("<<") and operator != "<<<":
