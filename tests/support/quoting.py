@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -121,10 +122,14 @@ def run_in_bash(commands: list[str], *, by_eval: bool, variables: dict[str, str]
     return done.stdout.split(mark.encode())[:-1]
 
 
+#: Contexts in which a value is compared as a pattern.
+AS_PATTERN = re.compile(r"=~|==|esac")
+
+
 def check_in_bash(v: str, w: str, *, by_eval: bool, variables: dict[str, str]) -> int:
     """Try a pair of values in every context; return how many commands were run."""
-    # regular expressions are at a loss with broken characters: nothing of ours
-    contexts = [each for each in CONTEXTS if "=~" not in each[0] or "LOCPATH" not in variables]
+    # as patterns bash does not know broken characters again: nothing of ours
+    contexts = [each for each in CONTEXTS if "LOCPATH" not in variables or not AS_PATTERN.search(each[0])]
     commands = [render(template, id=v, arg0=w) for template, _ in contexts]
     printed = run_in_bash(commands, by_eval=by_eval, variables=variables)
     for (template, wanted), command, output in zip(contexts, commands, printed, strict=True):
