@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.shell.expansions import ARITHMETIC, SPLIT, Expansions
-from locusts_fab.shell.lint import Word, places_of_code
+from locusts_fab.shell.lint import Word, places_of_code, uses_in_arithmetic, variables_of_values
 from locusts_fab.shell.quoting import Hole, as_it_is, excerpt, quote_always, quote_word
 
 if TYPE_CHECKING:
@@ -180,6 +180,9 @@ class Lexer(Expansions):
     def warnings(self) -> list[str]:
         """Return warnings of the values that will be taken for code, with the place marked."""
         found = dict.fromkeys(place for words in self.simple_commands for place in places_of_code(words))
+        names = {name for words in self.simple_commands for name in variables_of_values(words)}
+        by = "where bash evaluates it, and it holds a value"
+        found |= dict.fromkeys((start, end, by) for start, end in uses_in_arithmetic(self.text, names))
         return [
             f"{self.text[start:end]} stands {by}, which no quoting can prevent:\n{excerpt(self.text, start, end)}"
             for start, end, by in found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 
 @dataclass(frozen=True)
@@ -184,3 +184,30 @@ def _all(words: Sequence[Word], by: str) -> Iterator[tuple[int, int, str]]:
     for word in words:
         for start, end in word.values:
             yield start, end, by
+
+
+def variables_of_values(words: Sequence[Word]) -> Iterator[str]:
+    """Yield the variables that a simple command gives a value to, as `x=<id>` and `for x in <id>` do."""
+    if len(words) > 1 and words[0].raw == "for" and any(word.values for word in words[1:]):
+        yield words[1].raw
+    for word in words:
+        found = _ASSIGNMENT.match(word.raw)
+        if (
+            found and word.values and words[0].raw != "let" and "$(" not in word.raw
+        ):  # what a command prints is not the value
+            yield found[0].rstrip("+=")
+
+
+def uses_in_arithmetic(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield where arithmetic, an indirection or a subscript uses one of the variables."""
+    if not names:
+        return
+    name = rf"\b({'|'.join(map(re.escape, sorted(names)))})\b"
+    for span in re.finditer(
+        r"\$?\(\((?:(?!\)\)).)*|\$\[[^]]*|\$\{![^}]*|\$\{\w+(?:\[|:(?![-=?+]))[^}]*", text, re.DOTALL
+    ):
+        for found in re.finditer(name, span[0]):
+            yield span.start() + found.start(), span.start() + found.end()
+    for words in re.finditer(r"(?:^|[\s;&|(])(?:let\s|\[\[(?=[^\n]*\s-(?:eq|ne|lt|le|gt|ge|v)\s))[^\n;]*", text):
+        for found in re.finditer(name, words[0]):
+            yield words.start() + found.start(), words.start() + found.end()

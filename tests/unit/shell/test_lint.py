@@ -25,6 +25,8 @@ DATA = [
     "python3 run.py <id>", "ssh <id> ls", "find <id> -name x", "echo eval <id>",
     "grep -e <id> f", "eval x; echo <id>", "eval 'x' > <id>", "eval <id:raw>", "trap x EXIT; y <id>", "xargs <id>",
     "timeout 5 prog <id>", "echo $((<id>))", "tar -cf <id>.tar x", "rsync -a <id> b", "unset x; y <id>",
+    "x=<id>; echo $x ${x%.txt} ${x:-1}", "n=$(wc -l < <id>); echo $((n + 1))", "x=1; echo $((x)) <id>",
+    "x=<id>; [ $x -gt 3 ]", "x=<id>; [[ $x == y ]]",
 ]  # fmt: skip
 
 
@@ -38,6 +40,26 @@ def test_a_value_that_is_taken_for_code_is_a_warning(template: str) -> None:
     assert warning.startswith("<id> stands ")
     line, mark = warning.splitlines()[-2:]
     assert line[mark.index("^") : mark.rindex("^") + 1] == "<id>"
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("x=<id>; echo $((x))", "x"),
+        ("x='<id>'; ((x > 3)) && y", "x"),
+        ("name=<id>\necho ${!name}", "name"),
+        ("for i in <id> <id>; do echo $(( $i + 1 )); done", "i"),
+        ("i=a<id>; echo ${a[i]}", "i"),
+        ("n=<id>; echo ${v:n:2}", "n"),
+        ("export x=<id>; let y=x+1", "x"),
+        ("x=<id>; [[ $x -gt 3 ]] && y", "x"),
+    ],
+)
+def test_a_variable_with_a_value_is_code_in_arithmetic(template: str, name: str) -> None:
+    (warning,) = warnings(template)
+    assert warning.startswith(f"{name} stands where bash evaluates it, and it holds a value")
+    line, mark = warning.splitlines()[-2:]
+    assert line[mark.index("^") : mark.rindex("^") + 1] == name
 
 
 @pytest.mark.parametrize("template", DATA)
