@@ -106,8 +106,17 @@ def chaos(c: Context, minutes: float = 10.0, seed: int = 1, cells: str = "*", wo
     c.run(f"{PYTHON} -m tests.chaos {options} {words}", pty=sys.stdout.isatty())
 
 
+@task(
+    pre=[packages],
+    help={"runs": "How many commands to run, in all locales together.", "seed": "The first seed; 0: any."},
+)
+def fuzz(c: Context, runs: int = 20_000, seed: int = 0) -> None:
+    """Put hostile values into commands and run these through a real bash, in UTF-8, C and GB18030."""
+    c.run(f"{PYTHON} -m tests.fuzz --runs {runs} --seed {seed}", pty=sys.stdout.isatty())
+
+
 dev = Collection("dev")
-for each in (lint, quick, bounds, docs, packages, run_tests, cluster, chaos, bench):
+for each in (lint, quick, bounds, docs, packages, run_tests, cluster, chaos, fuzz, bench):
     dev.add_task(each)  # type: ignore[arg-type]  # Invoke types its decorator as any callable
 
 namespace = Collection(*locusts_fab.collection.tasks.values(), dev=dev)

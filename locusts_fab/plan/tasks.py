@@ -59,7 +59,7 @@ class Plan:
         long: list[str] = []
         lacking: list[str] = []
         for task_id, values in self.source.rows():
-            command = self.command.render(values) if self.command else self._own_command(task_id, values)
+            command = self._command(task_id, values)
             inputs = tuple([template.render(values) for template in self.inputs])
             outputs = tuple([template.render(values) for template in self.outputs])
             problem = _why_unusable(command, inputs, outputs)
@@ -93,6 +93,14 @@ class Plan:
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
             self.warnings.append(warning)
+
+    def _command(self, task_id: str, values: dict[str, str]) -> str:
+        """Return a task's command; the PlanError of a value that cannot stand where it should names the task."""
+        try:
+            return self.command.render(values) if self.command else self._own_command(task_id, values)
+        except PlanError as error:
+            message = f"task {printable(task_id, keep='')}: {error.message}"
+            raise PlanError(message, hint=error.hint, task_ids=[task_id]) from None
 
     def _own_command(self, task_id: str, values: dict[str, str]) -> str:
         """Return a line of a command file with its values; each line is a template of its own."""

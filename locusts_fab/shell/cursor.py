@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
 _BAD_NAME = re.compile(r"""['"`\\$\n]""")
+#: Signs of bash, and digits, that later bytes of characters may look like in some locale.
+_LATER_BYTES = frozenset("\\`|}0123456789")
+#: What would make another number of one that comes next, or right before.
+_NUMBER_BEFORE = re.compile(r"[\w#@.]+\Z")
+_NUMBER_AFTER = re.compile(r"[\w#@.]")
 _NAMED_BADLY = ("in a command with a name that means something to bash", "rename the column")
 
 
@@ -33,6 +38,18 @@ class Cursor:
         self.parts.append(self.text[self.at : self.at + count])
         self.at += count
 
+    def keep_apart(self, nothing: str) -> None:
+        """Put `nothing`, two quotes, between a character that is not ASCII and what must not be taken for part of it.
+
+        The last byte of a UTF-8 character and a backslash, say, are one character in GBK, where both would mean
+        something else; so may be that byte, a digit, and a quote. A quote right after it is not: see quoting.py.
+        """
+        here = self.text[self.at : self.at + 1]
+        if self.text[self.at - 1 : self.at].isascii() or not self.at:
+            return
+        if here in _LATER_BYTES or (here == "<" and self.handle.match(self.text, self.at)):
+            self.parts.append(nothing)
+
     def take_hole(self, quote: Callable[[str], str]) -> Hole | None:
         """Take the handle that stands here, if one does."""
         found = self.handle.match(self.text, self.at)
@@ -49,6 +66,23 @@ class Cursor:
             hole.end += len(key)
         self.parts.append(hole)
         self.at = hole.end
+        return hole
+
+    def take_integer(self) -> Hole | None:
+        """Take the handle that stands here in arithmetic, if one does: a whole number of its own, or after `10#`."""
+        found = self.handle.match(self.text, self.at)
+        if found is None:
+            return None
+        before = _NUMBER_BEFORE.search(self.text[: self.at])
+        is_alone = not (before or _NUMBER_AFTER.match(self.text, found.end())) and not isinstance(self.parts[-1], Hole)
+        is_based = before is not None and before[0] == "10#"
+        if found[2] or found[1] == "shared" or not (is_alone or is_based):
+            return self.take_hole(as_it_is)
+        banned, self.banned = self.banned, None
+        hole = self.take_hole(as_it_is)
+        self.banned = banned
+        if hole is not None:
+            hole.demand_integers(self.text, is_based=is_based)
         return hole
 
     def take_escape(self, quote: Callable[[str], str]) -> None:
@@ -83,7 +117,8 @@ class Cursor:
 
     def quoted_holes(self, since: int) -> list[Hole]:
         """Return the handles among the parts from number `since` on, other than raw ones."""
-        return [part for part in self.parts[since:] if isinstance(part, Hole) and part.quote is not as_it_is]
+        holes = [part for part in self.parts[since:] if isinstance(part, Hole)]
+        return [hole for hole in holes if hole.quote is not as_it_is and not hole.is_integer]
 
     @contextmanager
     def ban(self, reason: tuple[str, str]) -> Iterator[None]:

@@ -6,31 +6,20 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locusts_fab.shell.cursor import Cursor
-from locusts_fab.shell.quoting import (
-    Hole,
-    as_it_is,
-    quote_always,
-    quote_in_ansi,
-    quote_in_double,
-    quote_in_single,
-    quote_word,
-)
+from locusts_fab.shell.expansions import ARITHMETIC, SPLIT, Expansions
+from locusts_fab.shell.lint import Word, places_of_code, uses_in_arithmetic, variables_of_values
+from locusts_fab.shell.quoting import Hole, as_it_is, excerpt, quote_always, quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 #: Where values cannot be made safe: the place in words, and what to write instead.
-_BACKTICKS = ("in backticks", "write $(…) instead of `…`")
-_ARITHMETIC = ("in arithmetic", "write $(expr HANDLE + 1), or ( ( … ) with a blank if subshells are meant")
-_BRACES = ("in ${…}", "give it to a variable first: x=HANDLE; … ${x}")
 _HEREDOC = ("in a here-document", "write printf '%s\\n' HANDLE | … instead, or a here-string <<< HANDLE")
 _DELIMITER = ("after <<", "write < HANDLE to read from a file, <<< HANDLE for a here-string, each with the blank")
+_IN_ARRAY = ("an operator stands among the words of an array", "write ) before it, or quote it if it is a word")
 _SUBSCRIPT = ("in an array subscript, which is arithmetic", "number the elements of the array yourself")
 _NUMBER_TEST = ("in a [[ … ]] that compares numbers or asks for a variable", "write [ … ] instead of [[ … ]]")
-_DOLLAR = ("right after a dollar sign", "write \\$HANDLE for the sign and the value, or HANDLE for the value alone")
 _DUPLICATE = ("after >& or <&, where a number is a descriptor", "write > HANDLE 2>&1 to send both outputs to a file")
-_SPLIT = ("a line may not end right after this sign", "put a blank before the backslash")
 
 #: A bare word, each handle in it as \0, in which plain values need no quotes: nothing in it is special to bash.
 _PLAIN_WORD = re.compile(r"[\w@%+:,./=-]*(\0[\w@%+:,./-]*)*", re.ASCII)
@@ -42,12 +31,6 @@ _LEADING = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", 
 _NUMBER_TESTS = frozenset(["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"])
 _REDIRECTION = re.compile(r"<<<|<<-?|<>|<&|>&|>>|>\||[<>]")
 _DELIMITER_WORD = re.compile(r"""[ \t]*((?:\\.|'[^']*'|"[^"]*"|[^\s;&|()<>'"\\])*)""", re.DOTALL)
-_BACKTICKED = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
-#: A $name right before a handle would swallow the letters of the value.
-_NAME_BEFORE = re.compile(r"\$(?:\w|\\\n)+\Z")
-#: An escape of $'…' that may not have ended yet.
-_ESCAPE_BEFORE = re.compile(r"\\(?:[xuUc]|[0-7])[0-9A-Fa-f]{0,7}\Z")
-_MAX_DEPTH = 50
 
 
 @dataclass
@@ -61,9 +44,12 @@ class _Level:
     duplicate: bool = False  # the word follows >& or <&
     word: str = ""  # the word so far, each handle in it as \0
     holes: list[Hole] = field(default_factory=list)  # the bare handles of the word
+    begun: int = 0  # where the word began
+    is_target: bool = False  # the word is one of a redirection
+    words: list[Word] = field(default_factory=list)  # the command so far
 
 
-class Lexer(Cursor):
+class Lexer(Expansions):
     """A reader of a command template that finds out how each handle has to be quoted.
 
     Every method reads one construct that begins at `at`, and appends what it read to `parts`.
@@ -71,10 +57,10 @@ class Lexer(Cursor):
 
     def __init__(self, text: str, handles: Collection[str], shared: Mapping[str, str]) -> None:
         super().__init__(text, handles, shared)
-        self.depth = 0
         self.heredocs: list[tuple[str, bool, bool]] = []  # those whose bodies begin after this line
         self.test_parts: list[int] = []  # where in `parts` the open [[ began
         self.test_of_numbers = False
+        self.simple_commands: list[list[Word]] = []
 
     def read(self) -> None:
         """Read the whole template.
@@ -83,143 +69,9 @@ class Lexer(Cursor):
         """
         self.commands(_Level())
 
-    # -- quotes and expansions --
-
-    def quoted(self, *, double: bool = False) -> None:
-        """Read what begins with a quote, a backtick or a dollar sign; `double`: it stands in "…"."""
-        char = self.text[self.at]
-        if char == "'":
-            self.single()
-        elif char == '"':
-            self.double()
-        elif char == "`":
-            self.backticks()
-        else:
-            self.dollar(double=double)
-
-    def single(self) -> None:
-        """Read '…'."""
-        start = self.at
-        self.take(1)
-        while not self.text.startswith("'", self.at):
-            if self.at >= len(self.text):
-                self.unclosed(start, "'")
-            if self.text.startswith("\\\\", self.at):
-                self.take(2)
-            elif self.text.startswith("\\<", self.at) and self.handle.match(self.text, self.at + 1):
-                self.take_escape(quote_in_single)
-            elif not self.take_hole(quote_in_single):
-                self.take(1)
-        self.take(1)
-
-    def ansi(self) -> None:
-        """Read the '…' of $'…'."""
-        start = self.at
-        self.take(1)
-        while not self.text.startswith("'", self.at):
-            if self.at >= len(self.text):
-                self.unclosed(start, "'")
-            if self.text.startswith("\\", self.at):
-                self.take_escape(quote_in_ansi)
-                continue
-            if self.handle.match(self.text, self.at) and _ESCAPE_BEFORE.search(self.text, start, self.at):
-                self.parts.append("'$'")  # end the escape before the value begins
-            if not self.take_hole(quote_in_ansi):
-                self.take(1)
-        self.take(1)
-
-    def double(self) -> None:
-        """Read "…"."""
-        start = self.at
-        self.take(1)
-        while not self.text.startswith('"', self.at):
-            if self.at >= len(self.text):
-                self.unclosed(start, '"')
-            char = self.text[self.at]
-            if char == "\\":
-                self.take_escape(quote_in_double)
-            elif char in "$`":
-                self.quoted(double=True)
-            else:
-                if self.handle.match(self.text, self.at) and _NAME_BEFORE.search(self.text, start, self.at):
-                    self.parts.append('""')  # end the name before the value begins
-                if not self.take_hole(quote_in_double):
-                    self.take(1)
-        self.take(1)
-
-    def backticks(self) -> None:
-        """Read `…`, where the rules of quoting change with every backslash."""
-        found = _BACKTICKED.match(self.text, self.at)
-        if not found:
-            self.unclosed(self.at, "`")
-        self.opaque(found.end(), _BACKTICKS)
-
-    def opaque(self, end: int, reason: tuple[str, str]) -> None:
-        """Take the text up to `end` as it is; only raw handles may stand in it."""
-        with self.ban(reason):
-            while self.at < end:
-                if self.text.startswith("\\<", self.at):
-                    self.take_escape(as_it_is)
-                elif not self.take_hole(as_it_is):
-                    self.take(1)
-
-    def dollar(self, *, double: bool) -> None:
-        """Read what begins with a dollar sign; `double`: it stands in "…"."""
-        if self.text.startswith("$((", self.at):
-            self.span("$((", "(", ")", _ARITHMETIC)
-        elif self.text.startswith("$[", self.at):
-            self.span("$[", "[", "]", _ARITHMETIC)
-        elif self.text.startswith("${", self.at):
-            self.span("${", "", "}", _BRACES, double=double)
-        elif self.text.startswith("$(", self.at):
-            self.take(1)
-            self.parenthesis(_Level())
-        elif self.text.startswith("$'", self.at) and not double:
-            self.take(1)
-            self.ansi()
-        elif self.text.startswith("$\\\n", self.at):
-            self.fail(self.at, self.at + 1, *_SPLIT)
-        else:
-            special = self.text[self.at + 1 : self.at + 2] in {"$", "#", "?", "!", "@", "*", "-"}
-            self.take(2 if special else 1)
-            if not special:
-                with self.ban(_DOLLAR):
-                    self.take_hole(as_it_is)
-
-    def span(self, opener: str, nested: str, closer: str, reason: tuple[str, str], *, double: bool = False) -> None:
-        """Read ${…} or arithmetic, up to the `closer` that fits.
-
-        :param nested: what opens another pair within; ${…} ends at the first brace.
-        :param double: it stands in "…".
-        """
-        start = self.at
-        if self.text.startswith(("${ ", "${\t", "${\n", "${|"), self.at):
-            self.fail(start, start + 2, "${ and a blank: only the newest bash knows what it means", "write $(…)")
-        self.take(len(opener))
-        depth = max(1, opener.count("("))
-        with self.ban(reason):
-            while depth:
-                char = self.text[self.at : self.at + 1]
-                if not char:
-                    self.unclosed(start, opener)
-                if char == "\\":
-                    self.take_escape(as_it_is)
-                elif char in "'\"`$":  # single quotes come in pairs here, even within "…"
-                    self.nest(start, opener)
-                    self.quoted(double=double)
-                    self.depth -= 1
-                elif not self.take_hole(as_it_is):
-                    depth += (char == nested) - (char == closer)
-                    self.take(1)
-
-    # -- commands --
-
-    def nest(self, start: int, opener: str) -> None:
-        """Go one level deeper."""
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            problem = f"more than {_MAX_DEPTH} levels of brackets and quotes"
-            self.fail(start, start + len(opener), problem, "put the command into a script of its own")
+    def substitution(self) -> None:
+        """Read the commands in the ( … ) of $( … )."""
+        self.parenthesis(_Level())
 
     def parenthesis(self, level: _Level) -> None:
         """Read the ( … ) of a subshell, a substitution, a list of words or a pattern."""
@@ -235,8 +87,10 @@ class Lexer(Cursor):
 
         :returns: whether it was a parenthesis.
         """
+        level.begun = self.at
         while self.at < len(self.text):
             char = self.text[self.at]
+            self.keep_apart("''")
             if hole := self.take_hole(quote_word):
                 if hole.quote is quote_word:
                     level.holes.append(hole)
@@ -255,15 +109,24 @@ class Lexer(Cursor):
                 self.take((end if end >= 0 else len(self.text)) - self.at)
             elif char in " \t\n;&|()<>":
                 words = self.end_word(level, char)
+                self.end_command(level, char)
                 if char == ")" and not level.cases and self.depth:
                     self.take(1)
                     return True
                 self.operator(level, char, words)
+                level.begun = self.at
             else:
                 self.take(1)
                 level.word += char
         self.end_word(level, "")
+        self.end_command(level, "\n")
         return False
+
+    def end_command(self, level: _Level, char: str) -> None:
+        """Keep the words of a command that has ended, for warnings."""
+        if char in "\n;&|()" and level.words:
+            self.simple_commands.append(level.words)
+            level.words = []
 
     def is_subscript(self, level: _Level) -> bool:
         """Return whether this bracket may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
@@ -276,7 +139,7 @@ class Lexer(Cursor):
             level.word += "\\"
             self.take_escape(quote_always)
         elif self.text[self.at - 1 : self.at] in {"<", "("}:
-            self.fail(self.at - 1, self.at, *_SPLIT)
+            self.fail(self.at - 1, self.at, *SPLIT)
         else:
             self.take(2)
 
@@ -302,9 +165,28 @@ class Lexer(Cursor):
         elif level.first and word == "esac":
             level.cases = max(0, level.cases - 1)
         level.first = (level.first and word in _LEADING) or (word == "in" and level.cases > 0)
-        level.word, level.holes = "", []
+        if not level.is_target:
+            self.add_word(level)
+        level.word, level.holes, level.is_target = "", [], False
         level.duplicate = level.duplicate and terminator in {"<", ">"}
         return word
+
+    def add_word(self, level: _Level) -> None:
+        """Keep a word of a command, with the places of the values in it."""
+        holes = [hole for hole in self.quoted_holes(0) if hole.start >= level.begun and hole.constant is None]
+        places = tuple((hole.start, hole.end) for hole in holes)
+        level.words.append(Word(self.text[level.begun : self.at], level.begun, places))
+
+    def warnings(self) -> list[str]:
+        """Return warnings of the values that will be taken for code, with the place marked."""
+        found = dict.fromkeys(place for words in self.simple_commands for place in places_of_code(words))
+        names = {name for words in self.simple_commands for name in variables_of_values(words)}
+        by = "where bash evaluates it, and it holds a value"
+        found |= dict.fromkeys((start, end, by) for start, end in uses_in_arithmetic(self.text, names))
+        return [
+            f"{self.text[start:end]} stands {by}, which no quoting can prevent:\n{excerpt(self.text, start, end)}"
+            for start, end, by in found
+        ]
 
     def note_test(self, level: _Level, word: str) -> None:
         """Note how far a [[ … ]] is; where it compares numbers, it evaluates its words as arithmetic."""
@@ -322,6 +204,8 @@ class Lexer(Cursor):
 
     def operator(self, level: _Level, char: str, word: str) -> None:
         """Read what stands between words; `word` is what came right before."""
+        if level.array:
+            self.check_array(char)
         if char in "<>":
             self.redirection(level)
         elif char != "(":
@@ -331,12 +215,19 @@ class Lexer(Cursor):
             if char == "\n":
                 self.heredoc_bodies()
         elif self.text.startswith("((", self.at) and not word:
-            self.span("((", "(", ")", _ARITHMETIC)
+            self.span("((", "(", ")", ARITHMETIC)
         else:
             array = word.endswith("=")
             substitution = self.text[self.at - 1 : self.at] in {"<", ">"}
             self.parenthesis(_Level(array=array, test=level.test, first=not array))
             level.first = not (array or substitution)
+
+    def check_array(self, char: str) -> None:
+        """Refuse an operator among the words of an array: bash drops that line, and runs the next one of a value."""
+        substitution = "<>" if char == "(" else "("
+        beside = self.text[self.at - 1] if char == "(" else self.text[self.at + 1 : self.at + 2]
+        if char in ";&|" or (char in "<>(" and (not beside or beside not in substitution)):
+            self.fail(self.at, self.at + 1, *_IN_ARRAY)
 
     def redirection(self, level: _Level) -> None:
         """Read a redirection's operator; `<` and a handle after it (`<<id>`) stay what they are."""
@@ -348,6 +239,7 @@ class Lexer(Cursor):
             operator = matched[0] if matched else ""
         self.take(len(operator))
         level.first = False
+        level.is_target = True
         # in `>&2>(…)x` bash takes all of `2>(…)x` for the word after >&
         level.duplicate = operator in {"<&", ">&"} or (level.duplicate and self.text.startswith("(", self.at))
         if operator.startswith("<<") and operator != "<<<":

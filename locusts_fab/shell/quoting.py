@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
-from locusts_fab.text import nearest
+from locusts_fab.text import nearest, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,37 +17,51 @@ _KEYWORDS = """! [[ ]] { } case coproc do done elif else esac fi for function if
 KEYWORDS = frozenset(_KEYWORDS.split())
 
 # ---- one function for each kind of place ----
+#
+# Only single quotes hold in every locale. In GBK, GB18030, Big5 and Shift-JIS a backslash, a backtick or a bracket may
+# be the second byte of a character, so an odd byte before it takes its meaning away, and a backslash that we wrote
+# escapes nothing. A quote (0x22, 0x27) is no later byte of a character in any encoding of the C library (a test looks
+# at all its charmaps): the second bytes of those begin at 0x30. So values leave the quotes that they stand in.
+#
+# One thing more: GB18030 has characters of four bytes, whose second is a digit, and the C library judges one when all
+# four are there. So bash takes a quote after half of one for a part of it: we put a quote before each such digit.
 
 #: Values that need no quotes. `=` is not among them (it could make an assignment), nor `%` in front (a job of bash).
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_@+:,./-][A-Za-z0-9_@%+:,./-]*")
-_IN_DOUBLE = str.maketrans({char: "\\" + char for char in '\\$`"'})
+#: Values that read the same in "…", in any locale.
+_PLAIN_IN_DOUBLE = re.compile(r"[A-Za-z0-9_@%+:,./=-]*")
+
+
+#: Where a byte that is not ASCII and a digit have to be kept apart.
+_BEFORE_DIGIT = re.compile(r"(?<=[^\0-\x7f])(?=[0-9])")
 
 
 def quote_always(value: str) -> str:
     """Return a value quoted as (a part of) a bare word, whatever it is."""
-    return "'" + value.replace("'", "'\\''") + "'"
+    quoted = "'" + value.replace("'", "'\\''") + "'"
+    return quoted if value.isascii() else _BEFORE_DIGIT.sub("''", quoted)
 
 
 def quote_word(value: str) -> str:
     """Return a value quoted as (a part of) a bare word, unless it reads the same without quotes."""
     if _PLAIN_VALUE.fullmatch(value) and value not in KEYWORDS:
         return value
-    return "'" + value.replace("'", "'\\''") + "'"
+    return quote_always(value)
 
 
 def quote_in_single(value: str) -> str:
-    """Return a value quoted to stand in '…'."""
-    return value.replace("'", "'\\''")
+    """Return a value quoted to stand in '…', which it leaves unless all of it is ASCII."""
+    return value.replace("'", "'\\''") if value.isascii() else "'" + quote_always(value) + "'"
 
 
 def quote_in_double(value: str) -> str:
-    """Return a value quoted to stand in "…"."""
-    return value.translate(_IN_DOUBLE)
+    """Return a value quoted to stand in "…", which it leaves unless it reads the same there."""
+    return value if _PLAIN_IN_DOUBLE.fullmatch(value) else '"' + quote_always(value) + '"'
 
 
 def quote_in_ansi(value: str) -> str:
-    """Return a value quoted to stand in $'…'."""
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+    """Return a value quoted to stand in $'…', which it leaves: an escape before it ends there, too."""
+    return "'" + quote_always(value) + "$'"
 
 
 def as_it_is(value: str) -> str:
@@ -67,6 +81,46 @@ class Hole:
     start: int
     end: int
     constant: str | None = None
+    is_integer: bool = False
+
+    def demand_integers(self, text: str, *, is_based: bool) -> None:
+        """Put values in as they are if they are integers, and refuse all others when they come.
+
+        :param text: the template, to show the place.
+        :param is_based: `10#` stands before the handle, so that leading zeros do no harm.
+        """
+
+        def quote(value: str) -> str:
+            why = _why_no_integer(value, is_based=is_based)
+            if why is None:
+                return f"({value})" if value[0] in "+-" else value
+            handle = f"<{self.handle}>"
+            raise PlanError(
+                f"{handle} stands in arithmetic, where values have to be integers, and {printable(repr(value[:40]))}"
+                f" {why}:\n{excerpt(text, self.start, self.end)}",
+                hint=f"write $(expr {handle} + 1) for other values; for leading zeros, $((10#{handle} + 1))",
+            )
+
+        self.quote, self.is_integer = quote, True
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_LARGEST = str(2**63 - 1)
+
+
+def _why_no_integer(value: str, *, is_based: bool) -> str | None:
+    """Return why bash would not read a value as the integer that it is; None if it does."""
+    digits = value.lstrip("+-")
+    if not _INTEGER.fullmatch(value):
+        return "is none"
+    if is_based and digits != value:
+        return "has a sign, which may not follow 10#"
+    if not is_based and digits.startswith("0") and digits != "0":
+        return "begins with a zero, so that bash would read it as octal"
+    significant = digits.lstrip("0")
+    if (len(significant), significant) > (len(_LARGEST), _LARGEST):
+        return "is larger than bash can count"
+    return None
 
 
 def find_key(text: str, start: int, end: int, shared: Mapping[str, str]) -> str:

@@ -33,7 +33,8 @@ class Template:
 
     :param text: the template as the user wrote it.
     :param parts: its literal texts and its handles, in order.
-    :param suspects: warnings about every `<word>` that is no handle but looks like one misspelt.
+    :param suspects: warnings about every `<word>` that is no handle but looks like one misspelt, and about every value
+        that is taken for code.
     """
 
     def __init__(self, text: str, parts: Collection[str | Hole], suspects: Collection[str] = ()) -> None:
@@ -66,7 +67,7 @@ class Template:
             lexer.read()
         else:  # whatever it is, it needs no quoting
             lexer.parts.append(text)
-        return cls(text, lexer.parts, _find_suspects(text, handles, shared or {}))
+        return cls(text, lexer.parts, [*_find_suspects(text, handles, shared or {}), *lexer.warnings()])
 
     @classmethod
     def name(cls, text: str, handles: Collection[str], shared: Mapping[str, str] | None = None) -> Template:
@@ -81,6 +82,7 @@ class Template:
         """Return the text with the values put in for their handles.
 
         :param values: by the names of the handles; none may hold a NUL, for no command line can.
+        :raises PlanError: a value that stands in arithmetic is no integer, or none that bash reads as such.
         """
         return self._format % tuple([quote(values[handle]) for handle, quote in self._fields])
 

@@ -19,6 +19,7 @@ PACKAGES = {
     "munge": "munged",
     "tcsh": "tcsh",
     "faketime": "faketime",  # a time of day that jumps
+    "locales": "/usr/share/i18n/charmaps/GB18030.gz",  # the sources of a locale to try quoting in
     "libpam-oath": "security/pam_oath.so",  # one-time codes
 }
 
@@ -63,6 +64,8 @@ def install() -> None:
 
 
 def _is_there(witness: str) -> bool:
+    if witness.startswith("/"):
+        return Path(witness).exists()
     if witness.endswith(".so"):
         return any(Path("/").glob(f"lib/*/{witness}"))
     return shutil.which(witness, path=_PATH) is not None

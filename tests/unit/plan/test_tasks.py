@@ -100,6 +100,18 @@ def test_a_handle_that_looks_misspelt_is_a_warning(tmp_path: Path) -> None:
 # Shared files
 
 
+def test_values_in_arithmetic_are_integers_or_the_task_is_named(tmp_path: Path) -> None:
+    command = "echo $((<arg0> + 1))"
+    assert [task.command for task in plan_of(tmp_path, command=command, args=[["7"], ["-1"]]).tasks()] == [
+        "echo $((7 + 1))",
+        "echo $(((-1) + 1))",
+    ]
+    error = refused(tmp_path, command=command, args=[["7"], ["a[$(x)]"]])
+    assert error.message.startswith("task 000002: <arg0> stands in arithmetic")
+    assert error.task_ids == ("000002",)
+    assert "as octal" in refused(tmp_path, command="echo $((<id>))", args=[[str(n)] for n in range(10)]).message
+
+
 def test_shared_files_lie_in_indir_or_where_they_are_said_to(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a b").touch()
