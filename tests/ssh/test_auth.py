@@ -18,7 +18,7 @@ from paramiko.server import InteractiveQuery
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.auth import Login, NoAnswerError
-from locusts_fab.hosts.known_hosts import HostKeyCheck
+from locusts_fab.hosts.host_key import HostKeyCheck
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.logins import assert_refused, assert_works, shared_sshd, sshd
 from tests.support.processes import open_files
