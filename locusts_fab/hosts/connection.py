@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fabric import Config, Connection
@@ -162,7 +163,9 @@ def _way_to_ask(read: Callable[[], SSHConfig], *, file: str | None = None, is_gi
     ssh = None if is_given else find_ssh()
     if ssh is None:
         config = read()
-        return lambda asked: read_alone(config, asked)
+        usual = [Path.home() / ".ssh" / "config", Path("/etc/ssh/ssh_config")]
+        files = [] if is_given else [Path(file)] if file else usual
+        return lambda asked: read_alone(config, asked, files)
     return lambda asked: ask_ssh(ssh, asked, file)
 
 
