@@ -309,6 +309,24 @@ def test_nobody_there_to_ask(sshd: Sshd, ways: list[str]) -> None:
         log_in(nobody)
 
 
+@pytest.mark.parametrize(
+    ("way", "option"),
+    [
+        ("password", "PasswordAuthentication no"),
+        ("password", "PreferredAuthentications publickey,keyboard-interactive"),
+        ("password", "BatchMode yes"),
+        ("keyboard-interactive", "KbdInteractiveAuthentication no"),
+    ],
+)
+def test_nobody_is_asked_for_what_ssh_config_forbids(sshd: Sshd, way: str, option: str) -> None:
+    sshd.ssh_config(more=f"Host *\n  {option}\n")
+    asked: list[str] = []
+    server = Questioner([way], [[("Password: ", "pw")]], "pw")
+    with questioner(sshd, server) as log_in, pytest.raises(HostError, match="was refused"):
+        log_in(answers({"assword": "pw"}, asked))
+    assert (asked, server.attempts.count(way)) == ([], 0)
+
+
 def test_an_impatient_person(sshd: Sshd) -> None:
     def interrupt(question: str) -> str:
         raise KeyboardInterrupt(question)
