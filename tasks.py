@@ -21,6 +21,8 @@ PYTHON = shlex.quote(sys.executable)
 QUICK = "tests/unit tests/bash tests/project"
 #: The page that holds the reference of locusts.toml, and the lines around it.
 REFERENCE = Path(__file__).with_name("docs") / "config.md"
+#: The page that holds the table of what ssh and we do, between the same lines.
+CASES = REFERENCE.with_name("ssh.md")
 BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->\n"
 
 
@@ -41,9 +43,20 @@ def with_reference(page: str) -> str:
     """Return a page in which the reference, as it is now, replaces what stands between the two lines."""
     from locusts_fab.config.reference import render_reference  # noqa: PLC0415 - `invoke --list` needs none of this
 
+    return _filled(page, render_reference())
+
+
+def with_cases(page: str) -> str:
+    """Return a page in which the table of what ssh and we do replaces what stands between the two lines."""
+    from tests.support.ssh_cases import render_cases  # noqa: PLC0415 - the same
+
+    return _filled(page, render_cases())
+
+
+def _filled(page: str, text: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
-    return f"{before}{begin}\n{render_reference()}\n{end}{after}"
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 @task(
@@ -63,8 +76,9 @@ def bounds(c: Context, python: list[str] | None = None, bound: str = "", words: 
 
 @task
 def docs(_c: Context) -> None:
-    """Write the reference of locusts.toml, as locusts_fab/config/schema.py describes it, into docs/config.md."""
+    """Write the reference of locusts.toml into docs/config.md, and the table of what ssh and we do into docs/ssh.md."""
     REFERENCE.write_text(with_reference(REFERENCE.read_text("utf-8")), "utf-8")
+    CASES.write_text(with_cases(CASES.read_text("utf-8")), "utf-8")
 
 
 @task

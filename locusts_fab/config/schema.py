@@ -143,8 +143,8 @@ class Target(Table):
     )
     known_hosts: Literal["strict", "accept-new"] = Field(
         default="strict",
-        description="Remote modes: `strict` refuses hosts that are not in known_hosts, `accept-new` adds new ones; "
-        "a changed key is refused always.",
+        description="Remote modes: `strict` refuses hosts that are not in known_hosts, `accept-new` adds new ones as "
+        "far as StrictHostKeyChecking of ssh_config allows ([more](ssh.md)); a changed key is refused always.",
     )
     slurm: Slurm = Field(
         default_factory=Slurm,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from locusts_fab.config.hostnames import parse_host
+
 #: Names of swarms, targets, shared files and sweep columns. They become folder names, so they stay plain.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NAME_RULE = "a name is a letter or digit, then letters, digits, dots, dashes or underscores (100 at most)"
@@ -48,9 +50,9 @@ def _sbatch_option(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if text.startswith("-") or re.search(r"\s", text):
-        raise ValueError('expected an ssh_config alias or "user@host:port", with no spaces and no leading dash')
-    return _filled(text)
+    """Return the host, which may hold nothing that OpenSSH refuses: ssh_config may hand it to a shell."""
+    parse_host(_clean(text))
+    return text
 
 
 def _inner_path(text: str) -> str:

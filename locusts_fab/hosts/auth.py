@@ -1,13 +1,11 @@
 """Logging in: which host keys are accepted, which keys and answers we offer, and what a person is asked.
 
 Fabric accepts any host key, a changed one too, and cannot answer a second factor. So a Connection is prepared here
-before it opens; everything else about it (ssh_config, aliases, ProxyJump, ProxyCommand) stays Fabric's.
+before it opens, by what ssh_config says (`settings.py`).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import getpass
 import os
@@ -19,25 +17,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from paramiko import (
-    Agent,
-    BadAuthenticationType,
-    PasswordRequiredException,
-    PKey,
-    SSHException,
-    Transport,
-)
-from paramiko.pkey import UnknownKeyType
+from paramiko import BadAuthenticationType, PKey, SSHException, Transport
 
 from locusts_fab.errors import HostError, LoginRefusedError
-from locusts_fab.hosts.known_hosts import HostKeyCheck, KnownHostsMode, by_hand
+from locusts_fab.hosts.host_key import HostKeyCheck
+from locusts_fab.hosts.keys import UserAgent, load_key, may_sign, public_blob
+from locusts_fab.hosts.known_hosts import KnownHostsMode, by_hand
 from locusts_fab.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
-    from fabric import Connection
     from paramiko import Message
+
+    from locusts_fab.hosts.connection import Hop
+    from locusts_fab.hosts.openssh.settings import HostSettings
 
 #: How long a person may take to answer; sshd itself hangs up after two minutes, unless configured otherwise.
 _ANSWER_S = 120
@@ -49,23 +43,25 @@ _LAID_OUT = "\n\t"
 _BROKEN_S = 120
 
 
-def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prompt: Callable[[str], str]) -> Login:
+def prepare(hop: Hop, name: str, known_hosts: KnownHostsMode, prompt: Callable[[str], str]) -> Login:
     """Change a Connection that is not open yet, so that it checks host keys and logs in our way.
 
-    :param connection: the connection; its `connect_kwargs` are replaced.
+    :param hop: the connection and its settings; its `connect_kwargs` are replaced.
     :param name: the name of the host in messages.
     :param known_hosts: `strict` or `accept-new`; see `HostKeyCheck`.
     :param prompt: shows its argument to a person and returns what they type.
     :returns: the login to come; afterwards its `asked` says whether a person was asked.
     """
-    check = HostKeyCheck(connection, name, known_hosts)
-    login = Login(connection, name, prompt)
+    connection = hop.connection
+    login = Login(hop, name, prompt)
+    check = HostKeyCheck(hop.settings, name, known_hosts, login.ask)
     given = dict(connection.connect_kwargs)
     make = given.pop("transport_factory", Transport)
 
     def make_transport(sock: Any, **options: Any) -> Transport:
         try:
             tune(sock)
+            options["disabled_algorithms"] = _disabled(hop.settings, options.get("disabled_algorithms"))
             transport: Transport = make(sock, **options)
             transport.auth_timeout = _ANSWER_S
             check.prefer_known_kinds(transport)
@@ -81,12 +77,27 @@ def prepare(connection: Connection, name: str, known_hosts: KnownHostsMode, prom
     return login
 
 
+def _disabled(settings: HostSettings, given: Mapping[str, Iterable[str]] | None) -> dict[str, list[str]]:
+    """Return the algorithms of paramiko that ssh_config does not allow, by their kind."""
+    disabled = {kind: [*names] for kind, names in (given or {}).items()}
+    for kind, allowed in settings.allowed.items():
+        ours: Iterable[str] = getattr(Transport, f"_preferred_{kind}")
+        left_out = [name for name in ours if name not in allowed]
+        if len(left_out) == len([*ours]):
+            raise HostError(
+                f"{settings.alias}: of the {kind} that ssh_config allows, none is known here",
+                hint=f"allow one of {', '.join(ours)}",
+            )
+        disabled[kind] = [*disabled.get(kind, []), *left_out]
+    return disabled
+
+
 def tune(sock: Any) -> None:
     """Set the options of a socket so that small packets leave at once and a dead link is noticed.
 
-    :param sock: a socket, or a channel of a gateway, which has no such options and is left as it is.
+    :param sock: a socket; the link through a gateway or a ProxyCommand has no such options and stays as it is.
     """
-    if not isinstance(sock, socket.socket):
+    if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
         return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -117,7 +128,7 @@ class Login:
 
     It serves as an authentication strategy of paramiko.
 
-    :param connection: a connection that is not open yet; its user, ssh_config and `connect_kwargs` are used.
+    :param hop: a connection that is not open yet; its user, settings and `connect_kwargs` are used.
     :param name: the name of the host in messages.
     :param prompt: shows its argument to a person and returns what they type.
     """
@@ -125,11 +136,13 @@ class Login:
     #: What a script may have given Fabric for this; paramiko wants it either so or through us.
     CONNECT_KWARGS = frozenset({"allow_agent", "key_filename", "look_for_keys", "passphrase", "password", "pkey"})
 
-    def __init__(self, connection: Connection, name: str, prompt: Callable[[str], str]) -> None:
+    def __init__(self, hop: Hop, name: str, prompt: Callable[[str], str]) -> None:
+        kwargs = hop.connection.connect_kwargs
         self.name = name
-        self.user: str = connection.user
-        self.ssh_config = connection.ssh_config
-        self.given = {key: connection.connect_kwargs[key] for key in self.CONNECT_KWARGS & {*connection.connect_kwargs}}
+        self.user: str = hop.connection.user
+        self.settings = hop.settings
+        self.given = {key: kwargs[key] for key in self.CONNECT_KWARGS & {*kwargs}}
+        self._from_config = hop.connection.ssh_config.get("identityfile", [])
         self.prompt = prompt
         #: Whether a person was asked anything.
         self.asked = False
@@ -160,11 +173,12 @@ class Login:
         """
         self.tried = []
         accepts = self._accepted_ways(transport)
-        ways = {
-            "publickey": self._ways_with_keys(transport),
-            "keyboard-interactive": self._ways_with_answers(transport),
-            "password": self._ways_with_password(transport),
+        known = {
+            "publickey": self._ways_with_keys,
+            "keyboard-interactive": self._ways_with_answers,
+            "password": self._ways_with_password,
         }
+        ways = {method: known[method](transport) for method in self.settings.methods}
         try:
             while accepts:
                 # Each way yields, once it was accepted, what the host wants besides it.
@@ -229,7 +243,11 @@ class Login:
 
     def _ways_with_keys(self, transport: Transport) -> Generator[Sequence[str], None, None]:
         """Try keys one by one."""
+        allowed = self.settings.allowed.get("pubkeys")
         for label, key in self._keys():
+            if allowed is not None and not may_sign(key.get_name(), allowed):
+                self.tried.append(f"{label} (left out: ssh_config does not allow this kind)")
+                continue
             more = self._attempt(transport, label, partial(transport.auth_publickey, self.user, key))
             if more is not None:
                 yield more
@@ -239,7 +257,7 @@ class Login:
         password = self.given.get("password")
         if password is None:
             host = self.name.removeprefix(f"{self.user}@")  # the config may name both
-            password = self._ask(f"{self.user}@{host}'s password: ")
+            password = self.ask(f"{self.user}@{host}'s password: ")
         more = self._attempt(
             transport, "password", lambda: transport.auth_password(self.user, password, fallback=False)
         )
@@ -288,11 +306,11 @@ class Login:
         if len(fields) == 1 and not fields[0][1] and (password := self.given.pop("password", None)) is not None:
             return [password]
         return [
-            self._ask(printable((heading if number == 0 else "") + text, _LAID_OUT))
+            self.ask(printable((heading if number == 0 else "") + text, _LAID_OUT))
             for number, (text, _) in enumerate(fields)
         ]
 
-    def _ask(self, question: str) -> str:
+    def ask(self, question: str) -> str:
         """Ask a person.
 
         :raises LoginRefusedError: nobody is there.
@@ -315,33 +333,36 @@ class Login:
         if (given := self.given.get("pkey")) is not None:
             yield "the key given to Fabric", given
         paths = self._key_files()
-        blobs = {path: _public_blob(path) for path in paths}
+        blobs = {path: public_blob(path) for path in paths}
         in_agent = {}
         if self.given.get("allow_agent", True):
-            with contextlib.closing(_Agent()) as agent:
+            with contextlib.closing(UserAgent(self.settings.identity_agent)) as agent:
                 in_agent = {key.asbytes(): key for key in agent.get_keys()}
                 wanted = [blob for blob in blobs.values() if blob in in_agent]
-                only = self.ssh_config.get("identitiesonly", "no").lower() == "yes"
-                for blob in dict.fromkeys([*wanted, *([] if only else in_agent)]):
+                for blob in dict.fromkeys([*wanted, *([] if self.settings.identities_only else in_agent)]):
                     yield f"{in_agent[blob].get_name()} key of the agent", in_agent[blob]
         locked = []
         for path in paths:
             if blobs[path] in in_agent:
                 continue
-            key = _load_key(path, self.given.get("passphrase"))
+            key = self._load(path, self.given.get("passphrase"))
             if key == "locked":
                 locked.append(path)
             elif key is not None:
                 yield os.fspath(path), key
-        for path in locked:
-            yield from self._unlocked(path)
+        if not self.settings.is_batch:
+            for path in locked:
+                yield from self._unlocked(path)
+
+    def _load(self, path: Path, passphrase: str | None) -> PKey | Literal["locked"] | None:
+        return load_key(path, passphrase, self.settings.certificate_files)
 
     def _key_files(self) -> list[Path]:
-        """Return the key files that ssh_config or Fabric name, else those with the usual names."""
-        named = self.given.get("key_filename") or self.ssh_config.get("identityfile") or []
-        if not named and self.given.get("look_for_keys", True):
-            named = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"]
-        return [Path(name).expanduser() for name in ([named] if isinstance(named, str) else named)]
+        """Return the key files that Fabric was given, then those that ssh_config names."""
+        given = self.given.get("key_filename") or []
+        words = [given] if isinstance(given, str) else given
+        named = [Path(word).expanduser() for word in words if word not in self._from_config]
+        return list(dict.fromkeys([*named, *self.settings.identity_files]))
 
     def _unlocked(self, path: Path) -> Iterator[tuple[str, PKey]]:
         """Yield a key after asking for its passphrase, if someone knows it."""
@@ -351,41 +372,8 @@ class Login:
             self.tried.append(f"{path} (left out: it needs a passphrase)")
             return
         self.asked = True
-        key = _load_key(path, passphrase) if passphrase else None
+        key = self._load(path, passphrase) if passphrase else None
         if isinstance(key, PKey):
             yield os.fspath(path), key
         else:
             self.tried.append(f"{path} (left out: wrong passphrase)")
-
-
-class _Agent(Agent):
-    """The user's agent; one that does not answer counts as one without keys."""
-
-    def _connect(self, conn: socket.socket) -> None:
-        try:
-            super()._connect(conn)  # type: ignore[misc]  # its stubs leave out how it begins
-        except (SSHException, OSError):
-            self.close()
-
-
-def _public_blob(path: Path) -> bytes | None:
-    """Return the public half of a key file from the `.pub` file beside it, if there is one."""
-    try:
-        return base64.b64decode(path.with_name(path.name + ".pub").read_bytes().split()[1])
-    except (OSError, IndexError, binascii.Error):
-        return None
-
-
-def _load_key(path: Path, passphrase: str | None) -> PKey | Literal["locked"] | None:
-    """Return a private key, with its certificate if there is one.
-
-    :returns: `locked` if it needs another passphrase; None if there is no usable key.
-    """
-    try:
-        return PKey.from_path(path, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]
-    except (TypeError, PasswordRequiredException):
-        return "locked"
-    except (OSError, ValueError, SSHException):
-        return "locked" if passphrase else None
-    except UnknownKeyType:
-        return None

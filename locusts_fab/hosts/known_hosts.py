@@ -14,18 +14,11 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from paramiko import MissingHostKeyPolicy
-
-from locusts_fab.errors import LoginRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from fabric import Connection
-    from paramiko import PKey, SSHClient, Transport
+    from pathlib import Path
 
 KnownHostsMode = Literal["strict", "accept-new"]
 Verdict = Literal["known", "unknown", "changed", "revoked"]
@@ -172,95 +165,3 @@ def by_hand(name: str) -> str:
     if colon and port.isdigit() and ":" not in host:
         return f"ssh -p {port} {shlex.quote(host)}"
     return f"ssh {shlex.quote(name.rpartition(' ')[2])}"
-
-
-class HostKeyCheck(MissingHostKeyPolicy):
-    """Compares the key that a host shows with the user's `known_hosts` files.
-
-    The client of the connection holds no keys of its own, so paramiko asks this policy about every key.
-
-    :param connection: a connection that is not open yet; its host and ssh_config are used.
-    :param name: the name of the host in messages.
-    :param mode: `strict`: an unknown key is refused; `accept-new`: it is added to the user's file.
-    """
-
-    def __init__(self, connection: Connection, name: str, mode: KnownHostsMode) -> None:
-        config = connection.ssh_config
-        alias = config.get("hostkeyalias")
-        self.name = name
-        self.mode = mode
-        self.pattern = str(alias).lower() if alias else host_pattern(connection.host, connection.port)
-        self.hashed = config.get("hashknownhosts", "no").lower() == "yes"
-        self.user_files = _files(config.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2"))
-        system = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
-        self.system_files = _files(config.get("globalknownhostsfile", system))
-
-    def known_keys(self) -> list[KnownKey]:
-        """Return the lines about this host that the files hold now."""
-        return read_known_keys([*self.user_files, *self.system_files], self.pattern)
-
-    def prefer_known_kinds(self, transport: Transport) -> None:
-        """Make the host show a kind of key that is known, if it has one: it has several and shows only one.
-
-        :param transport: a transport that has not begun; its order of kinds is changed.
-        """
-        kinds = {key.kind for key in self.known_keys() if not key.marker}
-        options = transport.get_security_options()
-        options.key_types = sorted(options.key_types, key=lambda kind: _key_kind(kind) not in kinds)
-
-    def missing_host_key(self, _client: SSHClient, _hostname: str, key: PKey, /) -> None:
-        """Accept the key that a host shows, or raise; paramiko calls this.
-
-        :param key: the public key.
-        :raises LoginRefusedError: it is unknown, changed or revoked.
-        """
-        known = self.known_keys()
-        verdict = judge(key.asbytes(), known)
-        shown = f"{key.get_name()} {key.fingerprint}"
-        where = ", ".join(line.where for line in known)
-        if verdict == "changed":
-            raise LoginRefusedError(
-                f"{self.name}: the host shows another key ({shown}) than the one known from {where}",
-                hint="someone may be listening in. Ask the host's administrators; if the key did change, "
-                f"remove the old one with `ssh-keygen -R {shlex.quote(self.pattern)}`",
-            )
-        if verdict == "revoked":
-            raise LoginRefusedError(
-                f"{self.name}: the host's key ({shown}) is revoked in {where}", hint="ask the host's administrators"
-            )
-        if verdict == "unknown" and self.mode == "accept-new":
-            self._remember(key)
-        elif verdict == "unknown":
-            by_authority = " (only a certificate authority for it, which we cannot use)" if known else ""
-            raise LoginRefusedError(
-                f"{self.name}: the host's key ({shown}) is not known{by_authority}",
-                hint=f"log in once with `{by_hand(self.name)}` and check the key, "
-                'or set known_hosts = "accept-new" for this target',
-            )
-
-    def _remember(self, key: PKey) -> None:
-        """Write a new key into the user's file."""
-        if not self.user_files:
-            raise LoginRefusedError(
-                f"{self.name}: ssh_config names no UserKnownHostsFile in which to keep the host's key",
-                hint='name one, or add the key to GlobalKnownHostsFile and keep known_hosts = "strict"',
-            )
-        name = hash_name(self.pattern) if self.hashed else self.pattern
-        try:
-            remember(self.user_files[0], name, key.get_name(), key.asbytes())
-        except OSError as error:
-            raise LoginRefusedError(
-                f"{self.name}: the host's new key cannot be kept in {self.user_files[0]}: {error.strerror}",
-                hint="make the file writable, or name another one with UserKnownHostsFile in ssh_config",
-            ) from error
-
-
-def _files(value: str) -> list[Path]:
-    """Return the files of a list as ssh_config writes it."""
-    home = os.fspath(Path.home())
-    return [Path(word.replace("%d", home)).expanduser() for word in shlex.split(value) if word.lower() != "none"]
-
-
-def _key_kind(algorithm: str) -> str:
-    """Return the kind of key that an algorithm signs with: RSA keys sign in several ways."""
-    return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm

@@ -22,7 +22,8 @@ from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
 from locusts_fab.hosts.channel import converse, hang_up, hear, open_channel, pour
-from locusts_fab.hosts.connection import LINK_ERRORS, explain_link, hops_to, make_connection
+from locusts_fab.hosts.connection import LINK_ERRORS, Hop, complete_route, explain_link, make_route
+from locusts_fab.hosts.openssh.proxy import Proxies
 from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S, Patience
 from locusts_fab.hosts.rsync import (
     explain,
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
     from locusts_fab.hosts.known_hosts import KnownHostsMode
     from locusts_fab.layout import Environment
 
-#: How long a host may take to answer, unless ssh_config sets it.
-_CONNECT_S = 30
-#: How often a quiet connection shows that it is alive: firewalls forget quiet ones.
-_KEEPALIVE_S = 30
 #: The wait before each attempt to connect; no more attempts than these, for sites ban those who knock too often.
 ATTEMPT_DELAYS_S = (0, 5, 20, 60)
 #: The wait before rsync is started again after a hiccup of the link; what has arrived does not move again.
@@ -75,8 +72,8 @@ class SshHost:
     :param connection: a Fabric Connection to use instead of one of our own. If it is open already it is taken as it is;
         if not, it is opened our way, host keys checked. It is never closed here: it belongs to whoever made it.
     :param host: an alias of ssh_config, or user@host:port; messages use it as the host's name.
-    :param known_hosts: `strict`: the host's key must be known; `accept-new`: an unknown one is kept. A changed one is
-        refused always.
+    :param known_hosts: `strict`: the host's key must be known; `accept-new`: an unknown one is kept if ssh_config
+        allows it. A changed one is refused always.
     :param prompt: shows its argument and returns what a person types; the default asks at the terminal.
     """
 
@@ -90,7 +87,8 @@ class SshHost:
     ) -> None:
         self.name = host
         self._connection = connection
-        self._is_ours = connection is None
+        self._hops: list[Hop] = []
+        self._proxies = Proxies()
         self._is_borrowed = connection is not None and connection.is_connected
         self._known_hosts: KnownHostsMode = known_hosts
         self._prompt = prompt or ask_on_terminal
@@ -300,7 +298,8 @@ class SshHost:
         """
         with self._lock:
             if self._connection is None:
-                self._connection = make_connection(self.name)
+                self._hops = make_route(self.name)
+                self._connection = self._hops[-1].connection
             if not self._connection.is_connected:
                 self._open(self._connection)
             return cast("Transport", self._connection.transport)
@@ -333,37 +332,34 @@ class SshHost:
 
     def _log_in(self, connection: Connection) -> None:
         """Open the gateways on the way, if any, and then the host."""
-        hops = hops_to(connection)
+        self._hops = self._hops or complete_route(connection)
         try:
-            for hop in hops:
-                name = self.name if hop is connection else f"gateway {hop.original_host}"
-                if hop.is_connected:
-                    continue
-                if id(hop) not in self._logins:
-                    self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._ask)
-                    _limit_connecting(hop)
-                try:
-                    hop.open()
-                    hop.transport.set_keepalive(_KEEPALIVE_S)
-                except LINK_ERRORS as error:
-                    raise explain_link(error, name) from error
+            for hop in self._hops:
+                if not hop.connection.is_connected:
+                    self._open_hop(hop, self.name if hop is self._hops[-1] else f"gateway {hop.settings.alias}")
         except BaseException:
-            for hop in hops:
-                hop.client.close()
+            for hop in self._hops:
+                hop.connection.client.close()
+            self._proxies.end()
             raise
+
+    def _open_hop(self, hop: Hop, name: str) -> None:
+        """Open one connection on the way, whose gateway is open."""
+        if id(hop) not in self._logins:
+            self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._ask)
+        try:
+            hop.open(self._proxies)
+        except LINK_ERRORS as error:
+            raise explain_link(error, name) from error
 
     def close(self) -> None:
         """Close the connection and its gateways; a Connection that was handed in stays open."""
         with self._lock:
-            if self._connection is not None and self._is_ours:
-                for hop in reversed(hops_to(self._connection)):
-                    hop.close()
-
-
-def _limit_connecting(connection: Connection) -> None:
-    """Set how long to wait for a host, unless somebody has set it."""
-    if connection.connect_timeout is None and "timeout" not in connection.connect_kwargs:
-        connection.connect_timeout = _CONNECT_S
+            for hop in reversed(self._hops):
+                if hop.is_ours and self._hops[-1].is_ours:
+                    hop.connection.close()
+            if self._hops and self._hops[-1].is_ours:
+                self._proxies.end()
 
 
 def _inner_path(name: bytes) -> bytes:

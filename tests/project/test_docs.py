@@ -113,6 +113,11 @@ def test_the_reference_is_in_step() -> None:
     assert tasks_of_the_repository().with_reference(page) == page, "run `invoke dev.docs`"
 
 
+def test_the_table_of_ssh_is_in_step() -> None:
+    page = (ROOT / "docs/ssh.md").read_text("utf-8")
+    assert tasks_of_the_repository().with_cases(page) == page, "run `invoke dev.docs`"
+
+
 def test_the_reference_replaces_what_stands_in_its_place_alone() -> None:
     module = tasks_of_the_repository()
     page = module.with_reference(f"above\n{module.BEGIN}what was true once\n{module.END}below\n")

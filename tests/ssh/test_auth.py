@@ -18,7 +18,7 @@ from paramiko.server import InteractiveQuery
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.auth import Login, NoAnswerError
-from locusts_fab.hosts.known_hosts import HostKeyCheck
+from locusts_fab.hosts.host_key import HostKeyCheck
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.logins import assert_refused, assert_works, shared_sshd, sshd
 from tests.support.processes import open_files
@@ -307,6 +307,24 @@ def test_nobody_there_to_ask(sshd: Sshd, ways: list[str]) -> None:
     server = Questioner(ways, [[("Password: ", "pw")]], "pw")
     with questioner(sshd, server) as log_in, pytest.raises(HostError, match="no terminal"):
         log_in(nobody)
+
+
+@pytest.mark.parametrize(
+    ("way", "option"),
+    [
+        ("password", "PasswordAuthentication no"),
+        ("password", "PreferredAuthentications publickey,keyboard-interactive"),
+        ("password", "BatchMode yes"),
+        ("keyboard-interactive", "KbdInteractiveAuthentication no"),
+    ],
+)
+def test_nobody_is_asked_for_what_ssh_config_forbids(sshd: Sshd, way: str, option: str) -> None:
+    sshd.ssh_config(more=f"Host *\n  {option}\n")
+    asked: list[str] = []
+    server = Questioner([way], [[("Password: ", "pw")]], "pw")
+    with questioner(sshd, server) as log_in, pytest.raises(HostError, match="was refused"):
+        log_in(answers({"assword": "pw"}, asked))
+    assert (asked, server.attempts.count(way)) == ([], 0)
 
 
 def test_an_impatient_person(sshd: Sshd) -> None:

@@ -32,6 +32,27 @@ def test_an_unknown_key(sshd: Sshd) -> None:
     assert sshd.known_hosts.read_text().count("\n") == 1
 
 
+def test_a_new_key_is_shown_to_a_person(sshd: Sshd) -> None:
+    """Where StrictHostKeyChecking asks, and the target takes new keys."""
+    sshd.ssh_config(more="Host *\n  StrictHostKeyChecking ask\n")
+    assert_refused(sshd, "is not known", "strict")
+    asked: list[str] = []
+
+    def prompt(question: str) -> str:
+        asked.append(question)
+        return "no" if len(asked) == 1 else "yes"
+
+    with (
+        sshd.remote(known_hosts="accept-new", prompt=prompt) as remote,
+        pytest.raises(HostError, match="is not known"),
+    ):
+        remote.run("true")
+    with sshd.remote(known_hosts="accept-new", prompt=prompt) as remote:
+        assert remote.run("echo in").text == "in\n"
+    assert ["SHA256:" in question for question in asked] == [True, True]
+    assert sshd.known_hosts.read_text().count("\n") == 1
+
+
 def test_a_changed_key(sshd: Sshd, tmp_path: Path) -> None:
     sshd.trust(public(make_key(tmp_path / "other")))
     error = assert_refused(sshd, "another key")

@@ -151,7 +151,7 @@ class Sshd:
         (self.folder / "ssh_config").write_text(
             f"{more}\nHost cluster gate\n"
             f"  HostName 127.0.0.1\n  Port {self.port}\n  User {getpass.getuser()}\n"
-            f"Host *\n  IdentityFile {key or self.key}\n  IdentitiesOnly yes\n"
+            f"Host *\n  IdentityFile {key or self.key}\n  IdentitiesOnly yes\n  StrictHostKeyChecking accept-new\n"
             f"  UserKnownHostsFile {shlex.quote(str(self.known_hosts))}\n  GlobalKnownHostsFile none\n"
         )
 

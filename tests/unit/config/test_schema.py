@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,20 @@ BAD: list[tuple[str, list[str]]] = [
     ]),
     (CLUSTER.replace('"h"', '"-oProxyCommand=x"'), [f'targets.t.host: {HOST_RULE}; found "-oProxyCommand=x"']),
     (CLUSTER.replace('"h"', '"a b"'), [f'targets.t.host: {HOST_RULE}; found "a b"']),
+    *[
+        (CLUSTER.replace('"h"', json.dumps(host)), [f"targets.t.host: {why}; found {json.dumps(host)}"])
+        for host, why in (
+            ("x;touch${IFS}y", "no host has ';' in its name, and no user; ssh refuses it too"),
+            ("x$(y)", "no host has '$' in its name, and no user; ssh refuses it too"),
+            ("me`y`@x", "no host has '`' in its name, and no user; ssh refuses it too"),
+            ("a|b", "no host has '|' in its name, and no user; ssh refuses it too"),
+            ("ssh://x", "no host has '/' in its name, and no user; ssh refuses it too"),
+            ("a,b", "no host has ',' in its name, and no user; ssh refuses it too"),
+            ("me@-x", HOST_RULE),
+            ("x:0", "a port is a number from 1 to 65535"),
+            ("x:ssh", "a port is a number from 1 to 65535"),
+        )
+    ],
     (CLUSTER.replace('"h"', '""'), ['targets.t.host: must not be empty; found ""']),
     (LOCAL + 'host = "h"\nknown_hosts = "strict"', [
         'targets.t.host: not in mode = "local"; take it out, or choose mode = "remote"',

@@ -10,7 +10,7 @@ import pytest
 from fabric import Config, Connection
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.connection import _route, hops_to
+from locusts_fab.hosts.connection import complete_route, make_route
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.sshd import free_port
 
@@ -18,16 +18,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def names(path: Path, host: str) -> list[str]:
+    """Name the hosts on the way to one, by a config."""
+    connection = Connection(host, config=Config(runtime_ssh_path=str(path)))
+    return [hop.connection.original_host for hop in complete_route(connection)]
+
+
 def test_gateways_are_visited_in_the_order_of_proxyjump(tmp_path: Path) -> None:
     path = tmp_path / "ssh_config"
-    path.write_text("Host cluster\n  ProxyJump one,two\nHost alone\n  ProxyJump none\n")
-    config = Config(runtime_ssh_path=str(path))
-    connection = Connection("cluster", config=config)
-    _route(connection)
-    assert [hop.original_host for hop in hops_to(connection)] == ["one", "two", "cluster"]
-    alone = Connection("alone", config=config)
-    _route(alone)
-    assert hops_to(alone) == [alone]
+    path.write_text(
+        "Host cluster\n  ProxyJump one,two\nHost alone\n  ProxyJump none\nHost one\n  ProxyJump zero\n"
+        "Host two\n  ProxyJump nobody\n"
+    )
+    assert names(path, "cluster") == ["zero", "one", "two", "cluster"]
+    assert names(path, "alone") == ["alone"]
+
+
+def test_gateways_that_go_round_in_circles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text("Host one\n  ProxyJump two\nHost two\n  ProxyJump one\n")
+    with pytest.raises(HostError, match="circles"):
+        make_route("one")
 
 
 @pytest.mark.parametrize("host", ["user@host:port", "host:1:2:3@x:y", ""])
