@@ -12,6 +12,7 @@ from locusts_fab.text import duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from locusts_fab.bounds.names import Name, TaskId
     from locusts_fab.layout import Environment
 
 
@@ -119,9 +120,9 @@ class Outcome:
     """
 
     number: int
-    id: str
+    id: TaskId
     command: str
-    outputs: tuple[str, ...]
+    outputs: tuple[Name, ...]
     state: TaskState
     exit_code: int | None
     attempts: int
@@ -143,7 +144,7 @@ class Outcome:
         return self.state in {TaskState.DONE, TaskState.FAILED}
 
     @property
-    def designated(self) -> list[tuple[str, bool]]:
+    def designated(self) -> list[tuple[Name, bool]]:
         """Its designated outputs, each with whether it was there when the task ended.
 
         What was found is known by place only. So if there are more outputs now than were looked for, or fewer, as after

@@ -29,11 +29,6 @@ def in_folder(path: str, reason: str) -> str:
     return f"{path} in it: {reason}"
 
 
-def is_plain(path: str) -> bool:
-    """Return whether a relative path stays where it is by its own words: no `.`, no `..`, no empty part, no NUL."""
-    return {"", ".", ".."}.isdisjoint(path.split("/")) and "\0" not in path
-
-
 class LeadsOutError(Exception):
     """A symlink in a folder leads out of it; the text is a reason as this module has them."""
 

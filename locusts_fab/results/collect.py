@@ -14,6 +14,7 @@ from locusts_fab.results.place import NotBroughtError, bring
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from locusts_fab.bounds.names import Name
     from locusts_fab.layout import Environment, Results
     from locusts_fab.model import Fetched, Outcome
 
@@ -32,7 +33,7 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
             yield outcome.number
 
 
-def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, bool]]:
+def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[Name, bool]]:
     """Return a task's designated outputs, each with whether it was there when the task ended.
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
@@ -40,12 +41,12 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[str, bool
     return [] if results.tree_dir is not None else outcome.designated
 
 
-def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[str]:
+def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[Name]:
     """Yield the files and folders of a task to be brought, relative to the environment."""
     sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
     for name, found in outputs_to_bring(outcome, results):
         if found:
-            yield f"{sandbox}/{name}"
+            yield sandbox / name
     if outcome.log:
         yield environment.log(outcome.claim, outcome.log)
 
