@@ -300,11 +300,14 @@ class Fetched:
     :param environment: the environment, or a folder with the files that were asked for under the same names.
     :param is_ours: whether it is a copy for us alone, so that files may be moved out of it.
     :param troubles: why one of them is not there whole, by its name; a part of it may be.
+    :param homes: where another machine writes to it: what the environment is called there and here, so that symlinks
+        which lead to something in it can be followed, and no others are. None: symlinks in it are ours.
     """
 
     environment: Environment
     is_ours: bool
     troubles: Mapping[str, str] = field(default_factory=dict)
+    homes: tuple[str, ...] | None = None
 
 
 #: How serious a finding is.
