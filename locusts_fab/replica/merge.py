@@ -11,6 +11,7 @@ import contextlib
 import filecmp
 import itertools
 import os
+import re
 import shutil
 import stat
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ _SHOWN = 5
 PART_ENTRIES = 1_000
 MOST_PARTS = 20
 PART_BYTES = 1 << 30
+#: Where version control keeps what it runs by itself, such as `.git/hooks`; some file systems know no capital letters.
+_VERSION_CONTROL = re.compile(r"(^|/)(\.(git|hg|svn|bzr|jj)|_darcs|cvs)(/|$)", re.IGNORECASE)
 
 
 @dataclass
@@ -209,7 +212,8 @@ class _TreeMerge:
             return
         refusal = self._sides.refusal(path)
         if refusal is not None:
-            self.notes.append(f"{path} {refusal}; it was left there")
+            if not self._sides.is_unsent_code(path.rpartition("/")[0]):  # else the folder was named
+                self.notes.append(f"{path} {refusal}; it was left there")
             self._manifest[path] = agree(known, mark, known.ours if known else None)
             return
         now = mark_of(place)
@@ -319,7 +323,14 @@ class _Comparison:
         mark = self.theirs[path]
         if not self.is_inside(path) or (mark.kind == "l" and not stays_inside(path, self._links)):
             return "would lead out of the tree through a symlink"
+        if self.is_unsent_code(path):
+            return "is new in what a version control keeps, from where programs here may run it"
         return None if mark.kind in {"f", "d", "l"} else "is neither file, folder nor link there"
+
+    def is_unsent_code(self, path: str) -> bool:
+        """Return whether a path is in a folder of version control, and nothing was ever sent from there."""
+        known = self.manifest.get(path)
+        return _VERSION_CONTROL.search(path) is not None and (known is None or known.ours is None)
 
     def is_inside(self, path: str) -> bool:
         """Return whether no folder on the way to a path is a symlink here."""

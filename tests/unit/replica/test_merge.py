@@ -653,3 +653,51 @@ def test_a_folder_that_tasks_removed_and_we_filled_is_made_again(sides: Sides) -
     (sides.here / "d/mine").write_text("mine\n")
     assert sides.submit() == []
     assert files(sides.there / "d") == {"mine": "mine\n"}
+
+
+# ---- what programs here would run ----
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        (".git/hooks/post-checkout", ".git/hooks/post-checkout"),
+        (".GIT/config", ".GIT"),
+        ("d/.git/hooks/pre-commit", "d/.git"),
+        ("new/.hg/hgrc", "new/.hg"),
+        (".git/hooks/deep/x", ".git/hooks/deep"),
+    ],
+)
+def test_nothing_new_comes_into_a_folder_of_version_control(sides: Sides, path: str, named: str) -> None:
+    (sides.here / ".git/hooks").mkdir(parents=True)
+    (sides.here / ".git/hooks/known").write_text("mine\n")
+    sides.submit()
+    (sides.there / path).parent.mkdir(parents=True, exist_ok=True)
+    (sides.there / path).write_text("evil\n")
+    (sides.there / path).chmod(0o755)
+    (sides.there / ".git/hooks/known").write_text("theirs\n")
+    (sides.there / "fine.git").write_text("theirs\n")
+    (note,) = sides.collect().notes
+    assert note.startswith(f"{named} is new in what a version control keeps")
+    assert not (sides.here / path).exists()
+    assert (sides.here / ".git/hooks/known").read_text() == "theirs\n", "this was sent"
+    assert (sides.here / "fine.git").exists()
+    (sides.there / path).write_text("evil again\n")
+    sides.collect()
+    assert not (sides.here / path).exists()
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o6666, 0o666])
+def test_modes_that_come_back_are_less_than_what_the_umask_leaves(sides: Sides, mode: int) -> None:
+    (sides.there / "new").write_text("theirs\n")
+    (sides.there / "new").chmod(mode)
+    (sides.there / "a").write_text("theirs\n")
+    (sides.there / "a").chmod(mode)
+    before = os.umask(0o027)
+    try:
+        assert sides.collect().notes == []
+        assert sides.collect().moved == 0
+    finally:
+        os.umask(before)
+    for name in ("new", "a"):
+        assert (sides.here / name).stat().st_mode & 0o7777 == mode & 0o750
