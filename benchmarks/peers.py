@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import locusts_fab
+from locusts_fab.bounds.names import TaskId
 from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment, Results, manager_id
 from locusts_fab.model import PlannedTask
@@ -196,7 +197,7 @@ class WholeRun(Contender):
         """Look into what came back."""
         results = Results(folder / "results", is_flat=False)
         for number in range(1, tasks + 1):
-            yield results.outdir / results.place(_id(number), number, tasks) / "out.txt"
+            yield results.outdir / results.place(TaskId(_id(number)), number, tasks) / "out.txt"
 
 
 def _id(task: int) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.removal import remove_at
 from locusts_fab.errors import TransferError
 
 if TYPE_CHECKING:
@@ -38,13 +38,12 @@ def new_beside(place: str | Path) -> Iterator[str]:
 def write_whole(path: str | Path, data: bytes, mode: int = 0o600) -> None:
     """Write a file so that it is there whole or not at all, also for a bash that is just reading an older one.
 
-    :param mode: its mode, whatever an older one had.
+    :param mode: its mode, whatever an older one had; less what the umask or the rules of its folder take away.
     :raises OSError: it cannot be written; an older one is as it was.
     """
     with new_beside(path) as part:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), mode)
         os.replace(part, path)
 
 
@@ -58,26 +57,13 @@ def remove(path: str | Path) -> None:
     try:
         os.unlink(path)
     except IsADirectoryError:
-        _remove_folder(path)
+        folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            remove_at(folder, os.path.basename(path))
+        finally:
+            os.close(folder)
     except (FileNotFoundError, NotADirectoryError):
         pass
-
-
-def _remove_folder(path: str | Path) -> None:
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        _open_up(path)
-        shutil.rmtree(path)
-
-
-def _open_up(folder: str | Path) -> None:
-    """Give the owner of a folder all rights on it and on the folders in it."""
-    os.chmod(folder, stat.S_IRWXU)
-    with os.scandir(folder) as entries:
-        inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    for path in inner:
-        _open_up(path)
 
 
 #: What the names of folders that pass begin with: what goes up, what comes in, single notes, what links lead to.

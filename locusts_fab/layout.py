@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import Name
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from locusts_fab.bounds.names import TaskId
 
 #: With more tasks than this, what comes back is spread over batch_000, batch_001, …
 BATCH_ABOVE = 10_000
@@ -68,22 +72,22 @@ class Environment:
         """
         return f"inputs/{chunk:06d}.tar"
 
-    def sandbox(self, claim: str, task: int, attempt: int) -> str:
+    def sandbox(self, claim: str, task: int, attempt: int) -> Name:
         """Return the folder in which an attempt ran.
 
         :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
         :param task: the task's number.
         :param attempt: from 1 on.
         """
-        return f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else "")
+        return Name(f"work/{claim}/{task}" + (f".{attempt}" if attempt > 1 else ""))
 
-    def log(self, claim: str, number: int) -> str:
+    def log(self, claim: str, number: int) -> Name:
         """Return the file with what an attempt printed.
 
         :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
         :param number: of the file, from the attempt's records.
         """
-        return f"work/{claim}/log.{number}"
+        return Name(f"work/{claim}/log.{number}")
 
     def shared(self, key: str, name: str) -> str:
         """Return the path of a shared file or folder, by its key and its own name."""
@@ -124,7 +128,7 @@ class Results:
         """The file that lists every designated output."""
         return self.outdir / "outputs.tsv"
 
-    def place(self, task_id: str, number: int, total: int) -> str:
+    def place(self, task_id: TaskId, number: int, total: int) -> str:
         """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.
 
         :param number: the task's number, from 1 on.
@@ -136,9 +140,17 @@ class Results:
             return f"batch_{(number - 1) // BATCH_SIZE:03d}/{task_id}"
         return task_id
 
-    def log(self, task_id: str) -> str:
+    def output(self, place: str, name: Name) -> Name:
+        """Return the path of an output, relative to outdir.
+
+        :param place: the folder of its task, as `place` returns it.
+        :raises UnsafeNameError: the place is none under outdir.
+        """
+        return name if place == "." else Name(f"{place}/{name}")
+
+    def log(self, task_id: TaskId) -> Name:
         """Return the file with what a task printed, relative to outdir."""
-        return f"logs/{task_id}.log"
+        return Name(f"logs/{task_id}.log")
 
 
 def folders_above(name: str) -> list[str]:

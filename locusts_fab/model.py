@@ -12,6 +12,7 @@ from locusts_fab.text import duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from locusts_fab.bounds.names import Name, TaskId
     from locusts_fab.layout import Environment
 
 
@@ -119,9 +120,9 @@ class Outcome:
     """
 
     number: int
-    id: str
+    id: TaskId
     command: str
-    outputs: tuple[str, ...]
+    outputs: tuple[Name, ...]
     state: TaskState
     exit_code: int | None
     attempts: int
@@ -143,7 +144,7 @@ class Outcome:
         return self.state in {TaskState.DONE, TaskState.FAILED}
 
     @property
-    def designated(self) -> list[tuple[str, bool]]:
+    def designated(self) -> list[tuple[Name, bool]]:
         """Its designated outputs, each with whether it was there when the task ended.
 
         What was found is known by place only. So if there are more outputs now than were looked for, or fewer, as after
@@ -299,11 +300,14 @@ class Fetched:
     :param environment: the environment, or a folder with the files that were asked for under the same names.
     :param is_ours: whether it is a copy for us alone, so that files may be moved out of it.
     :param troubles: why one of them is not there whole, by its name; a part of it may be.
+    :param homes: where another machine writes to it: what the environment is called there and here, so that symlinks
+        which lead to something in it can be followed, and no others are. None: symlinks in it are ours.
     """
 
     environment: Environment
     is_ours: bool
     troubles: Mapping[str, str] = field(default_factory=dict)
+    homes: tuple[str, ...] | None = None
 
 
 #: How serious a finding is.

@@ -17,7 +17,7 @@ UNREADABLE = "it cannot be read"
 NOT_WHOLE = "it did not come whole: it changed while it was fetched, or cannot be read to its end"
 
 #: The kernel follows no more symlinks than this on the way to a file: what needs more leads nowhere.
-_MOST_LINKS = 40
+MOST_LINKS = 40
 
 
 def in_folder(path: str, reason: str) -> str:
@@ -27,11 +27,6 @@ def in_folder(path: str, reason: str) -> str:
     :param reason: one of those of this module.
     """
     return f"{path} in it: {reason}"
-
-
-def is_plain(path: str) -> bool:
-    """Return whether a relative path stays where it is by its own words: no `.`, no `..`, no empty part, no NUL."""
-    return {"", ".", ".."}.isdisjoint(path.split("/")) and "\0" not in path
 
 
 class LeadsOutError(Exception):
@@ -94,7 +89,7 @@ def stays_inside(path: str, links: Mapping[str, str]) -> bool:
         text = links.get("/".join(place)) if part not in {".", ".."} else None
         if text is not None:
             followed += 1
-            if followed > _MOST_LINKS:
+            if followed > MOST_LINKS:
                 return True  # a circle
             if text.startswith("/"):
                 return False

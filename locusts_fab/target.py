@@ -64,7 +64,8 @@ def _make_site(swarm: Swarm, host: Host, environment: Environment) -> Site:
         transfer = MountedTransfer(environment)
     elif target.mode == "remote-shared":
         mounted = f"{swarm.resolve(target.shared_root or '')}/{swarm.name}"
-        transfer = MountedTransfer(Environment(mounted, environment.id), put_copy)
+        homes = (environment.root, mounted)
+        transfer = MountedTransfer(Environment(mounted, environment.id), put_copy, homes)
     else:
         transfer = SshTransfer(cast("Carrier", host), environment, swarm.state_dir)
     return Site(environment, host, transfer, scheduler_of(swarm).launcher(host, environment, swarm))

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from locusts_fab.bounds.names import Name, UnsafeNameError
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
 from locusts_fab.hosts.base import Result, frame, unframe
@@ -367,10 +368,10 @@ def _inner_path(name: bytes) -> bytes:
 
     :raises TransferError: it does not name something below the folder.
     """
-    path = os.path.normpath(name)
-    if not name or path.startswith(b"/") or path.split(b"/")[0] == b".." or b"\0" in path:
-        raise TransferError(f"{os.fsdecode(name)!r} is no path below the folder to bring it from")
-    return path
+    try:
+        return os.fsencode(Name(os.path.normpath(os.fsdecode(name)) if name else ""))
+    except UnsafeNameError as error:
+        raise TransferError(f"this is no path below the folder to bring it from: {error}") from error
 
 
 def _listing(paths: Iterable[bytes]) -> bytes:

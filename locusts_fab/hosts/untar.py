@@ -14,6 +14,8 @@ import sys
 import tarfile
 from typing import IO, TYPE_CHECKING
 
+from locusts_fab.bounds.names import why_not_plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
@@ -70,9 +72,9 @@ def _is_wanted(name: bytes, wanted: Collection[bytes]) -> bool:
     """Return whether a name was asked for, or lies below one that was."""
     if name in wanted:
         return True
-    parts = name.split(b"/")
-    if {b"", b".", b".."}.intersection(parts) or b"\0" in name:
+    if why_not_plain(os.fsdecode(name)) is not None:
         return False
+    parts = name.split(b"/")
     return any(b"/".join(parts[:depth]) in wanted for depth in range(1, len(parts)))
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
+from locusts_fab.errors import HostError
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
 from locusts_fab.tsv import escape, unescape
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
+#: SQLite holds all numbers of so many digits.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class PlannedChunk:
     number: int
     tasks: list[PlannedTask]
     is_whole: bool
+
+
+class ForgedPlanError(HostError):
+    """A plan holds what we never write."""
 
 
 def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
@@ -53,6 +61,7 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     Inputs are not in the plan: the config gives them at the next submit.
 
     :param plan: what `templates/remote/read_plan.sh` prints of it: `chunk` and its number before the lines of each.
+    :raises ForgedPlanError: a task has an id or an output that no plan of ours holds.
     """
     number, lines = 0, list[str]()
     for line in plan.decode("utf-8", "surrogateescape").split("\n"):
@@ -62,7 +71,7 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
             continue
         if number:
             yield _parse_chunk(number, lines, environment_id)
-        number, lines = int(rest) if rest.isdecimal() else 0, []
+        number, lines = _number(rest), []
     if number:
         yield _parse_chunk(number, lines, environment_id)
 
@@ -77,9 +86,20 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
             continue
         if first == _LAST_LINE:
             last = fields[:-1]
-        elif len(fields) + 1 >= _LEAST_FIELDS and first.isdecimal():
+        elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := _number(first)):
             task_id, command, *outputs = map(unescape, fields[:-1])
-            tasks.append(PlannedTask(int(first), task_id, command, (), tuple(outputs)))
+            try:
+                tasks.append(PlannedTask(task, TaskId(task_id), command, (), tuple(map(Name, outputs))))
+            except UnsafeNameError as error:
+                raise ForgedPlanError(
+                    f"the plan of chunk {number} holds a name that no task of ours has: {error}",
+                    hint="somebody else wrote to the environment, or its files are damaged; nothing was taken from it",
+                ) from error
     if last and last[-1] != environment_id:
         return PlannedChunk(number, [], is_whole=False)
     return PlannedChunk(number, tasks, is_whole=last == [str(len(tasks)), environment_id])
+
+
+def _number(text: str) -> int:
+    """Return a number of the plan, 0 if it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import StateError
-from locusts_fab.manager.planfile import parse_plan
+from locusts_fab.errors import HostError, StateError
+from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
 from locusts_fab.model import Submission
 from locusts_fab.operations.environment import known_site, set_known
 from locusts_fab.operations.session import opened
@@ -45,6 +45,7 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 
     :returns: how the swarm stands now.
     :raises StateError: there is no environment of the swarm on the target, or it has no id.
+    :raises HostError: its plan holds names that no plan of ours does; nothing was taken over.
     """
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
@@ -62,7 +63,10 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         if len(founders) != 1:
             raise foreign_error([], environment.root, host.name)
         chunks = parse_plan(result.stdout[start:], founders[0].id)
-        damaged = session.ledger.rebuild(chunks, known.submissions)
+        try:
+            damaged = session.ledger.rebuild(chunks, known.submissions)
+        except ForgedPlanError as error:
+            raise HostError(f"{host.name}: {environment.root}: {error.message}", hint=error.hint) from error
         set_known(session.site, session.ledger, founders[0].id)
         ours = replace(session, site=known_site(swarm, session.site, session.ledger))
         if swarm.is_custom:

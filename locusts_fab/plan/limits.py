@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import LONGEST_PATH_BYTES
 from locusts_fab.errors import PlanError
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ LONGEST_ARGUMENT_BYTES = 131_071
 LONGEST_ARGUMENTS_BYTES = 2_097_152
 #: Of these, what is left for the variables that a login or a job has by itself.
 _LOGIN_BYTES = 262_144
-#: Of a path, without its NUL: PATH_MAX is 4,096.
-LONGEST_PATH_BYTES = 4_095
-#: Of one name in a path.
-LONGEST_NAME_BYTES = 255
 #: What stands between the environment and the name of an output or input at most: `work/…/17.2/` and the like; and here
 #: between a folder and what is made in it under a name of ours before it is renamed.
 _BETWEEN_BYTES = 96

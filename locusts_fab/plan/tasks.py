@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import why_id_is_unusable, why_not_plain
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment, Results, folders_above
 from locusts_fab.model import Chunk, Task
-from locusts_fab.plan.ids import why_id_is_unusable
-from locusts_fab.plan.limits import HINT, LONGEST_NAME_BYTES, Limits, check_shared, check_variables
+from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import first_few, printable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128
 _SHOWN = 10
+_NAME_SHOWN = 40
 
 
 @dataclass
@@ -217,13 +218,10 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
     if "\0" in command:
         return "its command holds a NUL"
     for name in (*inputs, *outputs):
-        parts = name.split("/")
-        if not all(parts) or ".." in parts or "." in parts:
-            return f"{name!r} does not stay in the sandbox, or names a folder"
-        if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME_BYTES for part in parts):
-            return f"{name[:40]!r}… is longer than a file name may be"
-        if "\0" in name:
-            return f"{name!r} holds a NUL"
+        why = why_not_plain(name)
+        if why is not None:
+            shown = f"{name[:_NAME_SHOWN]!r}{'…' if len(name) > _NAME_SHOWN else ''}"
+            return f"{shown} cannot be the name of an input or output: {why}"
     if len(set(outputs)) < len(outputs):
         return "two of its outputs have the same name"
     return None

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from locusts_fab.bounds.names import Name
 from locusts_fab.layout import folders_above
 from locusts_fab.tsv import join_fields, split_fields
 
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PARTS = 3
+_FIELDS = 5
+_SHOWN = 80
+#: Type, size, time and mode of an entry, as find prints them; and all of a mark, as the manifest has it. No number is
+#: one that a file cannot have.
+_HEAD = re.compile(rb"([A-Za-z?]) ([0-9]{1,18}) (-?[0-9]{1,18})(?:\.([0-9]{0,20}))? ([0-7]{1,4})")
+_MARK = re.compile(r"([A-Za-z?]) ([0-9]{1,18}) (-?[0-9]{1,27}) ([0-7]{1,4}) ([^\0]*)", re.DOTALL)
 #: The letters of find for what an entry is.
 _KINDS = {
     stat.S_IFREG: "f",
@@ -63,21 +71,26 @@ def parse_scan(data: bytes) -> dict[str, Mark]:
 
     :param data: what it printed, whole.
     :returns: the marks by path, relative to the folder that was listed.
+    :raises ValueError: it is no such list, or a path in it leads out of the folder.
     """
     fields = data.split(b"\0")
-    marks = {}
+    if len(fields) % _PARTS != 1 or fields[-1]:
+        raise ValueError("the list ends in the middle of an entry")
+    marks: dict[str, Mark] = {}
     for at in range(0, len(fields) - _PARTS, _PARTS):
         head, link, path = fields[at : at + _PARTS]
-        kind, size, time, mode = head.decode("ascii").split(" ")
-        found = Mark(kind, int(size), _nanoseconds(time), int(mode, 8), os.fsdecode(link))
-        marks[os.fsdecode(path)] = _plain(found)
+        found = _HEAD.fullmatch(head)
+        if found is None:
+            raise ValueError(f"this is no entry of a tree: {head[:_SHOWN]!r}")
+        kind, size, seconds, fraction, mode = (part.decode("ascii") for part in found.groups(b""))
+        mark = Mark(kind, int(size), _nanoseconds(int(seconds), fraction), int(mode, 8), os.fsdecode(link))
+        marks[Name(os.fsdecode(path))] = _plain(mark)
     return marks
 
 
-def _nanoseconds(time: str) -> int:
+def _nanoseconds(seconds: int, fraction: str) -> int:
     """Return a time of find in nanoseconds; before 1970 find prints whole seconds downward, and a fraction upward."""
-    seconds, _, fraction = time.partition(".")
-    return int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+    return seconds * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
 
 
 def _plain(mark: Mark) -> Mark:
@@ -133,12 +146,18 @@ def format_manifest(manifest: Mapping[str, Agreed]) -> bytes:
 
 
 def parse_manifest(data: bytes) -> dict[str, Agreed]:
-    """Return the manifest in the content of a file, as `format_manifest` makes it."""
-    manifest = {}
+    """Return the manifest in the content of a file, as `format_manifest` makes it.
+
+    :raises ValueError: it is no manifest, or a path in it leads out of the tree.
+    """
+    manifest: dict[str, Agreed] = {}
     for line in os.fsdecode(data).split("\n"):
         if line:
-            path, staged, theirs, ours, contested = split_fields(line)
-            manifest[path] = Agreed(_read_mark(staged), _read_mark(theirs), _read_mark(ours), contested == "1")
+            fields = split_fields(line)
+            if len(fields) != _FIELDS:
+                raise ValueError(f"this is no line of a manifest: {line[:_SHOWN]!r}")
+            path, staged, theirs, ours, contested = fields
+            manifest[Name(path)] = Agreed(_read_mark(staged), _read_mark(theirs), _read_mark(ours), contested == "1")
     return manifest
 
 
@@ -149,7 +168,10 @@ def _write_mark(mark: Mark | None) -> str:
 def _read_mark(text: str) -> Mark | None:
     if text == "-":
         return None
-    kind, size, mtime_ns, mode, link = text.split(" ", 4)
+    found = _MARK.fullmatch(text)
+    if found is None:
+        raise ValueError(f"this is no mark of an entry: {text[:_SHOWN]!r}")
+    kind, size, mtime_ns, mode, link = found.groups()
     return Mark(kind, int(size), int(mtime_ns), int(mode, 8), link)
 
 

@@ -11,13 +11,16 @@ import contextlib
 import filecmp
 import itertools
 import os
+import re
 import shutil
+import stat
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.inside import PERMISSIONS, Inside, umask
+from locusts_fab.bounds.names import Name
 from locusts_fab.errors import HostError, TransferError
-from locusts_fab.fs import fresh_folder, new_beside, write_whole
+from locusts_fab.fs import fresh_folder, write_whole
 from locusts_fab.outputs import stays_inside
 from locusts_fab.replica.manifest import (
     Agreed,
@@ -31,7 +34,8 @@ from locusts_fab.replica.manifest import (
 from locusts_fab.replica.sync import read_manifest, save_manifest, scan, send_manifest, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.progress import Silent
@@ -45,6 +49,8 @@ _SHOWN = 5
 PART_ENTRIES = 1_000
 MOST_PARTS = 20
 PART_BYTES = 1 << 30
+#: Where version control keeps what it runs by itself, such as `.git/hooks`; some file systems know no capital letters.
+_VERSION_CONTROL = re.compile(r"(^|/)(\.(git|hg|svn|bzr|jj)|_darcs|cvs)(/|$)", re.IGNORECASE)
 
 
 @dataclass
@@ -86,7 +92,7 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
     changes = changes_since_staging(manifest, theirs)
     with written(swarm.outdir / "modified.tsv"):
         swarm.outdir.mkdir(parents=True, exist_ok=True)
-        write_whole(swarm.outdir / "modified.tsv", format_changes(changes))
+        write_whole(swarm.outdir / "modified.tsv", format_changes(changes), mode=0o666)
     merge.raise_failures()
     return Brought(changes, merge.moved, merge.notes)
 
@@ -206,11 +212,12 @@ class _TreeMerge:
             return
         refusal = self._sides.refusal(path)
         if refusal is not None:
-            self.notes.append(f"{path} {refusal}; it was left there")
+            if not self._sides.is_unsent_code(path.rpartition("/")[0]):  # else the folder was named
+                self.notes.append(f"{path} {refusal}; it was left there")
             self._manifest[path] = agree(known, mark, known.ours if known else None)
             return
         now = mark_of(place)
-        if now == _as_brought(mark):  # such as by a collect that was killed
+        if now == self._sides.as_brought(mark):  # such as by a collect that was killed
             self._manifest[path] = agree(known, mark, now)
             return
         if mark.kind == "f" and not (_is_file(source) and source.stat().st_size == mark.size):
@@ -224,11 +231,11 @@ class _TreeMerge:
             return
         if replaced is None:
             beside = self._sides.place_beside(path)
-            _put(mark, source, beside)
+            self._put(mark, source, Name(beside.relative_to(self.root).as_posix()))
             self.notes.append(f"{path} was changed here and there; what is there is now in {beside.name}")
             self._manifest[path] = agree(known, mark, now, is_contested=True)
             return
-        _put(mark, source, place, [self.root / name for name in replaced])
+        self._put(mark, source, Name(path), list(map(Name, replaced)))
         for name in replaced:
             self._manifest[name] = agree(self._manifest[name], None, None)
         self.moved += mark.kind != "d"
@@ -246,8 +253,33 @@ class _TreeMerge:
             self.notes.append(f"{path} was removed there and changed here; it stays")
             self._manifest[path] = replace(known, is_contested=True)
         elif now.kind != "d" or not any(place.iterdir()):  # else something here is in it that never was there
-            _remove_one(place)
+            with Inside(self.root) as inside:
+                inside.remove_one(Name(path))
             self._manifest[path] = agree(known, None, None)
+
+    def _put(self, mark: Mark, source: Path, name: Name, replaced: Sequence[Name] = ()) -> None:
+        """Make an entry of the local tree, whole or not at all.
+
+        :param mark: what to make.
+        :param source: holds the content of a file.
+        :param replaced: what is in the folder that it replaces, each path before what it holds.
+        """
+        with Inside(self.root) as inside, inside.beside(name) as part:
+            if mark.kind == "d":
+                inside.make_folder(part)
+            elif mark.kind == "l":
+                inside.symlink(mark.link, part)
+            else:
+                with source.open("rb") as file, os.fdopen(inside.new(part, mark.mode & PERMISSIONS), "wb") as copy:
+                    shutil.copyfileobj(file, copy)
+                    copy.flush()
+                    os.utime(copy.fileno(), ns=(mark.mtime_ns, mark.mtime_ns))
+            for inner in reversed(replaced):
+                inside.remove_one(inner)
+            now = inside.look(name)
+            if now is not None and (stat.S_ISDIR(now.st_mode) or mark.kind == "d"):
+                inside.remove_one(name)
+            inside.rename(part, name)
 
 
 # ---- what may be done with an entry ----
@@ -263,6 +295,7 @@ class _Comparison:
         self.root, self.manifest, self.theirs, self.suffix = root, manifest, theirs, suffix
         self._links = {path: mark.link for path, mark in theirs.items() if mark.kind == "l"}
         self._ways: dict[str, str] = {}
+        self._mask = umask()
 
     def blocker(self, path: str) -> str | None:
         """Return the user's own file or symlink where this path needs a folder; None if there is none."""
@@ -290,7 +323,14 @@ class _Comparison:
         mark = self.theirs[path]
         if not self.is_inside(path) or (mark.kind == "l" and not stays_inside(path, self._links)):
             return "would lead out of the tree through a symlink"
+        if self.is_unsent_code(path):
+            return "is new in what a version control keeps, from where programs here may run it"
         return None if mark.kind in {"f", "d", "l"} else "is neither file, folder nor link there"
+
+    def is_unsent_code(self, path: str) -> bool:
+        """Return whether a path is in a folder of version control, and nothing was ever sent from there."""
+        known = self.manifest.get(path)
+        return _VERSION_CONTROL.search(path) is not None and (known is None or known.ours is None)
 
     def is_inside(self, path: str) -> bool:
         """Return whether no folder on the way to a path is a symlink here."""
@@ -303,7 +343,7 @@ class _Comparison:
         known = self.manifest.get(path)
         if known is None or known.theirs is None:
             return False
-        if now == _as_brought(known.theirs):
+        if now == self.as_brought(known.theirs):
             return True
         return is_ours_untouched(known, now) and not known.is_contested
 
@@ -329,12 +369,16 @@ class _Comparison:
                     waiting.append(name)
         return found
 
+    def as_brought(self, mark: Mark) -> Mark:
+        """Return the mark that an entry of the target has here, once it came."""
+        return mark._replace(mode=mark.mode & PERMISSIONS & ~self._mask) if mark.kind == "f" else mark
+
     def place_beside(self, path: str) -> Path:
         """Return where to put what was changed on both sides: a free place, or that of what we put there before."""
         known = self.manifest.get(path)
-        ours = {None, _as_brought(self.theirs[path])}
+        ours = {None, self.as_brought(self.theirs[path])}
         if known is not None and known.theirs is not None and known.is_contested:
-            ours.add(_as_brought(known.theirs))
+            ours.add(self.as_brought(known.theirs))
         place = self.root / path
         for number in itertools.count(1):
             beside = place.with_name(f"{place.name}{self.suffix}" + (f".{number}" if number > 1 else ""))
@@ -343,48 +387,6 @@ class _Comparison:
         return beside
 
 
-def _as_brought(mark: Mark) -> Mark:
-    """Return the mark that an entry of the target has here, once it came."""
-    return mark._replace(mode=mark.mode & 0o777) if mark.kind == "f" else mark
-
-
 def _is_file(path: Path) -> bool:
     mark = mark_of(path)
     return mark is not None and mark.kind == "f"
-
-
-# ---- writing an entry ----
-
-
-def _put(mark: Mark, source: Path, place: Path, replaced: Iterable[Path] = ()) -> None:
-    """Make an entry of the local tree, whole or not at all.
-
-    :param mark: what to make.
-    :param source: holds the content of a file.
-    :param replaced: what is in the folder that it replaces, each path before what it holds.
-    """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with new_beside(place) as name:
-        part = Path(name)
-        if mark.kind == "d":
-            part.mkdir()
-        elif mark.kind == "l":
-            part.symlink_to(mark.link)
-        else:
-            shutil.copyfile(source, part)
-            part.chmod(mark.mode & 0o777)
-            os.utime(part, ns=(mark.mtime_ns, mark.mtime_ns))
-        for inner in reversed(list(replaced)):
-            _remove_one(inner)
-        now = mark_of(place)
-        if now is not None and "d" in {now.kind, mark.kind}:
-            _remove_one(place)
-        part.rename(place)
-
-
-def _remove_one(place: Path) -> None:
-    """Remove a file, a symlink or an empty folder; a folder that holds something fails."""
-    if place.is_dir() and not place.is_symlink():
-        place.rmdir()
-    else:
-        place.unlink()

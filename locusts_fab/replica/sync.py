@@ -9,7 +9,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import HostError, TransferError
+from locusts_fab.errors import HostError, StateError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, folders_above
@@ -65,7 +65,13 @@ def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
             hint="see that GNU find is there and that all of the tree can be read",
             stderr=result.stderr,
         )
-    return parse_scan(result.stdout)
+    try:
+        return parse_scan(result.stdout)
+    except ValueError as error:
+        raise HostError(
+            f"{site.host.name}: what came as the list of the tree {folder} is none: {error}",
+            hint="see which find is there, and who can write to the environment; nothing was changed here",
+        ) from error
 
 
 def _own_names(swarm: Swarm, folder: str) -> list[str]:
@@ -87,11 +93,20 @@ def has_news(swarm: Swarm, site: Site) -> bool:
 
 
 def read_manifest(swarm: Swarm) -> dict[str, Agreed]:
-    """Return what both sides held of each path when they last agreed; nothing if they never did."""
+    """Return what both sides held of each path when they last agreed; nothing if they never did.
+
+    :raises StateError: the file of it is damaged.
+    """
+    path = _manifest_path(swarm)
     try:
-        return parse_manifest(_manifest_path(swarm).read_bytes())
+        return parse_manifest(path.read_bytes())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise StateError(
+            f"{path} is damaged and cannot be used: {error}",
+            hint="move it away, then rebuild it from the target with `locusts attach`",
+        ) from error
 
 
 def save_manifest(swarm: Swarm, manifest: Mapping[str, Agreed]) -> None:
@@ -115,9 +130,17 @@ def recall_manifest(swarm: Swarm, site: Site) -> None:
     """Replace the manifest of this machine, which was lost, by the copy in the environment, if there is one.
 
     :raises TransferError: it cannot be written.
+    :raises HostError: what is there is no manifest.
     """
     data = site.transfer.read(_MANIFEST_THERE)
     if data is not None:
+        try:
+            parse_manifest(data)
+        except ValueError as error:
+            raise HostError(
+                f"{site.host.name}: {site.environment.absolute(_MANIFEST_THERE)} is no list of the tree: {error}",
+                hint="somebody else wrote to the environment, or the file is damaged; nothing was changed here",
+            ) from error
         with written(_manifest_path(swarm)):
             write_whole(_manifest_path(swarm), data)
 

@@ -38,7 +38,7 @@ def write_lists(outcomes: Iterable[Outcome], troubles: Mapping[tuple[int, str], 
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
         for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
-            write_whole(path, os.fsencode("".join(rows)), mode=0o644)
+            write_whole(path, os.fsencode("".join(rows)), mode=0o666)
     except OSError as error:
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
 

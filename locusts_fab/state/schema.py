@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
 from locusts_fab.model import Outcome, PlannedTask, TaskState
-from locusts_fab.state.faults import faults_explained
+from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.model import Task
@@ -148,25 +151,54 @@ def fingerprint(task: Task, environment_dir: str) -> bytes:
 
 
 def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes) -> PlannedTask:
-    """Return a row of tasks and commands as a planned task."""
-    return PlannedTask(
-        number,
-        os.fsdecode(task_id),
-        os.fsdecode(command),
-        tuple(split_fields(os.fsdecode(inputs))),
-        tuple(split_fields(os.fsdecode(outputs))),
-    )
+    """Return a row of tasks and commands as a planned task.
+
+    :raises StateError: it holds a name that no task can have.
+    """
+    with _names_explained():
+        return PlannedTask(number, _id(task_id), os.fsdecode(command), _names(inputs), _names(outputs))
+
+
+@contextlib.contextmanager
+def _names_explained() -> Iterator[None]:
+    """Raise within, for a name that no row of ours holds, an error that a person can act on."""
+    try:
+        yield
+    except UnsafeNameError as error:
+        raise StateError(f"the local state holds a name that no task of ours has: {error}", hint=REBUILD) from error
+
+
+def _id(text: bytes) -> TaskId:
+    return TaskId(os.fsdecode(text))
+
+
+def _names(text: bytes) -> tuple[Name, ...]:
+    return tuple(map(Name, split_fields(os.fsdecode(text)))) if text else ()
+
+
+def _place(text: bytes | None) -> str:
+    """Return a folder under outdir: a name, or `.` for outdir itself; empty if nothing came back yet."""
+    place = os.fsdecode(text or b"")
+    return place if place in {"", "."} else Name(place)
 
 
 def read_outcome(row: tuple[Any, ...]) -> Outcome:
-    """Return a row of `OUTCOME` as an outcome."""
+    """Return a row of `OUTCOME` as an outcome.
+
+    :raises StateError: it holds a name that no task can have.
+    """
+    with _names_explained():
+        return _read_outcome(row)
+
+
+def _read_outcome(row: tuple[Any, ...]) -> Outcome:
     number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node = row
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(
         number=number,
-        id=os.fsdecode(task_id),
+        id=_id(task_id),
         command=os.fsdecode(command),
-        outputs=tuple(split_fields(os.fsdecode(outputs))),
+        outputs=_names(outputs),
         state=TaskState(state),
         exit_code=exit_code,
         attempts=attempts,
@@ -176,9 +208,9 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
         reason=reason,
         found=read_found(found),
         log=log,
-        claim=claim or "",
+        claim=Name(claim) if claim else "",
         attempt=attempt or 0,
-        place=os.fsdecode(place or b""),
+        place=_place(place),
         cause=read_task_reason(reason),
         bad_node=bad_node,
     )

@@ -16,6 +16,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
@@ -28,7 +29,6 @@ from locusts_fab.outputs import (
     UNREADABLE,
     LeadsOutError,
     in_folder,
-    is_plain,
     links_to_make,
 )
 from locusts_fab.shell.scripts import remote_script
@@ -165,7 +165,7 @@ def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str]
 def _follow(host: Carrier, real: dict[str, str], folder: Path, state_dir: Path, screen: Progress) -> None:
     """Fetch what links lead to, each under the name of the link."""
     paths = {path.strip("/") for path in real.values()} - {""}
-    wanted = sorted(path for path in paths if is_plain(path))
+    wanted = sorted(path for path in paths if why_not_plain(path) is None)
     with fresh_folder(state_dir, "links-") as other:
         fetch_files(host, "/", wanted, other, screen)
         for name, path in real.items():
@@ -219,7 +219,7 @@ def _make_links(place: str, links: dict[str, str], came: dict[str, tuple[str, in
     """
     for path, text in links.items():
         above, _, _ = path.rpartition("/")
-        if not is_plain(path) or path in came or came.get(above, ("", 0))[0] != "d":
+        if why_not_plain(path) is not None or path in came or came.get(above, ("", 0))[0] != "d":
             return in_folder(path, NOT_WHOLE)
         try:
             os.symlink(text, f"{place}/{path}")

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from contextlib import contextmanager, suppress
+import stat
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.inside import Inside
+from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import remove, write_whole
 from locusts_fab.layout import TREE
 from locusts_fab.model import Fetched
 from locusts_fab.text import first_few
-from locusts_fab.transfer.stage import make_environment, put_link, stage_shared, stage_tasks
+from locusts_fab.transfer.stage import copy_in, make_environment, put_link, stage_shared, stage_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, PlannedTask
     from locusts_fab.progress import Silent
+    from locusts_fab.transfer.stage import Put
     from locusts_fab.ui.screen import Screen
+
+#: Of files of the environment that are ours alone.
+_MODE = 0o600
+#: What opening says where there is no file: it has gone, or is a symlink or a socket.
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
 
 
 @dataclass(frozen=True)
@@ -33,10 +42,12 @@ class MountedTransfer:
     :param environment: the environment as this machine sees it.
     :param put: the function that puts inputs and shared files there: `put_link` where tasks see this machine's files
         as we do, `put_copy` where they do not.
+    :param homes: see `Fetched`.
     """
 
     environment: Environment
-    put: Callable[[str, str], None] = put_link
+    put: Put = put_link
+    homes: tuple[str, ...] | None = None
 
     def stage(
         self,
@@ -53,43 +64,44 @@ class MountedTransfer:
         with screen.step("staging", sum(chunk.size for chunk in chunks)) as progress:
             stage_tasks(swarm, self.environment, tasks(), chunks, progress.update, self.put)
         try:
-            for path, text in scripts.items():
-                write_whole(Path(self.environment.absolute(path)), os.fsencode(text))
+            with self._inside() as inside:
+                for path, text in scripts.items():
+                    inside.write(Name(path), os.fsencode(text), _MODE)
         except OSError as error:
             raise TransferError(f"scripts cannot be written: {error}", hint="fix the cause and submit again") from error
 
     @contextmanager
     def fetched(self, _names: Sequence[str], _screen: Screen | Silent) -> Iterator[Fetched]:
         """See `Transfer.fetched`. All of it is reachable already."""
-        yield Fetched(self.environment, is_ours=False)
+        yield Fetched(self.environment, is_ours=False, homes=self.homes)
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Transfer.send_tree`."""
-        tree = Path(self.environment.absolute(TREE))
+        tree = Name(TREE)
         with screen.step("copying the tree", len(names)) as progress:
             try:
-                tree.mkdir(mode=0o700, exist_ok=True)
-                for count, name in enumerate(sorted(names), 1):
-                    _copy_entry(root / name, tree / name)
-                    progress.update(count)
+                with self._inside() as inside:
+                    inside.need_folder(tree)
+                    for count, name in enumerate(sorted(names), 1):
+                        _copy_entry(root / name, inside, tree / name)
+                        progress.update(count)
             except OSError as error:
                 raise TransferError(f"the tree cannot be copied: {error}", hint="fix the cause and repeat") from error
 
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
         """See `Transfer.fetch_tree`."""
-        tree = Path(self.environment.absolute(TREE))
+        tree = Name(TREE)
         failures = []
-        with screen.step("copying the tree back", len(names)) as progress:
-            for count, name in enumerate(names, 1):
+        with (
+            screen.step("copying the tree back", len(names)) as progress,
+            self._inside() as inside,
+            Inside(folder) as incoming,
+        ):
+            for count, name in enumerate(map(Name, names), 1):
                 try:
-                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(tree / name, folder / name, follow_symlinks=False)
-                except (FileNotFoundError, NotADirectoryError, IsADirectoryError, shutil.SpecialFileError):
-                    pass  # it is gone, or is something else now
+                    _fetch_file(inside, tree / name, incoming, name)
                 except OSError as error:
-                    with suppress(OSError):
-                        (folder / name).unlink()  # it may be cut off
-                    failures.append(f"{tree / name} cannot be brought: {error}")
+                    failures.append(f"{self.environment.absolute(tree / name)} cannot be brought: {error}")
                 progress.update(count)
         if failures:
             raise TransferError("\n".join(first_few(failures, 1)), hint="fix the cause and collect again")
@@ -97,32 +109,66 @@ class MountedTransfer:
     def read(self, path: str) -> bytes | None:
         """See `Transfer.read`."""
         try:
-            return Path(self.environment.absolute(path)).read_bytes()
-        except FileNotFoundError:
+            with self._inside() as inside:
+                status = inside.stat(Name(path))
+                if not stat.S_ISREG(status.st_mode):  # a symlink or a pipe, where we wrote none
+                    return None
+                with os.fdopen(inside.open(Name(path)), "rb") as file:
+                    return file.read()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno in _NO_FILE:  # it became one just now
+                return None
+            raise
+
+    def _inside(self) -> Inside:
+        return Inside(self.environment.root, folder_mode=0o700)
 
     def write(self, path: str, data: bytes) -> None:
         """See `Transfer.write`."""
         try:
-            write_whole(Path(self.environment.absolute(path)), data)
+            with self._inside() as inside:
+                inside.write(Name(path), data, _MODE)
         except OSError as error:
             raise TransferError(f"{path} cannot be written: {error}", hint="fix the cause and repeat this") from error
 
 
-def _copy_entry(source: Path, destination: Path) -> None:
+def _copy_entry(source: Path, inside: Inside, name: Name) -> None:
     """Copy one entry of a tree: a folder empty, a symlink as such, a file with its time and mode.
 
     What is something else there makes way for it: nothing is written through a symlink or into a pipe of a task.
     """
-    is_folder = source.is_dir() and not source.is_symlink()
-    is_alike = destination.is_dir() if is_folder else destination.is_file()
-    if os.path.lexists(destination) and (destination.is_symlink() or not is_alike):
-        remove(destination)
-    if source.is_symlink():
-        destination.unlink(missing_ok=True)
-        destination.symlink_to(source.readlink())
-    elif source.is_dir():
-        destination.mkdir(mode=0o700, parents=True, exist_ok=True)
-    else:
-        destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copy2(source, destination)
+    status, there = source.lstat(), inside.look(name)
+    if stat.S_ISDIR(status.st_mode):
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            return
+        inside.remove(name)
+        inside.make_folder(name)
+        return
+    with inside.beside(name) as part:
+        if stat.S_ISLNK(status.st_mode):
+            inside.symlink(os.readlink(source), part)
+        else:
+            copy_in(source, inside, part, stat.S_IMODE(status.st_mode))
+        inside.replace(part, name)
+
+
+def _fetch_file(inside: Inside, source: Name, incoming: Inside, name: Name) -> None:
+    """Copy a file of a tree, whole or not at all; what has gone or is no file is passed over."""
+    try:
+        descriptor = inside.open(source)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        return
+    with open(descriptor, "rb") as file, incoming.beside(name) as part:
+        with open(incoming.new(part, stat.S_IMODE(status.st_mode) | stat.S_IRUSR), "wb") as copy:
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        incoming.replace(part, name)

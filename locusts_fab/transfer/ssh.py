@@ -97,7 +97,7 @@ class SshTransfer:
             if names:
                 fetch_files(self.host, self.environment.root, names, folder, screen)
                 troubles = complete(self.host, self.environment.root, names, folder, self.state_dir, screen)
-            yield Fetched(Environment(str(folder)), is_ours=True, troubles=troubles)
+            yield Fetched(Environment(str(folder)), is_ours=True, troubles=troubles, homes=(self.environment.root,))
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Transfer.send_tree`."""

@@ -6,7 +6,6 @@ and sandboxes are copied from there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
@@ -14,20 +13,24 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.inside import Inside
+from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import new_beside, remove, write_whole
 from locusts_fab.layout import folders_above
 from locusts_fab.manager.planfile import plan_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, PlannedTask
 
     Progress = Callable[[int], None]
-    Put = Callable[[str, str], None]
+    Put = Callable[[str, Inside, Name], None]
+
+#: Of files of the environment that are ours alone.
+_MODE = 0o600
 
 
 def make_environment(environment: Environment) -> None:
@@ -38,10 +41,13 @@ def make_environment(environment: Environment) -> None:
     root = Path(environment.root)
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in environment.FOLDERS:
-            (root / folder).mkdir(mode=0o700, exist_ok=True)
-        for archive in (root / "inputs").glob("*.tar"):  # left from when this was reached over SSH only
-            archive.unlink()
+        with Inside(root, folder_mode=0o700) as inside:
+            for folder in environment.FOLDERS:
+                inside.need_folder(Name(folder))
+            inputs = Name("inputs")
+            for name, kind in inside.list(inputs):  # left from when this was reached over SSH only
+                if kind == "f" and name.endswith(".tar"):
+                    inside.remove(inputs / name)
     except OSError as error:
         raise TransferError(
             f"the environment {root} cannot be made: {error.strerror}",
@@ -64,43 +70,33 @@ def stage_tasks(
     :raises TransferError: something cannot be written.
     """
     tasks = iter(tasks)
-    root = Path(environment.root)
     staged = 0
-    made: set[str] = set()
     try:
-        for chunk in chunks:
-            members = list(islice(tasks, chunk.size))
-            for task in members:
-                _stage_inputs(swarm.indir, environment, task, made, put or put_link)
-            write_whole(root / environment.chunk(chunk.number), os.fsencode(plan_text(members, environment.id)))
-            staged += len(members)
-            progress(staged)
+        with Inside(environment.root, folder_mode=0o700) as inside:
+            for chunk in chunks:
+                members = list(islice(tasks, chunk.size))
+                for task in members:
+                    _stage_inputs(swarm.indir, environment, task, inside, put or put_link)
+                plan = os.fsencode(plan_text(members, environment.id))
+                inside.write(Name(environment.chunk(chunk.number)), plan, _MODE)
+                staged += len(members)
+                progress(staged)
     except OSError as error:
         raise TransferError(f"staging failed: {error}", hint="fix the cause and submit again") from error
 
 
-def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, made: set[str], put: Put) -> None:
-    """Lay out the inputs that the sandboxes of a task start with.
-
-    :param made: folders that are known to be there; most tasks share theirs, and asking costs.
-    """
+def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, inside: Inside, put: Put) -> None:
+    """Lay out the inputs that the sandboxes of a task start with."""
     if not task.inputs:
         return
-    folder = environment.absolute(environment.inputs(task.number))
-    parent = os.path.dirname(folder)
-    if parent not in made:
-        os.makedirs(parent, mode=0o700, exist_ok=True)
-        made.add(parent)
-    names = outermost(task.inputs)
+    folder = Name(environment.inputs(task.number))
+    names = list(map(Name, outermost(task.inputs)))
     try:
-        os.mkdir(folder, mode=0o700)
+        inside.make_folder(folder)
     except FileExistsError:
-        _tidy(folder, names)
+        _tidy(inside, folder, names)
     for name in names:
-        place = f"{folder}/{name}"
-        if "/" in name:
-            os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
-        put(f"{indir}/{name}", place)
+        put(f"{indir}/{name}", inside, folder / name)
 
 
 def outermost(names: tuple[str, ...]) -> Iterable[str]:
@@ -111,70 +107,80 @@ def outermost(names: tuple[str, ...]) -> Iterable[str]:
     return [name for name in named if not any(folder in named for folder in folders_above(name))]
 
 
-def _tidy(folder: str, names: Iterable[str]) -> None:
+def _tidy(inside: Inside, folder: Name, names: Collection[str]) -> None:
     """Remove what an earlier submit staged and this one does not mean.
 
-    Afterwards the folders above each name are real ones, so nothing is ever written through a symlink into the folder
-    of inputs.
+    Afterwards the folders above each name are real ones, and so is the folder itself: of what is something else there
+    only that is removed, and nothing that it leads to.
     """
+    there = inside.look(folder)
+    if there is None or not stat.S_ISDIR(there.st_mode):
+        inside.remove(folder)
+        inside.make_folder(folder)
+        return
     folders = {above for name in names for above in folders_above(name)}
-    meant = set(names)
     waiting = [""]
     while waiting:
         above = waiting.pop()
-        for entry in list(os.scandir(f"{folder}/{above}")):
-            name = above + entry.name
-            if name in folders and entry.is_dir(follow_symlinks=False):
-                waiting.append(f"{name}/")
-            elif name not in meant:
-                remove(entry.path)
+        for entry, kind in inside.list(folder / above if above else folder):
+            name = f"{above}/{entry}" if above else entry
+            if name in folders and kind == "d":
+                waiting.append(name)
+            elif name not in names:
+                inside.remove(folder / name)
 
 
-def put_link(source: str, link: str) -> None:
+def put_link(source: str, inside: Inside, name: Name) -> None:
     """Make a symlink, in place of whatever was there."""
     try:
-        os.symlink(source, link)
+        inside.symlink(source, name)
     except FileExistsError:
-        if not os.path.islink(link) or os.readlink(link) != source:
-            remove(link)
-            os.symlink(source, link)
+        there = inside.look(name)
+        if there is None or not stat.S_ISLNK(there.st_mode) or inside.readlink(name) != source:
+            inside.remove(name)
+            inside.symlink(source, name)
 
 
-def put_copy(source: str, destination: str) -> None:
+def put_copy(source: str, inside: Inside, name: Name) -> None:
     """Make a file or folder a copy of its source, where this machine's own paths mean nothing.
 
     What is there already as it should be stays as it is; what the source does not hold goes.
     """
-    wanted = os.stat(source)
+    wanted, there = os.stat(source), inside.look(name)
     if stat.S_ISDIR(wanted.st_mode):
-        _put_folder(source, destination)
+        _put_folder(source, inside, name, there)
         return
-    with contextlib.suppress(FileNotFoundError):
-        there = os.lstat(destination)
-        if stat.S_ISDIR(there.st_mode):
-            remove(destination)
-        elif stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
-            return
-    with new_beside(destination) as part:
-        shutil.copyfile(source, part)
-        os.chmod(part, (wanted.st_mode & 0o700) | 0o400)
-        os.utime(part, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
-        os.replace(part, destination)
+    if there is not None and stat.S_ISREG(there.st_mode) and _size_and_time(there) == _size_and_time(wanted):
+        return
+    with inside.beside(name) as part:
+        copy_in(source, inside, part, (wanted.st_mode & 0o700) | 0o400)
+        inside.replace(part, name)
 
 
-def _put_folder(source: str, destination: str) -> None:
+def _size_and_time(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
+
+
+def copy_in(source: str | Path, inside: Inside, name: Name, mode: int) -> None:
+    """Copy a file of ours to where nothing is, with its time."""
+    with open(source, "rb") as file, open(inside.new(name, mode), "wb") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        status = os.fstat(file.fileno())
+        os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _put_folder(source: str, inside: Inside, name: Name, there: os.stat_result | None) -> None:
     """Make a folder a copy of its source, a real folder even where a symlink to one was."""
     names = os.listdir(source)
-    try:
-        os.mkdir(destination, mode=0o700)
-    except FileExistsError:
-        if os.path.islink(destination) or not os.path.isdir(destination):
-            remove(destination)
-            os.mkdir(destination, mode=0o700)
-        for name in set(os.listdir(destination)).difference(names):
-            remove(f"{destination}/{name}")
-    for name in names:
-        put_copy(f"{source}/{name}", f"{destination}/{name}")
+    if there is None or not stat.S_ISDIR(there.st_mode):
+        inside.remove(name)
+        inside.make_folder(name)
+    else:
+        for entry in {entry for entry, _ in inside.list(name)}.difference(names):
+            inside.remove(name / entry)
+    for entry in names:
+        put_copy(f"{source}/{entry}", inside, name / entry)
 
 
 def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None) -> None:
@@ -184,10 +190,9 @@ def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None)
     :raises TransferError: a link cannot be made.
     """
     try:
-        for key in swarm.settings.shared:
-            source = swarm.shared_source(key)
-            link = environment.absolute(environment.shared(key, source.name))
-            Path(link).parent.mkdir(mode=0o700, exist_ok=True)
-            (put or put_link)(str(source), link)
+        with Inside(environment.root, folder_mode=0o700) as inside:
+            for key in swarm.settings.shared:
+                source = swarm.shared_source(key)
+                (put or put_link)(str(source), inside, Name(environment.shared(key, source.name)))
     except OSError as error:
         raise TransferError(f"shared files cannot be staged: {error}") from error

@@ -241,6 +241,29 @@ def test_attach_after_the_state_was_lost(workspace: Workspace) -> None:
     assert workspace.tasks()["4"]["attempts"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("task_id", "output"),
+    [("../../home/.ssh", "keys"), ("1", "../../home/.ssh/keys"), ("1", "/tmp/x/keys"), (".", "x")],
+)
+def test_attach_takes_nothing_from_a_plan_that_names_what_is_elsewhere(
+    workspace: Workspace, task_id: str, output: str
+) -> None:
+    workspace.pairs(1)
+    workspace.write(PLAIN)
+    assert workspace.locusts("run")[0] == 0
+    for path in (workspace.folder / ".locusts" / "s").iterdir():
+        path.unlink()
+    (plan,) = (workspace.folder / ".locusts").rglob("plan/000001")
+    lines = plan.read_text(encoding="utf-8").split("\n")
+    number, _, command, _, end = lines[0].split("\t")
+    plan.write_text("\n".join([f"{number}\t{task_id}\t{command}\t{output}\t{end}", *lines[1:]]), encoding="utf-8")
+    code, text = workspace.locusts("attach")
+    assert code == 3
+    assert "holds a name that no task of ours has" in text
+    assert str(plan.parents[2]) in text
+    assert workspace.locusts("collect")[0] == 2
+
+
 def test_breaker_says_what_to_do(workspace: Workspace) -> None:
     workspace.pairs(60)
     workspace.write(PLAIN.replace("cat f_<id>", "nosuchprogram f_<id>"))

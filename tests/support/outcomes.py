@@ -23,6 +23,7 @@ class Case:
 
     def __init__(self, folder: Path, *, is_flat: bool = False) -> None:
         self.environment = Environment(str(folder / "environment"))
+        Path(self.environment.root).mkdir(parents=True, exist_ok=True)
         self.results = Results(folder / "the results", is_flat)
         self.outdir = self.results.outdir
         self.ledger = Ledger(folder / "ledger.sqlite")
@@ -60,10 +61,13 @@ class Case:
                 "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0
             )
 
-    def collect(self) -> int:
-        """Collect as `locusts collect` does."""
+    def collect(self, homes: tuple[str, ...] | None = None) -> int:
+        """Collect as `locusts collect` does.
+
+        :param homes: as in mode remote-shared: what the environment is called there and here.
+        """
         self.ledger.set_uncollected(list(find_lost(self.ledger.placed(), self.results)))
-        count = collect_ended(self.ledger, MountedTransfer(self.environment), self.results, Silent())
+        count = collect_ended(self.ledger, MountedTransfer(self.environment, homes=homes), self.results, Silent())
         write_lists(self.ledger.outcomes(), self.ledger.troubles(), self.results)
         return count
 

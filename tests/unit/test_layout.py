@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locusts_fab.bounds.names import TaskId
 from locusts_fab.layout import BATCH_ABOVE, Environment, Results, manager_id
 
 TASKS = Results(Path("/out"), is_flat=False)
@@ -64,10 +65,10 @@ def test_managers_are_named_after_submission_and_element() -> None:
     ],
 )
 def test_where_outputs_go(results: Results, number: int, total: int, place: str) -> None:
-    assert results.place("a", number, total) == place
+    assert results.place(TaskId("a"), number, total) == place
 
 
 def test_logs_and_tables() -> None:
-    assert TASKS.log("a b") == "logs/a b.log"
+    assert TASKS.log(TaskId("a b")) == "logs/a b.log"
     assert TASKS.tasks_table == Path("/out/tasks.tsv")
     assert TASKS.outputs_table == Path("/out/outputs.tsv")

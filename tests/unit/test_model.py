@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import (
     Counts,
@@ -22,7 +23,9 @@ from locusts_fab.model import (
 
 
 def outcome(state: TaskState) -> Outcome:
-    return Outcome(1, "a", "true", (), state, None, 0, "", None, None, "", (), log=0, claim="", attempt=0, place="")
+    return Outcome(
+        1, TaskId("a"), "true", (), state, None, 0, "", None, None, "", (), log=0, claim="", attempt=0, place=""
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from locusts_fab.manager.planfile import PlannedChunk, parse_plan, plan_text
+from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, parse_plan, plan_text
 from locusts_fab.model import PlannedTask
 from tests.support.environments import ID, OTHER_ID
 
@@ -56,3 +56,32 @@ def test_the_plan_of_another_environment_is_none() -> None:
 
 def test_the_plan_of_an_older_version_is_none() -> None:
     assert list(parse_plan(b"chunk\t000001\n1\ta\ttrue\tout\n", ID)) == [PlannedChunk(1, [], is_whole=False)]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "output"),
+    [
+        ("../../../home/.ssh", "authorized_keys"),
+        ("a", "../../../home/.ssh/authorized_keys"),
+        ("/root/.ssh", "authorized_keys"),
+        ("a", "/root/.ssh/authorized_keys"),
+        ("..", "x"),
+        ("tasks.tsv", "x"),
+        ("a/b", "x"),
+        ("a", "b//c"),
+        ("x" * 252, "x"),
+        ("a", "x" * 256),
+    ],
+)
+def test_a_plan_that_no_swarm_of_ours_has(task_id: str, output: str) -> None:
+    plan = plan_text([TASKS[0], PlannedTask(2, task_id, "true", (), ("fine", output))], ID)
+    with pytest.raises(ForgedPlanError, match="chunk 1 holds a name that no task of ours has: "):
+        list(parse_plan(printed(os.fsencode(plan)), ID))
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "\u0663", "-1", "0", "1e3"])
+def test_a_number_that_is_none_is_damage(number: str) -> None:
+    plan = os.fsencode(plan_text(TASKS[:1], ID))
+    (chunk,) = parse_plan(printed(os.fsencode(number) + plan[1:]), ID)
+    assert chunk == PlannedChunk(1, [], is_whole=False)
+    assert list(parse_plan(b"chunk\t" + os.fsencode(number) + b"\n" + plan, ID)) == []

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds.names import LONGEST_PATH_BYTES
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
-from locusts_fab.plan.limits import LONGEST_ARGUMENT_BYTES, LONGEST_ARGUMENTS_BYTES, LONGEST_PATH_BYTES, Limits
+from locusts_fab.plan.limits import LONGEST_ARGUMENT_BYTES, LONGEST_ARGUMENTS_BYTES, Limits
 from locusts_fab.plan.tasks import make_plan
 
 if TYPE_CHECKING:

@@ -156,17 +156,17 @@ def test_ids_that_mean_something_else(tmp_path: Path, name: str, why: str) -> No
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("../x", "sandbox"),
-        ("a/../../x", "sandbox"),
-        ("/etc/x", "sandbox"),
-        ("", "sandbox"),
-        (".", "sandbox"),
-        ("..", "sandbox"),
-        ("a/", "sandbox"),
-        ("a//b", "sandbox"),
-        ("./a", "sandbox"),
-        ("x" * 256, "longer"),
-        ("a/" + "é" * 128, "longer"),
+        ("../x", ".."),
+        ("a/../../x", ".."),
+        ("/etc/x", "absolute"),
+        ("", "empty"),
+        (".", "`.`"),
+        ("..", ".."),
+        ("a/", "empty part"),
+        ("a//b", "empty part"),
+        ("./a", "`.`"),
+        ("x" * 256, "at most 255 bytes"),
+        ("a/" + "é" * 128, "at most 255 bytes"),
     ],
 )
 @pytest.mark.parametrize("where", ["inputs", "outputs"])

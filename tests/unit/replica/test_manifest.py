@@ -162,3 +162,48 @@ def test_news_is_what_differs_from_the_manifest() -> None:
     assert changes_since_staging(manifest, hidden) == [Change("removed", "known to be gone", None)]
     assert news_of_tree({}, {}) == ([], [])
     assert news_of_tree({"x": NOTHING}, {}) == ([], [])
+
+
+# ---- lists that somebody else wrote ----
+
+FORGED_ENTRIES = [
+    b"f 1 1.5 644\0\0../../victim/new\0",
+    b"d 0 1.5 755\0\0/etc\0",
+    b"f 1 1.5 644\0\0a/./b\0",
+    b"f 1 1.5 644\0\0\0",
+    b"f -1 1.5 644\0\0a\0",
+    b"f 1 1.5 99999\0\0a\0",
+    b"f 1 inf 644\0\0a\0",
+    b"f " + b"9" * 5000 + b" 1.5 644\0\0a\0",
+    b"f 1 " + b"9" * 30 + b" 644\0\0a\0",
+    b"f 1 644\0\0a\0",
+    b"\xff 1 1.5 644\0\0a\0",
+    b"f 1 1.5 644\0\0",
+    b"f 1 1.5 644\0\0a",
+    b"nothing of the kind",
+]
+
+
+@pytest.mark.parametrize("entry", FORGED_ENTRIES)
+def test_a_scan_that_no_find_prints(entry: bytes) -> None:
+    with pytest.raises(ValueError, match=r"list|entry|absolute|`\.|empty"):
+        parse_scan(b"f 1 1.5 644\0\0fine\0" + entry)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "../../victim\tf 1 1 644 \tf 1 1 644 \tf 1 1 644 \t0",
+        "/etc/passwd\t-\t-\t-\t0",
+        "a\t-\t-\t0",
+        "a\t-\t-\t-\t-\t0",
+        "a\tf 1 1 \t-\t-\t0",
+        "a\tf x 1 644 \t-\t-\t0",
+        "a\tf 1 " + "9" * 5000 + " 644 \t-\t-\t0",
+        "a\tl 0 0 0 \0\t-\t-\t0",
+        "a",
+    ],
+)
+def test_a_manifest_that_we_did_not_write(line: str) -> None:
+    with pytest.raises(ValueError, match=r"manifest|mark|absolute|`\.\.`"):
+        parse_manifest(os.fsencode(f"fine\t-\t-\t-\t0\n{line}\n"))

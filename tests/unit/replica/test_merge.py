@@ -7,7 +7,7 @@ import secrets
 import shutil
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -449,6 +449,19 @@ def refusing(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: OSEr
     monkeypatch.setattr(Path, name, method)
 
 
+def refusing_below(monkeypatch: pytest.MonkeyPatch, name: str, path: Path, error: OSError) -> None:
+    """Let a function of the system fail for one entry of a folder that is open."""
+    real = getattr(os, name)
+
+    def function(*args: Any, **more: Any) -> object:
+        folder = more.get("dir_fd", more.get("src_dir_fd"))
+        if folder is not None and Path(f"/proc/self/fd/{folder}").readlink() / args[name == "symlink"] == path:
+            raise error
+        return real(*args, **more)
+
+    monkeypatch.setattr(os, name, function)
+
+
 FULL = OSError(28, "No space left on device")
 DENIED = PermissionError(13, "Permission denied")
 
@@ -457,7 +470,7 @@ DENIED = PermissionError(13, "Permission denied")
 @pytest.mark.parametrize(
     ("method", "path"),
     [("mkdir", "m/.locusts-7"), ("unlink", "x"), ("rmdir", "d/deep"), ("iterdir", "d"), ("lstat", "a"),
-     ("rename", ".locusts-7"), ("chmod", ".locusts-7"), ("symlink_to", "m/.locusts-7"),
+     ("rename", ".locusts-7"), ("open", ".locusts-7"), ("symlink", "m/.locusts-7"),
      ("unlink", "gone"), ("rmdir", "empty"), ("iterdir", "empty")],
 )  # fmt: skip
 def test_one_that_cannot_be_written_holds_up_no_other(
@@ -477,7 +490,8 @@ def test_one_that_cannot_be_written_holds_up_no_other(
     (sides.there / "y" / "o").mkdir(parents=True)
     (sides.there / "y" / "new").write_text("theirs\n")
     with monkeypatch.context() as patch:
-        refusing(patch, method, sides.here / path, error)
+        refuse = refusing if method in {"iterdir", "lstat"} else refusing_below
+        refuse(patch, method, sides.here / path, error)
         with pytest.raises(TransferError, match=str(error.strerror)) as caught:
             sides.collect(apply_removals=True)
         assert caught.value.hint == "fix the cause and collect again"
@@ -496,10 +510,10 @@ def test_utime_and_a_full_disk(sides: Sides, monkeypatch: pytest.MonkeyPatch) ->
         (sides.there / f"n{count}").write_text("theirs\n")
     real = os.utime
 
-    def utime(path: str | Path, *, ns: tuple[int, int], follow_symlinks: bool = True) -> None:
-        if ".locusts-" in Path(path).name:
+    def utime(path: int | str | Path, *, ns: tuple[int, int]) -> None:
+        if isinstance(path, int) and Path(f"/proc/self/fd/{path}").readlink().parent == sides.here:
             raise FULL
-        real(path, ns=ns, follow_symlinks=follow_symlinks)
+        real(path, ns=ns)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "utime", utime)
@@ -510,7 +524,7 @@ def test_utime_and_a_full_disk(sides: Sides, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("name", ["replica.tsv", "modified.tsv"])
 def test_our_own_lists_that_cannot_be_written(sides: Sides, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    def write(path: Path, data: bytes) -> None:
+    def write(path: Path, data: bytes, **_more: int) -> None:
         if path.name == name:
             raise FULL
         write_whole(path, data)
@@ -532,16 +546,16 @@ def test_a_file_where_the_results_should_be(sides: Sides) -> None:
 def test_one_that_cannot_be_fetched_holds_up_no_other(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "x", "z"):
         (sides.there / name).write_text("changed\n")
-    real = shutil.copyfile
+    real = shutil.copyfileobj
+    broken = (sides.there / "x").stat().st_ino
 
-    def copy(source: Path, place: Path, **more: bool) -> object:
-        real(source, place, **more)
-        if source == sides.there / "x":
+    def copy(source: IO[bytes], place: IO[bytes]) -> None:
+        real(source, place)
+        if os.fstat(source.fileno()).st_ino == broken:
             raise OSError(5, "Input/output error")  # when half of it had come
-        return place
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfile", copy)
+        patch.setattr(shutil, "copyfileobj", copy)
         with pytest.raises(TransferError, match=r"tree/x cannot be brought: .*Input/output error") as caught:
             sides.collect()
         assert caught.value.hint is not None
@@ -639,3 +653,51 @@ def test_a_folder_that_tasks_removed_and_we_filled_is_made_again(sides: Sides) -
     (sides.here / "d/mine").write_text("mine\n")
     assert sides.submit() == []
     assert files(sides.there / "d") == {"mine": "mine\n"}
+
+
+# ---- what programs here would run ----
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        (".git/hooks/post-checkout", ".git/hooks/post-checkout"),
+        (".GIT/config", ".GIT"),
+        ("d/.git/hooks/pre-commit", "d/.git"),
+        ("new/.hg/hgrc", "new/.hg"),
+        (".git/hooks/deep/x", ".git/hooks/deep"),
+    ],
+)
+def test_nothing_new_comes_into_a_folder_of_version_control(sides: Sides, path: str, named: str) -> None:
+    (sides.here / ".git/hooks").mkdir(parents=True)
+    (sides.here / ".git/hooks/known").write_text("mine\n")
+    sides.submit()
+    (sides.there / path).parent.mkdir(parents=True, exist_ok=True)
+    (sides.there / path).write_text("evil\n")
+    (sides.there / path).chmod(0o755)
+    (sides.there / ".git/hooks/known").write_text("theirs\n")
+    (sides.there / "fine.git").write_text("theirs\n")
+    (note,) = sides.collect().notes
+    assert note.startswith(f"{named} is new in what a version control keeps")
+    assert not (sides.here / path).exists()
+    assert (sides.here / ".git/hooks/known").read_text() == "theirs\n", "this was sent"
+    assert (sides.here / "fine.git").exists()
+    (sides.there / path).write_text("evil again\n")
+    sides.collect()
+    assert not (sides.here / path).exists()
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o6666, 0o666])
+def test_modes_that_come_back_are_less_than_what_the_umask_leaves(sides: Sides, mode: int) -> None:
+    (sides.there / "new").write_text("theirs\n")
+    (sides.there / "new").chmod(mode)
+    (sides.there / "a").write_text("theirs\n")
+    (sides.there / "a").chmod(mode)
+    before = os.umask(0o027)
+    try:
+        assert sides.collect().notes == []
+        assert sides.collect().moved == 0
+    finally:
+        os.umask(before)
+    for name in ("new", "a"):
+        assert (sides.here / name).stat().st_mode & 0o7777 == mode & 0o750

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from locusts_fab.errors import HostError, TransferError
+from locusts_fab.errors import ExitStatus, HostError, StateError, TransferError
+from locusts_fab.hosts.base import Result
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.replica import sync
 from locusts_fab.replica.manifest import Agreed, folder_mark, mark_of
 from locusts_fab.replica.sync import forget_manifest, has_news, read_manifest, recall_manifest, scan, tree_dir
@@ -35,7 +37,8 @@ def test_what_is_new_or_changed_here_is_sent_and_nothing_else(sides: Sides) -> N
     (sides.here / "new").write_text("mine\n")
     (sides.here / "empty").mkdir()
     (sides.here / "link").symlink_to("a")
-    before = {name: (sides.there / name).stat().st_ino for name in START}
+    unchanged = set(START) - {"a"}
+    before = {name: (sides.there / name).stat().st_ino for name in unchanged}
     for name in ("x", "z"):
         (sides.there / name).write_text("theirs\n")
     assert sides.submit() == []
@@ -44,7 +47,7 @@ def test_what_is_new_or_changed_here_is_sent_and_nothing_else(sides: Sides) -> N
     }  # fmt: skip
     assert (sides.there / "empty").is_dir()
     assert (sides.there / "link").readlink() == Path("a")
-    assert {name: (sides.there / name).stat().st_ino for name in START} == before
+    assert {name: (sides.there / name).stat().st_ino for name in unchanged} == before
     assert read_manifest(sides.swarm)["a"].ours == mark_of(sides.here / "a")
     assert has_news(sides.swarm, sides.site), "what tasks changed is still to be brought back"
 
@@ -155,3 +158,28 @@ def test_a_manifest_that_cannot_be_written_is_an_error(sides: Sides, monkeypatch
         sides.submit()
     with pytest.raises(TransferError, match=message):
         recall_manifest(sides.swarm, sides.site)
+
+
+@pytest.mark.parametrize("path", ["../victim", "/etc/victim", "a/../../victim", "a\0"])
+def test_a_copy_of_the_manifest_that_somebody_else_wrote_is_not_taken_over(sides: Sides, path: str) -> None:
+    manifest = read_manifest(sides.swarm)
+    forged = Path(sides.site.environment.root) / "exec" / "replica.tsv"
+    forged.write_text(f"{path}\tf 1 1 644 \tf 1 1 644 \tf 1 1 644 \t0\n")
+    with pytest.raises(HostError, match="is no list of the tree") as caught:
+        recall_manifest(sides.swarm, sides.site)
+    assert caught.value.exit_status == ExitStatus.CONNECTION
+    assert read_manifest(sides.swarm) == manifest
+    (sides.swarm.state_dir / "replica.tsv").write_bytes(forged.read_bytes())
+    with pytest.raises(StateError, match="is damaged"):
+        read_manifest(sides.swarm)
+
+
+@pytest.mark.parametrize("path", ["../../victim/new", "/victim", "world/../../victim", "world//x"])
+def test_a_list_of_a_tree_that_names_what_is_not_in_it_is_an_error(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    listed = Result(0, b"f 1 1.5 777\0\0" + path.encode() + b"\0", "")
+    monkeypatch.setattr(LocalHost, "run", lambda *_args, **_more: listed)
+    with pytest.raises(HostError, match=r"what came as the list of the tree .* is none") as caught:
+        scan(sides.swarm, sides.site)
+    assert caught.value.exit_status == ExitStatus.CONNECTION

@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.bounds.inside import Inside
+from locusts_fab.bounds.names import Name
+from locusts_fab.layout import Environment
+from locusts_fab.model import Fetched
 from locusts_fab.results import place
-from locusts_fab.results.place import NotBroughtError, bring
+from locusts_fab.results.source import NotBroughtError, Sources
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def bring(folder: Path, name: str, place_of_it: str, home: str = "nowhere") -> None:
+    """Bring something of a folder to its place in `results` beside it."""
+    (folder / "results").mkdir(exist_ok=True)
+    with Inside(folder / "results") as results, Sources(Fetched(Environment(str(folder)), is_ours=False)) as sources:
+        place.bring(sources.find(Name(name), Name(home)), results, Name(place_of_it))
 
 
 def test_a_file_of_ours_is_linked(tmp_path: Path) -> None:
@@ -25,7 +36,7 @@ def test_a_file_of_ours_is_linked(tmp_path: Path) -> None:
     (tmp_path / "home/link").symlink_to("x")
     (tmp_path / "way").symlink_to("home")
     for name in ("home/x", "way/x", "home/link", "way/link"):
-        bring(f"{tmp_path}/{name}", f"{tmp_path}/results/{name}", str(tmp_path / name.split("/")[0]))
+        bring(tmp_path, name, name, name.split("/")[0])
         assert (tmp_path / "results" / name).samefile(tmp_path / "home/x")
         assert not (tmp_path / "results" / name).is_symlink()
 
@@ -37,7 +48,7 @@ def test_a_file_of_others_is_copied(tmp_path: Path) -> None:
     (tmp_path / "home2/x").chmod(0o755)
     (tmp_path / "home/link").symlink_to("../home2/x")
     for _ in range(2):
-        bring(f"{tmp_path}/home/link", f"{tmp_path}/results/x", f"{tmp_path}/home")
+        bring(tmp_path, "home/link", "x", "home")
         assert (tmp_path / "results/x").read_text(encoding="utf-8") == "x"
         assert (tmp_path / "results/x").stat().st_mode & 0o777 == 0o755
         assert not (tmp_path / "results/x").samefile(tmp_path / "home2/x")
@@ -53,7 +64,7 @@ def test_a_folder_comes_with_all_that_is_in_it(tmp_path: Path) -> None:
     (tree / "empty").mkdir()
     (tree / "empty").chmod(0o500)
     os.utime(tree, ns=(5 * 10**9, 7 * 10**9))
-    bring(str(tree), str(tmp_path / "results/tree"))
+    bring(tmp_path, "tree", "tree")
     come = tmp_path / "results/tree"
     assert sorted(path.name for path in come.iterdir()) == ["broken", "deep", "empty", "link"]
     assert (come / "deep/x").samefile(tree / "deep/x")
@@ -76,8 +87,8 @@ def test_what_cannot_be_brought(tmp_path: Path, kind: str) -> None:
         source.touch()
         source /= "x"
     with pytest.raises(NotBroughtError):
-        bring(str(source), str(tmp_path / "results/out"))
-    assert not (tmp_path / "results").exists()
+        bring(tmp_path, str(source.relative_to(tmp_path)), "out")
+    assert list((tmp_path / "results").iterdir()) == []
 
 
 @pytest.mark.parametrize("older", ["file", "folder", "link"])
@@ -98,7 +109,7 @@ def test_anything_older_is_replaced(tmp_path: Path, older: str, newer: str) -> N
         (source / "x").touch()
     else:
         source.write_text("new", encoding="utf-8")
-    bring(str(source), str(target))
+    bring(tmp_path, "source", "out")
     assert not target.is_symlink()
     assert list((tmp_path / "elsewhere").iterdir()) == []
     if newer == "folder":
@@ -131,7 +142,7 @@ def test_what_cannot_come_keeps_its_folder_away(tmp_path: Path, monkeypatch: pyt
         (tmp_path / "tree/me").symlink_to(".")
         odd.symlink_to({"link out": "../../x", "absolute": "/etc", "over another link": "../me/.."}[kind])
     with pytest.raises(NotBroughtError, match=r"^deep/odd in it: it is "):
-        bring(str(tmp_path / "tree"), str(tmp_path / "results/tree"))
+        bring(tmp_path, "tree", "tree")
     assert list((tmp_path / "results").iterdir()) == []
 
 
@@ -156,7 +167,7 @@ def test_a_file_that_changes_while_it_is_copied(
         return data
 
     def opens(path: str, *args: int, **more: int) -> int:
-        if path == str(source) and change in {"becomes a pipe", "goes"}:
+        if path == "x" and not args[0] & os.O_CREAT and change in {"becomes a pipe", "goes"}:
             source.unlink()
             if change == "becomes a pipe":
                 os.mkfifo(source)
@@ -169,7 +180,7 @@ def test_a_file_that_changes_while_it_is_copied(
         for name, function in {"read": reads, "open": opens, "link": refuse}.items():
             patch.setattr(os, name, function)
         with pytest.raises(NotBroughtError, match=r"changed while|Input/output|neither a file|any more"):
-            bring(str(source if what == "file" else tree), str(tmp_path / "results/out"))
+            bring(tmp_path, "tree/x" if what == "file" else "tree", "out")
     assert list((tmp_path / "results").iterdir()) == []
 
 
@@ -180,19 +191,21 @@ def test_a_name_that_this_file_system_does_not_take_is_the_fault_of_that_output_
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree/odd").touch()
 
-    def refuse(_source: str, _place: str, **_options: object) -> None:
+    def refuse(*_all: object) -> None:
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(place, "_link_or_copy", refuse)
     with pytest.raises(NotBroughtError, match=f"the file system here does not take it: {os.strerror(error)}"):
-        bring(str(tmp_path / "tree"), str(tmp_path / "results/out"))
+        bring(tmp_path, "tree", "out")
     assert list((tmp_path / "results").iterdir()) == []
 
 
-def test_a_real_name_that_is_too_long(tmp_path: Path) -> None:
-    (tmp_path / "x").touch()
-    with pytest.raises(NotBroughtError, match="File name too long"):
-        bring(str(tmp_path / "x"), str(tmp_path / "results" / ("n" * 300) / "x"))
+def test_the_longest_name(tmp_path: Path) -> None:
+    place_of_it = Name("n" * 255)
+    (tmp_path / "tree" / place_of_it).mkdir(parents=True)
+    (tmp_path / "tree" / place_of_it / "x").touch()
+    bring(tmp_path, "tree", "out")
+    assert (tmp_path / "results/out" / place_of_it / "x").exists()
 
 
 def test_a_folder_deeper_than_the_stack_of_python(tmp_path: Path) -> None:
@@ -201,6 +214,6 @@ def test_a_folder_deeper_than_the_stack_of_python(tmp_path: Path) -> None:
     for _ in range(1100):
         deepest /= "d"
         os.mkdir(deepest)  # noqa: PTH102 - pathlib recurses, which is just what fails here
-    bring(str(tmp_path / "tree"), str(tmp_path / "results/out"))
+    bring(tmp_path, "tree", "out")
     assert (tmp_path / f"results/out{'/d' * 1100}").is_dir()
     subprocess.run(["rm", "-rf", tmp_path / "tree", tmp_path / "results"], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds.inside import Inside
+from locusts_fab.bounds.names import Name
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
+from locusts_fab.fs import remove
 from locusts_fab.layout import Environment
 from locusts_fab.model import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
@@ -20,7 +24,7 @@ from locusts_fab.transfer.stage import make_environment, put_copy, put_link, sta
 from tests.support.environments import ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from locusts_fab.transfer.stage import Put
 
 HOSTILE = ["a b", "it's", '"', "$(x)", "-rf", "new\nline", "tab\there", "back\\slash", "\udcff", "é", "*", "\\n"]
 
@@ -54,6 +58,11 @@ def staged(environment: Environment, number: int) -> dict[str, str]:
     folder = Path(environment.absolute(environment.inputs(number)))
     paths = [Path(root) / name for root, _, names in os.walk(folder, followlinks=True) for name in names]
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in paths}
+
+
+def copy_into(folder: Path, source: Path) -> None:
+    with Inside(folder, folder_mode=0o700) as inside:
+        put_copy(str(source), inside, Name("copy"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -179,7 +188,7 @@ def test_inputs_that_are_not_meant_any_more_are_gone(tmp_path: Path, environment
     ],
 )
 def test_the_users_own_files_are_never_touched(
-    tmp_path: Path, environment: Environment, first: list[str], second: list[str], put: Callable[[str, str], None]
+    tmp_path: Path, environment: Environment, first: list[str], second: list[str], put: Put
 ) -> None:
     path = write(tmp_path, "data/x", "precious")
     for chunk, names in enumerate((first, second), 1):
@@ -191,9 +200,7 @@ def test_the_users_own_files_are_never_touched(
 
 
 @pytest.mark.parametrize("puts", [(put_link, put_copy, put_link), (put_copy, put_link, put_copy)])
-def test_how_inputs_come_may_change(
-    tmp_path: Path, environment: Environment, puts: tuple[Callable[[str, str], None], ...]
-) -> None:
+def test_how_inputs_come_may_change(tmp_path: Path, environment: Environment, puts: tuple[Put, ...]) -> None:
     paths = [write(tmp_path, name, "precious") for name in ("x", "data/y")]
     for chunk, put in enumerate(puts, 1):
         stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x", "data")], [Chunk(chunk, 1)], put=put)
@@ -203,9 +210,7 @@ def test_how_inputs_come_may_change(
 
 
 @pytest.mark.parametrize("put", [put_link, put_copy])
-def test_what_is_there_as_it_should_be_stays(
-    tmp_path: Path, environment: Environment, put: Callable[[str, str], None]
-) -> None:
+def test_what_is_there_as_it_should_be_stays(tmp_path: Path, environment: Environment, put: Put) -> None:
     for name in ("x", "sub/x", "data/x", "sub/stale"):
         write(tmp_path, name)
     swarm, folder = swarm_of(tmp_path), Path(environment.absolute(environment.inputs(1)))
@@ -243,7 +248,8 @@ def test_shared_files_lie_ready_under_their_names(tmp_path: Path, environment: E
 def test_a_link_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     link = str(tmp_path / "link")
     for source in ("one", "two", "two"):
-        put_link(source, link)
+        with Inside(tmp_path) as inside:
+            put_link(source, inside, Name("link"))
         assert Path(link).readlink() == Path(source)
 
 
@@ -254,14 +260,14 @@ def test_a_copy_follows_its_source(tmp_path: Path) -> None:
     (source / "deep" / "run").write_text("old", encoding="utf-8")
     (source / "deep" / "run").chmod(0o755)
     (source / "link").symlink_to("deep/run")
-    put_copy(str(source), str(copy))
+    copy_into(tmp_path, source)
     assert (copy / "deep" / "run").stat().st_mode & 0o777 == 0o700  # it still can be run, by its owner
     assert not (copy / "link").is_symlink()
     before = (copy / "deep" / "run").stat().st_ino
-    put_copy(str(source), str(copy))
+    copy_into(tmp_path, source)
     assert (copy / "deep" / "run").stat().st_ino == before  # it was there
     (source / "deep" / "run").write_text("new, and longer", encoding="utf-8")
-    put_copy(str(source), str(copy))
+    copy_into(tmp_path, source)
     assert (copy / "link").read_text(encoding="utf-8") == "new, and longer"
     assert sorted(path.name for path in copy.rglob("*")) == ["deep", "link", "run"]
 
@@ -271,12 +277,64 @@ def test_a_copy_holds_nothing_that_its_source_does_not(tmp_path: Path) -> None:
     for name in ("gone", "folder/x", "changes/x"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).touch()
-    put_copy(str(source), str(copy))
+    copy_into(tmp_path, source)
     (source / "gone").unlink()
     (source / "folder/x").unlink()
     (source / "changes/x").unlink()
     (source / "changes").rmdir()
     (source / "changes").touch()
-    put_copy(str(source), str(copy))
+    copy_into(tmp_path, source)
     assert sorted(str(path.relative_to(copy)) for path in copy.rglob("*")) == ["changes", "folder"]
     assert (copy / "changes").is_file()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What somebody else put into the environment
+
+
+@pytest.mark.parametrize("put", [put_link, put_copy])
+@pytest.mark.parametrize("planted", ["inputs/0/1", "inputs/0/1/sub", "inputs/0/1/x", "inputs/0/1/data"])
+def test_links_that_somebody_planted_are_replaced_and_lead_to_no_harm(
+    tmp_path: Path, environment: Environment, planted: str, put: Put
+) -> None:
+    for name in ("x", "sub/x", "data/x"):
+        write(tmp_path, name, "new")
+    home = tmp_path / "home"
+    (home / "deep").mkdir(parents=True)
+    for name in ("x", "deep/x", "key"):
+        (home / name).write_text("precious", encoding="utf-8")
+    swarm = swarm_of(tmp_path)
+    stage_tasks(swarm, environment, [planned(1, "x", "sub/x", "data")], [Chunk(1, 1)], put=put)
+    remove(environment.absolute(planted))
+    Path(environment.absolute(planted)).symlink_to(home)
+    stage_tasks(swarm, environment, [planned(1, "x", "sub/x", "data")], [Chunk(2, 1)], put=put)
+    assert staged(environment, 1) == {"x": "new", "sub/x": "new", "data/x": "new"}
+    assert {str(path.relative_to(home)) for path in home.rglob("*")} == {"x", "deep", "deep/x", "key"}
+    assert (home / "x").read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize("planted", ["inputs", "inputs/0", "exec", "exec/plan"])
+def test_nothing_is_staged_through_a_link_that_somebody_planted(
+    tmp_path: Path, environment: Environment, planted: str
+) -> None:
+    write(tmp_path, "x")
+    (tmp_path / "home/0/1").mkdir(parents=True)
+    (tmp_path / "home/0/1/key").touch()
+    remove(environment.absolute(planted))
+    Path(environment.absolute(planted)).symlink_to(tmp_path / "home")
+    with pytest.raises(TransferError):
+        stage_tasks(swarm_of(tmp_path), environment, [planned(1, "x")], [Chunk(1, 1)], put=put_copy)
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == [tmp_path / "home/0/1/key"]
+
+
+@pytest.mark.parametrize("planted", ["shared/one", "shared/one/x"])
+def test_shared_files_are_not_written_through_a_link(tmp_path: Path, environment: Environment, planted: str) -> None:
+    write(tmp_path, "x", "new")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/x").write_text("precious", encoding="utf-8")
+    place = Path(environment.absolute(planted))
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path / "home" / ("x" if planted.endswith("x") else ""))
+    with contextlib.suppress(TransferError):
+        stage_shared(swarm_of(tmp_path, shared={"one": "x"}), environment, put_copy)
+    assert (tmp_path / "home/x").read_text(encoding="utf-8") == "precious"
