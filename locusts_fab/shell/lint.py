@@ -78,7 +78,6 @@ _CODE_OPTIONS = {
     **dict.fromkeys(["gdb"], r"-ex|-eval-command"),
     "matlab": r"-r|-batch",
     "env": r"-[a-z0]*S|--split-string",
-    "sbatch": r"--wrap",
     "tar": r"-I|--use-compress-program|--to-command|--checkpoint-action",
     "rsync": r"-e|--rsh|--rsync-path",
     "mapfile": r"-C",

@@ -15,7 +15,7 @@ CODE = [
     "perl -ne 'print <id>' f", "perl -e'<id>'", "ssh host ls <id>", "ssh -p 22 me@host 'ls <id>'",
     "xargs -I{} sh -c 'x {} <id>' < f", "find . -exec sh -c 'x <id>' \\;", "source <id>", ". <id>",
     "mapfile -C <id> x", "x | bash -c '<id>'", "( bash -c '<id>' )", "if bash -c <id>; then x; fi",
-    "X=1 bash -c '<id>'", "PS4='<id>' bash -x f", "BASH_ENV=<id> bash f", "sbatch --wrap='x <id>'", "a=$(eval '<id>')",
+    "X=1 bash -c '<id>'", "PS4='<id>' bash -x f", "BASH_ENV=<id> bash f", "a=$(eval '<id>')",
     "tar --to-command=<id> -xf f", "rsync -e '<id>' a b", "parallel x <id>", "watch ls <id>", "Rscript -e 'x(<id>)'",
 ]  # fmt: skip
 DATA = [
