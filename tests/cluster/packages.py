@@ -18,7 +18,6 @@ PACKAGES = {
     "slurm-client": "sbatch",
     "munge": "munged",
     "tcsh": "tcsh",
-    "faketime": "faketime",  # a time of day that jumps
     "libpam-oath": "security/pam_oath.so",  # one-time codes
 }
 
