@@ -20,7 +20,7 @@ _MINUTES_FROM = 2
 _HOURS_FROM = 120
 _KILO = 1000
 
-#: Control characters that only lay out a text.
+#: Control characters that only lay out a text; any other could steer the terminal.
 LAID_OUT = "\n\t"
 _DOUBTFUL = re.compile(r"[^ -~]")
 

@@ -182,8 +182,9 @@ def print_log(log: TaskLog) -> None:
         print_note("it printed nothing")
     else:
         text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
-        print_shown(f"printed:\n{text}", end="" if text.endswith("\n") else "\n")
-        if printable(text, LAID_OUT) != text:
+        shown = printable(text, LAID_OUT)
+        print(f"printed:\n{shown}", end="" if text.endswith("\n") else "\n")
+        if shown != text:
             print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
 
 

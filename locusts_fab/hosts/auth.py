@@ -23,7 +23,7 @@ from locusts_fab.errors import HostError, LoginRefusedError
 from locusts_fab.hosts.host_key import HostKeyCheck
 from locusts_fab.hosts.keys import UserAgent, load_key, may_sign, public_blob
 from locusts_fab.hosts.known_hosts import KnownHostsMode, by_hand
-from locusts_fab.text import printable
+from locusts_fab.text import LAID_OUT, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 _ANSWER_S = 120
 #: What paramiko says if the host does not answer in all that time.
 _SILENT = "Authentication timeout."
-#: What a host may use to lay out a question; anything else could steer the terminal.
-_LAID_OUT = "\n\t"
 #: How long bytes may stay unacknowledged before the link counts as broken.
 _BROKEN_S = 120
 
@@ -301,12 +299,12 @@ class Login:
         """Answer one round of questions; a round without any only informs."""
         heading = "".join(f"{text.strip()}\n" for text in (title, instructions) if text.strip())
         if not fields:
-            sys.stderr.write(printable(heading, _LAID_OUT))
+            sys.stderr.write(printable(heading, LAID_OUT))
             return []
         if len(fields) == 1 and not fields[0][1] and (password := self.given.pop("password", None)) is not None:
             return [password]
         return [
-            self.ask(printable((heading if number == 0 else "") + text, _LAID_OUT))
+            self.ask(printable((heading if number == 0 else "") + text, LAID_OUT))
             for number, (text, _) in enumerate(fields)
         ]
 

@@ -7,13 +7,16 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.manager.records import Ended, Suspect
-from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, at_work, full_id, holding
+from tests.support.managers import ENVIRONMENT_ID, HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # ---- bad nodes ----
 
@@ -137,29 +140,45 @@ def test_no_inodes(tmp_path: Path) -> None:
 # ---- clocks ----
 
 
+#: Read by bash before its script: the time of day is what the real one and the file `shift` (in seconds) make,
+#: before each command. Once unset, EPOCHREALTIME is a variable like any other.
+CLOCK = r"""
+unset EPOCHREALTIME BASH_ENV
+set_clock() {
+  local now shift_s
+  printf -v now '%(%s)T' -1
+  read -r shift_s <"$SHIFT" || :
+  EPOCHREALTIME=$((now + shift_s)).000000
+}
+set -T
+trap set_clock DEBUG
+"""
+
+
 def clock_to_set(folder: Path) -> dict[str, str]:
-    """Return variables that make bash believe in the time of day of the file `faketime`; skip where we cannot."""
-    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
-    if library is None:
-        pytest.skip("libfaketime is not installed")
-    (folder / "faketime").write_text("+0\n")
-    return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(folder / "faketime"), "FAKETIME_NO_CACHE": "1"}
+    """Return variables that make a bash, and what it forks, believe in the time of day of the file `shift`."""
+    (folder / "shift").write_text("0\n")
+    (folder / "clock.sh").write_text(CLOCK)
+    return {"BASH_ENV": str(folder / "clock.sh"), "SHIFT": str(folder / "shift")}
 
 
-@pytest.mark.parametrize("shift", ["+1h", "-1h", "+400d"])
-def test_the_time_of_day_jumps(tmp_path: Path, shift: str) -> None:
+@pytest.mark.skipif(not HAS_FRACTIONS, reason="before bash 5, the time of day is no variable that could be set")
+@pytest.mark.parametrize("shift_s", [3_600, -3_600, 34_560_000], ids=["+1h", "-1h", "+400d"])
+def test_the_time_of_day_jumps(tmp_path: Path, shift_s: int) -> None:
     """No task is ended for that, the heart goes on beating, and leaving takes no longer."""
     clock = clock_to_set(tmp_path)
     with ManualEnvironment(tmp_path, timeout_us=60_000_000, beat_s=1) as env:
         manager = env.plan([holding(tmp_path)], ["true"]).start(env=clock)
         wait_until(lambda: at_work(tmp_path) == 1, "the task")
-        (tmp_path / "faketime").write_text(f"{shift}\n")
+        (tmp_path / "shift").write_text(f"{shift_s}\n")
         beat = env.root / "exec/beats" / full_id("1-0")
         now = beat.read_text()
         wait_until(lambda: beat.read_text() != now, "a heartbeat")
         (tmp_path / "go").touch()
         manager.wait()
         assert env.states() == {1: ["done"], 2: ["done"]}
+        believed_s = {end.task: end.end_s - time.time() for end in env.ended()}
+        assert believed_s[1] == pytest.approx(shift_s, abs=1_800)
 
 
 def test_a_timeout_still_holds(tmp_path: Path) -> None:
@@ -168,7 +187,7 @@ def test_a_timeout_still_holds(tmp_path: Path) -> None:
         env.plan(["sleep 60"], ["true"]).run()
         (end,) = [end for end in env.ended() if end.task == 1]
         assert end.reason.startswith("timeout after")
-        assert end.end_s - end.start_s >= 1  # before bash 5, times are whole seconds
+        assert end.end_s - end.start_s >= (1.5 if HAS_FRACTIONS else 1)
 
 
 # ---- descriptors ----

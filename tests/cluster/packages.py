@@ -18,7 +18,6 @@ PACKAGES = {
     "slurm-client": "sbatch",
     "munge": "munged",
     "tcsh": "tcsh",
-    "faketime": "faketime",  # a time of day that jumps
     "locales": "/usr/share/i18n/charmaps/GB18030.gz",  # the sources of a locale to try quoting in
     "libpam-oath": "security/pam_oath.so",  # one-time codes
 }

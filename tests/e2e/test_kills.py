@@ -68,12 +68,18 @@ def count(workspace: Workspace, kind: str) -> int:
     return sum(fields[0] == kind for fields in workspace.records())
 
 
-def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    workspace.pairs(TASKS)
-    workspace.write(held(tmp_path, 500))
+def in_the_middle(folder: Path, tasks: int, passes: int, began: int) -> Workspace:
+    """Submit a swarm whose tasks wait, but for so many, and return it once so many have begun."""
+    workspace = Workspace(folder)
+    workspace.pairs(tasks)
+    workspace.write(held(folder, passes))
     assert workspace.locusts("submit")[0] == 0
-    wait_until(lambda: count(workspace, "began") >= 500, "the middle")
+    wait_until(lambda: count(workspace, "began") >= began, "the middle")
+    return workspace
+
+
+def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
+    workspace = in_the_middle(tmp_path, TASKS, passes=500, began=500)
     manager = next(fields for fields in workspace.records() if fields[0] == "manager")
     kill_tree(int(manager[3]))
     (tmp_path / "go").touch()
@@ -85,11 +91,7 @@ def test_the_whole_manager_is_killed_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_only_the_main_process_is_killed_and_its_slots_do_not_go_on(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    workspace.pairs(300)
-    workspace.write(held(tmp_path, 50))
-    assert workspace.locusts("submit")[0] == 0
-    wait_until(lambda: count(workspace, "began") >= 50, "the middle")
+    workspace = in_the_middle(tmp_path, 300, passes=50, began=50)
     os.kill(int(workspace.records()[0][3]), signal.SIGKILL)
     assert workspace.locusts("submit")[0] == 0  # its slots are still there, and their tasks
     (tmp_path / "go").touch()
@@ -140,11 +142,7 @@ def test_the_client_is_killed_while_it_collects(tmp_path: Path, words: list[str]
 
 def test_a_client_is_killed_after_it_told_the_managers_to_stop(tmp_path: Path) -> None:
     """Before anything else knows of that: the next submit does not wait for those managers, but starts others."""
-    workspace = Workspace(tmp_path)
-    workspace.pairs(20)
-    workspace.write(held(tmp_path, 0))
-    assert workspace.locusts("submit")[0] == 0
-    wait_until(lambda: count(workspace, "began") >= 2, "tasks that wait")
+    workspace = in_the_middle(tmp_path, 20, passes=0, began=2)
     (tmp_path / ".locusts/here/s/exec/stop.1").touch()
     code, text = workspace.locusts("submit")
     assert (code, (tmp_path / ".locusts/here/s/exec/started.2").exists()) == (0, True), text

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The bash that runs managers in tests; another one to try, such as bash 4.2: LOCUSTS_TEST_BASH=path.
 BASH = os.environ.get("LOCUSTS_TEST_BASH", "bash")
+#: Whether it knows fractions of seconds; before bash 5, times in records are whole ones.
+HAS_FRACTIONS = subprocess.run([BASH, "-c", "[[ -n ${EPOCHREALTIME-} ]]"], check=False).returncode == 0
 #: The id of the environment.
 ENVIRONMENT_ID = "0123abcd"
 #: What a manager is told; a test overrides what it is about.
