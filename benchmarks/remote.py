@@ -1,9 +1,10 @@
 """Over SSH and SLURM: staging against one raw rsync, and a whole run against rsync, xargs and rsync by hand.
 
-    python benchmarks/remote.py [--tasks 10000] [--rounds 3]
+    python benchmarks/remote.py [--tasks 10000] [--rounds 3] [--old CHECKOUT]
 
 It starts a real sshd and a real SLURM of its own (tests/cluster), with one node of two CPUs. Rows 3 and 4 of the table
-in docs/design.md's budgets. Figures of one run are compared with each other only, and their median is quoted.
+in docs/design.md's budgets. With --old, the same of an older version, from a checkout of it, in turns. Figures of one
+run are compared with each other only, and their median is quoted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for tests/cluster
 
 from tests.cluster.slurm import Slurm
 from tests.cluster.sshd import ALIAS, Sshd
@@ -28,6 +29,7 @@ from tests.cluster.sshd import ALIAS, Sshd
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HERE = Path(__file__).resolve().parent.parent
 COMMAND = "cat a_{id}.txt b_{id}.txt > out_{id}.txt"
 CONFIG = """
 [targets.far]
@@ -50,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--old", type=Path, help="a checkout of an older version to compare with")
     options = parser.parse_args()
     seconds: dict[str, list[float]] = {}
     with Slurm(nodes=1, cpus=2) as slurm, Sshd(slurm.env) as sshd, tempfile.TemporaryDirectory() as folder:
@@ -58,8 +61,14 @@ def main() -> int:
         bench = Bench(sshd, Path(folder), options.tasks, seconds)
         bench.make_inputs()
         for number in range(options.rounds):
-            for step in (bench.raw_staging, bench.our_staging, bench.raw_run, bench.our_run):
-                step(number)
+            bench.raw_staging(number)
+            bench.our_staging(number)
+            if options.old:
+                bench.our_staging(number, options.old)
+            bench.raw_run(number)
+            bench.our_run(number)
+            if options.old:
+                bench.our_run(number, options.old)
     median = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"{options.tasks} tasks of 2 inputs and 1 output, {options.rounds} rounds, medians in seconds\n")
     for name, value in median.items():
@@ -68,6 +77,9 @@ def main() -> int:
     print()
     report("stage / raw rsync -a", median["our staging"] / median["raw rsync -a up"], 1.3)
     report("whole run / rsync + xargs + rsync", median["our whole run"] / median["rsync + xargs -P2 + rsync"], 1.0)
+    if options.old:
+        report("stage / the older version", median["our staging"] / median["older staging"], 1.03)
+        report("whole run / the older version", median["our whole run"] / median["older whole run"], 1.03)
     return 0
 
 
@@ -101,9 +113,10 @@ class Bench:
         yield
         self.seconds.setdefault(name, []).append(time.monotonic() - start)
 
-    def run(self, *words: str) -> None:
-        """Run a program that must succeed."""
-        subprocess.run(words, env=self.env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    def run(self, *words: str, checkout: Path | None = None) -> None:
+        """Run a program that must succeed, with the package of a checkout."""
+        env = {**self.env, "PYTHONPATH": str((checkout or _HERE).resolve())}
+        subprocess.run(words, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder)
 
     def far(self, script: str) -> None:
         """Run a script on the host."""
@@ -118,13 +131,13 @@ class Bench:
         with self.measured("raw rsync -a up"):
             self.push(f"raw{number}")
 
-    def our_staging(self, number: int) -> None:
+    def our_staging(self, number: int, old: Path | None = None) -> None:
         """Measure a submit until the moment at which the job is handed in."""
-        workspace = self.workspace(f"stage{number}", "true")
-        with self.measured("our staging"):
-            self.stage_only(workspace)
+        workspace = self.workspace(f"{'old-' if old else ''}stage{number}", "true")
+        with self.measured("older staging" if old else "our staging"):
+            self.stage_only(workspace, old)
 
-    def stage_only(self, workspace: Path) -> None:
+    def stage_only(self, workspace: Path, checkout: Path | None) -> None:
         """Plan and stage with the package, in a process of its own, and start nothing."""
         program = (
             "import locusts_fab.operations.submit as s, locusts_fab.schedulers.slurm.launcher as t\n"
@@ -132,7 +145,7 @@ class Bench:
             "from locusts_fab.config.load import load\n"
             f"s.submit(load({str(workspace / 'locusts.toml')!r}))\n"
         )
-        self.run(sys.executable, "-c", program)
+        self.run(sys.executable, "-c", program, checkout=checkout)
 
     def raw_run(self, number: int) -> None:
         """Measure what one would do by hand: rsync up, xargs on the host, rsync down."""
@@ -156,11 +169,12 @@ class Bench:
         found = sum(1 for _ in back.rglob("out_*.txt"))
         assert found == self.tasks, found  # noqa: S101 - a benchmark of work that was not done would be worth nothing
 
-    def our_run(self, number: int) -> None:
+    def our_run(self, number: int, old: Path | None = None) -> None:
         """Measure `locusts run` from nothing to the results."""
-        workspace = self.workspace(f"run{number}", COMMAND.format(id="<id>"))
-        with self.measured("our whole run"):
-            self.run(sys.executable, "-m", "locusts_fab", "run", "--config", str(workspace / "locusts.toml"))
+        workspace = self.workspace(f"{'old-' if old else ''}run{number}", COMMAND.format(id="<id>"))
+        words = (sys.executable, "-m", "locusts_fab", "run", "--config", str(workspace / "locusts.toml"))
+        with self.measured("older whole run" if old else "our whole run"):
+            self.run(*words, checkout=old)
         found = sum(1 for _ in (workspace / "results").rglob("out_*.txt"))
         assert found == self.tasks, found  # noqa: S101 - the same
 
