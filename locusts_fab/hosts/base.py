@@ -10,6 +10,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from locusts_fab.bounds.numbers import MOST_STATUS, whole, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S
 
@@ -208,7 +209,7 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
     noise, begun, rest = stdout.partition(BEGIN_MARK)
     body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
     status, arrived, _ = tail.partition(b"\n")  # without the end of its line, the status may have been cut short
-    if not begun or not ended or not arrived or not status.isdigit():
+    if not begun or not ended or not arrived or whole_or_none(os.fsdecode(status), most=MOST_STATUS) is None:
         last = "\n".join(os.fsdecode(stderr).strip().splitlines()[-5:])
         raise HostError(
             f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
@@ -216,4 +217,4 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
             stderr=os.fsdecode(stderr),
         )
     more_noise, _, complaint = stderr.rpartition(BEGIN_MARK)
-    return Result(int(status), body, os.fsdecode(complaint), noise + more_noise)
+    return Result(whole(os.fsdecode(status), most=MOST_STATUS), body, os.fsdecode(complaint), noise + more_noise)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
+from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
-#: SQLite holds all numbers of so many digits.
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     :param plan: what `templates/remote/read_plan.sh` prints of it: `chunk` and its number before the lines of each.
     :raises ForgedPlanError: a task has an id or an output that no plan of ours holds.
     """
-    number, lines = 0, list[str]()
+    number: int | None = None
+    lines: list[str] = []
     for line in plan.decode("utf-8", "surrogateescape").split("\n"):
         kind, _, rest = line.partition("\t")
         if kind != "chunk":
@@ -71,7 +71,7 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
             continue
         if number:
             yield _parse_chunk(number, lines, environment_id)
-        number, lines = _number(rest), []
+        number, lines = whole_or_none(rest, 1, MOST_OF_OURS), []
     if number:
         yield _parse_chunk(number, lines, environment_id)
 
@@ -86,7 +86,7 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
             continue
         if first == _LAST_LINE:
             last = fields[:-1]
-        elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := _number(first)):
+        elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := whole_or_none(first, 1)):
             task_id, command, *outputs = map(unescape, fields[:-1])
             try:
                 tasks.append(PlannedTask(task, TaskId(task_id), command, (), tuple(map(Name, outputs))))
@@ -98,8 +98,3 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
     if last and last[-1] != environment_id:
         return PlannedChunk(number, [], is_whole=False)
     return PlannedChunk(number, tasks, is_whole=last == [str(len(tasks)), environment_id])
-
-
-def _number(text: str) -> int:
-    """Return a number of the plan, 0 if it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import (
     MANAGER_ID,
@@ -108,7 +109,7 @@ def _poll_once(
         if turn is not None and ledger.fact("turn") != turn:  # a command that changes the swarm came in between
             return PollResult()
         known = ledger.offsets()
-        queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
+        queue = _enter_queue(ledger, scheduler, host.name, os.fsdecode(parts[-1]))
         job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
         paused = scheduler.paused_elements(ledger.jobs())
         job_of = {submission.number: submission.job for submission in ledger.submissions()}
@@ -138,15 +139,19 @@ def _poll_once(
     return PollResult(is_all=is_all)
 
 
-def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | None:
+def _enter_queue(ledger: Ledger, scheduler: Scheduler, host: str, part: str) -> Queue | None:
     """Enter what the scheduler said of our jobs. If it was silent, what is known of them stays as it was.
 
     :returns: its answer; None if there was nothing to ask.
+    :raises HostError: what came is no answer of our script.
     """
     status, _, said = part.partition("\n")
     if status == "-":
         return None
-    queue = scheduler.read_queue(int(status), said)
+    code = whole_or_none(status, most=MOST_STATUS)
+    if code is None:
+        raise HostError(f"{host}: what came as the exit status of asking for jobs is none: {status[:40]!r}")
+    queue = scheduler.read_queue(code, said)
     if queue.answered:
         ledger.set_jobs(queue.jobs)
     ledger.set_fact("scheduler_silent", None if queue.answered else queue.complaint)

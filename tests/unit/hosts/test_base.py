@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import frame, unframe
+from tests.support.forged import encoded, texts
 
 
 def framed(script: str, *args: str) -> bytes:
@@ -38,3 +40,16 @@ def test_the_last_complaints_are_shown() -> None:
         unframe(b"", b"".join(b"line %d\n" % number for number in range(20)), "cluster")
     assert caught.value.message.endswith("line 15\nline 16\nline 17\nline 18\nline 19")
     assert "line 0\n" in caught.value.stderr
+
+
+@pytest.mark.parametrize("status", [b"256", b"9" * 4301, b"-1", b"1_0", b" 1", b"1.0", b"", "٣".encode(), b"\xb2"])
+def test_an_exit_status_that_is_none_is_no_end(status: bytes) -> None:
+    with pytest.raises(HostError, match="cluster: bash did not run the script to its end"):
+        unframe(b"--locusts-begin--\nfine\n--locusts-end-- " + status + b"\n", b"", "cluster")
+
+
+@given(texts, st.sampled_from([b"", b"\n", b"\nbye"]))
+def test_any_text_as_exit_status(text: str, after: bytes) -> None:
+    status = encoded(text)
+    with contextlib.suppress(HostError):
+        unframe(b"--locusts-begin--\nfine\n--locusts-end-- " + status + after, status, "cluster")
