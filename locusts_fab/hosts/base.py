@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from locusts_fab.bounds.numbers import MOST_STATUS, whole, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S
+from locusts_fab.shell.quoting import quote_word, quote_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -175,10 +175,10 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     :param script: bash source.
     :param args: its `$1`, `$2`, …
     """
-    words = " ".join(shlex.quote(arg) for arg in args)
+    words = quote_words(args)
     text = (
-        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())}\n"
-        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())} >&2\n"
+        f"printf '%s' {quote_word(BEGIN_MARK.decode())}\n"
+        f"printf '%s' {quote_word(BEGIN_MARK.decode())} >&2\n"
         "{\n"  # one command to its end, so bash has read all of it before the leash reads the same stdin
         "exec 3<&0\n"
         "{ while read -r _; do :; done\n"
@@ -188,10 +188,10 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
         "} <&3 >/dev/null 2>&1 &\n"
         "locusts_leash=$!\n"
         "disown\n"  # so that bash does not report its end
-        f"(\nset -- {words}\neval {shlex.quote(script)}\n) </dev/null 3<&-\n"
+        f"(\nset -- {words}\neval {quote_word(script)}\n) </dev/null 3<&-\n"
         "locusts_status=$?\n"
         "kill -KILL $locusts_leash 2>/dev/null\n"
-        f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $locusts_status\n"
+        f"printf '\\n%s %d\\n' {quote_word(END_MARK.decode())} $locusts_status\n"
         "exit\n"
         "}\n"
     )

@@ -11,7 +11,6 @@ import io
 import logging
 import os
 import secrets
-import shlex
 import tempfile
 import threading
 import time
@@ -36,6 +35,7 @@ from locusts_fab.hosts.rsync import (
 )
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
+from locusts_fab.shell.quoting import quote_words
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class SshHost:
         arguments = (environment.root, environment.id, f"arriving.{secrets.token_hex(4)}")
         if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
-        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(f'{arguments[0]}/{arguments[-1]}')}"
+        command = quote_words(["bash", "-c", _UNPACK, "bash", f"{arguments[0]}/{arguments[-1]}"])
         try:
             has_come = pour(self._channel(), command, pack) == 0
         except LINK_ERRORS:
