@@ -20,7 +20,7 @@ LATEST_S = 253_402_300_799.0
 _LONGEST = 20
 _SHOWN = 40
 #: bash writes the separator of the locale: a point, a comma, or the Arabic one.
-_SECONDS = re.compile("([0-9]{1,12})(?:[.,\u066b]([0-9]{1,9}))?")
+_SECONDS = re.compile("[0-9]{1,12}(?:[.,\u066b][0-9]{1,9})?")
 
 
 class UnfitNumberError(ValueError):
@@ -35,18 +35,17 @@ def whole(text: str, least: int = 0, most: int = MOST) -> int:
 
     :raises UnfitNumberError: it holds none, or none from `least` to `most`.
     """
-    number = whole_or_none(text, least, most)
-    if number is None:
-        raise UnfitNumberError(text, f"a whole number from {least} to {most}")
-    return number
+    if text.isdecimal() and text.isascii() and len(text) <= _LONGEST and least <= (number := int(text)) <= most:
+        return number
+    raise UnfitNumberError(text, f"a whole number from {least} to {most}")
 
 
 def whole_or_none(text: str, least: int = 0, most: int = MOST) -> int | None:
     """Return the whole number in a text that may hold anything; None if it holds none from `least` to `most`."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
+    try:
+        return whole(text, least, most)
+    except UnfitNumberError:
         return None
-    number = int(text)
-    return number if least <= number <= most else None
 
 
 def seconds(text: str) -> float:
@@ -54,8 +53,6 @@ def seconds(text: str) -> float:
 
     :raises UnfitNumberError: it holds none, or one that no calendar has.
     """
-    found = _SECONDS.fullmatch(text)
-    number = float(f"{found[1]}.{found[2] or 0}") if found else None
-    if number is None or number > LATEST_S:
-        raise UnfitNumberError(text, "a time in seconds, not later than the year 9999")
-    return number
+    if _SECONDS.fullmatch(text) and (number := float(text.replace(",", ".").replace("\u066b", "."))) <= LATEST_S:
+        return number
+    raise UnfitNumberError(text, "a time in seconds, not later than the year 9999")
