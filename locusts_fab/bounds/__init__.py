@@ -1,1 +1,1 @@
-"""What keeps within its bounds: names that stay below a folder, a folder that nothing leads out of, numbers."""
+"""What keeps within its bounds: names below a folder, what nothing leads out of, numbers, and what others may send."""

@@ -184,16 +184,23 @@ def print_log(log: TaskLog) -> None:
         text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
         shown = printable(text, LAID_OUT)
         print(f"printed:\n{shown}", end="" if text.endswith("\n") else "\n")
+        _note_left_out(log)
         if shown != text:
             print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
 
 
-def print_bytes(printed: bytes | None) -> None:
+def print_bytes(log: TaskLog) -> None:
     """Print what a task printed, byte by byte, and nothing else; a program reads it, not a terminal."""
-    if printed is None:
+    if log.printed is None:
         print_note("what it printed is no longer available")
-    sys.stdout.buffer.write(printed or b"")
+    sys.stdout.buffer.write(log.printed or b"")
     sys.stdout.buffer.flush()
+    _note_left_out(log)
+
+
+def _note_left_out(log: TaskLog) -> None:
+    if log.left_out:
+        print_note(f"{size(log.left_out)} before that are left out; `locusts collect` brings all of it")
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

@@ -8,7 +8,9 @@ it is run. On the target it is read by `read_chunk` in `templates/manager/slot.s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
@@ -21,6 +23,8 @@ from locusts_fab.tsv import escape, unescape
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+#: Before the number of each chunk.
+_CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
 
@@ -62,18 +66,12 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     :param plan: what `templates/remote/read_plan.sh` prints of it: `chunk` and its number before the lines of each.
     :raises ForgedPlanError: a task has an id or an output that no plan of ours holds.
     """
-    number: int | None = None
-    lines: list[str] = []
-    for line in plan.decode("utf-8", "surrogateescape").split("\n"):
-        kind, _, rest = line.partition("\t")
-        if kind != "chunk":
-            lines.append(line)
-            continue
+    begins = [found.end() for found in _CHUNK.finditer(plan)]
+    for begin, end in pairwise([*begins, len(plan)]):  # one at a time, for all may be large
+        first, *lines = plan[begin:end].decode("utf-8", "surrogateescape").split("\n")
+        number = whole_or_none(first, 1, MOST_OF_OURS)
         if number:
             yield _parse_chunk(number, lines, environment_id)
-        number, lines = whole_or_none(rest, 1, MOST_OF_OURS), []
-    if number:
-        yield _parse_chunk(number, lines, environment_id)
 
 
 def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedChunk:

@@ -164,7 +164,7 @@ def _copy(source: Source, results: Inside, place: Name) -> None:
         if not stat.S_ISREG(before.st_mode):
             raise NotBroughtError(ODD)
         with open(results.new(place, before.st_mode & PERMISSIONS), "wb") as copy:
-            while piece := _read(descriptor):
+            while copy.tell() <= before.st_size and (piece := _read(descriptor)):  # it may grow without end
                 copy.write(piece)
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns, copy.tell()) != (before.st_size, before.st_mtime_ns, before.st_size):

@@ -245,8 +245,8 @@ def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[s
             patience = {"banner_timeout": PATIENCE_S}
             with Connection(f"127.0.0.1:{port}", config=config, connect_kwargs=patience) as connection:
                 remote = SshHost(connection, host="cluster", prompt=prompt)
-                remote._transport()
-                return next(iter(remote._logins.values()))
+                remote._link.transport()
+                return next(iter(remote._link._logins.values()))
 
         try:
             yield log_in

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from locusts_fab.bounds.budget import ANSWER, Most
 from locusts_fab.hosts.base import Result
 
 if TYPE_CHECKING:
@@ -38,9 +39,17 @@ class Liar:
     def __init__(self, answer: Callable[[tuple[str, ...]], bytes]) -> None:
         self.answer = answer
 
-    def run(self, script: str, *args: str, timeout_s: float = 0, quiet_s: float = 0, waits_for: str = "") -> Result:
+    def run(
+        self,
+        script: str,
+        *args: str,
+        timeout_s: float = 0,
+        quiet_s: float = 0,
+        waits_for: str = "",
+        most: Most = ANSWER,
+    ) -> Result:
         """Answer, and say that all went well."""
-        del script, timeout_s, quiet_s, waits_for
+        del script, timeout_s, quiet_s, waits_for, most
         return Result(0, self.answer(args), "")
 
     def close(self) -> None:

@@ -160,6 +160,11 @@ def test_any_text_in_any_field_of_a_plan(
         assert parse_record(f"began\t{latest.last_chunk + 1:06d}.1.{ID}\t2\t1\t1.5\t1\t.") is not None
 
 
+@pytest.mark.parametrize("plan", [b"", b"\n", b"chunks\t1\n", b"\tchunk\t1\n"])
+def test_a_plan_without_chunks(plan: bytes) -> None:
+    assert list(parse_plan(plan, ID)) == []
+
+
 @pytest.mark.parametrize("number", [*(text for text in NO_NUMBERS if "\n" not in text), "0", "999999999"])
 def test_a_chunk_whose_number_does_not_fit_is_passed_over(number: str) -> None:
     plan = "\n".join([f"chunk\t{number}", *PLAN[1:], "chunk\t000002", *PLAN[1:], ""])

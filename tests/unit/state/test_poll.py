@@ -505,9 +505,15 @@ def told(ledger: Ledger, *parts: str) -> PollResult:
 @pytest.mark.parametrize("status", ["256", "9" * 4301, "-1", "1_0", " 1", "", "٣", "²", "inf"])
 def test_an_exit_status_of_the_scheduler_that_is_none(ledger: Ledger, status: str) -> None:
     with pytest.raises(HostError, match=r"^cluster: what came as the exit status of asking for jobs is none"):
-        told(ledger, "", f"1-0-{ID} alive 1\n{manager()}{began(1)}\n", f"{status}\n\n")
+        told(ledger, "most 1000000\n", f"1-0-{ID} alive 1\n{manager()}{began(1)}\n", f"{status}\n\n")
     assert states(ledger) == "ppppppppp"
     assert ledger.fact("updated") is None
+
+
+@pytest.mark.parametrize("most", ["0", "000", "-1", "1" * 5000, "\u0663", ""])
+def test_a_part_of_no_bytes_does_not_make_us_look_for_ever(ledger: Ledger, most: str) -> None:
+    with pytest.raises(HostError, match="the state of the swarm could not be read"):
+        told(ledger, f"most {most}\n", f"1-0-{ID} alive 1\n\n", "-\n\n")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -516,7 +522,7 @@ def test_any_text_where_a_number_belongs(ledger: Ledger, numbers: list[str]) -> 
     stranger, submission, element, beat, status = numbers
     head = f"{submission}-{element}-{ID} unknown {beat}"
     parts = [
-        f"{stranger}\ntold {stranger}\n",
+        f"most 1000000\nmost {stranger}\n{stranger}\ntold {stranger}\n",
         f"{head}\n{manager()}{began(1)}\n",
         f"{status}\n12_{stranger}|||RUNNING||\n",
     ]
