@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.locales import GB18030, make_locale, why_not
 from tests.support.processes import heed_signals
 from tests.support.workspace import Workspace
 
@@ -29,3 +30,13 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     if list(folder.glob(".locusts/*/ledger.sqlite")):
         made.locusts("cancel")
     assert not list(tmp_path.rglob("x")), "the name of the folder was run"
+
+
+@pytest.fixture(scope="session")
+def locpath(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the locale of which machines have few, once."""
+    if reason := why_not():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("locales")
+    make_locale(GB18030, folder)
+    return folder

@@ -1,1 +1,1 @@
-"""What keeps within its bounds: names below a folder, what nothing leads out of, and what others may send."""
+"""What keeps within its bounds: names below a folder, what nothing leads out of, numbers, and what others may send."""

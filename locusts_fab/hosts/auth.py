@@ -21,7 +21,7 @@ from paramiko import BadAuthenticationType, PKey, SSHException, Transport
 
 from locusts_fab.errors import HostError, LoginRefusedError
 from locusts_fab.hosts.host_key import HostKeyCheck
-from locusts_fab.hosts.keys import UserAgent, load_key, may_sign, public_blob
+from locusts_fab.hosts.keys import UserAgent, load_key, may_sign, public_blob, rsa_bits
 from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode, by_hand
 from locusts_fab.text import LAID_OUT, printable
 
@@ -245,6 +245,10 @@ class Login:
         for label, key in self._keys():
             if allowed is not None and not may_sign(key.get_name(), allowed):
                 self.tried.append(f"{label} (left out: ssh_config does not allow this kind)")
+                continue
+            bits = rsa_bits(key.asbytes())
+            if bits is not None and bits < self.settings.least_rsa_bits:
+                self.tried.append(f"{label} (left out: {bits} bits are less than RequiredRSASize)")
                 continue
             more = self._attempt(transport, label, partial(transport.auth_publickey, self.user, key))
             if more is not None:

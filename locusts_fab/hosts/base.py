@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from locusts_fab.bounds.budget import ANSWER, Most, TooMuchError
+from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.patience import QUIET_S, TARGET, TOTAL_S
+from locusts_fab.shell.quoting import quote_word, quote_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 BEGIN_MARK = b"--locusts-begin--\n"
 END_MARK = b"--locusts-end--"
 _END = b"\n" + END_MARK + b" "
-_STATUS = re.compile(rb"[0-9]{1,3}")
 #: So much of what start-up files print is kept.
 _NOISE_BYTES = 1 << 16
 #: A script that nobody waits for any more has so many seconds to come to its end: it may be half-way in something.
@@ -187,10 +186,10 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     :param script: bash source.
     :param args: its `$1`, `$2`, …
     """
-    words = " ".join(shlex.quote(arg) for arg in args)
+    words = quote_words(args)
     text = (
-        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())}\n"
-        f"printf '%s' {shlex.quote(BEGIN_MARK.decode())} >&2\n"
+        f"printf '%s' {quote_word(BEGIN_MARK.decode())}\n"
+        f"printf '%s' {quote_word(BEGIN_MARK.decode())} >&2\n"
         "{\n"  # one command to its end, so bash has read all of it before the leash reads the same stdin
         "exec 3<&0\n"
         "{ while read -r _; do :; done\n"
@@ -200,10 +199,10 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
         "} <&3 >/dev/null 2>&1 &\n"
         "locusts_leash=$!\n"
         "disown\n"  # so that bash does not report its end
-        f"(\nset -- {words}\neval {shlex.quote(script)}\n) </dev/null 3<&-\n"
+        f"(\nset -- {words}\neval {quote_word(script)}\n) </dev/null 3<&-\n"
         "locusts_status=$?\n"
         "kill -KILL $locusts_leash 2>/dev/null\n"
-        f"printf '\\n%s %d\\n' {shlex.quote(END_MARK.decode())} $locusts_status\n"
+        f"printf '\\n%s %d\\n' {quote_word(END_MARK.decode())} $locusts_status\n"
         "exit\n"
         "}\n"
     )
@@ -233,8 +232,9 @@ def unframe(stdout: bytes | bytearray, stderr: bytes, host: str) -> Result:
     begin = stdout.find(BEGIN_MARK) + len(BEGIN_MARK)
     end = stdout.rfind(_END, begin)
     # without the end of its line, the status may have been cut short
-    status, arrived, _ = bytes(stdout[end + len(_END) :]).partition(b"\n")
-    if begin < len(BEGIN_MARK) or end < 0 or not arrived or not _STATUS.fullmatch(status):
+    said, arrived, _ = bytes(stdout[end + len(_END) :]).partition(b"\n")
+    status = whole_or_none(os.fsdecode(said), most=MOST_STATUS)
+    if begin < len(BEGIN_MARK) or end < 0 or not arrived or status is None:
         last = "\n".join(os.fsdecode(stderr).strip().splitlines()[-5:])
         raise HostError(
             f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
@@ -243,4 +243,4 @@ def unframe(stdout: bytes | bytearray, stderr: bytes, host: str) -> Result:
         )
     more_noise, _, complaint = stderr.rpartition(BEGIN_MARK)
     noise = bytes(stdout[: begin - len(BEGIN_MARK)][-_NOISE_BYTES:]) + more_noise
-    return Result(int(status), bytes(memoryview(stdout)[begin:end]), os.fsdecode(complaint), noise)
+    return Result(status, bytes(memoryview(stdout)[begin:end]), os.fsdecode(complaint), noise)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import threading
 import time
 from typing import IO, TYPE_CHECKING, BinaryIO
@@ -14,6 +13,7 @@ from paramiko import ChannelException, SSHException
 from locusts_fab.bounds.budget import COMPLAINT, Account, Most, Tail, TooMuchError
 from locusts_fab.hosts.base import BEGIN_MARK
 from locusts_fab.hosts.rsync import SILENCE_S
+from locusts_fab.shell.quoting import quote_word, quote_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -271,6 +271,6 @@ def remote_command(words: list[str]) -> str:
     :param words: the program and its arguments.
     :returns: a command that a login shell of any kind understands.
     """
-    mark = f"printf %s {shlex.quote(BEGIN_MARK.decode().strip())}; echo"
-    script = f"{{ {mark}; }} >&2; {mark}; exec {shlex.join(words)}"
-    return f"bash -c {shlex.quote(script)}"
+    mark = f"printf %s {quote_word(BEGIN_MARK.decode().strip())}; echo"
+    script = f"{{ {mark}; }} >&2; {mark}; exec {quote_words(words)}"
+    return f"bash -c {quote_word(script)}"

@@ -103,12 +103,12 @@ def make_route(host: str) -> list[Hop]:
     """Return the connections that lead to a host, the first to be reached first, none of them open yet.
 
     :param host: an alias of ssh_config, or user@host:port.
-    :raises HostError: ssh_config cannot be read, or `host` cannot be understood.
+    :raises HostError: ssh_config cannot be read, or `host` cannot be understood, or ssh runs no command of ours there.
     """
     with _understood(host):
         asked = parse_host(host)
         ask = _way_to_ask(lambda: Config().base_ssh_config)
-        return _route(ask(asked), ask)
+        return _route(_taking_commands(ask(asked)), ask)
 
 
 def complete_route(connection: Connection) -> list[Hop]:
@@ -117,7 +117,7 @@ def complete_route(connection: Connection) -> list[Hop]:
     What was said when it was made counts more: its user, its port, its gateway.
 
     :param connection: the connection, not open yet.
-    :raises HostError: ssh_config cannot be read or understood.
+    :raises HostError: ssh_config cannot be read or understood, or ssh runs no command of ours there.
     """
     host, read = connection.original_host, connection.ssh_config
     with _understood(host):
@@ -129,7 +129,7 @@ def complete_route(connection: Connection) -> list[Hop]:
         )
         user = connection.user if connection.user != read.get("user", config.user) else None
         port = connection.port if connection.port != int(read.get("port", config.port)) else None
-        settings = ask(HostName(host, user, port))
+        settings = _taking_commands(ask(HostName(host, user, port)))
         connection.host, connection.user, connection.port = settings.hostname, settings.user, settings.port
         if isinstance(connection.gateway, Connection) and "proxyjump" not in read:
             before = complete_route(connection.gateway)
@@ -167,6 +167,19 @@ def _way_to_ask(read: Callable[[], SSHConfig], *, file: str | None = None, is_gi
         files = [] if is_given else [Path(file)] if file else usual
         return lambda asked: read_alone(config, asked, files)
     return lambda asked: ask_ssh(ssh, asked, file)
+
+
+def _taking_commands(settings: HostSettings) -> HostSettings:
+    """Return the settings of a host that is no gateway.
+
+    :raises HostError: ssh would run no command of ours there.
+    """
+    if settings.instead is not None:
+        raise HostError(
+            f"{settings.alias}: ssh_config sets {settings.instead} for this host, so ssh runs no other command there",
+            hint=f"leave it out in ~/.ssh/config, or give the target a Host of its own without {settings.instead}",
+        )
+    return settings
 
 
 def _route(settings: HostSettings, ask: Ask, before: Sequence[Hop] | None = None) -> list[Hop]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from paramiko import MissingHostKeyPolicy
@@ -21,6 +20,7 @@ from locusts_fab.hosts.openssh.known_hosts import (
     remember,
 )
 from locusts_fab.hosts.openssh.revoked import is_revoked
+from locusts_fab.shell.quoting import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ class HostKeyCheck(MissingHostKeyPolicy):
         raise LoginRefusedError(
             f"{self.name}: the host shows another key ({shown}) than the one known from {where}",
             hint="someone may be listening in. Ask the host's administrators; if the key did change, "
-            f"remove the old one with `ssh-keygen -R {shlex.quote(self.pattern)}`",
+            f"remove the old one with `ssh-keygen -R {quote_word(self.pattern)}`",
         )
 
     def _revoked(self, shown: str, where: str) -> LoginRefusedError:

@@ -91,6 +91,20 @@ def _certifies(certificate: bytes, key: PKey) -> bool:
     return fields[0].startswith(plain[4:head].split(b"-cert")[0]) and certificate[position:].startswith(plain[head:])
 
 
+def rsa_bits(blob: bytes) -> int | None:
+    """Return how long an RSA key is, of its public half or of a certificate for it; None if it is of another kind."""
+    fields, position = list[bytes](), 0
+    while position < len(blob):
+        length = int.from_bytes(blob[position : position + 4], "big")
+        fields.append(blob[position + 4 : position + 4 + length])
+        position += 4 + length
+    is_certificate = fields[:1] == [b"ssh-rsa-cert-v01@openssh.com"]
+    if not is_certificate and fields[:1] != [b"ssh-rsa"]:
+        return None
+    modulus = fields[3:4] if is_certificate else fields[2:3]  # after kind, nonce (of certificates) and exponent
+    return int.from_bytes(b"".join(modulus), "big").bit_length()
+
+
 def may_sign(kind: str, allowed: frozenset[str]) -> bool:
     """Return whether a kind of key may be used: RSA keys sign in several ways."""
     ways = {"rsa-sha2-256", "rsa-sha2-512", "ssh-rsa"} if kind == "ssh-rsa" else {kind}

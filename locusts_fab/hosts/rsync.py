@@ -21,8 +21,8 @@ _HOST = "host"
 
 _COMMON = ("rsync", "-s", f"--timeout={SILENCE_S}", "--no-human-readable", "--stats")
 
-_PROGRESS = re.compile(r"\s*(\d+)\s+\d+%.*?(?:\(xfr#(\d+),.*\))?\s*$")
-_MOVED = re.compile(r"Total transferred file size: ([\d,]+)")
+_PROGRESS = re.compile(r"\s*([0-9]{1,20})\s+[0-9]{1,20}%.*?(?:\(xfr#([0-9]{1,20}),.*\))?\s*$")
+_MOVED = re.compile(r"Total transferred file size: ([0-9][0-9,]{0,29}) ")
 _SKIPPED = "skipping non-regular file "
 # What each half of rsync prints when the other one ends, whatever the reason, and its own exit status in words.
 _ECHO = re.compile(r"rsync error: |rsync: connection unexpectedly closed |rsync: \[\w+\] write error: Broken pipe")

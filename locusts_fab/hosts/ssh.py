@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import secrets
-import shlex
 import tempfile
 import time
 from pathlib import Path
@@ -35,6 +34,7 @@ from locusts_fab.hosts.rsync import (
 )
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
+from locusts_fab.shell.quoting import quote_words
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class SshHost:
         arguments = (environment.root, environment.id, f"arriving.{secrets.token_hex(4)}")
         if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
-        command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(f'{arguments[0]}/{arguments[-1]}')}"
+        command = quote_words(["bash", "-c", _UNPACK, "bash", f"{arguments[0]}/{arguments[-1]}"])
         channel = self._link.channel()
         patience = transfer_patience(self.name, lambda: hang_up(channel))
         try:

@@ -6,12 +6,12 @@ What the original could not have used is an error, all of them at once. A note n
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from locusts_fab.errors import ConfigError
+from locusts_fab.shell.quoting import quote_word
 from locusts_fab.text import nearest
 
 #: The type of value that each key takes.
@@ -297,10 +297,10 @@ class _Writer:
                 lines.append(values["singularity_modload"])
                 names.append("singularity_modload")
             if "/" in values["singularity"]:
-                lines.append(f'export PATH={shlex.quote(str(program.parent))}:"$PATH"')
+                lines.append(f'export PATH={quote_word(str(program.parent))}:"$PATH"')
             root = self.table.get("root", "")
             if root.startswith("/"):  # tasks in the container see the environment, as they did
-                lines.append(f"export {program.name.upper()}_BINDPATH={shlex.quote(root)}")
+                lines.append(f"export {program.name.upper()}_BINDPATH={quote_word(root)}")
         if "extra_outer_statements" in values:
             lines.append(values["extra_outer_statements"])
             names.append("extra_outer_statements")

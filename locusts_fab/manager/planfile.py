@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
+from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 _CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
-#: SQLite holds all numbers of so many digits.
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     :raises ForgedPlanError: a task has an id or an output that no plan of ours holds.
     """
     begins = [found.end() for found in _CHUNK.finditer(plan)]
-    for begin, end in zip(begins, [*begins[1:], len(plan)], strict=True):  # one at a time, for all may be large
+    for begin, end in pairwise([*begins, len(plan)]):  # one at a time, for all may be large
         first, *lines = plan[begin:end].decode("utf-8", "surrogateescape").split("\n")
-        number = _number(first)
+        number = whole_or_none(first, 1, MOST_OF_OURS)
         if number:
             yield _parse_chunk(number, lines, environment_id)
 
@@ -84,7 +84,7 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
             continue
         if first == _LAST_LINE:
             last = fields[:-1]
-        elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := _number(first)):
+        elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := whole_or_none(first, 1)):
             task_id, command, *outputs = map(unescape, fields[:-1])
             try:
                 tasks.append(PlannedTask(task, TaskId(task_id), command, (), tuple(map(Name, outputs))))
@@ -96,8 +96,3 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
     if last and last[-1] != environment_id:
         return PlannedChunk(number, [], is_whole=False)
     return PlannedChunk(number, tasks, is_whole=last == [str(len(tasks)), environment_id])
-
-
-def _number(text: str) -> int:
-    """Return a number of the plan, 0 if it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0

@@ -12,6 +12,7 @@ import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
 from locusts_fab.model import LeaveReason, TaskReason
 
 if TYPE_CHECKING:
@@ -84,14 +85,13 @@ class Left(NamedTuple):
 
 Record: TypeAlias = Manager | Began | Ended | Suspect | Left
 
-_MOST_DIGITS = 18
 #: The ids of environments; `new_environment_id` makes them.
 ENVIRONMENT_ID = "[0-9a-f]{8}"
 #: The ids of managers: submission and element, as `layout.manager_id` and the job script of a scheduler make them;
 #: then, of the later starts of an element, `-rN`; then the id of the environment.
 MANAGER_ID = f"[0-9]{{1,9}}-[0-9]{{1,9}}(-r[0-9]{{1,9}})?-{ENVIRONMENT_ID}"
 _MANAGER_ID = re.compile(MANAGER_ID)
-_CLAIM = re.compile(rf"[0-9]+\.[0-9]+\.{ENVIRONMENT_ID}")
+_CLAIM = re.compile(rf"[0-9]{{1,9}}\.[0-9]{{1,9}}\.{ENVIRONMENT_ID}")
 _FOUND = re.compile(r"[01]*")
 _STATES = {"done", "failed", "retry", "interrupted"}
 
@@ -145,28 +145,16 @@ def parse_record(line: str) -> Record | None:
         return None
 
 
-def _time(text: str) -> float:
-    """Return a time as a number; bash writes it with the separator of the locale."""
-    return float(text.replace(",", ".").replace("\u066b", "."))
-
-
-def _whole(text: str) -> int:
-    """Return a whole number, which SQLite must be able to hold."""
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"{text[:_MOST_DIGITS]}… is too long for a number")
-    return int(text)
-
-
 def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager | None:
     if not _MANAGER_ID.fullmatch(id_):
         return None
-    return Manager(id_, host, _whole(pid), _whole(slots), _time(time_s))
+    return Manager(id_, host, whole(pid), whole(slots), seconds(time_s))
 
 
 def _began(claim: str, task: str, attempt: str, start_s: str, log: str) -> Began | None:
     if not _CLAIM.fullmatch(claim):
         return None
-    return Began(claim, _whole(task), _whole(attempt), _time(start_s), _whole(log))
+    return Began(claim, whole(task, 1), whole(attempt, 1), seconds(start_s), whole(log))
 
 
 def _ended(
@@ -185,14 +173,14 @@ def _ended(
         return None
     return Ended(
         claim,
-        _whole(task),
-        _whole(attempt),
+        whole(task, 1),
+        whole(attempt, 1),
         state,
-        _whole(exit_code),
-        _time(start_s),
-        _time(end_s),
+        whole(exit_code, most=MOST_STATUS),
+        seconds(start_s),
+        seconds(end_s),
         read_found(found),
-        _whole(log),
+        whole(log),
         reason,
     )
 
@@ -200,11 +188,11 @@ def _ended(
 def _suspect(claim: str, task: str, attempt: str) -> Suspect | None:
     if not _CLAIM.fullmatch(claim):
         return None
-    return Suspect(claim, _whole(task), _whole(attempt))
+    return Suspect(claim, whole(task, 1), whole(attempt, 1))
 
 
 def _left(reason: str, time_s: str) -> Left:
-    return Left(reason, _time(time_s))
+    return Left(reason, seconds(time_s))
 
 
 _READERS: dict[str, Callable[..., Record | None]] = {

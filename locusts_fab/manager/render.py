@@ -6,12 +6,12 @@ from `templates/manager/`.
 
 from __future__ import annotations
 
-import shlex
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from locusts_fab.shell.quoting import quote_word
 from locusts_fab.shell.scripts import templates_folder
 
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ def environment() -> jinja2.Environment:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    made.filters["q"] = shlex.quote
+    made.filters["q"] = _quoted
     return made
+
+
+def _quoted(value: object) -> str:
+    """Return a value as a word of bash, whatever its locale; one that is missing raises as it becomes text."""
+    return quote_word(str(value))
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import Most
+from locusts_fab.bounds.numbers import MOST_OF_OURS, UnfitNumberError, whole, whole_or_none
 from locusts_fab.errors import HostError, StateError
 from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
 from locusts_fab.model import Submission
@@ -36,7 +37,6 @@ _ANSWER = Most(8 * _PART, what="a part of the plan")
 #: So many parts are 8 GB.
 _MOST_PARTS = 1_000
 _FIELDS = 5  # of the line of a submission
-_MOST_DIGITS = 9
 
 
 @dataclass
@@ -57,13 +57,19 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 
     :returns: how the swarm stands now.
     :raises StateError: there is no environment of the swarm on the target, or it has no id.
-    :raises HostError: its plan holds names that no plan of ours does; nothing was taken over.
+    :raises HostError: its plan holds names, or its submissions numbers, that none of ours do; nothing was taken over.
     """
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
         result = _read_part(swarm, host, environment, "")
         start = result.stdout.find(b"\n" + _CHUNK) + 1 or len(result.stdout)
-        known = _read_known(swarm, result.stdout[:start].decode("utf-8", "surrogateescape"))
+        try:
+            known = _read_known(swarm, result.stdout[:start].decode("utf-8", "surrogateescape"))
+        except UnfitNumberError as error:
+            raise HostError(
+                f"{host.name}: {environment.root}/exec/started.*: this is the number of no submission: {error}",
+                hint="somebody else wrote to the environment; remove that folder if it is none of yours",
+            ) from error
         founders = read_notes(known.notes)
         if len(founders) != 1:
             raise foreign_error([], environment.root, host.name)
@@ -124,20 +130,20 @@ def _parts(swarm: Swarm, host: Host, environment: Environment, first: bytes) -> 
 
 
 def _read_known(swarm: Swarm, head: str) -> _Known:
-    """Return what `templates/remote/read_plan.sh` prints before the plan."""
+    """Return what `templates/remote/read_plan.sh` prints before the plan.
+
+    :raises UnfitNumberError: a submission has a number that none of ours has.
+    """
     known = _Known()
     for line in head.split("\n"):
         kind, *fields = line.split("\t")
         if kind == "id":
             known.notes.append("\t".join(fields))
-        elif kind == "submission" and len(fields) == _FIELDS and _is_number(fields[0]):
-            number, token, _first, last, job = fields
-            last_chunk = int(last) if _is_number(last) else 0
+        elif kind == "submission" and len(fields) == _FIELDS:
+            name, token, _first, last, job = fields
+            number = whole(name, 1, MOST_OF_OURS)
+            last_chunk = whole_or_none(last, 1, MOST_OF_OURS) or 0
             job_id = scheduler_of(swarm).read_job_id(job)
-            known.submissions.append(Submission(int(number), last_chunk, "started", time.time(), token, job_id))
+            known.submissions.append(Submission(number, last_chunk, "started", time.time(), token, job_id))
     known.submissions.sort(key=lambda submission: submission.number)
     return known
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS

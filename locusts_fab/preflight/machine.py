@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import Finding
 from locusts_fab.state.identity import open_error
@@ -28,12 +29,14 @@ _OLDEST_BASH = (4, 2)
 _OLDEST_RSYNC = (3, 1)
 #: Below this, rsync lets a hostile host do harm to this machine, unless the distribution has fixed it.
 _SAFE_RSYNC = (3, 4)
-_RSYNC_VERSION = re.compile(r"rsync +version +v?(\d+)\.(\d+)\S*")
+_RSYNC_VERSION = re.compile(r"rsync +version +v?([0-9]{1,9})\.([0-9]{1,9})\S*")
 #: File systems that live in the memory of one machine.
 _IN_MEMORY = {"tmpfs", "ramfs"}
 _MOST_NOISE = 60
 #: Numbers that the script gives of a file system: free blocks, their size, all inodes, free inodes.
 _NUMBERS = 4
+#: They have 64 bits.
+_MOST_OF_SPACE = 2**64 - 1
 
 
 def judge_shell(seen: Seen) -> Iterator[Finding]:
@@ -52,8 +55,8 @@ def judge_shell(seen: Seen) -> Iterator[Finding]:
 def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     """Yield findings on the bash and the tools that managers needed."""
     version = seen.facts.get("bash", "")
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers >= _OLDEST_BASH:
+    numbers = [whole_or_none(part) for part in version.split(".")[:2]]
+    if tuple(number for number in numbers if number is not None) >= _OLDEST_BASH:
         yield Finding("bash", "ok", version)
     else:
         advice = "managers need bash 4.2 or newer; put one first on the PATH there"
@@ -126,10 +129,11 @@ def _judge_filesystem(swarm: Swarm, said: str, needed: SpaceNeeded | None) -> It
     :param said: free blocks, their size, all inodes, free inodes, and the type of the file system.
     """
     *numbers, kind = said.split(" ", 4)
-    if len(numbers) != _NUMBERS or not all(number.isdigit() for number in numbers):
+    counts = [count for number in numbers if (count := whole_or_none(number, most=_MOST_OF_SPACE)) is not None]
+    if not len(counts) == len(numbers) == _NUMBERS:
         yield Finding("space", "warning", "nobody knows how much is free", "see `df` and `quota` there")
         return
-    blocks, block_bytes, all_inodes, free_inodes = map(int, numbers)
+    blocks, block_bytes, all_inodes, free_inodes = counts
     if swarm.has_scheduler and kind in _IN_MEMORY:
         advice = "choose a root on a file system that all nodes share"
         yield Finding("file system", "warning", f"{kind}, which is in the memory of one machine", advice)

@@ -10,7 +10,7 @@ from locusts_fab.errors import PlanError
 from locusts_fab.text import nearest, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _KEYWORDS = """! [[ ]] { } case coproc do done elif else esac fi for function if in select then time until while"""
 #: Words that bash takes for syntax where a command may begin.
@@ -47,6 +47,11 @@ def quote_word(value: str) -> str:
     if _PLAIN_VALUE.fullmatch(value) and value not in KEYWORDS:
         return value
     return quote_always(value)
+
+
+def quote_words(words: Iterable[str]) -> str:
+    """Return words as a part of a command line."""
+    return " ".join(map(quote_word, words))
 
 
 def quote_in_single(value: str) -> str:

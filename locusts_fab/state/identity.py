@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import ENVIRONMENT_ID
 from locusts_fab.text import first_few
@@ -67,8 +68,9 @@ def read_notes(lines: Iterable[str]) -> list[Founder]:
         if not re.fullmatch(ENVIRONMENT_ID, environment_id):
             continue
         user, machine, folder, made = fields if len(fields) == _FIELDS - 1 else ["somebody", "?", "?", "?"]
-        if made.isdecimal() and int(made) < _MOST_TIME:
-            made = time.strftime("%Y-%m-%d %H:%M", time.localtime(int(made)))
+        made_s = whole_or_none(made, most=_MOST_TIME)
+        if made_s is not None:
+            made = time.strftime("%Y-%m-%d %H:%M", time.localtime(made_s))
         found.append(Founder(environment_id, user, machine, folder, made))
     return found
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import Most
+from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import (
     MANAGER_ID,
@@ -57,7 +58,7 @@ _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unkn
 
 #: What the script prints of a submission that the ledger does not know.
 _STRANGER = re.compile(r"^[0-9]{1,9}$", re.MULTILINE)
-_MOST = re.compile(r"^most ([0-9]{1,9})$", re.MULTILINE)
+_MOST = re.compile(r"^most ([1-9][0-9]{0,8})$", re.MULTILINE)
 #: What it prints of one whose managers were told to take no more tasks.
 _TOLD = re.compile(r"^told ([0-9]{1,9})$", re.MULTILINE)
 
@@ -134,7 +135,7 @@ def _poll_once(
         if turn is not None and ledger.fact("turn") != turn:  # a command that changes the swarm came in between
             return PollResult()
         known = ledger.offsets()
-        queue = _enter_queue(ledger, scheduler, os.fsdecode(parts[-1]))
+        queue = _enter_queue(ledger, scheduler, host.name, os.fsdecode(parts[-1]))
         job_is_over = queue is not None and queue.answered and not scheduler.active_jobs(queue.jobs)
         paused = scheduler.paused_elements(ledger.jobs())
         job_of = {submission.number: submission.job for submission in ledger.submissions()}
@@ -182,15 +183,19 @@ def _enter_records(ledger: Ledger, environment: Environment, manager: str, data:
         begin += read
 
 
-def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | None:
+def _enter_queue(ledger: Ledger, scheduler: Scheduler, host: str, part: str) -> Queue | None:
     """Enter what the scheduler said of our jobs. If it was silent, what is known of them stays as it was.
 
     :returns: its answer; None if there was nothing to ask.
+    :raises HostError: what came is no answer of our script.
     """
     status, _, said = part.partition("\n")
     if status == "-":
         return None
-    queue = scheduler.read_queue(int(status), said)
+    code = whole_or_none(status, most=MOST_STATUS)
+    if code is None:
+        raise HostError(f"{host}: what came as the exit status of asking for jobs is none: {status[:40]!r}")
+    queue = scheduler.read_queue(code, said)
     if queue.answered:
         ledger.set_jobs(queue.jobs)
     ledger.set_fact("scheduler_silent", None if queue.answered else queue.complaint)

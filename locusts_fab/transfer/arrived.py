@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import entries_of
 from locusts_fab.bounds.names import why_not_plain
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
@@ -162,7 +163,7 @@ def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str]
             known.fault = text
         else:
             kind, _, size = head.partition(" ")
-            known.entries[path] = (kind, int(size) if size.isascii() and size.isdigit() else -1, text)
+            known.entries[path] = (kind, -1 if (count := whole_or_none(size)) is None else count, text)
     return listed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 
 import pytest
@@ -262,6 +263,46 @@ def test_attach_takes_nothing_from_a_plan_that_names_what_is_elsewhere(
     assert "holds a name that no task of ours has" in text
     assert str(plan.parents[2]) in text
     assert workspace.locusts("collect")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["999999999", "1" + "0" * 200, "-1", "0", "²"])
+def test_attach_refuses_submissions_whose_numbers_are_none(workspace: Workspace, name: str) -> None:
+    """What comes after them would have numbers that no manager can have."""
+    workspace.pairs(2)
+    workspace.write(PLAIN)
+    assert workspace.locusts("run")[0] == 0
+    before = workspace.tasks()
+    for path in (workspace.folder / ".locusts" / "s").iterdir():
+        path.unlink()
+    (started,) = (workspace.folder / ".locusts").rglob("started.1")
+    (started / "chunks").write_text(f"1 {'9' * 5000}\n")
+    forged = shutil.copytree(started, started.with_name(f"started.{name}"))
+    code, text = workspace.locusts("attach")
+    assert code == 3
+    assert "expected a whole number from 1 to 99999999" in text
+    assert str(started.parent) in text
+    shutil.rmtree(forged)
+    assert workspace.locusts("attach")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
+    assert workspace.tasks() == before
+
+
+@pytest.mark.parametrize(("at", "number"), [(2, "9" * 18), (3, "-1"), (5, "300"), (6, "inf"), (7, "1e999"), (9, "٣")])
+def test_a_forged_record_changes_nothing(workspace: Workspace, at: int, number: str) -> None:
+    workspace.pairs(2)
+    workspace.write(PLAIN)
+    assert workspace.locusts("run")[0] == 0
+    before = workspace.tasks()
+    for path in (workspace.folder / ".locusts" / "s").iterdir():
+        path.unlink()
+    (cache,) = (workspace.folder / ".locusts").rglob("cache/*.tsv")
+    lines = cache.read_text(encoding="utf-8").split("\n")
+    of_first = next(line.split("\t") for line in lines if line.startswith("ended"))
+    of_first[at] = number
+    cache.write_text("\n".join(["\t".join(of_first), *lines]), encoding="utf-8")
+    assert workspace.locusts("attach")[0] == 0
+    assert workspace.locusts("collect")[0] == 0
+    assert workspace.tasks() == before
 
 
 def test_breaker_says_what_to_do(workspace: Workspace) -> None:

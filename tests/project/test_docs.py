@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from invoke.loader import FilesystemLoader
@@ -18,6 +18,7 @@ import locusts_fab
 from locusts_fab.cli.collection import make_collection
 from locusts_fab.config.load import load_config
 from locusts_fab.config.reference import render_reference
+from locusts_fab.config.schema import Target
 from locusts_fab.shell.template import Template
 
 if TYPE_CHECKING:
@@ -93,6 +94,18 @@ def test_links_hold(path: Path) -> None:
         there = path if not file else path.parent / file
         assert there.exists(), f"{target} leads nowhere"
         assert not anchor or anchor in anchors(there), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ssh.md", "docs/design.md"])
+def test_who_is_trusted_is_linked_where_people_look(page: str) -> None:
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose(path))
+    assert ROOT / "SECURITY.md" in {(path.parent / target).resolve() for target in targets}
+
+
+def test_who_is_trusted_is_said_of_each_mode() -> None:
+    text = section(ROOT / "SECURITY.md", "## What depends on the mode")
+    assert all(f"`{mode}`" in text for mode in get_args(Target.model_fields["mode"].annotation))
 
 
 def test_every_document_can_be_reached_from_the_readme() -> None:

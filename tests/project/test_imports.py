@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -151,6 +152,12 @@ def test_no_package_bears_the_name_of_a_public_function() -> None:
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "__init__"])
 def test_no_module_is_imported_by_a_name_that_is_put_together(module: str) -> None:
     assert "import_module" not in file_of(module).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_text_for_bash_is_quoted_by_our_own_functions(module: str) -> None:
+    """Those of `shlex` do not hold where half of a character swallows the quote that follows."""
+    assert not re.search(r"shlex\.(quote|join)|from shlex import", file_of(module).read_text(encoding="utf-8"))
 
 
 LOADED = "; print(*sorted({name.split('.')[0] for name in sys.modules}), *sorted(sys.modules))"

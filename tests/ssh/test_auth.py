@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from fabric import Connection
-from paramiko import PKey, ServerInterface, SSHException, Transport
+from paramiko import PKey, ServerInterface, Transport
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
 from paramiko.server import InteractiveQuery
 
@@ -21,7 +21,7 @@ from locusts_fab.hosts.auth import Login, NoAnswerError
 from locusts_fab.hosts.host_key import HostKeyCheck
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.logins import assert_refused, assert_works, shared_sshd, sshd
-from tests.support.processes import open_files
+from tests.support.processes import PATIENCE_S, open_files
 from tests.support.sshd import Sshd, make_key, needs_sshd, public
 
 if TYPE_CHECKING:
@@ -233,15 +233,17 @@ def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[s
             transport = Transport(client)
             transport.add_server_key(host_key)
             transports.append(transport)
-            with contextlib.suppress(SSHException, EOFError):
-                transport.start_server(server=server)
+            transport.banner_timeout = transport.handshake_timeout = PATIENCE_S  # this machine may be busy
+            # with an event it does not wait, so nothing that the client does next, such as to leave, is raised here
+            transport.start_server(event=threading.Event(), server=server)
 
         thread = threading.Thread(target=serve)
         thread.start()
 
         def log_in(prompt: Callable[[str], str]) -> Login:
             config = sshd.connection().config
-            with Connection(f"127.0.0.1:{port}", config=config) as connection:
+            patience = {"banner_timeout": PATIENCE_S}
+            with Connection(f"127.0.0.1:{port}", config=config, connect_kwargs=patience) as connection:
                 remote = SshHost(connection, host="cluster", prompt=prompt)
                 remote._link.transport()
                 return next(iter(remote._link._logins.values()))

@@ -59,10 +59,11 @@ class World:
         sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "x"]
         subprocess.run([*sign, "-h", f"{self.sshd.host_key}.pub"], check=True)
         keys = {name: make_key(self.here / name) for name in ("other", "stranger", "certified", "in_agent")}
+        keys["rsa"] = make_key(self.here / "rsa", "rsa", bits=2048)
         subprocess.run([*sign, "-n", getpass.getuser(), f"{keys['certified']}.pub"], check=True)
         (self.here / "certified-cert.pub").rename(self.here / "certificate.pub")
         with (self.sshd.folder / "authorized_keys").open("a") as file:
-            file.write(public(keys["in_agent"]) + "\n")
+            file.writelines(public(keys[name]) + "\n" for name in ("in_agent", "rsa"))
         self.words = {
             "port": str(self.sshd.port),
             "here": str(self.here),
@@ -73,6 +74,7 @@ class World:
             "key": str(self.sshd.key),
             "stranger": str(keys["stranger"]),
             "certified": str(keys["certified"]),
+            "rsa": str(keys["rsa"]),
             "agent": str(folder / "agent"),
             "proxy": f"{sys.executable} {self.here}/proxy.py",
         }
@@ -80,7 +82,7 @@ class World:
         self.sshd.start()
         self.agent = subprocess.Popen(["ssh-agent", "-D", "-a", folder / "agent"], stdout=subprocess.DEVNULL)
         environment = {**os.environ, "SSH_AUTH_SOCK": self.words["agent"]}
-        add = ["ssh-add", "-q", str(keys["in_agent"])]
+        add = ["ssh-add", "-q", str(keys["in_agent"]), str(keys["rsa"])]
         while subprocess.run(add, check=False, env=environment, capture_output=True).returncode:
             assert self.agent.poll() is None
         shutil.copy(f"{keys['in_agent']}.pub", self.here / "public.pub")

@@ -33,9 +33,10 @@ SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 needs_sshd = pytest.mark.skipif(SSHD is None or shutil.which("rsync") is None, reason="needs sshd and rsync")
 
 
-def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", bits: int | None = None) -> Path:
     """Make a key pair."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True)
+    length = [] if bits is None else ["-b", str(bits)]
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *length, "-N", passphrase, "-f", path], check=True)
     return path
 
 

@@ -12,9 +12,10 @@ import hashlib
 import hmac
 import os
 import re
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from locusts_fab.shell.quoting import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -163,5 +164,5 @@ def by_hand(name: str) -> str:
     """
     host, colon, port = name.rpartition(" ")[2].rpartition(":")
     if colon and port.isdigit() and ":" not in host:
-        return f"ssh -p {port} {shlex.quote(host)}"
-    return f"ssh {shlex.quote(name.rpartition(' ')[2])}"
+        return f"ssh -p {port} {quote_word(host)}"
+    return f"ssh {quote_word(name.rpartition(' ')[2])}"

@@ -122,7 +122,8 @@ class HostSettings:
     :param connect_timeout_s: ConnectTimeout; None: not set.
     :param alive_s: ServerAliveInterval; None: not set.
     :param allowed: the algorithms that may be used, by paramiko's name for their kind; one that is missing: all.
-    :param least_rsa_bits: RequiredRSASize.
+    :param least_rsa_bits: RequiredRSASize, for keys of hosts and of users.
+    :param instead: the option by which ssh would run something else than a command of ours, or nothing.
     """
 
     alias: str
@@ -149,6 +150,7 @@ class HostSettings:
     alive_s: int | None = None
     allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     least_rsa_bits: int = 0
+    instead: str | None = None
 
 
 def make_settings(alias: str, answers: Mapping[str, Sequence[str]], tokens: Tokens) -> HostSettings:
@@ -202,6 +204,7 @@ def make_settings(alias: str, answers: Mapping[str, Sequence[str]], tokens: Toke
         alive_s=reader.number("serveraliveinterval"),
         allowed={kind: names for kind, keys in _ALGORITHMS.items() if (names := reader.names(keys))},
         least_rsa_bits=reader.number("requiredrsasize") or 0,
+        instead=_instead(reader),
     )
 
 
@@ -234,6 +237,13 @@ class _Reader:
     def odd(self, key: str) -> HostError:
         value = printable(self.answers[key][0])
         return HostError(f"{self.alias}: ssh_config says {key} {value}, which is not understood here")
+
+
+def _instead(reader: _Reader) -> str | None:
+    """Return the option by which ssh runs no command of ours: with one of its own it refuses to run another."""
+    if reader.text("remotecommand", "none").lower() != "none":
+        return "RemoteCommand"
+    return None if reader.text("sessiontype", "default").lower() == "default" else "SessionType"
 
 
 def _methods(reader: _Reader) -> tuple[str, ...]:

@@ -52,7 +52,11 @@ _LEAST_WARNING_S = 15
 #: The most that SLURM needs, after it was told to end a job, before it kills what is left (KillWait's default).
 KILL_WAIT_S = 30
 
-_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?")
+#: No time limit has more digits anywhere; the ids of jobs have 32 bits.
+_TIME = re.compile(
+    r"(?:(?P<days>[0-9]{1,9})-)?(?P<first>[0-9]{1,9})(?::(?P<second>[0-9]{1,9}))?(?::(?P<third>[0-9]{1,9}))?"
+)
+_JOB_ID = re.compile(r"([0-9]{1,10})(;\S*)?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]*&|()!-]+")
 
@@ -140,7 +144,7 @@ def parse_job_id(stdout: str) -> str | None:
     Sites wrap sbatch and print more; the last line that is an id counts.
     """
     for line in reversed(stdout.splitlines()):
-        found = re.fullmatch(r"([0-9]+)(;\S*)?", line.strip())
+        found = _JOB_ID.fullmatch(line.strip())
         if found:
             return found[1]
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.schedulers.slurm.jobs import parse_time_s
 
 #: The fields that `templates/remote/slurm_probe.sh` asks sinfo for: partition, whether it is up, time limit, and of
@@ -63,14 +64,16 @@ def parse_sinfo(stdout: str) -> list[Partition]:
     found: dict[str, Partition] = {}
     for line in stdout.splitlines():
         fields = [part.strip() for part in line.split("|")]
-        if len(fields) != _FIELDS or not (fields[3].isdigit() and fields[4].rstrip("+").isdigit()):
+        if len(fields) != _FIELDS:
+            continue
+        count, cpus = whole_or_none(fields[3]), whole_or_none(fields[4].rstrip("+"))
+        if count is None or cpus is None:
             continue
         name = fields[0].rstrip("*")
         partition = found.setdefault(name, Partition(name, fields[0].endswith("*"), fields[1], fields[2]))
-        memory = fields[5].rstrip("+")
         # a site that does not state the memory of its nodes leaves SLURM's default, which is 1
-        memory_mb = int(memory) if memory.isdigit() and int(memory) > 1 else None
-        partition.nodes.append(Nodes(int(fields[3]), int(fields[4].rstrip("+")), memory_mb, fields[6]))
+        memory_mb = whole_or_none(fields[5].rstrip("+"), 2)
+        partition.nodes.append(Nodes(count, cpus, memory_mb, fields[6]))
     return list(found.values())
 
 

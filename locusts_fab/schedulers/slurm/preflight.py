@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import Finding, FindingState
 from locusts_fab.schedulers.slurm.jobs import TOO_LONG, parse_time_s
@@ -36,20 +37,26 @@ def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
         advice = "the config alone says what a job is like; put what it needs in [targets.….slurm]"
         yield _found("surroundings", "warning", f"set there, and not used: {', '.join(unset)}", advice)
     yield from _judge_partitions(swarm, parse_sinfo(facts["partitions"]))
-    limit = facts.get("array_limit", "").strip()
-    if limit.isdigit() and swarm.target.nodes > int(limit):
+    limit = whole_or_none(facts.get("array_limit", "").strip())
+    if limit is not None and swarm.target.nodes > limit:
         advice = "the same number of tasks is done, by fewer managers; give each more slots"
         yield _found("array", "warning", f"an array may have {limit} elements, not {swarm.target.nodes}", advice)
     if "sbatch_status" in facts:
-        yield _judge_answer(int(facts["sbatch_status"]), facts.get("sbatch", ""))
+        yield _judge_answer(whole_or_none(facts["sbatch_status"], most=MOST_STATUS), facts.get("sbatch", ""))
 
 
 def _found(what: str, state: FindingState, found: str, advice: str = "") -> Finding:
     return Finding(what, state, found, advice, ExitStatus.SCHEDULER)
 
 
-def _judge_answer(status: int, said: str) -> Finding:
-    """Return the finding on what `sbatch --test-only` said of the job, which decides."""
+def _judge_answer(status: int | None, said: str) -> Finding:
+    """Return the finding on what `sbatch --test-only` said of the job, which decides.
+
+    :param status: its exit status; None if what came as that is none.
+    """
+    if status is None:
+        found = "nobody knows how `sbatch --test-only` ended: what came as its exit status is none"
+        return _found("test job", "error", found, "see what start-up files and programs print there, and try again")
     lines = said.strip().splitlines()
     # its own lines, if there are any: the loader of programs and what a site puts around sbatch may print others
     lines = [line.removeprefix(_SBATCH) for line in lines if line.startswith(_SBATCH)] or lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.schedulers.slurm.jobs import (
@@ -72,7 +73,8 @@ class SlurmScheduler:
     def paused_elements(self, jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
         """See `Scheduler.paused_elements`."""
         parts = [job.id.partition("_") for job in jobs if job.state in PAUSED]
-        return {(job, int(element)) for job, _, element in parts if element.isdecimal()}
+        numbered = [(job, whole_or_none(element)) for job, _, element in parts]
+        return {(job, element) for job, element in numbered if element is not None}
 
     def read_job_id(self, answer: str) -> str:
         """See `Scheduler.read_job_id`."""

@@ -18,7 +18,7 @@ set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 
 # what the config gives the tasks as `env`
-export GREETING='it'"'"'s me'
+export GREETING='it'\''s me'
 export OMP_NUM_THREADS=1
 
 # …the whole of templates/manager/environment.sh…

@@ -18,7 +18,7 @@ set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 
 # what the config gives the tasks as `env`
-export A='/tmp/a b'"'"'c"d
+export A='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 export B=''
 export C=-n
@@ -27,7 +27,7 @@ export C=-n
 
 # ==== the settings of this manager ==========================================================================
 # the environment of the swarm
-readonly ROOT='/tmp/a b'"'"'c"d
+readonly ROOT='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # its own random id: files that bear another are none of our business
 readonly ENVIRONMENT=0123abcd
@@ -42,7 +42,7 @@ readonly HAS_INPUTS=0
 # a folder that all tasks share, in place of sandboxes; empty: there is none
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
-readonly PROGRAM='/tmp/a b'"'"'c"d
+readonly PROGRAM='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # further attempts after a failure
 readonly RETRIES=0
@@ -61,10 +61,10 @@ readonly GRACE_S=1
 # on USR1, the word ahead of a time limit, they have so many
 readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
-readonly SCRATCH='/tmp/a b'"'"'c"d
+readonly SCRATCH='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # the command that each task is wrapped in
-readonly CONTAINER=('/tmp/a b'"'"'c"d
+readonly CONTAINER=('/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*' '' --)
 
 # …the whole of templates/manager/clock.sh…

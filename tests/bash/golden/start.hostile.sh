@@ -7,5 +7,5 @@
 # what the config asks for as `setup`
 : what a user writes here is code
 
-exec bash '/tmp/a b'"'"'c"d
+exec bash '/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*' "$1"

@@ -8,4 +8,4 @@
 module load openmpi
 export TOOLS=~/tools
 
-exec bash '/scratch/me/it'"'"'s/exec/manager.sh' "$1"
+exec bash '/scratch/me/it'\''s/exec/manager.sh' "$1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from locusts_fab.hosts.rsync import (
     explain,
@@ -16,6 +17,7 @@ from locusts_fab.hosts.rsync import (
     shell_word,
     worth_telling,
 )
+from tests.support.forged import texts
 
 
 def test_a_pull_asks_for_plain_files_only() -> None:
@@ -109,3 +111,16 @@ def test_the_lines_that_tell_something() -> None:
         "rsync error: error in rsync protocol data stream (code 12) at io.c(285) [sender=3.5.0]",
     ]
     assert worth_telling(said) == said[:2]
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "9" * 4301, "-1", "1_0", ",,", ""])
+def test_counts_of_rsync_that_are_none(text: str) -> None:
+    assert parse_progress(f"  {text}  50%    1.00MB/s    0:00:00 (xfr#1, to-chk=1/3)") is None
+    assert parse_progress(f"  1  {text}%    1.00MB/s    0:00:00 (xfr#1, to-chk=1/3)") is None
+    assert parse_moved(f"Total transferred file size: {text} bytes") is None
+
+
+@given(texts)
+def test_any_text_as_a_count_of_rsync(text: str) -> None:
+    parse_progress(f"  {text}  {text}%    1.00MB/s    0:00:00 (xfr#{text}, to-chk=1/3)")
+    parse_moved(f"Total transferred file size: {text} bytes")

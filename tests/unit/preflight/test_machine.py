@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from locusts_fab.preflight.machine import judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Seen
 from tests.support.findings import SLURM, load, states
+from tests.support.forged import texts
 from tests.support.workspace import COPY, HERE
 
 if TYPE_CHECKING:
@@ -60,3 +63,31 @@ def test_what_may_be_on_nodes_only_is_a_warning(workspace: Workspace) -> None:
     swarm = load(workspace, SLURM.replace("[targets.far.slurm]", more + "[targets.far.slurm]") + COPY)
     found = states(judge_target(swarm, Seen({"scratch_complaint": "no such disk", "setup_complaint": ""})))
     assert found == {"scratch": "warning", "setup": "ok", "container": "warning", "image": "warning"}
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "9" * 4301, "-1", "1_0", "inf", str(2**64), ""])
+@pytest.mark.parametrize("at", range(4))
+def test_space_that_is_no_number_is_not_known(workspace: Workspace, at: int, text: str) -> None:
+    numbers = ["1000", "4096", "1000", "1000"]
+    numbers[at] = text
+    seen = Seen({"root": "/r", "links": "", "filesystem": " ".join([*numbers, "ext4"])})
+    found = {finding.what: finding for finding in judge_root(load(workspace, HERE + COPY), seen, None)}
+    assert found["space"].found == "nobody knows how much is free"
+
+
+@pytest.mark.parametrize("version", ["².3", "٣.2", "9" * 4301 + ".1", "-5.2", "5_0.1"])
+def test_a_version_that_is_none_is_not_good_enough(workspace: Workspace, version: str) -> None:
+    found = states(judge_tools(load(workspace, HERE + COPY), Seen({"bash": version, "missing": ""})))
+    assert found["bash"] == "error"
+    line = f"rsync  version {version}.0  protocol version 32"
+    assert judge_rsync("far", line, is_here=False).state == "error"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(numbers=st.lists(texts, min_size=3, max_size=5), version=texts)
+def test_any_text_in_what_was_seen(workspace: Workspace, numbers: list[str], version: str) -> None:
+    swarm = load(workspace, HERE + COPY)
+    seen = Seen({"root": version, "links": "", "bash": version, "filesystem": " ".join([*numbers, "ext4"])})
+    assert list(judge_root(swarm, seen, None))
+    assert list(judge_tools(swarm, seen))
+    assert judge_rsync("far", f"rsync  version {version}.{version}", is_here=True)

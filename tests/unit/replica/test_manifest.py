@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ from locusts_fab.replica.manifest import (
     parse_scan,
 )
 from locusts_fab.shell.scripts import remote_script
+from locusts_fab.tsv import join_fields
+from tests.support.forged import NO_NUMBERS, NO_TIMES, encoded, texts
 from tests.support.trees import HOSTILE
 
 if TYPE_CHECKING:
@@ -207,3 +210,35 @@ def test_a_scan_that_no_find_prints(entry: bytes) -> None:
 def test_a_manifest_that_we_did_not_write(line: str) -> None:
     with pytest.raises(ValueError, match=r"manifest|mark|absolute|`\.\.`"):
         parse_manifest(os.fsencode(f"fine\t-\t-\t-\t0\n{line}\n"))
+
+
+# ---- numbers that somebody forged ----
+
+HEAD = ["f", "12", "1700000000", "644"]
+#: Of sizes and modes; and of times, which may be negative.
+FORGED = [(at, text) for at in (1, 3) for text in (*NO_NUMBERS, "9" * 19)]
+FORGED += [(2, text) for text in (*NO_NUMBERS, *NO_TIMES, "--1") if text[-5:] not in {"-1", "1.5", "00800", "-1.0"}]
+
+
+@pytest.mark.parametrize(("at", "text"), FORGED)
+def test_a_list_with_a_forged_number_is_none(at: int, text: str) -> None:
+    fields = [*HEAD[:at], text, *HEAD[at + 1 :]]
+    with pytest.raises(ValueError, match=r"this is no entry of a tree: |the list ends"):
+        parse_scan(encoded(f"{' '.join(fields)}\0\0x\0"))
+
+
+@pytest.mark.parametrize("text", ["", "²", "٣", "9" * 28, "9" * 4301, "1_0", "inf", "1.5", "0x1", "+1", "8_", "\udcb2"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_manifest_with_a_forged_number_is_none(at: int, text: str) -> None:
+    fields = [*HEAD[:at], text, *HEAD[at + 1 :]]
+    with pytest.raises(ValueError, match="this is no mark of an entry: "):
+        parse_manifest(encoded(join_fields(["x", " ".join([*fields, ""]), "-", "-", "0"])))
+
+
+@given(at=st.integers(0, 3), text=texts, path=texts)
+def test_any_text_in_any_field_of_a_list(at: int, text: str, path: str) -> None:
+    fields = [*HEAD[:at], text, *HEAD[at + 1 :]]
+    with contextlib.suppress(ValueError):
+        parse_scan(encoded(f"{' '.join(fields)}\0{path}\0{path}\0"))
+    with contextlib.suppress(ValueError):
+        parse_manifest(encoded(join_fields([path, " ".join([*fields, ""]), "-", "-", text])))

@@ -12,21 +12,11 @@ from hypothesis import strategies as st
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.quoting import KEYWORDS
 from locusts_fab.shell.template import BUILTINS, Template, is_direct
-from tests.support.locales import CHARMAPS, GB18030, TRIED, make_locale, sequences, variables, why_not
+from tests.support.locales import CHARMAPS, GB18030, TRIED, sequences, variables, why_not
 from tests.support.quoting import HANDLES, HOSTILE, SHARED, check_in_bash, check_template, render, templates, values
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def locpath(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the locale of which machines have few, once."""
-    if reason := why_not():
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("locales")
-    make_locale(GB18030, folder)
-    return folder
 
 
 # -- what bash makes of it --

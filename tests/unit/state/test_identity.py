@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locusts_fab.state.identity import Founder, foreign_error, read_notes, write_note
+from locusts_fab.tsv import join_fields
 from tests.support.configs import swarm_on
 from tests.support.environments import ID, OTHER_ID
+from tests.support.forged import NO_NUMBERS, NO_TIMES, texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +28,19 @@ def test_who_makes_an_environment_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "note",
-    ["", "me", "a\tb\tc\td\te", "me\thost\t/x\tyesterday", "me\thost\t/x\t99999999999999999999", "\udcff\t\t\t-1"],
+    ["", "me", "a\tb\tc\td\te", "me\thost\t/x\tyesterday", "me\thost\t/x\t99999999999999999999", "\udcff\t\t\t-1"]
+    + [f"me\thost\t/x\t{text}" for text in (*NO_NUMBERS, *NO_TIMES)],
 )
 def test_a_note_may_be_anything(note: str) -> None:
     (founder,) = read_notes([f"{ID}\t{note}"])
     assert founder.id == ID
     assert ID not in str(founder)
+
+
+@given(fields=st.lists(texts, max_size=5))
+def test_any_text_in_a_note(fields: list[str]) -> None:
+    for founder in read_notes([join_fields([ID, *fields]), "\t".join([ID, *fields])]):
+        assert str(founder)
 
 
 @pytest.mark.parametrize("line", ["", "x", "c0ffee1\tme\th\t/x\t1", "C0FFEE12\tme\th\t/x\t1", "$(touch x)"])

@@ -8,6 +8,8 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Result
@@ -21,6 +23,7 @@ from locusts_fab.state.clock import Reading
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.poll import PollResult, poll
 from tests.support.environments import ID, OTHER_ID, founded, reserved
+from tests.support.forged import Liar, encoded, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -484,3 +487,45 @@ def test_a_heartbeat_that_is_missing_or_makes_no_sense(root: Path, ledger: Ledge
     look(ledger, root)
     assert states(ledger)[0] == "d"
     assert state_of(ledger) in {ManagerState.ALIVE, ManagerState.UNKNOWN}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lies
+
+
+def told(ledger: Ledger, *parts: str) -> PollResult:
+    """Poll a host that says that, part by part."""
+
+    def answer(args: tuple[str, ...]) -> bytes:
+        return encoded(f"{args[3]}\n".join(parts))
+
+    return poll(Liar(answer), ledger, Environment("/e", ID), SLURM)
+
+
+@pytest.mark.parametrize("status", ["256", "9" * 4301, "-1", "1_0", " 1", "", "٣", "²", "inf"])
+def test_an_exit_status_of_the_scheduler_that_is_none(ledger: Ledger, status: str) -> None:
+    with pytest.raises(HostError, match=r"^cluster: what came as the exit status of asking for jobs is none"):
+        told(ledger, "most 1000000\n", f"1-0-{ID} alive 1\n{manager()}{began(1)}\n", f"{status}\n\n")
+    assert states(ledger) == "ppppppppp"
+    assert ledger.fact("updated") is None
+
+
+@pytest.mark.parametrize("most", ["0", "000", "-1", "1" * 5000, "\u0663", ""])
+def test_a_part_of_no_bytes_does_not_make_us_look_for_ever(ledger: Ledger, most: str) -> None:
+    with pytest.raises(HostError, match="the state of the swarm could not be read"):
+        told(ledger, f"most {most}\n", f"1-0-{ID} alive 1\n\n", "-\n\n")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(numbers=st.lists(texts, min_size=5, max_size=5))
+def test_any_text_where_a_number_belongs(ledger: Ledger, numbers: list[str]) -> None:
+    stranger, submission, element, beat, status = numbers
+    head = f"{submission}-{element}-{ID} unknown {beat}"
+    parts = [
+        f"most 1000000\nmost {stranger}\n{stranger}\ntold {stranger}\n",
+        f"{head}\n{manager()}{began(1)}\n",
+        f"{status}\n12_{stranger}|||RUNNING||\n",
+    ]
+    with contextlib.suppress(HostError):
+        told(ledger, *parts)
+    assert states(ledger)[1:] == "pppppppp"

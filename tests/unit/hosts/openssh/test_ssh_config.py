@@ -19,6 +19,7 @@ from locusts_fab.hosts.ssh import SshHost
 from tests.support.sshd import no_waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from locusts_fab.hosts.openssh.settings import HostSettings
@@ -145,3 +146,31 @@ def test_without_ssh_paramiko_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / ".ssh/there").touch()
     with pytest.raises(HostError, match="holds include"):
         make_route("far")
+
+
+@pytest.mark.parametrize("ask", [settings, lambda _, config: alone(config)], ids=["by ssh", "alone"])
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [
+        ("RemoteCommand tmux attach", "RemoteCommand"),
+        ("RemoteCommand none", None),
+        ("SessionType none", "SessionType"),
+        ("SessionType default", None),
+        ("RequestTTY force", None),
+        ("", None),
+    ],
+)
+def test_what_ssh_runs_instead_of_our_commands(
+    tmp_path: Path, ask: Callable[[Path, str], HostSettings], option: str, instead: str | None
+) -> None:
+    assert ask(tmp_path, f"Host far\n  HostName far.example\n  {option}\n").instead == instead
+
+
+def test_a_host_that_takes_no_command_of_ours_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir(mode=0o700)
+    (tmp_path / ".ssh/config").write_text("Host far gate\n  RemoteCommand tmux attach\nHost near\n  ProxyJump gate\n")
+    with pytest.raises(HostError, match="ssh_config sets RemoteCommand for this host") as caught:
+        make_route("far")
+    assert "a Host of its own without RemoteCommand" in str(caught.value.hint)
+    assert [hop.settings.alias for hop in make_route("near")] == ["gate", "near"]
