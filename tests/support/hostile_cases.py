@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -39,12 +40,13 @@ class Case:
     """A hostile answer to a command.
 
     :param name: the answer, in words.
-    :param words: the command.
+    :param words: the command; or several, with `; ` between, as long as they end well.
     :param arms: returns the answers that are armed, after it has changed files of the host, if it does.
-    :param code: how the command ends.
-    :param says: a pattern in what it prints.
+    :param code: how the last one ends.
+    :param says: a pattern in what that prints.
     :param kind: where the swarm stands before.
     :param lies: what came differs from what tasks wrote in a way that nobody can see: no results are compared.
+    :param heals: whether it is seen that all comes from a host that is honest again.
     :param knobs: values of modules; see `Forker.run`.
     """
 
@@ -55,6 +57,7 @@ class Case:
     says: str = ""
     kind: str = "ran"
     lies: bool = False
+    heals: bool = True
     needs_budget: bool = False
     needs_numbers: bool = False
     knobs: Mapping[str, object] = field(default_factory=dict)
@@ -129,6 +132,11 @@ def _end(world: World) -> None:
     wait_until(lambda: list(world.environment.glob("exec/beats/*.end")), "the end of the manager")
 
 
+def bring(kind: str) -> Callable[[World], None]:
+    """Return what brings a swarm to where it stands: `ran`, and not looked at since; `fresh`; `shared tree`; …."""
+    return lambda world: _bring(world, kind)
+
+
 def _bring(world: World, kind: str) -> None:
     mode = "remote-shared" if kind.startswith("shared") else "remote"
     _begin(
@@ -166,7 +174,7 @@ def cache(world: World) -> Path:
 
 def play(case: Case, savings: Savings) -> None:
     """Let the host give its answer, and see that nothing comes of it."""
-    world = savings.take(case.kind, lambda world: _bring(world, case.kind))
+    world = savings.take(case.kind, bring(case.kind))
     if case.words.startswith("attach"):
         lose_state(world)
     found = case.arms(world)
@@ -175,7 +183,10 @@ def play(case: Case, savings: Savings) -> None:
     world.knobs |= case.knobs
     world.arm(*answers)
     try:
-        done = world.run(case.words)
+        for words in case.words.split("; "):
+            done = world.run(words)
+            if done.code != 0:
+                break
     finally:
         sprung = world.disarm()
         world.knobs.clear()
@@ -185,7 +196,7 @@ def play(case: Case, savings: Savings) -> None:
     after = world.victims()
     touched = {path: after.get(path) for path in {*before, *after} if before.get(path) != after.get(path)}
     assert not touched, f"{touched}, where it was {[before.get(path) for path in touched]}"
-    if done.code == 3 and answers and case.kind == "ran" and not case.words.startswith(("clean", "attach")):
+    if done.code == 3 and answers and case.heals and case.kind == "ran" and not case.words.startswith("clean"):
         heals(world)
 
 
@@ -196,7 +207,7 @@ def check(case: Case, world: World, done: Done) -> None:
     assert _CONTROL.search(done.printed) is None, done
     assert done.code == case.code, done
     assert re.search(case.says, done.printed), done
-    assert done.code != 3 or "cluster" in done.printed, done
+    assert done.code != 3 or "cluster" in done.printed or f"{world.environment}/" in done.printed, done
     assert done.peak_mb < MOST_MB, done
     _check_links(world)
     if not case.lies:
@@ -210,7 +221,7 @@ def _check_links(world: World) -> None:
         for name in (*folders, *files):
             path = os.path.join(above, name)  # noqa: PTH118 - as os.walk gives it
             assert os.path.realpath(path).startswith(f"{root}/")
-            assert os.path.isfile(path) or os.path.isdir(path)  # noqa: PTH112, PTH113 - the same
+            assert stat.S_IFMT(os.lstat(path).st_mode) in {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}
 
 
 def check_results(world: World) -> None:

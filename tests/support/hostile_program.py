@@ -12,9 +12,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 BEGIN = b"--locusts-begin--\n"
 END = b"\n--locusts-end-- "
@@ -122,14 +123,17 @@ class _Answer:
 
     def hears(self, pattern: str, text: str) -> None:
         """Do what was asked, but hear something else at first."""
-        first = os.read(0, 1 << 16)
         with subprocess.Popen([self._real, *self._arguments], stdin=subprocess.PIPE) as process:
-            assert process.stdin is not None
-            process.stdin.write(first.replace(pattern.encode("latin-1"), text.encode("latin-1")))
-            process.stdin.flush()
-            while data := os.read(0, 1 << 16):
-                process.stdin.write(data)
-                process.stdin.flush()
+            threading.Thread(target=self._pass_on, args=(process.stdin, pattern, text), daemon=True).start()
+            self.ends(process.wait())
+
+    def _pass_on(self, stdin: IO[bytes], pattern: str, text: str) -> None:
+        old, new = pattern.encode("latin-1"), text.encode("latin-1")
+        while data := os.read(0, 1 << 16):
+            stdin.write(data.replace(old, new))
+            stdin.flush()
+            old = b"\0 only the first"
+        stdin.close()
 
     def _write(self, data: bytes, stream: int) -> None:
         view = memoryview(data)
