@@ -39,12 +39,16 @@ _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
 
 @dataclass(frozen=True)
 class Site:
-    """The three parts, and the environment that they work on, as the target sees it."""
+    """The three parts, and the environment that they work on, as the target sees it.
+
+    :param tasks: how many tasks the swarm has there, as far as is known; from that follows what may be there.
+    """
 
     environment: Environment
     host: Host
     transfer: Transfer
     launcher: Launcher
+    tasks: int = 0
 
 
 def open_site(swarm: Swarm, connection: fabric.Connection | None = None, *, root: str | None = None) -> Site:

@@ -1,1 +1,1 @@
-"""What keeps within its bounds: names that stay below a folder, and a folder that nothing leads out of."""
+"""What keeps within its bounds: names below a folder, what nothing leads out of, and what others may send."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: As wide as a table ever gets, where no terminal sets an end to its lines.
 _WIDE = 100_000
+#: So many characters of a log are made safe to show at once.
+_PIECE = 1 << 16
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -182,18 +184,31 @@ def print_log(log: TaskLog) -> None:
         print_note("it printed nothing")
     else:
         text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
-        shown = printable(text, LAID_OUT)
-        print(f"printed:\n{shown}", end="" if text.endswith("\n") else "\n")
-        if shown != text:
+        print("printed:")
+        is_as_it_is = True
+        for at in range(0, len(text), _PIECE):  # each character may become ten
+            piece = text[at : at + _PIECE]
+            shown = printable(piece, LAID_OUT)
+            is_as_it_is = is_as_it_is and shown == piece
+            print(shown, end="")
+        print(end="" if text.endswith("\n") else "\n")
+        _note_left_out(log)
+        if not is_as_it_is:
             print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
 
 
-def print_bytes(printed: bytes | None) -> None:
+def print_bytes(log: TaskLog) -> None:
     """Print what a task printed, byte by byte, and nothing else; a program reads it, not a terminal."""
-    if printed is None:
+    if log.printed is None:
         print_note("what it printed is no longer available")
-    sys.stdout.buffer.write(printed or b"")
+    sys.stdout.buffer.write(log.printed or b"")
     sys.stdout.buffer.flush()
+    _note_left_out(log)
+
+
+def _note_left_out(log: TaskLog) -> None:
+    if log.left_out:
+        print_note(f"{size(log.left_out)} before that are left out; `locusts collect` brings all of it")
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

@@ -22,7 +22,7 @@ from paramiko import BadAuthenticationType, PKey, SSHException, Transport
 from locusts_fab.errors import HostError, LoginRefusedError
 from locusts_fab.hosts.host_key import HostKeyCheck
 from locusts_fab.hosts.keys import UserAgent, load_key, may_sign, public_blob
-from locusts_fab.hosts.known_hosts import KnownHostsMode, by_hand
+from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode, by_hand
 from locusts_fab.text import LAID_OUT, printable
 
 if TYPE_CHECKING:

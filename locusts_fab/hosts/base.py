@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from locusts_fab.bounds.budget import ANSWER, Most, TooMuchError
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S
+from locusts_fab.hosts.patience import QUIET_S, TARGET, TOTAL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 #: Lines around a script's own output. Start-up files of a login shell may print anything before and after.
 BEGIN_MARK = b"--locusts-begin--\n"
 END_MARK = b"--locusts-end--"
+_END = b"\n" + END_MARK + b" "
+_STATUS = re.compile(rb"[0-9]{1,3}")
+#: So much of what start-up files print is kept.
+_NOISE_BYTES = 1 << 16
 #: A script that nobody waits for any more has so many seconds to come to its end: it may be half-way in something.
 LEASH_S = 60
 
@@ -55,7 +61,13 @@ class Host(Protocol):
         """Return the name that messages use: `this machine`, or the host as the config names it."""
 
     def run(
-        self, script: str, *args: str, timeout_s: float = TOTAL_S, quiet_s: float = QUIET_S, waits_for: str = ANSWER
+        self,
+        script: str,
+        *args: str,
+        timeout_s: float = TOTAL_S,
+        quiet_s: float = QUIET_S,
+        waits_for: str = TARGET,
+        most: Most = ANSWER,
     ) -> Result:
         """Run a bash script; an exit status other than 0 is a result, not an error.
 
@@ -66,8 +78,9 @@ class Host(Protocol):
         :param timeout_s: the seconds after which it is given up.
         :param quiet_s: the seconds without a byte from it after which it is given up.
         :param waits_for: what holds it up if it takes long, for messages.
+        :param most: what it may print at most.
         :returns: how it ended, and what it printed.
-        :raises HostError: the machine cannot be reached, bash did not start, or it took too long.
+        :raises HostError: the machine cannot be reached, bash did not start, it took too long, or printed too much.
         """
 
     def close(self) -> None:
@@ -197,7 +210,19 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     return os.fsencode(text)
 
 
-def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
+def too_much(error: TooMuchError, host: str) -> HostError:
+    """Return the error of a machine that sends more than it should.
+
+    :param host: the name of the machine.
+    """
+    return HostError(
+        f"{host}: more comes than can be right: {error}",
+        hint="start-up files or a program there may print without end, or somebody there means harm: log in by hand and"
+        " look; what came was not used",
+    )
+
+
+def unframe(stdout: bytes | bytearray, stderr: bytes, host: str) -> Result:
     """Return what a framed script itself printed, and its exit status.
 
     :param stdout: all that came on stdout.
@@ -205,10 +230,11 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
     :param host: the name of the machine, for messages.
     :raises HostError: the marks are not there, so bash did not start or the link broke on the way.
     """
-    noise, begun, rest = stdout.partition(BEGIN_MARK)
-    body, ended, tail = rest.rpartition(b"\n" + END_MARK + b" ")
-    status, arrived, _ = tail.partition(b"\n")  # without the end of its line, the status may have been cut short
-    if not begun or not ended or not arrived or not status.isdigit():
+    begin = stdout.find(BEGIN_MARK) + len(BEGIN_MARK)
+    end = stdout.rfind(_END, begin)
+    # without the end of its line, the status may have been cut short
+    status, arrived, _ = bytes(stdout[end + len(_END) :]).partition(b"\n")
+    if begin < len(BEGIN_MARK) or end < 0 or not arrived or not _STATUS.fullmatch(status):
         last = "\n".join(os.fsdecode(stderr).strip().splitlines()[-5:])
         raise HostError(
             f"{host}: bash did not run the script to its end" + (f":\n{last}" if last else ""),
@@ -216,4 +242,5 @@ def unframe(stdout: bytes, stderr: bytes, host: str) -> Result:
             stderr=os.fsdecode(stderr),
         )
     more_noise, _, complaint = stderr.rpartition(BEGIN_MARK)
-    return Result(int(status), body, os.fsdecode(complaint), noise + more_noise)
+    noise = bytes(stdout[: begin - len(BEGIN_MARK)][-_NOISE_BYTES:]) + more_noise
+    return Result(int(status), bytes(memoryview(stdout)[begin:end]), os.fsdecode(complaint), noise)

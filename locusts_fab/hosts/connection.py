@@ -21,7 +21,7 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from locusts_fab.config.hostnames import HostName, parse_host
 from locusts_fab.errors import HostError, LoginRefusedError
-from locusts_fab.hosts.known_hosts import by_hand
+from locusts_fab.hosts.openssh.known_hosts import by_hand
 from locusts_fab.hosts.openssh.lone_config import read_alone
 from locusts_fab.hosts.openssh.settings import HostSettings
 from locusts_fab.hosts.openssh.ssh_config import ask_ssh, find_ssh

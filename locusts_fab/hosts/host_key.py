@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from paramiko import MissingHostKeyPolicy
 
 from locusts_fab.errors import LoginRefusedError
-from locusts_fab.hosts.known_hosts import (
+from locusts_fab.hosts.openssh.known_hosts import (
     SSH_PORT,
     KnownHostsMode,
     KnownKey,

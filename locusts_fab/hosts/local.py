@@ -9,9 +9,10 @@ import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, cast
 
+from locusts_fab.bounds.budget import ANSWER, COMPLAINT, Account, Most, Tail, TooMuchError
 from locusts_fab.errors import HostError
-from locusts_fab.hosts.base import Result, frame, unframe
-from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S, Patience
+from locusts_fab.hosts.base import Result, frame, too_much, unframe
+from locusts_fab.hosts.patience import QUIET_S, TARGET, TOTAL_S, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,13 @@ class LocalHost:
     name = "this machine"
 
     def run(
-        self, script: str, *args: str, timeout_s: float = TOTAL_S, quiet_s: float = QUIET_S, waits_for: str = ANSWER
+        self,
+        script: str,
+        *args: str,
+        timeout_s: float = TOTAL_S,
+        quiet_s: float = QUIET_S,
+        waits_for: str = TARGET,
+        most: Most = ANSWER,
     ) -> Result:
         """Run a bash script here, without anybody's start-up files; see `Host.run`."""
         text = frame(script, args)
@@ -38,8 +45,12 @@ class LocalHost:
             patience = Patience(
                 self.name, waits_for, quiet_s=quiet_s, total_s=timeout_s, give_up=lambda: _kill(process)
             )
-            with patience:
-                stdout, stderr = _converse(process, text, patience)
+            try:
+                with patience:
+                    stdout, stderr = _converse(process, text, patience, most)
+            except TooMuchError as error:
+                _kill(process)
+                raise too_much(error, self.name) from error
             if patience.error is not None:
                 raise patience.error
         return unframe(stdout, stderr, self.name)
@@ -82,10 +93,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _converse(process: subprocess.Popen[bytes], text: bytes, patience: Patience) -> tuple[bytes, bytes]:
+def _converse(process: subprocess.Popen[bytes], text: bytes, patience: Patience, most: Most) -> tuple[bytearray, bytes]:
     """Feed bash and take in what it prints, until it has ended or was given up."""
     stdin, stdout, stderr = cast("list[IO[bytes]]", [process.stdin, process.stdout, process.stderr])
-    heard = {stdout: bytearray(), stderr: bytearray()}
+    answer, complaint = bytearray(), Tail()
+    heard = {stdout: (answer.extend, Account(most)), stderr: (complaint.take, Account(COMPLAINT))}
     left = memoryview(text)
     os.set_blocking(stdin.fileno(), False)
     with selectors.DefaultSelector() as ready:
@@ -103,8 +115,10 @@ def _converse(process: subprocess.Popen[bytes], text: bytes, patience: Patience)
                     ready.unregister(stdin)
                 elif piece := os.read(key.fd, _PIECE):
                     patience.heard()
-                    heard[key.fileobj].extend(piece)  # type: ignore[index]  # only these were registered
+                    take, account = heard[key.fileobj]  # type: ignore[index]  # only these were registered
+                    account.take(piece)
+                    take(piece)
                 else:
                     ready.unregister(key.fileobj)
                     open_ends -= 1
-    return bytes(heard[stdout]), bytes(heard[stderr])
+    return answer, bytes(complaint)

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -41,10 +42,12 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from paramiko import SSHException
 
+from locusts_fab.bounds.budget import COMPLAINT, Account, Most, TooMuchError
 from locusts_fab.errors import TransferError
-from locusts_fab.hosts.base import BEGIN_MARK
+from locusts_fab.hosts.base import BEGIN_MARK, too_much
 from locusts_fab.hosts.channel import AfterMark, converse, hang_up, open_channel, remote_command
 from locusts_fab.hosts.fake_ssh import LINK_BROKE
+from locusts_fab.hosts.patience import transfer_patience
 from locusts_fab.hosts.rsync import parse_moved, parse_progress, parse_skipped, shell_word
 
 if TYPE_CHECKING:
@@ -52,10 +55,21 @@ if TYPE_CHECKING:
 
     from paramiko import Channel, Transport
 
+    from locusts_fab.bounds.budget import FreeSpace
+    from locusts_fab.errors import HostError
+    from locusts_fab.hosts.patience import Patience
+
 #: How much is read at once, in bytes.
 _PIECE = 1 << 16
-#: How many lines of complaints are kept for a message.
+#: How many lines of complaints are kept for a message, and of each line how many bytes.
 _COMPLAINTS = 20
+_LONGEST_LINE = 4_096
+#: Its progress is some lines a second, and a line for each thing that it passes over.
+_MOST_REPORTED = 256_000_000
+#: How many names of what stayed behind are kept.
+_MOST_SKIPPED = 1_000
+#: The memory of each process of rsync here, in bytes: a list of a million files fits, one without end does not.
+_MOST_MEMORY = 300_000_000
 
 
 @dataclass
@@ -68,6 +82,8 @@ class RsyncRun:
     :param moved: the bytes that moved.
     :param skipped: names of things that are neither files nor folders and stayed behind.
     :param complaints: the last lines of its stderr, and of that of its half on the host.
+    :param error: why we ended it, if we did.
+    :param too_much: what more came of than can be right, if that is why.
     """
 
     status: int = LINK_BROKE
@@ -76,6 +92,8 @@ class RsyncRun:
     moved: int = 0
     skipped: list[str] = field(default_factory=list)
     complaints: deque[str] = field(default_factory=lambda: deque(maxlen=_COMPLAINTS))
+    error: HostError | None = None
+    too_much: TooMuchError | None = None
 
     @property
     def complaint(self) -> str:
@@ -88,6 +106,9 @@ def run_rsync(
     arguments: Callable[[str], list[str]],
     names: IO[bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    name: str,
+    space: FreeSpace | None = None,
 ) -> RsyncRun:
     """Run rsync here with its other half on the host, and wait for its end; a failure is a result, not an error.
 
@@ -95,6 +116,8 @@ def run_rsync(
     :param arguments: returns the command, given what rsync shall start in place of ssh.
     :param names: a file that rsync reads as its stdin; None: nothing.
     :param progress: called with (files done, bytes moved) now and then.
+    :param name: the name of the host, for messages.
+    :param space: where the files come to, if they come here.
     :returns: how it ended.
     :raises TransferError: rsync is not installed here.
     """
@@ -106,21 +129,24 @@ def run_rsync(
         _start(arguments(_fake_ssh_command(inherited.fileno())), names, inherited.fileno()) as process,
     ):
         inherited.close()
+        if space is not None:  # the host says how many files there are
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+        patience = transfer_patience(name, lambda: _kill(process), space)
         threads = [
-            threading.Thread(target=_serve, args=(transport, control, run), daemon=True),
-            threading.Thread(target=_complain, args=(process.stderr, run), daemon=True),
+            threading.Thread(target=_serve, args=(transport, control, run, patience), daemon=True),
+            threading.Thread(target=_complain, args=(process, run), daemon=True),
         ]
         try:
             for thread in threads:
                 thread.start()
-            _follow(process.stdout, run, progress)
-            run.status = process.wait()
+            with patience:
+                _follow(process, run, progress)
+                run.status = process.wait()
         finally:
-            # After a Ctrl-C, rsync and fake_ssh.py; their end closes the channel.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)  # after a Ctrl-C, rsync and fake_ssh.py; their end closes the channel
             for thread in threads:
                 thread.join()
+    run.error = patience.error if run.too_much is None else too_much(run.too_much, name)
     return run
 
 
@@ -149,29 +175,46 @@ def _start(arguments: list[str], names: IO[bytes] | None, control: int) -> subpr
         ) from error
 
 
-def _follow(stdout: IO[bytes] | None, run: RsyncRun, progress: Callable[[int, int], None] | None) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End rsync here, and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _follow(process: subprocess.Popen[bytes], run: RsyncRun, progress: Callable[[int, int], None] | None) -> None:
     """Read what rsync reports until it ends. Lines of progress end in a carriage return."""
+    for line in _lines(process, process.stdout, run, Most(_MOST_REPORTED, what="what rsync reports")):
+        if progress and (seen := parse_progress(line)):
+            run.files = run.files if seen[0] is None else seen[0]
+            progress(run.files, seen[1])
+        elif (moved := parse_moved(line)) is not None:
+            run.moved = moved
+        elif (name := parse_skipped(line)) is not None and len(run.skipped) < _MOST_SKIPPED:
+            run.skipped.append(name)
+
+
+def _complain(process: subprocess.Popen[bytes], run: RsyncRun) -> None:
+    """Keep the last lines of rsync's stderr, which are also what the host wants to have said."""
+    run.complaints.extend(filter(None, map(str.strip, _lines(process, process.stderr, run, COMPLAINT))))
+
+
+def _lines(process: subprocess.Popen[bytes], stream: IO[bytes] | None, run: RsyncRun, most: Most) -> Iterator[str]:
+    """Yield the lines that rsync prints, each cut to a length that makes sense; if they do not end, end it."""
+    account = Account(most)
     rest = b""
-    while stdout and (data := os.read(stdout.fileno(), _PIECE)):
-        *lines, rest = (rest + data.replace(b"\r", b"\n")).split(b"\n")
-        for line in map(os.fsdecode, lines):
-            if progress and (seen := parse_progress(line)):
-                run.files = run.files if seen[0] is None else seen[0]
-                progress(run.files, seen[1])
-            elif (moved := parse_moved(line)) is not None:
-                run.moved = moved
-            elif (name := parse_skipped(line)) is not None:
-                run.skipped.append(name)
+    while stream and (data := os.read(stream.fileno(), _PIECE)):
+        try:
+            account.take(data)
+        except TooMuchError as error:
+            run.too_much = run.too_much or error
+            _kill(process)
+            return
+        *lines, rest = (rest[:_LONGEST_LINE] + data.replace(b"\r", b"\n")).split(b"\n")
+        yield from (os.fsdecode(line[:_LONGEST_LINE]) for line in lines)
+    yield os.fsdecode(rest[:_LONGEST_LINE])
 
 
-def _complain(stderr: IO[bytes] | None, run: RsyncRun) -> None:
-    """Keep the last lines of rsync's stderr."""
-    for line in stderr or ():
-        if text := os.fsdecode(line).strip():
-            run.complaints.append(text)
-
-
-def _serve(transport: Transport, control: socket.socket, run: RsyncRun) -> None:
+def _serve(transport: Transport, control: socket.socket, run: RsyncRun, patience: Patience) -> None:
     """Wait for what fake_ssh.py hands over, run its command on the host, and report the exit status back."""
     message, descriptors, _, _ = socket.recv_fds(control, _PIECE, 3)
     if not descriptors:  # rsync ended without starting anything
@@ -182,7 +225,9 @@ def _serve(transport: Transport, control: socket.socket, run: RsyncRun) -> None:
     with socket.socket(fileno=descriptors[2]) as leash:
         try:
             with gets, contextlib.closing(open_channel(transport)) as channel, _tied(channel, leash):
-                run.host_status = _pump(channel, os.fsdecode(message).split("\0"), wants, gets, run)
+                run.host_status = _pump(channel, os.fsdecode(message).split("\0"), wants, gets, run, patience)
+        except TooMuchError as error:
+            run.too_much = run.too_much or error
         except (OSError, EOFError, SSHException) as error:
             wants.close()
             run.complaints.append(str(error) or type(error).__name__)
@@ -208,10 +253,12 @@ def _tied(channel: Channel, leash: socket.socket) -> Iterator[None]:
         watcher.join()
 
 
-def _pump(channel: Channel, words: list[str], wants: BinaryIO, gets: BinaryIO, run: RsyncRun) -> int | None:
+def _pump(
+    channel: Channel, words: list[str], wants: BinaryIO, gets: BinaryIO, run: RsyncRun, patience: Patience
+) -> int | None:
     """Run rsync's other half on a channel, between the pipes that rsync handed over."""
     output = AfterMark(gets)
-    status, complaint = converse(channel, remote_command(words), wants, output.take)
+    status, complaint = converse(channel, remote_command(words), wants, output.take, patience=patience)
     complaint = complaint.rpartition(BEGIN_MARK)[2] if output.begun else output.noise + b"\n" + complaint
     run.complaints.extend(line for line in os.fsdecode(complaint).splitlines() if line.strip())
     return status

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import secrets
 import shlex
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO
 
+from locusts_fab.bounds.budget import ANSWER, Account, FreeSpace, Most, TooMuchError
 from locusts_fab.bounds.names import Name, UnsafeNameError
-from locusts_fab.errors import HostError, LoginRefusedError, TransferError
-from locusts_fab.hosts.auth import Login, ask_on_terminal, prepare, tune
-from locusts_fab.hosts.base import Result, frame, unframe
-from locusts_fab.hosts.channel import converse, hang_up, hear, open_channel, pour
-from locusts_fab.hosts.connection import LINK_ERRORS, Hop, complete_route, explain_link, make_route
-from locusts_fab.hosts.openssh.proxy import Proxies
-from locusts_fab.hosts.patience import ANSWER, QUIET_S, TOTAL_S, Patience
+from locusts_fab.errors import HostError, TransferError
+from locusts_fab.hosts.auth import ask_on_terminal
+from locusts_fab.hosts.base import Result, frame, too_much, unframe
+from locusts_fab.hosts.channel import converse, hang_up, hear, pour
+from locusts_fab.hosts.connection import LINK_ERRORS, explain_link
+from locusts_fab.hosts.link import Link
+from locusts_fab.hosts.patience import QUIET_S, TARGET, TOTAL_S, Patience, transfer_patience
 from locusts_fab.hosts.rsync import (
     explain,
     is_pattern_to_rsync,
@@ -42,13 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from fabric import Connection
-    from paramiko import Channel, Transport
 
-    from locusts_fab.hosts.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode
     from locusts_fab.layout import Environment
 
-#: The wait before each attempt to connect; no more attempts than these, for sites ban those who knock too often.
-ATTEMPT_DELAYS_S = (0, 5, 20, 60)
 #: The wait before rsync is started again after a hiccup of the link; what has arrived does not move again.
 TRANSFER_DELAYS_S = (2, 10)
 
@@ -56,10 +52,6 @@ TRANSFER_DELAYS_S = (2, 10)
 _BATCH = 5000
 #: Exit statuses of rsync when single files did not move.
 _PARTLY = (23, 24)
-
-# What paramiko logs, tracebacks and all, reaches a person as one of our errors instead.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
 
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
 _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
@@ -87,31 +79,32 @@ class SshHost:
         prompt: Callable[[str], str] | None = None,
     ) -> None:
         self.name = host
-        self._connection = connection
-        self._hops: list[Hop] = []
-        self._proxies = Proxies()
-        self._is_borrowed = connection is not None and connection.is_connected
-        self._known_hosts: KnownHostsMode = known_hosts
-        self._prompt = prompt or ask_on_terminal
-        self._logins: dict[int, Login] = {}  # of each hop, by its id(): Fabric takes hops to one host for equal
-        self._failures = 0
-        self._opening: Patience | None = None
-        self._refusal: HostError | None = None
-        self._lock = threading.Lock()
-        if connection is not None and connection.is_connected:
-            tune(connection.transport.sock)
+        self._link = Link(connection, host, known_hosts, prompt or ask_on_terminal)
 
     def run(
-        self, script: str, *args: str, timeout_s: float = TOTAL_S, quiet_s: float = QUIET_S, waits_for: str = ANSWER
+        self,
+        script: str,
+        *args: str,
+        timeout_s: float = TOTAL_S,
+        quiet_s: float = QUIET_S,
+        waits_for: str = TARGET,
+        most: Most = ANSWER,
     ) -> Result:
         """Run a bash script on the host; see `Host.run`."""
         source = io.BytesIO(frame(script, args))
-        channel = self._channel()
+        channel = self._link.channel()
         patience = Patience(self.name, waits_for, quiet_s=quiet_s, total_s=timeout_s, give_up=lambda: hang_up(channel))
-        stdout = bytearray()
+        stdout, account = bytearray(), Account(most)
+
+        def take(data: bytes) -> None:
+            account.take(data)
+            stdout.extend(data)
+
         try:
             with contextlib.closing(channel), patience:
-                status, stderr = converse(channel, "bash -s", source, stdout.extend, patience=patience, holds=True)
+                status, stderr = converse(channel, "bash -s", source, take, patience=patience, holds=True)
+        except TooMuchError as error:
+            raise too_much(error, self.name) from error
         except LINK_ERRORS as error:
             raise patience.error or explain_link(error, self.name) from error
         if patience.error is not None:
@@ -123,20 +116,7 @@ class SshHost:
                 stderr=os.fsdecode(stderr),
                 may_pass=True,
             )
-        return unframe(bytes(stdout), stderr, self.name)
-
-    def _channel(self) -> Channel:
-        """Open a channel; a link that is found to be broken before anything began is made anew, once."""
-        transport = self._transport()
-        try:
-            try:
-                return open_channel(transport)
-            except LINK_ERRORS:
-                if transport.is_active():
-                    raise
-                return open_channel(self._transport())
-        except LINK_ERRORS as error:
-            raise explain_link(error, self.name) from error
+        return unframe(stdout, stderr, self.name)
 
     def push(
         self,
@@ -189,10 +169,17 @@ class SshHost:
         if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
         command = f"bash -c {shlex.quote(_UNPACK)} bash {shlex.quote(f'{arguments[0]}/{arguments[-1]}')}"
+        channel = self._link.channel()
+        patience = transfer_patience(self.name, lambda: hang_up(channel))
         try:
-            has_come = pour(self._channel(), command, pack) == 0
+            with patience:
+                has_come = pour(channel, command, pack, patience) == 0
+        except TooMuchError as error:
+            raise too_much(error, self.name) from error
         except LINK_ERRORS:
-            return False
+            has_come = False
+        if patience.error is not None:
+            raise patience.error
         return has_come and self.run(remote_script("take_in"), *arguments).exit_status == 0
 
     def fetch(
@@ -210,10 +197,18 @@ class SshHost:
         def take(stream: IO[bytes]) -> None:
             take_files(stream, wanted, destination, progress)
 
+        channel, space = self._link.channel(), FreeSpace(destination)
+        patience = transfer_patience(self.name, lambda: hang_up(channel), space)
         try:
-            return hear(self._channel(), words, io.BytesIO(_listing(sorted(wanted))), take) == 0
+            with patience:
+                status = hear(channel, words, io.BytesIO(_listing(sorted(wanted))), take, patience)
+        except TooMuchError as error:
+            raise too_much(error, self.name) from error
         except LINK_ERRORS:
-            return False
+            status = None
+        if patience.error is not None:
+            raise patience.error
+        return status == 0
 
     def _make_folder(self, folder: str) -> None:
         made = self.run('umask 077 && mkdir -p -- "$1"', folder)
@@ -235,7 +230,7 @@ class SshHost:
         """Fetch files and folders by rsync; see `Carrier.pull`."""
         wanted = {name: _inner_path(name) for name in names}
         paths = [path for path in wanted.values() if not is_pattern_to_rsync(path)]
-        done, moved = 0, 0
+        done, moved, space = 0, 0, FreeSpace(destination)
 
         def report(files: int, size: int) -> None:
             if progress is not None:
@@ -250,6 +245,7 @@ class SshHost:
                     "this machine",
                     names=listing,
                     progress=report if progress is not None else None,
+                    space=space,
                     accept=_PARTLY,
                 )
             done, moved = done + run.files, moved + run.moved
@@ -267,19 +263,24 @@ class SshHost:
         *,
         names: BinaryIO | None = None,
         progress: Callable[[int, int], None] | None = None,
+        space: FreeSpace | None = None,
         accept: tuple[int, ...] = (),
     ) -> RsyncRun:
         """Run rsync, and again after a hiccup as long as the login holds.
 
         :param receiver: the name of the side that writes files, in messages.
+        :param space: where files come to, if they come here.
         :param accept: exit statuses that are no failure, besides 0.
         :raises TransferError: it failed for good.
+        :raises HostError: it took too long, or more came than can be right.
         """
-        transport = self._transport()  # and no other one: what shows only now that it broke is not made anew
+        transport = self._link.transport()  # and no other one: what shows only now that it broke is not made anew
         for delay_s in (*TRANSFER_DELAYS_S, None):
             if names is not None:
                 names.seek(0)
-            run = run_rsync(transport, arguments, names, progress)
+            run = run_rsync(transport, arguments, names, progress, name=self.name, space=space)
+            if run.error is not None:
+                raise run.error
             failure = explain(run.status, run.host_status, run.complaint, receiver)
             if run.status == 0 or (run.status in accept and not failure.fatal):
                 return run
@@ -292,75 +293,9 @@ class SshHost:
             stderr=run.complaint,
         )
 
-    def _transport(self) -> Transport:
-        """Return the transport, logged in: as it is, or opened now.
-
-        :raises HostError: it cannot be opened, or not without asking a person again.
-        """
-        with self._lock:
-            if self._connection is None:
-                self._hops = make_route(self.name)
-                self._connection = self._hops[-1].connection
-            if not self._connection.is_connected:
-                self._open(self._connection)
-            return cast("Transport", self._connection.transport)
-
-    def _open(self, connection: Connection) -> None:
-        """Log in, or raise why not."""
-        if self._refusal is not None:
-            raise self._refusal
-        if self._is_borrowed or any(login.asked for login in self._logins.values()):
-            raise LoginRefusedError(
-                f"{self.name}: the link broke, and a new login might ask you again",
-                hint="run the command again; managers on the host keep running without us",
-            )
-        try:
-            with Patience(self.name, "the login") as self._opening:
-                time.sleep(ATTEMPT_DELAYS_S[self._failures])
-                self._log_in(connection)
-        except HostError as error:
-            self._failures += 1
-            if isinstance(error, LoginRefusedError) or self._failures == len(ATTEMPT_DELAYS_S):
-                self._refusal = error
-            raise
-        self._failures = 0
-
-    def _ask(self, question: str) -> str:
-        """Ask a person, who then knows what is waited for."""
-        if self._opening is not None:
-            self._opening.hush()
-        return self._prompt(question)
-
-    def _log_in(self, connection: Connection) -> None:
-        """Open the gateways on the way, if any, and then the host."""
-        self._hops = self._hops or complete_route(connection)
-        try:
-            for hop in self._hops:
-                if not hop.connection.is_connected:
-                    self._open_hop(hop, self.name if hop is self._hops[-1] else f"gateway {hop.settings.alias}")
-        except BaseException:
-            for hop in self._hops:
-                hop.connection.client.close()
-            self._proxies.end()
-            raise
-
-    def _open_hop(self, hop: Hop, name: str) -> None:
-        """Open one connection on the way, whose gateway is open."""
-        if id(hop) not in self._logins:
-            self._logins[id(hop)] = prepare(hop, name, self._known_hosts, self._ask)
-        try:
-            hop.open(self._proxies)
-        except LINK_ERRORS as error:
-            raise explain_link(error, name) from error
-
     def close(self) -> None:
         """Close the connection and its gateways; a Connection that was handed in stays open."""
-        with self._lock:
-            for hop in reversed(self._hops):
-                if hop.is_ours and self._hops[-1].is_ours:
-                    hop.connection.close()
-            if self._hops and self._hops[-1].is_ours:
-                self._proxies.end()
+        self._link.close()
 
 
 def _inner_path(name: bytes) -> bytes:

@@ -14,7 +14,8 @@ import sys
 import tarfile
 from typing import IO, TYPE_CHECKING
 
-from locusts_fab.bounds.names import why_not_plain
+from locusts_fab.bounds.budget import TooMuchError
+from locusts_fab.bounds.names import LONGEST_PATH_BYTES, why_not_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 #: How much is read at once. More is slower: tarfile moves what is left of a piece for each header that it reads.
 _PIECE = 1 << 14
+#: What is not wanted may come all the same, for a folder may hold links and other things: so much of it, in bytes.
+_MOST_UNWANTED = 64_000_000
+#: How many folders are remembered to be there.
+_MOST_MADE = 10_000
+#: The types of members that `tar --format=gnu` never makes, at least not as it is asked here.
+_STRANGE = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_SPARSE}
+#: Those that hold a long path, or what a symlink holds, for the member after them.
+_BEFORE_HEAD = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 
 
 def take_files(
@@ -39,10 +48,9 @@ def take_files(
     :param progress: called with (files, bytes taken) now and then.
     :raises OSError: something cannot be written, or the archive is none, or ends in the middle of a file. If it ends
         between two, only the exit status of whoever made it shows that.
+    :raises TooMuchError: it holds more than what is wanted.
     """
-    base = os.fsencode(folder)
-    made = {base}
-    files = size = 0
+    taker = _Taker(os.fsencode(folder), wanted)
     try:
         with tarfile.open(
             fileobj=stream,
@@ -50,43 +58,89 @@ def take_files(
             bufsize=_PIECE,
             encoding=sys.getfilesystemencoding(),
             errors="surrogateescape",
+            tarinfo=_Member,
         ) as archive:
             for member in archive:
                 archive.members.clear()  # type: ignore[attr-defined]  # it would remember each of a million files
-                name = os.fsencode(member.name).removeprefix(b"./")
-                if not _is_wanted(name, wanted):
-                    continue
-                if member.isdir():
-                    _make_folder(base, name, made)
-                elif member.isreg() and (data := archive.extractfile(member)) is not None:
-                    _make_folder(base, name.rpartition(b"/")[0], made)
-                    _write(base + b"/" + name, data, member)
-                    files, size = files + 1, size + member.size
-                    if progress is not None:
-                        progress(files, size)
+                if taker.take(member, archive) and progress is not None:
+                    progress(taker.files, taker.size)
     except (tarfile.TarError, ValueError, OverflowError) as error:  # the latter two: numbers that make no sense
         raise OSError(f"what came is not a whole archive: {error}") from error
 
 
-def _is_wanted(name: bytes, wanted: Collection[bytes]) -> bool:
-    """Return whether a name was asked for, or lies below one that was."""
-    if name in wanted:
-        return True
-    if why_not_plain(os.fsdecode(name)) is not None:
+class _Member(tarfile.TarInfo):
+    """The head of a member, as `tar --format=gnu` makes it.
+
+    Others hold what we never ask for: a few bytes that stand for a large file of holes, heads of any length.
+    """
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | tarfile.TarFile:
+        """Read what comes before the data; see `tarfile.TarInfo`."""
+        if self.type in _STRANGE:
+            raise tarfile.ReadError("it is not of the format that was asked for")
+        if self.type in _BEFORE_HEAD and not 0 <= self.size <= LONGEST_PATH_BYTES + 1:
+            raise tarfile.ReadError("a name in it is too long")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]  # typeshed leaves it out
+
+
+class _Taker:
+    """Takes from an archive what is wanted, and sees that not too much else is in it.
+
+    :param base: the folder that it is written to.
+    :param wanted: see `take_files`.
+    """
+
+    def __init__(self, base: bytes, wanted: Collection[bytes]) -> None:
+        self._base, self._wanted = base, wanted
+        self._made = {base}
+        self._unwanted = 0
+        self.files = self.size = 0
+
+    def take(self, member: tarfile.TarInfo, archive: tarfile.TarFile) -> bool:
+        """Take a member, or pass it over; return whether it was a file that is here now.
+
+        :raises OSError: it cannot be written.
+        :raises TooMuchError: too much was passed over.
+        """
+        name = os.fsencode(member.name).removeprefix(b"./")
+        if self._is_wanted(name):
+            if member.isdir() and self._make_folder(name):
+                return False
+            if member.isreg() and (data := archive.extractfile(member)) is not None:
+                self._make_folder(name.rpartition(b"/")[0])
+                _write(self._base + b"/" + name, data, member)
+                self.files, self.size = self.files + 1, self.size + member.size
+                return True
+        self._unwanted += tarfile.BLOCKSIZE + member.size
+        if self._unwanted > _MOST_UNWANTED:
+            raise TooMuchError("the archive holds what nobody asked for")
         return False
-    parts = name.split(b"/")
-    return any(b"/".join(parts[:depth]) in wanted for depth in range(1, len(parts)))
 
+    def _is_wanted(self, name: bytes) -> bool:
+        """Return whether a name was asked for, or lies below one that was."""
+        if name in self._wanted:
+            return True
+        if why_not_plain(os.fsdecode(name)) is not None:
+            return False
+        parts = name.split(b"/")
+        return any(b"/".join(parts[:depth]) in self._wanted for depth in range(1, len(parts)))
 
-def _make_folder(base: bytes, name: bytes, made: set[bytes]) -> None:
-    """Make a folder and those above it."""
-    path = base + b"/" + name if name else base
-    if path not in made:
+    def _make_folder(self, name: bytes) -> bool:
+        """Make a folder and those above it; return whether it may be new."""
+        path = self._base + b"/" + name if name else self._base
+        if path in self._made:
+            return False
+        is_new = True
         try:
             os.mkdir(path)
+        except FileExistsError:
+            is_new = False
         except OSError:
             os.makedirs(path, exist_ok=True)
-        made.add(path)
+        if len(self._made) >= _MOST_MADE:
+            self._made.clear()
+        self._made.add(path)
+        return is_new
 
 
 def _write(path: bytes, data: IO[bytes], member: tarfile.TarInfo) -> None:

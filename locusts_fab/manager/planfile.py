@@ -8,6 +8,7 @@ it is run. On the target it is read by `read_chunk` in `templates/manager/slot.s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from locusts_fab.tsv import escape, unescape
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+#: Before the number of each chunk.
+_CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
 #: SQLite holds all numbers of so many digits.
@@ -63,17 +66,12 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     :param plan: what `templates/remote/read_plan.sh` prints of it: `chunk` and its number before the lines of each.
     :raises ForgedPlanError: a task has an id or an output that no plan of ours holds.
     """
-    number, lines = 0, list[str]()
-    for line in plan.decode("utf-8", "surrogateescape").split("\n"):
-        kind, _, rest = line.partition("\t")
-        if kind != "chunk":
-            lines.append(line)
-            continue
+    begins = [found.end() for found in _CHUNK.finditer(plan)]
+    for begin, end in zip(begins, [*begins[1:], len(plan)], strict=True):  # one at a time, for all may be large
+        first, *lines = plan[begin:end].decode("utf-8", "surrogateescape").split("\n")
+        number = _number(first)
         if number:
             yield _parse_chunk(number, lines, environment_id)
-        number, lines = _number(rest), []
-    if number:
-        yield _parse_chunk(number, lines, environment_id)
 
 
 def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedChunk:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import Most
 from locusts_fab.errors import HostError, StateError
 from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
 from locusts_fab.model import Submission
@@ -17,12 +19,22 @@ from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.identity import foreign_error, open_error, read_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import fabric
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.hosts.base import Host, Result
+    from locusts_fab.layout import Environment
     from locusts_fab.model import Status
 
 _CHUNK = b"chunk\t"
+_MORE = b"\nmore\n"
+#: So much of a plan is brought at once, in bytes; the chunk that goes beyond it comes whole.
+_PART = 8_000_000
+_ANSWER = Most(8 * _PART, what="a part of the plan")
+#: So many parts are 8 GB.
+_MOST_PARTS = 1_000
 _FIELDS = 5  # of the line of a submission
 _MOST_DIGITS = 9
 
@@ -49,20 +61,14 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
-        result = host.run(remote_script("read_plan"), environment.root)
-        if result.exit_status == RemoteExit.OPEN:
-            raise open_error(result.text, environment.root, host.name)
-        if result.exit_status != 0:
-            raise StateError(
-                f"there is no environment of swarm {swarm.name} at {environment.root} ({host.name})",
-                hint="see that root and the swarm's name are those it was submitted with",
-            )
+        result = _read_part(swarm, host, environment, "")
         start = result.stdout.find(b"\n" + _CHUNK) + 1 or len(result.stdout)
         known = _read_known(swarm, result.stdout[:start].decode("utf-8", "surrogateescape"))
         founders = read_notes(known.notes)
         if len(founders) != 1:
             raise foreign_error([], environment.root, host.name)
-        chunks = parse_plan(result.stdout[start:], founders[0].id)
+        parts = _parts(swarm, host, environment, result.stdout[start:])
+        chunks = (chunk for part in parts for chunk in parse_plan(part, founders[0].id))
         try:
             damaged = session.ledger.rebuild(chunks, known.submissions)
         except ForgedPlanError as error:
@@ -77,6 +83,44 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         note = f"the plan of {damaged} chunks is damaged; `locusts submit` runs anew what of them has not ended"
         return replace(status, notes=[*status.notes, note])
     return status
+
+
+def _read_part(swarm: Swarm, host: Host, environment: Environment, after: str) -> Result:
+    """Return what `templates/remote/read_plan.sh` prints of the plan.
+
+    :param after: the file of the chunk before this part; empty: it is the first.
+    :raises StateError: there is no environment, or it is not ours alone.
+    """
+    result = host.run(remote_script("read_plan"), environment.root, after, str(_PART), most=_ANSWER)
+    if result.exit_status == RemoteExit.OPEN:
+        raise open_error(result.text, environment.root, host.name)
+    if result.exit_status != 0:
+        raise StateError(
+            f"there is no environment of swarm {swarm.name} at {environment.root} ({host.name})",
+            hint="see that root and the swarm's name are those it was submitted with",
+        )
+    return result
+
+
+def _parts(swarm: Swarm, host: Host, environment: Environment, first: bytes) -> Iterator[bytes]:
+    """Yield the plan, part after part.
+
+    :param first: the first of them.
+    :raises HostError: there are more of them than can be.
+    """
+    part = first
+    for _ in range(_MOST_PARTS):
+        yield part
+        if not part.endswith(_MORE):
+            return
+        if len(part) < _PART:  # where there is more, it is full
+            break
+        last = part[part.rfind(b"\n" + _CHUNK) + 1 :].removeprefix(_CHUNK).partition(b"\n")[0]
+        part = _read_part(swarm, host, environment, os.fsdecode(last)).stdout
+    raise HostError(
+        f"{host.name}: the plan in {environment.root} does not end, or not as ours do",
+        hint="somebody else wrote to the environment, or its files are damaged; nothing was taken from it",
+    )
 
 
 def _read_known(swarm: Swarm, head: str) -> _Known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import HostError, TransferError
@@ -31,7 +32,8 @@ def known_site(swarm: Swarm, site: Site, ledger: Ledger) -> Site:
 
     One that we began to make is ours too: a command may have been killed before it heard that it was made.
     """
-    return identified(site, swarm, ledger.fact(_fact("environment", site)) or _founding_id(site, ledger))
+    known = identified(site, swarm, ledger.fact(_fact("environment", site)) or _founding_id(site, ledger))
+    return replace(known, tasks=ledger.counts().total) if swarm.is_custom else known
 
 
 def set_known(site: Site, ledger: Ledger, environment_id: str | None) -> None:

@@ -23,13 +23,19 @@ class TaskLog:
 
     :param description: why the task is in its state, in words.
     :param sandbox: where its sandbox is or was, on the target.
-    :param printed: what the task printed; None if that is no longer available.
+    :param printed: what the task printed, or the end of it; None if that is no longer available.
+    :param left_out: how many bytes of it came before that.
     """
 
     outcome: Outcome
     description: str
     sandbox: str
     printed: bytes | None
+    left_out: int = 0
+
+
+#: Of what a task printed, so much is shown, in bytes: the end of it.
+_SHOWN_BYTES = 10_000_000
 
 
 def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None) -> TaskLog:
@@ -50,13 +56,18 @@ def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None
         if not outcome.claim:
             return TaskLog(outcome, describe(outcome), "", b"")
         sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
-        return TaskLog(outcome, describe(outcome), sandbox, _read_log(session, outcome))
+        printed, left_out = _read_log(session, outcome) or (None, 0)
+        return TaskLog(outcome, describe(outcome), sandbox, printed, left_out)
 
 
-def _read_log(session: Session, outcome: Outcome) -> bytes | None:
+def _read_log(session: Session, outcome: Outcome) -> tuple[bytes, int] | None:
+    """Return the end of what a task printed, and how many bytes were before it."""
     if outcome.has_ended and not outcome.log:
-        return b""
+        return b"", 0
     here = session.swarm.outdir / results_of(session.swarm).log(outcome.id)
     if outcome.place and outcome.has_ended and here.exists():
-        return here.read_bytes()
-    return session.site.transfer.read(session.site.environment.log(outcome.claim, outcome.log))
+        with here.open("rb") as file:
+            before = max(0, here.stat().st_size - _SHOWN_BYTES)
+            file.seek(before)
+            return file.read(_SHOWN_BYTES), before
+    return session.site.transfer.read_end(session.site.environment.log(outcome.claim, outcome.log), _SHOWN_BYTES)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-_PARTS = 3
+#: Each entry of a list that `scan_tree.sh` prints has so many fields.
+ENTRY_FIELDS = 3
 _FIELDS = 5
 _SHOWN = 80
 #: Type, size, time and mode of an entry, as find prints them; and all of a mark, as the manifest has it. No number is
@@ -74,11 +75,11 @@ def parse_scan(data: bytes) -> dict[str, Mark]:
     :raises ValueError: it is no such list, or a path in it leads out of the folder.
     """
     fields = data.split(b"\0")
-    if len(fields) % _PARTS != 1 or fields[-1]:
+    if len(fields) % ENTRY_FIELDS != 1 or fields[-1]:
         raise ValueError("the list ends in the middle of an entry")
     marks: dict[str, Mark] = {}
-    for at in range(0, len(fields) - _PARTS, _PARTS):
-        head, link, path = fields[at : at + _PARTS]
+    for at in range(0, len(fields) - ENTRY_FIELDS, ENTRY_FIELDS):
+        head, link, path = fields[at : at + ENTRY_FIELDS]
         found = _HEAD.fullmatch(head)
         if found is None:
             raise ValueError(f"this is no entry of a tree: {head[:_SHOWN]!r}")

@@ -76,7 +76,8 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
     :raises HostError: the tree on the target cannot be listed.
     :raises TransferError: something did not arrive, while all else did; to collect again carries on.
     """
-    manifest, theirs = read_manifest(swarm), scan(swarm, site)
+    manifest = read_manifest(swarm)
+    theirs = scan(swarm, site, len(manifest))
     merge = _TreeMerge(swarm, manifest, theirs, site.host.name)
     if not swarm.is_in_place:
         fresh, gone = news_of_tree(manifest, theirs)

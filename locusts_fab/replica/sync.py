@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import entries_of
 from locusts_fab.errors import HostError, StateError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, folders_above
 from locusts_fab.replica.manifest import (
+    ENTRY_FIELDS,
     Agreed,
     folder_mark,
     format_manifest,
@@ -51,14 +55,19 @@ def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     return str(swarm.local_tree) if swarm.is_in_place else f"{environment_dir}/{TREE}"
 
 
-def scan(swarm: Swarm, site: Site) -> dict[str, Mark]:
+def scan(swarm: Swarm, site: Site, known: int) -> dict[str, Mark]:
     """List the tree on the target.
 
+    :param known: how many entries it has at least, as far as we know.
     :returns: the mark of each entry, by its path relative to the root of the tree.
     :raises HostError: it cannot be listed.
     """
     folder = tree_dir(swarm, site.environment.root)
-    result = site.host.run(remote_script("scan_tree"), folder, *_own_names(swarm, folder), quiet_s=LONG_S)
+    most = entries_of("the list of the tree", site.tasks, known, ends=ENTRY_FIELDS)
+    if swarm.is_in_place:  # it is the user's own, of any size
+        most = replace(most, size=sys.maxsize, entries=None)
+    arguments = (folder, *_own_names(swarm, folder))
+    result = site.host.run(remote_script("scan_tree"), *arguments, quiet_s=LONG_S, most=most)
     if result.exit_status != 0:
         raise HostError(
             f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",
@@ -86,7 +95,7 @@ def has_news(swarm: Swarm, site: Site) -> bool:
     :raises HostError: the tree on the target cannot be listed.
     """
     manifest = {} if swarm.is_in_place else read_manifest(swarm)
-    return bool(manifest and news_of_tree(manifest, scan(swarm, site))[0])
+    return bool(manifest and news_of_tree(manifest, scan(swarm, site, len(manifest)))[0])
 
 
 # ---- the manifest, here and there ----
@@ -132,7 +141,8 @@ def recall_manifest(swarm: Swarm, site: Site) -> None:
     :raises TransferError: it cannot be written.
     :raises HostError: what is there is no manifest.
     """
-    data = site.transfer.read(_MANIFEST_THERE)
+    most = entries_of("the list of the tree", site.tasks, len(select_replica(swarm).files), end=b"\n")
+    data = site.transfer.read(_MANIFEST_THERE, most)
     if data is not None:
         try:
             parse_manifest(data)
@@ -192,14 +202,14 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
     ours = _marks_of(root, [*selection.folders, *selection.files, *selection.links])
     if swarm.is_in_place:
         if not manifest:
-            manifest = {path: Agreed(mark, mark, mark) for path, mark in scan(swarm, site).items()}
+            manifest = {path: Agreed(mark, mark, mark) for path, mark in scan(swarm, site, len(ours)).items()}
             save_manifest(swarm, manifest)
             send_manifest(site, manifest)
         return notes
-    send, contested = _choose(ours, manifest, scan(swarm, site) if manifest else {})
+    send, contested = _choose(ours, manifest, scan(swarm, site, len(manifest)) if manifest else {})
     notes += [f"{name} was changed both here and there; it stays as it is on both sides" for name in contested]
     site.transfer.send_tree(root, send, screen)
-    after = scan(swarm, site)
+    after = scan(swarm, site, len(manifest) + len(send))
     replaced = {name for name in send if name in manifest and ours[name] != folder_mark() == manifest[name].theirs}
     for name in [name for name in manifest if replaced.intersection(folders_above(name))]:
         del manifest[name]  # a file was sent for the folder that it was in; no task removed it

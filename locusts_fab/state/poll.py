@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import Most
 from locusts_fab.errors import HostError
 from locusts_fab.manager.records import (
     MANAGER_ID,
@@ -29,6 +30,7 @@ from locusts_fab.model import ManagerState
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.identity import open_error, read_notes
+from locusts_fab.text import size
 
 if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
@@ -39,8 +41,15 @@ if TYPE_CHECKING:
     from locusts_fab.state.identity import Founder
     from locusts_fab.state.ledger import Ledger
 
-#: Bytes of one cache file that one poll brings at most; what is left comes with the next.
-MOST_BYTES = 32 * 1024 * 1024
+#: Bytes of all cache files that one look brings at most; what is left comes with the next.
+MOST_BYTES = 16_000_000
+#: Of each file it brings some, so that a great many may come to more than that; and there is what the scheduler says.
+_ANSWER = Most(4 * MOST_BYTES, what="the state of the swarm")
+#: So much is taken apart at once, so that it does not all stand in memory as records.
+_PIECE = 1 << 20
+#: What the records of a swarm may come to, in bytes: all its managers', and those of one task over all its attempts.
+_MOST_RECORDS = 64_000_000
+_RECORDS_OF_A_TASK = 32_768
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
 #: The line of the script on a manager, before what is new in its cache file.
@@ -48,6 +57,7 @@ _HEAD = re.compile(rf"(?P<manager>{MANAGER_ID}) (?P<process>alive|left|gone|unkn
 
 #: What the script prints of a submission that the ledger does not know.
 _STRANGER = re.compile(r"^[0-9]{1,9}$", re.MULTILINE)
+_MOST = re.compile(r"^most ([0-9]{1,9})$", re.MULTILINE)
 #: What it prints of one whose managers were told to take no more tasks.
 _TOLD = re.compile(r"^told ([0-9]{1,9})$", re.MULTILINE)
 
@@ -81,6 +91,20 @@ def poll(
         result = _poll_once(host, ledger, environment, scheduler, turn)
         if result.is_all:
             return result
+        _check_size(host, ledger, environment)
+
+
+def _check_size(host: Host, ledger: Ledger, environment: Environment) -> None:
+    """See that managers have not written more than they can have to tell.
+
+    :raises HostError: they have.
+    """
+    most = _MOST_RECORDS + _RECORDS_OF_A_TASK * ledger.counts().total
+    if ledger.count_read() > most:
+        raise HostError(
+            f"{host.name}: {environment.root}/exec/cache holds more than {size(most)}; so many records there cannot be",
+            hint="a file in it is damaged, or somebody else writes to it: see which one is so large, and move it away",
+        )
 
 
 def _poll_once(
@@ -92,7 +116,7 @@ def _poll_once(
     offsets = [word for name, offset in asked.items() for word in (name, str(offset))]
     whose = (environment.root, environment.id, ledger.tokens())
     questions = (mark, str(MOST_BYTES), managers_of(environment.id), scheduler.queue_script(), jobs)
-    result = host.run(remote_script("poll"), *whose, *questions, *offsets)
+    result = host.run(remote_script("poll"), *whose, *questions, *offsets, most=_ANSWER)
     if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         return PollResult(reached=False)
     if result.exit_status == RemoteExit.OPEN:
@@ -100,7 +124,9 @@ def _poll_once(
     if result.exit_status == RemoteExit.FOREIGN:
         return PollResult(is_ours=False, founders=read_notes(result.text.split("\n")))
     parts = result.stdout.split(mark.encode() + b"\n")
-    if result.exit_status != 0 or not parts[1:]:
+    said = os.fsdecode(parts[0])
+    most = _MOST.search(said)
+    if result.exit_status != 0 or not parts[1:] or most is None:
         raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
     is_all = True
     now = read_clock()
@@ -118,24 +144,42 @@ def _poll_once(
             if found is None or known.get(found["manager"], 0) != asked.get(found["manager"], 0):
                 continue  # the latter: somebody else who only looks was quicker to enter it
             data = body[:-1]  # the newline that the script puts after a file
-            is_full = len(data) >= MOST_BYTES
-            records, read = parse_records(data)
-            records = [record for record in records if _is_of(environment, record)]
-            # A line longer than all that one poll brings is no record, but damage: it is passed over piece by piece.
-            ledger.apply(found["manager"], records, read or (len(data) if is_full else 0))
+            is_full = len(data) >= int(most[1])
+            has_left = _enter_records(ledger, environment, found["manager"], data, is_full=is_full)
             if is_full:
                 is_all = False
-            elif not any(isinstance(record, Left) for record in records):
+            elif not has_left:
                 # else it has just reported itself that it left, and why, and its process may be seen all the same
                 element = (job_of.get(submission_of(found["manager"]), ""), element_of(found["manager"]))
                 is_paused = element in paused
                 _judge(ledger, found, now, job_is_over=job_is_over, is_paused=is_paused)
         ledger.set_fact("updated", str(time.time()))
         ledger.set_fact("updated_clock", f"{now.boot} {now.up_s}")
-        submissions = os.fsdecode(parts[0])
-        ledger.set_fact("strangers", " ".join(_STRANGER.findall(submissions)) or None)
-        ledger.note_told(map(int, _TOLD.findall(submissions)))
+        ledger.set_fact("strangers", " ".join(_STRANGER.findall(said)) or None)
+        ledger.note_told(map(int, _TOLD.findall(said)))
     return PollResult(is_all=is_all)
+
+
+def _enter_records(ledger: Ledger, environment: Environment, manager: str, data: bytes, *, is_full: bool) -> bool:
+    """Enter what is new in a manager's file.
+
+    :param is_full: there is more of it.
+    :returns: whether it says that the manager has left.
+    """
+    has_left = False
+    begin = 0
+    while True:
+        end = data.rfind(b"\n", begin, begin + _PIECE) + 1 or data.find(b"\n", begin) + 1
+        records, read = parse_records(data[begin:end])
+        if begin and not read:
+            return has_left
+        records = [record for record in records if _is_of(environment, record)]
+        has_left = has_left or any(isinstance(record, Left) for record in records)
+        # A line longer than all that one look brings is no record, but damage: it is passed over piece by piece.
+        ledger.apply(manager, records, read or (len(data) if is_full else 0))
+        if not read:
+            return has_left
+        begin += read
 
 
 def _enter_queue(ledger: Ledger, scheduler: Scheduler, part: str) -> Queue | None:

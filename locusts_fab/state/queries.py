@@ -125,6 +125,10 @@ class Queries:
             for name, offset, state, said in self._db.execute("SELECT id, offset, state, said FROM managers")
         }
 
+    def count_read(self) -> int:
+        """Return how many bytes of the cache files of all managers were read."""
+        return int(self._db.execute("SELECT coalesce(sum(offset), 0) FROM managers").fetchone()[0])
+
     def count_ended_in(self, submission: int) -> int:
         """Return how many tasks a submission's managers brought to an end."""
         query = "SELECT coalesce(sum(done + failed), 0) FROM managers WHERE submission = ?"

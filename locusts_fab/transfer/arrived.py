@@ -16,6 +16,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import entries_of
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
@@ -122,7 +123,8 @@ def _complete(
     folders = [name for name in names if os.path.isdir(f"{base}/{name}")]
     if not (absent or folders):
         return {}
-    listed = _ask(host, root, absent, folders)
+    came = sum(1 for name in folders for _ in _files_below(f"{base}/{name}"))
+    listed = _ask(host, root, absent, folders, came)
     real = {name: listed[name].real for name in absent if listed[name].real}
     if real:
         _follow(host, {name: path for name, path in real.items() if path}, folder, state_dir, screen)
@@ -140,12 +142,14 @@ def _complete(
     return troubles
 
 
-def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str]) -> dict[str, _Listed]:
-    result = host.run(remote_script("list_outputs"), root, str(len(absent)), *absent, *folders, quiet_s=LONG_S)
+def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str], came: int) -> dict[str, _Listed]:
+    names = (*absent, *folders)
+    most = entries_of("the list of what tasks left", len(names), came, ends=_FIELDS)
+    result = host.run(remote_script("list_outputs"), root, str(len(absent)), *names, quiet_s=LONG_S, most=most)
     fault = ""
     if result.exit_status != 0:
         fault = f"nobody can see whether it came whole: is GNU find there? {result.stderr.strip()}".strip()
-    listed = {name: _Listed(fault=fault) for name in (*absent, *folders)}
+    listed = {name: _Listed(fault=fault) for name in names}
     fields = result.stdout.split(b"\0")
     for at in range(0, len(fields) - _FIELDS, _FIELDS):
         head, text, name, path = map(os.fsdecode, fields[at : at + _FIELDS])

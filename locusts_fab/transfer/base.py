@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, Fetched, PlannedTask
@@ -60,8 +61,17 @@ class Transfer(Protocol):
         :raises TransferError: not all came; those that are in the folder are whole.
         """
 
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a file of the environment; None if it is not there."""
+    def read(self, path: str, most: Most) -> bytes | None:
+        """Return the content of a file of the environment; None if it is not there.
+
+        :raises HostError: it has more than can be right.
+        """
+
+    def read_end(self, path: str, most: int) -> tuple[bytes, int] | None:
+        """Return the end of a file of the environment, and how many bytes are before it; None if it is not there.
+
+        :param most: how many bytes of it.
+        """
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file of the environment.

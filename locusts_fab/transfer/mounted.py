@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import Account, TooMuchError
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, PlannedTask
@@ -106,15 +108,31 @@ class MountedTransfer:
         if failures:
             raise TransferError("\n".join(first_few(failures, 1)), hint="fix the cause and collect again")
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, most: Most) -> bytes | None:
         """See `Transfer.read`."""
+        found = self.read_end(path, most.size + 1)
+        if found is None:
+            return None
+        try:
+            Account(most).take(found[0])
+        except TooMuchError as error:
+            raise TransferError(
+                f"{self.environment.absolute(path)} cannot be right: {error}",
+                hint="it is damaged, or somebody else wrote to it; nothing was changed here",
+            ) from error
+        return found[0]
+
+    def read_end(self, path: str, most: int) -> tuple[bytes, int] | None:
+        """See `Transfer.read_end`."""
         try:
             with self._inside() as inside:
                 status = inside.stat(Name(path))
                 if not stat.S_ISREG(status.st_mode):  # a symlink or a pipe, where we wrote none
                     return None
                 with os.fdopen(inside.open(Name(path)), "rb") as file:
-                    return file.read()
+                    before = max(0, status.st_size - most)
+                    file.seek(before)
+                    return file.read(most), before
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import Most
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 #: What staging removes on the host: from the folder of a task that is staged again, inputs that it has no longer.
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
 
+
+# $1 a file, $2 so many bytes of its end
+_READ_END = '[[ -f $1 ]] && wc -c <"$1" && tail -c "$2" -- "$1"'
+_SIZE = re.compile(rb" *[0-9]{1,18}")
+_SIZE_BYTES = 100
 
 #: Times of scripts are counted from here, in seconds since the epoch; see `stage`.
 _SCRIPTS_SINCE_S = 1_000_000_000
@@ -111,10 +118,18 @@ class SshTransfer:
             tree = self.environment.absolute(TREE)
             self.host.pull(tree, map(os.fsencode, names), folder, progress=progress.update_bytes)
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, most: Most) -> bytes | None:
         """See `Transfer.read`."""
-        result = self.host.run('[[ -e $1 ]] && cat -- "$1"', self.environment.absolute(path))
+        result = self.host.run('[[ -f $1 ]] && cat -- "$1"', self.environment.absolute(path), most=most)
         return result.stdout if result.exit_status == 0 else None
+
+    def read_end(self, path: str, most: int) -> tuple[bytes, int] | None:
+        """See `Transfer.read_end`."""
+        result = self.host.run(_READ_END, self.environment.absolute(path), str(most), most=Most(most + _SIZE_BYTES))
+        size, _, data = result.stdout.partition(b"\n")
+        if result.exit_status != 0 or not _SIZE.fullmatch(size):
+            return None
+        return data, max(0, int(size) - len(data))
 
     def write(self, path: str, data: bytes) -> None:
         """See `Transfer.write`."""

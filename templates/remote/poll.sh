@@ -9,14 +9,15 @@
 #     ID               the id of the environment
 #     SUBMISSIONS      NUMBER:TOKEN of each submission that the client knows, with blanks around; of others nothing is told
 #     MARK             a line to print between parts; no file holds it
-#     MOST             print no more than so many bytes of a file
+#     MOST             print no more than so many bytes of all files together, but some of each
 #     MANAGER_ID       the ids of managers, as a regular expression; other files are copies, or what an editor left
 #     QUEUE            the text of the script that asks the scheduler for jobs; empty: there is no scheduler
 #     JOBS             the jobs to ask for, with commas between; empty: do not ask
 #     MANAGER OFFSET   the byte of this manager's file to begin with; -1: nothing more will come. Without it: 0
 #
-#   prints: the numbers of submissions that the client does not know, a line each; "told NUMBER" for each that it knows
-#     whose managers were told to take no more tasks; for each manager MARK, the line
+#   prints: "most BYTES", what is printed of one file at most; the numbers of submissions that the client does not know,
+#     a line each; "told NUMBER" for each that it knows whose managers were told to take no more tasks; for each manager
+#     MARK, the line
 #     "MANAGER PROCESS BEAT", and the new bytes with a newline after them; at the end MARK, the exit status of QUEUE (a -
 #     if nothing was asked), and what it printed.
 #     PROCESS: alive, gone, or left; unknown where that cannot be seen from this machine
@@ -82,6 +83,14 @@ see_process() {
   fi
 }
 
+# share_out: set MOST to what is printed of one file at most, and print it. A record is shorter than the least of it.
+share_out() {
+  local files=(cache/*.tsv) least=16384
+  MOST=$((most / ${#files[@]}))
+  ((MOST >= least || MOST >= most)) || MOST=$least
+  printf 'most %s\n' "$MOST"
+}
+
 # print_news MANAGER OFFSET: print the part of one manager: what is new. Its file is opened and read, never judged by
 # its size: on a network file system that may be old.
 print_news() {
@@ -91,7 +100,7 @@ print_news() {
   [[ $beat =~ ^[0-9]+$ ]] || beat=0
   see_process "$1" "$host" "$pid"
   printf '%s\n%s %s %s\n' "$mark" "$1" "$PROCESS" "$beat"
-  tail -c "+$(($2 + 1))" -- "$file" | head -c "$most"
+  tail -c "+$(($2 + 1))" -- "$file" | head -c "$MOST"
   printf '\n'
 }
 
@@ -112,6 +121,7 @@ if find_open "$environment"; then
 fi
 [[ -e exec/id.$id ]] || tell_owner
 cd -- exec || exit "$NO_ENVIRONMENT"
+share_out
 find_strangers
 find_told
 for file in cache/*.tsv; do

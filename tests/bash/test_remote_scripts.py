@@ -313,7 +313,7 @@ def test_of_many_that_submit_at_once_at_most_one_does(environment: Environment) 
 def test_the_plan_of_an_environment(run: Run, environment: Environment) -> None:
     folder = Path(environment.absolute("exec"))
     note = f"id\t{ID}\tme\tlaptop\t/home/me/project\t1700000000\n".encode()
-    assert run("read_plan", environment.root).stdout == note
+    assert run("read_plan", environment.root, "", "1000").stdout == note
     for number in (9, 10):
         made = reserved(environment, number, f"token-{number}")
         (made / "job").write_text(f"welcome\n{number};cluster\n")
@@ -321,12 +321,15 @@ def test_the_plan_of_an_environment(run: Run, environment: Environment) -> None:
     (folder / "plan/000008").write_text("1\tone\ttrue\t.\nend\t1\tx\t.\n")
     (folder / "plan/000009").write_bytes(b"2\ttwo \xff\tfalse\t.\n3\tcut off\t.")
     (folder / "plan/.000010").write_text("half written")
-    result = run("read_plan", environment.root)
+    result = run("read_plan", environment.root, "", "1000")
     assert result.exit_status == 0
-    assert result.stdout == note + (
-        b"submission\t10\ttoken-10\t8\t9\t10;cluster\nsubmission\t9\ttoken-9\t\t\t9;cluster\n"
-        b"chunk\t000008\n1\tone\ttrue\t.\nend\t1\tx\t.\nchunk\t000009\n2\ttwo \xff\tfalse\t.\n"
-    )
+    head = note + b"submission\t10\ttoken-10\t8\t9\t10;cluster\nsubmission\t9\ttoken-9\t\t\t9;cluster\n"
+    first = b"chunk\t000008\n1\tone\ttrue\t.\nend\t1\tx\t.\n"
+    second = b"chunk\t000009\n2\ttwo \xff\tfalse\t.\n"
+    assert result.stdout == head + first + second
+    assert run("read_plan", environment.root, "", "10").stdout == head + first + b"more\n"
+    assert run("read_plan", environment.root, "000008", "10").stdout == second
+    assert run("read_plan", environment.root, "000009", "10").stdout == b""
 
 
 def test_a_tree_is_listed_with_all_its_marks(run: Run, tmp_path: Path) -> None:

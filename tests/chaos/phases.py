@@ -62,7 +62,7 @@ POINTS: dict[str, tuple[tuple[str, ...], list[Point]]] = {
         ("collect",),
         [
             ["operations/collect.py", "collect_ended", "call", 1],
-            ["results/collect.py", "_place_task", "call", (1, 9)],
+            ["results/collect.py", "place_task", "call", (1, 9)],
             ["results/collect.py", "put_in_place", "return", 1],
             ["state/", "set_collected", "return", 1],
             ["results/lists.py", "write_lists", "call", 1],

@@ -11,7 +11,7 @@ import pytest
 
 from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import ssh
+from locusts_fab.hosts import link
 from locusts_fab.operations import status
 from locusts_fab.operations.collect import EAGER_WORTH
 from locusts_fab.progress import Silent
@@ -347,7 +347,7 @@ def test_an_outage_that_lasts_ends_the_watching(
     assert workspace.locusts("submit")[0] == 0
     monkeypatch.setenv("HOME", str(sshd.client_home))
     monkeypatch.setattr(status, "RETRY_S", (0.0,) * 6)
-    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0.0,) * 4)
+    monkeypatch.setattr(link, "ATTEMPT_DELAYS_S", (0.0,) * 4)
     saboteur = Saboteur(sshd.stop)
     with pytest.raises(HostError, match="the connection was refused"):
         status.watch(load(str(workspace.folder / "locusts.toml")), screen=saboteur)

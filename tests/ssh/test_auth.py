@@ -243,8 +243,8 @@ def questioner(sshd: Sshd, server: Questioner) -> Iterator[Callable[[Callable[[s
             config = sshd.connection().config
             with Connection(f"127.0.0.1:{port}", config=config) as connection:
                 remote = SshHost(connection, host="cluster", prompt=prompt)
-                remote._transport()
-                return next(iter(remote._logins.values()))
+                remote._link.transport()
+                return next(iter(remote._link._logins.values()))
 
         try:
             yield log_in

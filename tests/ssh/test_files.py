@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds.budget import Most
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
@@ -227,10 +228,10 @@ def test_collect_some(tmp_path: Path, files: Transfer, environment: Environment)
 
 def test_read_and_write(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     stage(files, swarm_in(tmp_path))
-    assert files.read("exec/manager.sh") == b"echo hello\n"
-    assert files.read("exec/nothing") is None
+    assert files.read("exec/manager.sh", Most()) == b"echo hello\n"
+    assert files.read("exec/nothing", Most()) is None
     files.write("exec/note", b"\0\xff\n")
-    assert files.read("exec/note") == b"\0\xff\n"
+    assert files.read("exec/note", Most()) == b"\0\xff\n"
     assert (Path(environment.root) / "exec" / "note").read_bytes() == b"\0\xff\n"
 
 

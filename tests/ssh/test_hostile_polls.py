@@ -52,22 +52,33 @@ FRAMES: list[tuple[str, list[Step]]] = [
     ("20 MB of noise before the mark", [prints(b"noise\n" * 3_500_000), framed(b"")]),
     ("20 MB of complaints", [prints(b"noise\n" * 3_500_000, 2), framed(b"")]),
 ]
-WITHOUT_LIMITS: list[tuple[str, list[Step]]] = [
+ENDLESS: list[tuple[str, list[Step]]] = [
     ("an exit status of 10,000 digits", [framed(b"", b"9" * 10_000)]),
     ("endless noise", [("goes_on", "x" * 1000, 0, 1)]),
     ("endless output", [prints(BEGIN), ("goes_on", "x" * 1000, 0, 1)]),
     ("endless lines", [prints(BEGIN), ("goes_on", "\n", 0, 1)]),
     ("endless complaints", [prints(BEGIN), ("goes_on", "x" * 1000, 0, 2)]),
+]
+SLOW: list[tuple[str, list[Step]]] = [
     ("a byte now and then for ever", [prints(BEGIN), ("goes_on", "x", 0.2, 1)]),
     ("a complaint now and then for ever", [prints(BEGIN), ("goes_on", "x", 0.2, 2)]),
 ]
 #: A host may say nothing for so long.
-QUIET = {"locusts_fab.hosts.ssh:SshHost.run.__kwdefaults__.quiet_s": 1}
+QUIET: dict[str, object] = {"locusts_fab.hosts.ssh:SshHost.run.__kwdefaults__.quiet_s": 1}
+#: It may talk for so long.
+LONG: dict[str, object] = {"locusts_fab.hosts.ssh:SshHost.run.__kwdefaults__.timeout_s": 2}
+#: What is taken of records at a look, and in all.
+FEW: dict[str, object] = {
+    "locusts_fab.state.poll:MOST_BYTES": 1000,
+    "locusts_fab.state.poll:_MOST_RECORDS": 500_000,
+    "locusts_fab.state.poll:_RECORDS_OF_A_TASK": 100,
+}
 
 
 @parametrized(
     *(Case(name, "status", gives(breaks("poll", *steps))) for name, steps in FRAMES),
-    *(Case(name, "status", gives(breaks("poll", *steps)), needs_budget=True) for name, steps in WITHOUT_LIMITS),
+    *(Case(name, "status", gives(breaks("poll", *steps))) for name, steps in ENDLESS),
+    *(Case(name, "status", gives(breaks("poll", *steps)), says="did not end", knobs=LONG) for name, steps in SLOW),
     Case(
         "silence",
         "status",
@@ -90,6 +101,12 @@ DIGITS = "9" * 5000
 def heads(line: str) -> Arms:
     """Let the host say this of the manager; ID is the id of the environment."""
     return lambda world: changes("poll", r"1-0-[0-9a-f]+ \w+ \d+\n", line.replace("ID", world.id) + "\n")
+
+
+def never_at_its_end(world: World) -> Answer:
+    """Let the host say that the manager goes on, and has written a lot that is no record."""
+    part = f"1-0-{world.id} alive 1\n" + "x\n" * 50_000
+    return changes("poll", r"1-0-[0-9a-f]+ \w+ \d+\n.*?\n==", f"{part}\n==")
 
 
 def queue(answer: str) -> Arms:
@@ -133,9 +150,9 @@ def founded(note: str) -> Arms:
     Case(
         "a full part at every poll",
         "status",
-        heads(f"1-0-ID alive 1\n{'x' * 2000}"),
-        needs_budget=True,
-        knobs={"locusts_fab.state.poll:MOST_BYTES": 1000},
+        never_at_its_end,
+        heals=False,  # what it said of its records was entered
+        knobs=FEW,
     ),
 )
 def test_polls(case: Case, savings: Savings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.hostile_cases import Arms, Case, bring, cache, parametrized, 
 from tests.support.sshd import needs_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 pytestmark = needs_sshd
@@ -62,10 +63,20 @@ def pipe(_world: World, place: Path) -> None:
     os.mkfifo(place)
 
 
-def shared(name: str, words: str, arms: Arms, code: int = 0, text: str = "", *, needs_budget: bool = False) -> Case:
-    return Case(name, words, arms, code, text, "shared", needs_budget=needs_budget)
+def shared(
+    name: str,
+    words: str,
+    arms: Arms,
+    code: int = 0,
+    text: str = "",
+    *,
+    knobs: Mapping[str, object] = MappingProxyType({}),
+) -> Case:
+    return Case(name, words, arms, code, text, "shared", knobs=knobs)
 
 
+#: The disk here is full as soon as something more is on it.
+FULL: dict[str, object] = {"locusts_fab.bounds.budget:_KEPT_BYTES": 1 << 60, "locusts_fab.bounds.budget:_KEPT_SHARE": 1}
 REDO = "submit --redo"
 DOWN = "../../../../../../home"
 
@@ -93,8 +104,8 @@ DOWN = "../../../../../../home"
     shared("an output is a device", "collect", planted("SANDBOX/out.txt", device(5)), 1),
     shared("there is a pipe in a folder", "collect", planted("SANDBOX/folder/pipe", pipe), 1),
     shared("there is a device in a folder", "collect", planted("SANDBOX/folder/device", device(5)), 1),
-    shared("an output is a hole", "collect", planted("SANDBOX/out.txt", hole), 3, needs_budget=True),
-    shared("a log is a hole", "logs a", lambda w: planted(log(w), hole)(w), 3, needs_budget=True),
+    shared("an output is a hole", "collect", planted("SANDBOX/out.txt", hole), 3, knobs=FULL),
+    shared("a log is a hole", "logs a", lambda w: planted(log(w), hole)(w)),
     shared("a log is a pipe", "logs a", lambda w: planted(log(w), pipe)(w)),
     shared("a log is a device", "logs a", lambda w: planted(log(w), device(5))(w)),
     shared("a log is a link", "logs a", lambda w: planted(log(w), link("HOME/.ssh/id_ed25519"))(w)),

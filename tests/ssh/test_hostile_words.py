@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.hostile_cases import Arms, Case, config, gives, parametrized,
 from tests.support.sshd import needs_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 pytestmark = needs_sshd
 
@@ -66,9 +67,15 @@ def test_roots(case: Case, savings: Savings) -> None:
 # What it is told to do
 
 
-def fresh(name: str, answer: Answer, code: int, text: str = "", *, needs_budget: bool = False) -> Case:
+#: What was sent is unpacked in so long a time.
+SOON: dict[str, object] = {"locusts_fab.hosts.channel:_DIGEST_S": 1}
+
+
+def fresh(
+    name: str, answer: Answer, code: int, text: str = "", *, knobs: Mapping[str, object] = MappingProxyType({})
+) -> Case:
     """Return a case of a first submit."""
-    return Case(name, "submit", gives(answer), code, text, "fresh", needs_budget=needs_budget)
+    return Case(name, "submit", gives(answer), code, text, "fresh", knobs=knobs)
 
 
 @parametrized(
@@ -78,7 +85,7 @@ def fresh(name: str, answer: Answer, code: int, text: str = "", *, needs_budget:
     fresh("reserved, and nothing was made", says("reserve", b""), 2, "not ours any more"),
     fresh("a new folder in the way", says("new_folder", b"", 1), 0),
     fresh("an archive that is not taken", Answer("tar", "-xpof", (("ends", 0),)), 3),
-    fresh("an archive that is taken for ever", Answer("tar", "-xpof", (("is_silent",),)), 3, needs_budget=True),
+    fresh("an archive that is taken for ever", Answer("tar", "-xpof", (("is_silent",),)), 0, knobs=SOON),
     fresh("a manager that starts nowhere", says("start_detached", OBEYED * 100, 4), 3, "did not start"),
     fresh("a manager that is somebody else's", says("start_detached", b"", 6), 2, "not ours any more"),
     fresh("a manager that has started, and has not", says("start_detached", b""), 0),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import ssh
-from locusts_fab.hosts.known_hosts import hash_name
+from locusts_fab.hosts import link
+from locusts_fab.hosts.openssh.known_hosts import hash_name
 from tests.support.logins import assert_refused, assert_works, shared_sshd, sshd
 from tests.support.sshd import Sshd, make_key, needs_sshd, public, running_sshd
 
@@ -140,7 +140,7 @@ def test_the_key_of_a_gateway_is_checked_too(sshd: Sshd, tmp_path: Path) -> None
 
 
 def test_keys_are_checked_after_a_failed_attempt_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    monkeypatch.setattr(link, "ATTEMPT_DELAYS_S", (0, 0, 0))
     sshd = Sshd(tmp_path / "sshd")
     sshd.ssh_config(more="Host cluster\n  ProxyJump gate\n  HostKeyAlias far\nHost gate\n  HostKeyAlias near\n")
     sshd.trust(name="near")

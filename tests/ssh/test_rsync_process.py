@@ -81,7 +81,7 @@ def test_a_link_that_is_seen_to_have_broken_a_little_late(tmp_path: Path, monkey
     """The two rsyncs have ended already while the login still looks whole."""
     started: list[Transport] = []
 
-    def run_rsync(transport: Transport, *_: object) -> RsyncRun:
+    def run_rsync(transport: Transport, *_: object, **_more: object) -> RsyncRun:
         started.append(transport)
         return RsyncRun()
 

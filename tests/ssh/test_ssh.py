@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from paramiko import MissingHostKeyPolicy
 
 from locusts_fab.errors import HostError
-from locusts_fab.hosts import ssh
+from locusts_fab.hosts import link
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.processes import wait_until
 from tests.support.sshd import Sshd, host, module_sshd, needs_sshd, no_waiting, running_sshd
@@ -48,7 +48,7 @@ def test_arguments_arrive_byte_by_byte(host: SshHost, values: list[bytes]) -> No
 
 def test_arguments_that_cannot_be_sent_open_nothing(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(ssh, "open_channel", opened.append)
+    monkeypatch.setattr(link, "open_channel", opened.append)
     with pytest.raises(UnicodeEncodeError):
         host.run("true", "\ud800")
     assert opened == []
@@ -150,7 +150,7 @@ def test_a_link_whose_break_only_sending_has_seen_is_made_again(
         sshd.trust()
         with sshd.remote() as remote:
             remote.run("true")
-            transport = remote._transport()
+            transport = remote._link.transport()
             assert transport.is_active()
             monkeypatch.setattr(transport, "open_session", broken_pipe)
             assert remote.run("echo again").text == "again\n"
@@ -163,7 +163,7 @@ def test_attempts_come_to_an_end(tmp_path: Path) -> None:
         for _ in range(5):
             with pytest.raises(HostError, match="refused"):
                 remote.run("true")
-        assert remote._failures == 3
+        assert remote._link._failures == 3
 
 
 def test_through_a_gateway(tmp_path: Path) -> None:

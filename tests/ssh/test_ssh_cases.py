@@ -13,7 +13,7 @@ import pytest
 
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.auth import NoAnswerError
-from locusts_fab.hosts.known_hosts import hash_name
+from locusts_fab.hosts.openssh.known_hosts import hash_name
 from locusts_fab.hosts.ssh import SshHost
 from tests.support.ssh_cases import CASES, RIGHT, WRONG, Case
 from tests.support.sshd import Sshd, make_key, needs_sshd, no_waiting, public
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.hosts.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode
 
 pytestmark = needs_sshd
 __all__ = ["no_waiting"]

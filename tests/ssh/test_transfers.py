@@ -344,7 +344,7 @@ def test_a_host_that_lies_changes_nothing_outside(tmp_path: Path) -> None:
         sshd.trust()
         back = fresh(tmp_path / "back")
         with sshd.remote() as remote, contextlib.suppress(TransferError):
-            giving_up = threading.Timer(10, remote._transport().close)  # the two may talk past each other for ever
+            giving_up = threading.Timer(10, remote._link.transport().close)  # the two may talk past each other for ever
             giving_up.start()
             remote.pull(str(there), [b"file", b"link", b"link/precious"], back)
         giving_up.cancel()

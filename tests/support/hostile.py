@@ -38,7 +38,7 @@ _FAKE = {
 LIMIT_S = 100.0
 #: What there is to wait for in earnest, and not here.
 _KNOBS: dict[str, object] = {
-    "locusts_fab.hosts.ssh:ATTEMPT_DELAYS_S": [0, 0, 0],
+    "locusts_fab.hosts.link:ATTEMPT_DELAYS_S": [0, 0, 0],
     "locusts_fab.hosts.ssh:TRANSFER_DELAYS_S": [0, 0],
     "locusts_fab.target:POLL_FAR_S": [0.05, 0.2],
     "locusts_fab.operations.status:RETRY_S": [0],

@@ -12,7 +12,7 @@ from tests.support.sshd import Sshd, running_sshd
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.hosts.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def assert_refused(sshd: Sshd, why: str, *modes: KnownHostsMode) -> HostError:
     for mode in tried:
         with sshd.remote(known_hosts=mode) as remote, pytest.raises(HostError, match=why) as caught:
             remote.run("true")
-        assert remote._connection is not None
-        assert not remote._connection.is_connected
+        assert remote._link._connection is not None
+        assert not remote._link._connection.is_connected
     assert known(sshd) == before
     assert sshd.logins() == logins
     return caught.value

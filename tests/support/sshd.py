@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import pytest
 from fabric import Config, Connection
 
-from locusts_fab.hosts import ssh
+from locusts_fab.hosts import link, ssh
 from locusts_fab.hosts.ssh import SshHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locusts_fab.hosts.known_hosts import KnownHostsMode
+    from locusts_fab.hosts.openssh.known_hosts import KnownHostsMode
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
@@ -204,5 +204,5 @@ def host(module_sshd: Sshd) -> Iterator[SshHost]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait before a connection is made, or used, again."""
-    monkeypatch.setattr(ssh, "ATTEMPT_DELAYS_S", (0, 0, 0))
+    monkeypatch.setattr(link, "ATTEMPT_DELAYS_S", (0, 0, 0))
     monkeypatch.setattr(ssh, "TRANSFER_DELAYS_S", (0, 0))

@@ -85,7 +85,7 @@ def test_a_connection_that_is_handed_in_is_used(tmp_path: Path) -> None:
     connection = Connection("cluster.invalid")
     site = open_site(swarm_on(tmp_path, mode="remote", **FAR), connection)
     assert isinstance(site.host, SshHost)
-    assert site.host._connection is connection
+    assert site.host._link._connection is connection
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,6 @@ def logs(invocation: Invocation, task: str, *, raw: bool = False) -> None:
 
     log = operation(invocation.swarm, task, invocation.connection)
     if raw:
-        print_bytes(log.printed)
+        print_bytes(log)
     else:
         print_log(log)

@@ -17,5 +17,5 @@ def test_rsync_cannot_be_told_what_to_do() -> None:
     transport: Any = None
     before = open_files()
     with pytest.raises(FileNotFoundError) as caught:
-        run_rsync(transport, fail)
+        run_rsync(transport, fail, name="cluster")
     assert open_files() == before, caught

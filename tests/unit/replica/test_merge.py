@@ -212,9 +212,9 @@ class Closed:
     def __init__(self, *paths: str) -> None:
         self.paths = paths
 
-    def __call__(self, swarm: Swarm, site: Site) -> dict[str, Mark]:
+    def __call__(self, swarm: Swarm, site: Site, _known: int) -> dict[str, Mark]:
         """List the tree."""
-        found = sync.scan(swarm, site)
+        found = sync.scan(swarm, site, 0)
         for path in self.paths:
             mark = found[path]
             found = {name: each for name, each in found.items() if not name.startswith(f"{path}/")}
@@ -572,8 +572,8 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
     for name in ("a", "d/one", "z"):
         (sides.there / name).write_text("changed\n")
     place = sides.there / "d/one"
-    theirs = sync.scan(sides.swarm, sides.site)
-    monkeypatch.setattr(merge, "scan", lambda _swarm, _site: theirs)
+    theirs = sync.scan(sides.swarm, sides.site, 0)
+    monkeypatch.setattr(merge, "scan", lambda _swarm, _site, _known: theirs)
     place.unlink()
     if kind == "folder":
         place.mkdir()

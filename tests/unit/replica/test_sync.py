@@ -89,7 +89,7 @@ def test_in_place_nothing_is_copied_and_the_first_manifest_stays(tmp_path: Path)
 
 def test_a_scan_lists_the_tree_on_the_target(sides: Sides) -> None:
     (sides.there / "link").symlink_to("/nowhere")
-    listed = scan(sides.swarm, sides.site)
+    listed = scan(sides.swarm, sides.site, 0)
     assert listed == {str(path.relative_to(sides.there)): mark_of(path) for path in sides.there.rglob("*")}
     assert listed["d"] == folder_mark()
 
@@ -101,13 +101,13 @@ def test_a_scan_of_a_tree_in_place_leaves_out_what_is_ours(tmp_path: Path) -> No
     (sides.here / "results").mkdir()
     (sides.here / "results" / "modified.tsv").touch()
     assert (tmp_path / ".locusts").is_dir()
-    assert set(scan(swarm, sides.site)) == {"world", "world/d", "world/d/deep", *(f"world/{n}" for n in START)}
+    assert set(scan(swarm, sides.site, 0)) == {"world", "world/d", "world/d/deep", *(f"world/{n}" for n in START)}
 
 
 def test_a_tree_that_cannot_be_listed_is_an_error(sides: Sides) -> None:
     shutil.rmtree(sides.there)
     with pytest.raises(HostError, match=f"the tree {sides.there} cannot be listed") as caught:
-        scan(sides.swarm, sides.site)
+        scan(sides.swarm, sides.site, 0)
     assert caught.value.hint is not None
     with pytest.raises(HostError):
         has_news(sides.swarm, sides.site)
@@ -181,5 +181,5 @@ def test_a_list_of_a_tree_that_names_what_is_not_in_it_is_an_error(
     listed = Result(0, b"f 1 1.5 777\0\0" + path.encode() + b"\0", "")
     monkeypatch.setattr(LocalHost, "run", lambda *_args, **_more: listed)
     with pytest.raises(HostError, match=r"what came as the list of the tree .* is none") as caught:
-        scan(sides.swarm, sides.site)
+        scan(sides.swarm, sides.site, 0)
     assert caught.value.exit_status == ExitStatus.CONNECTION

@@ -185,11 +185,11 @@ def test_the_name_of_a_cluster_is_no_job(launcher: SlurmArray, commands: Command
 @pytest.mark.usefixtures("launcher")
 def test_noise_is_neither_a_job_nor_why_the_queue_is_silent(tmp_path: Path, commands: Commands) -> None:
     commands.let(squeue=noisy("echo '12_0|12|0|RUNNING|n1|None'"))
-    _, status, *said = queue(tmp_path).splitlines()
+    _, _, status, *said = queue(tmp_path).splitlines()
     answer = SlurmScheduler().read_queue(int(status), "\n".join(said))
     assert ([job.id for job in answer.jobs], answer.answered) == (["12_0"], True)
     commands.let(squeue=noisy("echo 'squeue: error: it is down' >&2; false"))
-    _, status, *said = queue(tmp_path).splitlines()
+    _, _, status, *said = queue(tmp_path).splitlines()
     answer = SlurmScheduler().read_queue(int(status), "\n".join(said))
     assert (answer.jobs, answer.answered, answer.complaint) == ([], False, "squeue: error: it is down")
 

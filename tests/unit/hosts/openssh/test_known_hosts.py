@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.hosts.known_hosts import by_hand, hash_name, host_pattern, judge, matches, read_known_keys, remember
+from locusts_fab.hosts.openssh.known_hosts import (
+    by_hand,
+    hash_name,
+    host_pattern,
+    judge,
+    matches,
+    read_known_keys,
+    remember,
+)
 from tests.support.sshd import make_key, needs_sshd, public
 
 if TYPE_CHECKING:
