@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import atexit
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from locusts_fab.bounds.names import LONGEST_PATH_BYTES
 from locusts_fab.errors import HostError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
     from locusts_fab.hosts.base import Carrier, Host
     from locusts_fab.schedulers.base import Launcher
     from locusts_fab.transfer.base import Transfer
+
+
+#: How much of what a host says is shown in a message.
+_SHOWN = 200
+#: What stands in a text for bytes that are no UTF-8.
+_FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
 
 
 @dataclass(frozen=True)
@@ -143,9 +151,20 @@ def _resolve_root(host: Host, root: str) -> str:
     if root.startswith("/"):
         return root.rstrip("/")
     result = host.run(remote_script("resolve_root"), root)
-    if result.exit_status != 0 or not result.text.startswith("/"):
+    said = result.text
+    if result.exit_status != 0 or not _is_path(said):
+        shown = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
         raise HostError(
-            f"{host.name}: the root {root} means nothing there: {result.text or result.stderr.strip()}",
+            f"{host.name}: the root {root} means nothing there: {shown or result.stderr.strip()}",
             hint="give the target an absolute root in the config",
         )
-    return result.text.rstrip("/")
+    return said.rstrip("/")
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text of a host can be the path of a folder there: absolute, and one that can be shown.
+
+    Bytes that are no UTF-8 may be in it, but nothing that a terminal obeys or that ends a line.
+    """
+    is_shown = all(char.isprintable() or _FIRST_BYTE <= char <= _LAST_BYTE for char in text)
+    return text.startswith("/") and is_shown and len(os.fsencode(text)) <= LONGEST_PATH_BYTES

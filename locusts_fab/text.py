@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _KILO = 1000
 
 #: Control characters that only lay out a text; any other could steer the terminal.
 LAID_OUT = "\n\t"
-_DOUBTFUL = re.compile(r"[^ -~]")
+_DOUBTFUL = re.compile(r"[^ -~]+")
 
 
 def duration(seconds: float) -> str:
@@ -50,11 +51,15 @@ def printable(text: str, keep: str = "\n") -> str:
     """
 
     def shown(found: re.Match[str]) -> str:
-        char = found[0]
-        kept = char.isprintable() or char in keep
-        return char if kept else char.encode("unicode_escape", "surrogatepass").decode()
+        run = found[0]
+        return run if run.isprintable() else "".join([char if char in keep else _safe(char) for char in run])
 
     return _DOUBTFUL.sub(shown, text)
+
+
+@lru_cache(maxsize=4096)
+def _safe(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
 
 
 def nearest(word: str, words: Iterable[str], likeness: float = LIKENESS) -> str | None:

@@ -129,6 +129,9 @@ class Inside:
         except FileNotFoundError:
             if not make:
                 raise
+        except OSError as error:
+            error.filename = f"{self.root}/{path}"  # of which the system knows only the last part
+            raise
         with contextlib.suppress(FileExistsError):
             os.mkdir(part, self._folder_mode, dir_fd=folder)
             if above in self._rules:

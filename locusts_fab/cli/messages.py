@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: As wide as a table ever gets, where no terminal sets an end to its lines.
 _WIDE = 100_000
+#: So many characters of a log are made safe to show at once.
+_PIECE = 1 << 16
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -182,10 +184,16 @@ def print_log(log: TaskLog) -> None:
         print_note("it printed nothing")
     else:
         text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
-        shown = printable(text, LAID_OUT)
-        print(f"printed:\n{shown}", end="" if text.endswith("\n") else "\n")
+        print("printed:")
+        is_as_it_is = True
+        for at in range(0, len(text), _PIECE):  # each character may become ten
+            piece = text[at : at + _PIECE]
+            shown = printable(piece, LAID_OUT)
+            is_as_it_is = is_as_it_is and shown == piece
+            print(shown, end="")
+        print(end="" if text.endswith("\n") else "\n")
         _note_left_out(log)
-        if shown != text:
+        if not is_as_it_is:
             print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
 
 

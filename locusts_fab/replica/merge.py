@@ -78,7 +78,7 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
     """
     manifest = read_manifest(swarm)
     theirs = scan(swarm, site, len(manifest))
-    merge = _TreeMerge(swarm, manifest, theirs)
+    merge = _TreeMerge(swarm, manifest, theirs, site.host.name)
     if not swarm.is_in_place:
         fresh, gone = news_of_tree(manifest, theirs)
         try:
@@ -107,8 +107,8 @@ class _TreeMerge:
     :ivar moved: the number of files and symlinks that were brought.
     """
 
-    def __init__(self, swarm: Swarm, manifest: dict[str, Agreed], theirs: dict[str, Mark]) -> None:
-        self.root = swarm.local_tree
+    def __init__(self, swarm: Swarm, manifest: dict[str, Agreed], theirs: dict[str, Mark], host: str) -> None:
+        self.root, self._host = swarm.local_tree, host
         self.notes: list[str] = []
         self.failures: list[str] = []
         self.fault: HostError | None = None
@@ -223,7 +223,8 @@ class _TreeMerge:
             return
         if mark.kind == "f" and not (_is_file(source) and source.stat().st_size == mark.size):
             if self.fault is None:
-                self.failures.append(f"{path} did not come whole; it changed meanwhile, or cannot be read there")
+                why = "it changed meanwhile, or cannot be read there"
+                self.failures.append(f"{self._host}: {path} did not come whole; {why}")
             return
         replaced = self._sides.contents_if_untouched(path, now)
         if replaced is None and mark.kind == "f" and _is_file(place) and filecmp.cmp(source, place, shallow=False):

@@ -13,6 +13,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import FreeSpace
 from locusts_fab.bounds.inside import PERMISSIONS, Inside
 from locusts_fab.outputs import GONE, NOT_WHOLE, ODD, UNREADABLE, LeadsOutError, in_folder, links_to_make
 from locusts_fab.results.source import NotBroughtError, Source
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.names import Name
 
 _PIECE = 1 << 20
+#: While files of more bytes than this are copied, the space for them is watched.
+_LARGE = 1 << 26
 #: Errors about a name that this file system does not take; those about its space or its rights are about all of it.
 _ABOUT_A_NAME = {
     errno.ENAMETOOLONG,
@@ -154,6 +157,7 @@ def _copy(source: Source, results: Inside, place: Name) -> None:
     """Copy a file whole.
 
     :raises NotBroughtError: it cannot be read, or changes meanwhile.
+    :raises OSError: it cannot be written, or would fill up the disk.
     """
     try:  # what was a file just now may be a pipe, which must not hold us
         descriptor = source.folder.open(source.name)
@@ -163,9 +167,12 @@ def _copy(source: Source, results: Inside, place: Name) -> None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise NotBroughtError(ODD)
+        space = FreeSpace(results.root) if before.st_size > _LARGE else None
         with open(results.new(place, before.st_mode & PERMISSIONS), "wb") as copy:
             while copy.tell() <= before.st_size and (piece := _read(descriptor)):  # it may grow without end
                 copy.write(piece)
+                if space is not None and (why := space.why_full()) is not None:  # it may be one large hole
+                    raise OSError(errno.ENOSPC, why)
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns, copy.tell()) != (before.st_size, before.st_mtime_ns, before.st_size):
                 raise NotBroughtError(NOT_WHOLE)

@@ -50,7 +50,7 @@ def make_environment(environment: Environment) -> None:
                     inside.remove(inputs / name)
     except OSError as error:
         raise TransferError(
-            f"the environment {root} cannot be made: {error.strerror}",
+            f"the environment {root} cannot be made: {error.filename or root}: {error.strerror}",
             hint="choose another root for the target in the config",
         ) from error
 

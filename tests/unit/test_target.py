@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from fabric import Connection
 
 import locusts_fab
 from locusts_fab.errors import HostError
+from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.hosts.ssh import SshHost
 from locusts_fab.schedulers.detached import Detached
@@ -135,3 +137,25 @@ def test_nobody_else_looks_at_the_mode(path: Path) -> None:
     found = set(re.findall(r"target\.mode|target\.scheduler|settings\.environment\b", path.read_text("utf-8")))
     allowed = {name for name in found if re.fullmatch(DECIDERS.get(where, "(?!)"), name)}
     assert where.startswith("config/") or found == allowed
+
+
+@pytest.mark.parametrize(
+    "said", ["", "root", "/a\n/b", "/a\n", "/a\0", "/a\x1b[2J", "/\x9b2J", "/\u202ea", f"/{'x' * 4095}", "/x" * 3000]
+)
+def test_a_host_that_says_what_no_root_is(said: str) -> None:
+    with pytest.raises(HostError, match="the root ~/a means nothing there") as caught:
+        _resolve_root(saying(said), "~/a")
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("said", ["/a b", "/ü/漢", "/\udcff", f"/{'x' * 4094}"])
+def test_a_host_that_says_what_a_root_may_be(said: str) -> None:
+    assert _resolve_root(saying(said), "~/a") == said
+
+
+def saying(text: str) -> LocalHost:
+    """Return a host whose scripts print a text."""
+    host = LocalHost()
+    result = Result(0, os.fsencode(text), "")
+    host.run = lambda *_args, **_kwargs: result  # type: ignore[method-assign]
+    return host

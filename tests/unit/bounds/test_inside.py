@@ -221,3 +221,11 @@ def test_the_group_of_a_folder_with_the_bit_for_it(inside: Inside) -> None:
     assert not inside.is_plain(Name("a/b/x"))
     status = Path(__file__).stat()
     assert not inside.is_as_made(Name("a/x"), status)
+
+
+def test_what_is_in_the_way_is_named_in_full(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/link").symlink_to("/")
+    with Inside(tmp_path) as inside, pytest.raises(NotADirectoryError) as caught:
+        inside.write(Name("a/link/b/c"), b"", 0o600)
+    assert caught.value.filename == f"{tmp_path}/a/link"

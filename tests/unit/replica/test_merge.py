@@ -586,7 +586,7 @@ def test_one_that_becomes_something_else_while_it_is_fetched(
     elif kind == "shorter":
         place.write_text("ch")
     with pytest.raises(
-        TransferError, match=r"^d/one did not come whole; it changed meanwhile, or cannot be read there"
+        TransferError, match=r"^\S[^\n]*: d/one did not come whole; it changed meanwhile, or cannot be read there"
     ):
         sides.collect()
     assert files(sides.here) == {**files(sides.here), "a": "changed\n", "d/one": "start\n", "z": "changed\n"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.bounds.budget import FreeSpace
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.layout import Environment
@@ -217,3 +218,20 @@ def test_a_folder_deeper_than_the_stack_of_python(tmp_path: Path) -> None:
     bring(tmp_path, "tree", "out")
     assert (tmp_path / f"results/out{'/d' * 1100}").is_dir()
     subprocess.run(["rm", "-rf", tmp_path / "tree", tmp_path / "results"], check=True)
+
+
+def test_a_file_that_would_fill_up_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one that is nearly all hole: where it lies it takes no space."""
+    looks = iter([(10_000_000_000, 1_000_000)])
+    monkeypatch.setattr(FreeSpace, "_look", lambda _space: next(looks, (1_000_000, 1_000_000)))
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "results").mkdir()
+    fetched = Fetched(Environment(str(tmp_path)), is_ours=False, homes=())
+    with (
+        Inside(tmp_path / "results") as results,
+        Sources(fetched) as sources,
+        pytest.raises(OSError, match="kept free"),
+    ):
+        place.bring(sources.find(Name("hole"), Name("nowhere")), results, Name("x"))
+    assert list((tmp_path / "results").iterdir()) == []
