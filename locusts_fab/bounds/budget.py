@@ -6,11 +6,13 @@ memory nor our disk is theirs. How long an exchange may take is in `hosts/patien
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _MB = 1_000_000
@@ -23,6 +25,8 @@ _ENTRY_BYTES = 150
 _KEPT_BYTES = 64 * _MB
 _KEPT_SHARE = 20
 _KEPT_FILES = 1_000
+#: While files of more bytes than this are copied, the space for them is watched.
+_LARGE = 64 * _MB
 
 
 class TooMuchError(Exception):
@@ -138,6 +142,23 @@ class FreeSpace:
         """Return how many bytes and files we may still write."""
         status = os.statvfs(self._folder)
         return status.f_bavail * status.f_frsize, status.f_favail
+
+
+def pieces(read: Callable[[], bytes], size: int, folder: str | Path) -> Iterator[bytes]:
+    """Yield a file that somebody else may write to: no more than it held at first, and what the disk has space for.
+
+    :param read: returns the next piece; an empty one at the end.
+    :param size: how many bytes it held. If it has grown since, more than that comes.
+    :param folder: where it is written to.
+    :raises OSError: the disk is full: a file may be a hole, and take no space where it is.
+    """
+    space = FreeSpace(folder) if size > _LARGE else None
+    left = size
+    while left >= 0 and (piece := read()):
+        yield piece
+        left -= len(piece)
+        if space is not None and (why := space.why_full()) is not None:
+            raise OSError(errno.ENOSPC, why)
 
 
 def _in_words(count: int) -> str:

@@ -11,9 +11,10 @@ import contextlib
 import errno
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.budget import FreeSpace
+from locusts_fab.bounds.budget import pieces
 from locusts_fab.bounds.inside import PERMISSIONS, Inside
 from locusts_fab.outputs import GONE, NOT_WHOLE, ODD, UNREADABLE, LeadsOutError, in_folder, links_to_make
 from locusts_fab.results.source import NotBroughtError, Source
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.names import Name
 
 _PIECE = 1 << 20
-#: While files of more bytes than this are copied, the space for them is watched.
-_LARGE = 1 << 26
 #: Errors about a name that this file system does not take; those about its space or its rights are about all of it.
 _ABOUT_A_NAME = {
     errno.ENAMETOOLONG,
@@ -167,12 +166,8 @@ def _copy(source: Source, results: Inside, place: Name) -> None:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise NotBroughtError(ODD)
-        space = FreeSpace(results.root) if before.st_size > _LARGE else None
         with open(results.new(place, before.st_mode & PERMISSIONS), "wb") as copy:
-            while copy.tell() <= before.st_size and (piece := _read(descriptor)):  # it may grow without end
-                copy.write(piece)
-                if space is not None and (why := space.why_full()) is not None:  # it may be one large hole
-                    raise OSError(errno.ENOSPC, why)
+            copy.writelines(pieces(partial(_read, descriptor), before.st_size, results.root))
             after = os.fstat(descriptor)
             if (after.st_size, after.st_mtime_ns, copy.tell()) != (before.st_size, before.st_mtime_ns, before.st_size):
                 raise NotBroughtError(NOT_WHOLE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.budget import Account, TooMuchError
+from locusts_fab.bounds.budget import Account, TooMuchError, pieces
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from locusts_fab.transfer.stage import Put
     from locusts_fab.ui.screen import Screen
 
+_PIECE = 1 << 20
 #: Of files of the environment that are ours alone.
 _MODE = 0o600
 #: What opening says where there is no file: it has gone, or is a symlink or a socket.
@@ -186,7 +187,7 @@ def _fetch_file(inside: Inside, source: Name, incoming: Inside, name: Name) -> N
         return
     with open(descriptor, "rb") as file, incoming.beside(name) as part:
         with open(incoming.new(part, stat.S_IMODE(status.st_mode) | stat.S_IRUSR), "wb") as copy:
-            shutil.copyfileobj(file, copy)
+            copy.writelines(pieces(partial(file.read, _PIECE), status.st_size, incoming.root))
             copy.flush()
             os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
         incoming.replace(part, name)

@@ -245,7 +245,7 @@ def lists(head: str, text: str = "", path: str = "", name: str = "SANDBOX/folder
     Case("a list of nothing but NULs", "collect", gives(says("list_outputs", bytes(1_000_000))), 1),
     Case("an output that is not ours", "collect", lists("f 1", name="./../../../home/.bashrc"), 0),
     Case("a kind that is none", "collect", lists("\x1b 1", path="y"), 1),
-    Case("a size of 5,000 digits", "collect", lists(f"f {DIGITS}", path="y"), 1, needs_numbers=True),
+    Case("a size of 5,000 digits", "collect", lists(f"f {DIGITS}", path="y"), 1),
     Case("a negative size", "collect", lists("f -1", path="y"), 1),
     Case("a size in other digits", "collect", lists("f ²", path="y"), 1),
     Case("a link that leads out", "collect", lists("l 0", "../../../../../../.ssh/id_ed25519", "y"), 1),

@@ -130,9 +130,7 @@ def founded(note: str) -> Arms:
     Case("an exit status that means nothing", "status", gives(says("poll", b"@MARK@\n-\n\n", 77))),
     Case("a founder of no name", "status", founded(""), 2, "has no id"),
     Case("a founder that a terminal obeys", "status", founded("deadbeef\t\x1b]0;\a\tx\t\u202e\t1\n"), 2, "not known"),
-    Case(
-        "a founder at no time", "status", founded(f"deadbeef\ta\tb\tc\t{DIGITS}\n"), 2, "not known", needs_numbers=True
-    ),
+    Case("a founder at no time", "status", founded(f"deadbeef\ta\tb\tc\t{DIGITS}\n"), 2, "not known"),
     Case("open to others, in any words", "status", gives(says("poll", b"\xff\0\x1b[2J", 8)), 2, "not ours alone"),
     Case("a heartbeat of 400 digits", "status", heads(f"1-0-ID unknown {HUGE}"), 0),
     Case("a heartbeat of 5,000 digits", "status", heads(f"1-0-ID unknown {DIGITS}"), 0),
@@ -144,8 +142,8 @@ def founded(note: str) -> Arms:
     Case("a manager of another environment", "status", heads("1-0-deadbeef alive 1"), 0),
     Case("a million strangers", "status", before_parts("7\n" * 1_000_000), 0, "somebody else has submitted"),
     Case("submissions that were told, and are not", "status", before_parts("told 999999999\ntold 0\ntold -1\n"), 0),
-    Case("no number as the scheduler's exit status", "status", queue("zero\n"), needs_numbers=True),
-    Case("5,000 digits as the scheduler's exit status", "status", queue(f"{DIGITS}\n"), needs_numbers=True),
+    Case("no number as the scheduler's exit status", "status", queue("zero\n")),
+    Case("5,000 digits as the scheduler's exit status", "status", queue(f"{DIGITS}\n")),
     Case("a scheduler that nobody has", "status", queue("0\n17_0|17|0|RUNNING|n|\x1b[2J\n"), 0),
     Case(
         "a full part at every poll",

@@ -59,6 +59,8 @@ def outputs(*names: str) -> list[Case]:
     return [Case(f"the output {name[:30]!r}", "attach", plan("1", "a", "c", name), says=refused) for name in names]
 
 
+#: Of a number that is none of ours.
+WRONG = "the number of no submission"
 NOTHING_DONE = "attach; collect"
 UP = "../../../"
 
@@ -89,7 +91,13 @@ UP = "../../../"
     Case("another id beside it", "attach", file("exec/id.deadbeef", f"{OBEYED}\n"), 2, "has no id"),
     Case("a founder that a terminal obeys", NOTHING_DONE, lambda w: file(f"exec/id.{w.id}", f"{OBEYED}\n")(w), 0),
     *(
-        Case(f"a submission with the number {number[:9]}", NOTHING_DONE, file(f"exec/started.{number}/token", "x\n"), 0)
+        Case(
+            f"a submission with the number {number[:9]}",
+            "attach",
+            file(f"exec/started.{number}/token", "x\n"),
+            3,
+            WRONG,
+        )
         for number in ("x", "-1", "²", "999999999", "9" * 200)
     ),
     Case("a token that a terminal obeys", "attach; status", file("exec/started.1/token", f"{OBEYED}\n"), 0),

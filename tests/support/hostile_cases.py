@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from tests.support.forker import Done
 
 
-#: What waits for numbers that are read at one place, which refuses those that are none.
-NEEDS_NUMBERS = pytest.mark.skip(reason="waits for numbers that are read at one place")
-
 #: Whatever comes, no more than this.
 MOST_MB = 300
 #: What a host may make of the laptop's terminal: nothing.
@@ -59,7 +56,6 @@ class Case:
     kind: str = "ran"
     lies: bool = False
     heals: bool = True
-    needs_numbers: bool = False
     knobs: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -70,10 +66,7 @@ def gives(*answers: Answer) -> Arms:
 
 def parametrized(*cases: Case) -> pytest.MarkDecorator:
     """Return the decorator that makes a test of each case."""
-    marks = {True: [NEEDS_NUMBERS], False: []}
-    return pytest.mark.parametrize(
-        "case", [pytest.param(case, id=case.name, marks=marks[case.needs_numbers]) for case in cases]
-    )
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in cases])
 
 
 # ---- where a swarm stands ----
