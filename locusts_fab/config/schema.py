@@ -174,6 +174,11 @@ class SwarmSettings(Table):
         description="Command template, a line of bash. Handles such as `<id>`, `<arg0>`, `<shared>key` are filled in, "
         "quoted; `<arg0:raw>` goes in as it is.",
     )
+    strict: bool = Field(
+        default=True,
+        description="`true`: commands run as `bash -e -o pipefail -c`, so the first line, or program in a pipe, "
+        "that fails ends the task. `false`: as `bash -c`; only the exit code of the last line counts.",
+    )
     indir: Filled | None = Field(
         default=None,
         description="Folder of the inputs, relative to locusts.toml.",

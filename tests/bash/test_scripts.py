@@ -294,6 +294,7 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
+    ("manager/task.sh", "STRICTLY"): "holds at least an option",
 }
 
 

@@ -44,6 +44,8 @@ readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
 readonly PROGRAM='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
+# 1: in the bash of a task, a command that fails ends the task, also within a pipe
+readonly STRICT=1
 # further attempts after a failure
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit

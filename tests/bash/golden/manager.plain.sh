@@ -36,6 +36,8 @@ readonly HAS_INPUTS=1
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
 readonly PROGRAM=''
+# 1: in the bash of a task, a command that fails ends the task, also within a pipe
+readonly STRICT=1
 # further attempts after a failure
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit
