@@ -78,6 +78,7 @@ class LeaveReason(str, Enum):
     TOO_MANY_FAILURES = "too many failures"
     NO_TIME = "no time is left"
     NO_SPACE = "no space is left"
+    SETUP = "setup failed:"
     OTHER = ""  # one that only people read
 
 
