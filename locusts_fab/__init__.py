@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.errors import LoginRefusedError as LoginRefusedError
     from locusts_fab.errors import PlanError as PlanError
     from locusts_fab.errors import SchedulerError as SchedulerError
+    from locusts_fab.errors import SetupError as SetupError
     from locusts_fab.errors import StateError as StateError
     from locusts_fab.errors import TransferError as TransferError
     from locusts_fab.layout import Results as Results
@@ -80,6 +81,7 @@ _MODULES = {
     "Results": "layout",
     "SchedulerError": "errors",
     "Screen": "ui.screen",
+    "SetupError": "errors",
     "Silent": "progress",
     "StateError": "errors",
     "Status": "model",

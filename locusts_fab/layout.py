@@ -57,6 +57,15 @@ class Environment:
         """The script that starts it on a machine without a scheduler."""
         return "exec/start.sh"
 
+    @property
+    def logs_folder(self) -> str:
+        """The folder of what managers, and what starts them, print."""
+        return "exec/logs"
+
+    def manager_log(self, manager: str) -> str:
+        """Return the file with what a manager, and what started it, printed; `manager` is what its id begins with."""
+        return f"{self.logs_folder}/{manager}.out"
+
     def chunk(self, number: int) -> str:
         """Return the path of a chunk's plan, which has a line for each task."""
         return f"exec/plan/{number:06d}"

@@ -51,6 +51,7 @@ class TaskReason(str, Enum):
     More words may follow, such as a number. `records.read_task_reason` reads it.
     """
 
+    BROKEN_PIPE = "exit 141: a program in a pipe wrote to one that had ended"  # before EXIT, which it begins with
     EXIT = "exit"
     SIGNAL = "signal"
     TIMEOUT = "timeout"
@@ -77,6 +78,7 @@ class LeaveReason(str, Enum):
     TOO_MANY_FAILURES = "too many failures"
     NO_TIME = "no time is left"
     NO_SPACE = "no space is left"
+    SETUP = "setup failed:"
     OTHER = ""  # one that only people read
 
 
@@ -88,12 +90,14 @@ class Task:
     :param command: bash source, with all values put in and quoted.
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
+    :param is_strict: whether a line of the command that fails ends it.
     """
 
     id: str
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    is_strict: bool = True
 
 
 @dataclass(frozen=True)

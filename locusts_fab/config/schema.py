@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
+    BashEntry,
     Column,
     Duration,
     Filled,
@@ -131,9 +132,10 @@ class Target(Table):
         description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
         json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
     )
-    setup: list[Text] = Field(
+    setup: list[BashEntry] = Field(
         default=[],
-        description='Shell lines run once on each node, before its manager: `["module load openmpi"]`.',
+        description='Bash run once on each node, before its manager: `["module load openmpi"]`. Each entry must be '
+        "complete, and must succeed.",
     )
     container: Container | None = Field(default=None, description="Container that wraps each task.")
     scratch: Line | None = Field(
@@ -173,6 +175,11 @@ class SwarmSettings(Table):
         default=None,
         description="Command template, a line of bash. Handles such as `<id>`, `<arg0>`, `<shared>key` are filled in, "
         "quoted; `<arg0:raw>` goes in as it is.",
+    )
+    strict: bool = Field(
+        default=True,
+        description="`true`: commands run as `bash -e -o pipefail -c`, so the first line, or program in a pipe, "
+        "that fails ends the task. `false`: as `bash -c`; only the exit code of the last line counts.",
     )
     indir: Filled | None = Field(
         default=None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import subprocess
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
 from locusts_fab.config.hostnames import parse_host
+from locusts_fab.text import printable
 
 #: Names of swarms, targets, shared files and sweep columns. They become folder names, so they stay plain.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -41,6 +44,23 @@ def _one_line(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise ValueError("must be one line; take the line break out")
     return _filled(text)
+
+
+def _bash_entry(text: str) -> str:
+    """Return the text, which must be complete bash by itself; bash is asked, if this machine has one."""
+    command = ["bash", "-O", "extglob", "-n", "-c", _clean(text)]
+    surroundings = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    try:
+        said = subprocess.run(
+            command, env=surroundings, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=10
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired, UnicodeEncodeError):
+        return text
+    if said:  # a here-document that does not end is only a warning
+        first = os.fsdecode(said.partition(b"\n")[0])
+        why = re.sub(r"^bash: (-c: )?(line [0-9]+: )?", "", first)
+        raise ValueError(f"not complete bash ({printable(why)}); each entry is run by itself")
+    return text
 
 
 def _sbatch_option(text: str) -> str:
@@ -156,6 +176,7 @@ def _variable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_clean)]
 Filled = Annotated[str, AfterValidator(_filled)]
+BashEntry = Annotated[str, AfterValidator(_bash_entry)]
 Line = Annotated[str, AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]

@@ -59,6 +59,7 @@ def render_scripts(
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,
+        "strict": int(settings.strict),
         "retries": settings.retries,
         "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
         "timeout_text": f"{settings.timeout_s or 0:g} s",

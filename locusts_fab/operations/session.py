@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import remove_left_folders
-from locusts_fab.layout import Results
-from locusts_fab.manager.records import read_leave_reason
+from locusts_fab.layout import Results, manager_id
+from locusts_fab.manager.records import element_of, read_leave_reason, submission_of
+from locusts_fab.manager.setup_failures import advice, failed_setups
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
@@ -210,12 +211,16 @@ class Session:
             f"everything fails on node {node}, and not elsewhere: others run its tasks, the next submit leaves it out"
             for node in self.ledger.bad_nodes()
         ]
-        if state is not SwarmState.STALLED:
-            return notes
         latest = self.ledger.latest_submission()
         managers = self.ledger.managers(latest.number) if latest else []
+        if state in {SwarmState.SUBMITTED, SwarmState.RUNNING, SwarmState.STALLED}:
+            notes += self._note_setup(managers)
+        if state is not SwarmState.STALLED:
+            return notes
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
         kinds = set(map(read_leave_reason, reasons))
+        if kinds == {LeaveReason.SETUP}:
+            return notes
         if LeaveReason.TOO_MANY_FAILURES in kinds:
             stopped = f"max_failures = {self.swarm.settings.max_failures} was reached, so no more tasks are taken"
             return [*notes, f"{stopped}; see why with `locusts logs TASK`, fix the cause, then `locusts retry`"]
@@ -224,6 +229,16 @@ class Session:
             return [*notes, f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
         why = "; ".join(sorted(reason for reason in reasons if reason)) or self._why_nobody_was_heard(latest)
         return [*notes, f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
+
+    def _note_setup(self, managers: list[ManagerStatus]) -> list[str]:
+        """Return notes on managers that run nothing because an entry of `setup` failed."""
+        reasons = {manager.id: self.ledger.manager_reason(manager.id) for manager in managers}
+        failed = [each for each in managers if read_leave_reason(reasons[each.id]) is LeaveReason.SETUP]
+        if not failed:
+            return []
+        name = manager_id(submission_of(failed[0].id), element_of(failed[0].id))
+        log = self.site.environment.absolute(self.site.environment.manager_log(name))
+        return [*failed_setups((each.host, reasons[each.id]) for each in failed), advice(log)]
 
     def _why_nobody_was_heard(self, latest: Submission | None) -> str:
         """Return in a line what the managers of a submission printed before they could record anything."""

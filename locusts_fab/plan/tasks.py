@@ -69,7 +69,7 @@ class Plan:
             elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
-                yield Task(task_id, command, inputs, outputs)
+                yield Task(task_id, command, inputs, outputs, self.swarm.settings.strict)
         if bad:
             raise PlanError(_listing("names that cannot be used", bad))
         if long:

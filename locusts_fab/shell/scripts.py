@@ -28,6 +28,8 @@ class RemoteExit(IntEnum):
     TAKEN = 7
     #: Others than us may change what is in the environment, or own it.
     OPEN = 8
+    #: An entry of `setup` failed, so the manager runs nothing.
+    SETUP_FAILED = 9
 
 
 @cache

@@ -145,7 +145,12 @@ def _make_schema(database: sqlite3.Connection) -> int:
 def fingerprint(task: Task, environment_dir: str) -> bytes:
     """Return a hash of what a task runs, the same wherever its environment lies."""
     text = "\n".join(
-        (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
+        (
+            task.command.replace(environment_dir, "<environment>"),
+            join_fields(task.inputs),
+            join_fields(task.outputs),
+            *(["strict"] if task.is_strict else []),
+        )
     )
     return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
 

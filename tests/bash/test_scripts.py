@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parent / "golden"
 LIBRARIES = sorted((templates_folder() / "manager").glob("*.sh"))
+#: What start.sh and the job script take in.
+STARTING = sorted((templates_folder() / "start").glob("*.sh"))
 REMOTE = sorted((templates_folder() / "remote").glob("*.sh"))
 #: What several of them take in.
 SHARED = sorted((templates_folder() / "remote/lib").glob("*.sh"))
@@ -67,9 +69,17 @@ MANAGERS: dict[str, dict[str, Any]] = {
     },
 }
 STARTS: dict[str, dict[str, Any]] = {
-    "plain": {"setup": [], "manager": "/scratch/me/locusts/pairs/exec/manager.sh"},
-    "setup": {"setup": ["module load openmpi", "export TOOLS=~/tools"], "manager": "/scratch/me/it's/exec/manager.sh"},
-    "hostile": {"setup": [": what a user writes here is code"], "manager": HOSTILE},
+    "plain": {
+        "setup": [],
+        "manager": "/scratch/me/locusts/pairs/exec/manager.sh",
+        "logs": "/scratch/me/locusts/pairs/exec/logs",
+    },
+    "setup": {
+        "setup": ["module load openmpi", "export TOOLS=~/tools\nif [[ ! -d $TOOLS ]]; then\n  exit 3\nfi"],
+        "manager": "/scratch/me/it's/exec/manager.sh",
+        "logs": "/scratch/me/it's/exec/logs",
+    },
+    "hostile": {"setup": [HOSTILE], "manager": HOSTILE, "logs": HOSTILE},
 }
 JOBS: dict[str, dict[str, Any]] = {
     "plain": {**STARTS["plain"], "cpus": 16, "warning_s": 120, "directives": []},
@@ -116,7 +126,7 @@ def check(*command: str, script: str | bytes) -> None:
     assert result.stdout == b""
 
 
-SOURCES = {f"manager/{path.name}": path.read_text() for path in LIBRARIES}
+SOURCES = {f"{path.parent.name}/{path.name}": path.read_text() for path in (*LIBRARIES, *STARTING)}
 SOURCES.update({name: (templates_folder() / name).read_text() for name in TEMPLATES})
 SOURCES.update({f"remote/{path.name}": remote_script(path.stem) for path in REMOTE})
 
@@ -153,7 +163,7 @@ def test_rendered_scripts_are_well_formed(template: str, name: str) -> None:
     check(tool("shellcheck"), *excluded, "-", script=script)
 
 
-@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*LIBRARIES, *STARTING], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_libraries_are_well_formed_by_themselves(path: Path) -> None:
     script = path.read_text()
     check("bash", "-n", script=script)
@@ -201,8 +211,6 @@ def test_a_value_that_is_missing_is_an_error() -> None:
 
 #: Outputs that are not quoted, each with the reason.
 UNQUOTED = {
-    ("start.sh.j2", "line"): "the lines of `setup` are shell code by contract",
-    ("job.sbatch.j2", "line"): "the same",
     ("job.sbatch.j2", "directive"): "stands in a comment, which SLURM reads; it holds no newline",
 }
 
@@ -230,7 +238,7 @@ def test_outputs_are_found() -> None:
     assert len(list(outputs("manager.sh.j2"))) >= len(VALUES)
 
 
-@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*LIBRARIES, *STARTING], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_libraries_are_plain_bash(path: Path) -> None:
     """Nothing in them means anything to Jinja, so that what is read here is what runs there."""
     source = path.read_text()
@@ -294,6 +302,7 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
+    ("manager/task.sh", "STRICTLY"): "holds at least an option",
 }
 
 

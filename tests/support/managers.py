@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
     "slots": 1,
     "has_inputs": 0,
     "program": "",
+    "strict": 1,
     "retries": 0,
     "tree": "",
     "timeout_us": 0,

@@ -48,6 +48,7 @@ class SlurmScheduler:
         values = {
             "setup": swarm.target.setup,
             "manager": environment.absolute(environment.manager_script),
+            "logs": environment.absolute(environment.logs_folder),
             "directives": directives(swarm.target.slurm, bad_nodes),
             "cpus": swarm.slots * swarm.settings.cpus_per_task,
             "warning_s": warning_s(swarm.target.slurm.time),

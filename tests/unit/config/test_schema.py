@@ -252,3 +252,26 @@ def test_all_problems_come_at_once_with_the_file_before_each(tmp_path: Path) -> 
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert str(caught.value).splitlines() == [f"{path}: {problem}" for problem in expected]
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("if true; then", "syntax error: unexpected end of file"),
+        ("fi", "syntax error near unexpected token `fi'"),
+        ("echo (", "syntax error near unexpected token `newline'"),
+        ("cat <<E\nx", "warning: here-document at line 1 delimited by end-of-file (wanted `E')"),
+        ("echo 'a", "unexpected EOF while looking for matching `''"),
+        ("module load x", ""),
+        ("if true; then\n\techo 1 # one\nfi", ""),
+        ("shopt -s extglob\nls !(a|b); cat <<E\nx\nE", ""),
+        ("", ""),
+    ],
+)
+def test_each_entry_of_setup_is_complete_bash(tmp_path: Path, entry: str, why: str) -> None:
+    text = f"{CLUSTER}setup = [':', {json.dumps(entry)}]\n[swarms.s]\ncommand = 'a'\nargs = [['1']]\n"
+    if not why:
+        assert load_config(write(tmp_path, text)).targets["t"].setup == [":", entry]
+        return
+    problem = f"targets.t.setup[1]: not complete bash ({why}); each entry is run by itself; found "
+    assert [line[: len(problem)] for line in problems_of(write(tmp_path, text))] == [problem]

@@ -85,6 +85,46 @@ def test_a_manager_that_was_not_heard_left_for_that(session: Session, monkeypatc
     assert session.ledger.counts().pending == 2
 
 
+def fail_setups(session: Session, *reasons: str) -> None:
+    """Let managers 1-0, 1-1, … leave, each for its reason."""
+    folder = Path(session.site.environment.root) / "exec"
+    for element, reason in enumerate(reasons):
+        name = f"1-{element}-{ID}"
+        records = f"manager\t{name}\tn{element}\t1\t1\t9.0\t5.2\t.\nleft\t{reason}\t10.0\t.\n"
+        (folder / f"cache/{name}.tsv").write_text(records)
+        (folder / f"beats/{name}.end").touch()
+    session.poll()
+
+
+LOAD = "setup failed: entry 2, exit code 127 (module load x)"
+
+
+def test_setups_that_fail_alike_are_told_once(session: Session) -> None:
+    fail_setups(session, f"{LOAD}: job 1", f"{LOAD}: job 2", f"{LOAD}: job 3")
+    status = session.status()
+    assert status.state is SwarmState.STALLED
+    told, advice = status.notes
+    assert told == f"{LOAD}: job 1 [on n0, n1, n2]"
+    assert advice.startswith("fix `setup`")
+    assert advice.endswith(f"{session.site.environment.root}/exec/logs/1-0.out")
+
+
+def test_a_setup_that_fails_on_one_of_several_nodes_is_told_too(session: Session) -> None:
+    other = "setup failed: entry 1, ended the shell with exit code 3 (exit 3)"
+    fail_setups(session, "finished", LOAD, other)
+    told = session.status().notes
+    assert told[:2] == [f"{LOAD} [on n1]", f"{other} [on n2]"]
+    assert told[2].endswith("/exec/logs/1-1.out")
+    assert told[3].startswith("tasks are left, but no manager is running")
+
+
+def test_a_setup_that_failed_is_told_while_others_run(session: Session) -> None:
+    fail_setups(session, LOAD, "finished")
+    session.ledger.set_manager(f"1-1-{ID}", ManagerState.ALIVE)
+    status = session.status()
+    assert (status.state, status.notes[0]) == (SwarmState.RUNNING, f"{LOAD} [on n0]")
+
+
 def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = write(session)
     session.poll()

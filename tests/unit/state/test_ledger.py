@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,14 @@ def test_done_tasks_keep_what_was_run_and_changes_are_named(ledger: Ledger) -> N
         "d": ("other",),
     }
     assert found(ledger, "b").outputs == ("other",)
+
+
+def test_a_task_whose_command_became_strict_or_loose_has_changed(ledger: Ledger) -> None:
+    started(ledger, "a", "b")
+    tell(ledger, "1-0", began(1), ended(1, "done"))
+    loose = [replace(task(task_id), is_strict=False) for task_id in "ab"]
+    assert ledger.take_plan(loose, ROOT) == Planned(2, 0, ["a"])
+    assert ledger.take_plan([task("a"), task("b")], ROOT) == Planned(2, 0, [])
 
 
 def test_a_task_that_only_moved_has_not_changed(ledger: Ledger) -> None:
