@@ -77,3 +77,30 @@ def test_a_command_that_no_program_can_be_given_starts_nothing(workspace: Worksp
     assert not (workspace.folder / ".locusts/here").exists()
     workspace.write(f'{HERE}[swarms.s]\ncommand = "true {"x" * 131_066}"\nargs = [["1"], ["2"]]\n')
     assert workspace.locusts("run")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("outdir", "output", "said"),
+    [
+        ("in", "f_<id>.txt", "would land on the input f_0.txt of task 0"),
+        ("alias", "f_<id>.txt", "would land on the input f_0.txt of task 0"),
+        ("in", "f_<id>_.txt", "matches the input f_<id>.txt"),
+        (".locusts", "out_<id>", "lies in the folder for the local state"),
+    ],
+)
+def test_a_config_that_would_harm_inputs_starts_nothing(
+    workspace: Workspace, outdir: str, output: str, said: str
+) -> None:
+    workspace.pairs(2)
+    (workspace.folder / "alias").symlink_to("in")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'tr 0-9 a-j < f_<id>.txt > {output}'\nindir = 'in'\noutdir = '{outdir}'\n"
+        f"inputs = ['f_<id>.txt']\noutputs = ['{output}']\nlayout = 'flat'\n"
+    )
+    code, printed = workspace.locusts("run")
+    assert (code, said in printed, "choose" in printed) == (2, True, True), printed
+    assert {path.name: path.read_text() for path in (workspace.folder / "in").iterdir()} == {
+        "f_0.txt": "0\n",
+        "f_1.txt": "1\n",
+    }
+    assert not (workspace.folder / ".locusts/here").exists()
