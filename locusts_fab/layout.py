@@ -137,6 +137,11 @@ class Results:
         """The file that lists every designated output."""
         return self.outdir / "outputs.tsv"
 
+    @property
+    def modified_table(self) -> Path:
+        """The file that lists what tasks of a custom environment did to its tree."""
+        return self.outdir / "modified.tsv"
+
     def place(self, task_id: TaskId, number: int, total: int) -> str:
         """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.
 

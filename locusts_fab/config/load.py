@@ -83,7 +83,9 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     target_name = target_name or next(iter(config.targets))
     if target_name not in config.targets:
         raise ConfigError(str(path), [f"targets: {no_such('target', target_name, config.targets)}"])
-    return Swarm(name, settings, target_name, config.targets[target_name], Path(path).absolute().parent)
+    file = Path(path).absolute()
+    others = {other: each for other, each in config.swarms.items() if other != name}
+    return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others)
 
 
 def load_config(path: str | Path) -> Config:

@@ -15,6 +15,7 @@ from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
 from locusts_fab.results.lists import write_lists
+from locusts_fab.results.own import IN_THE_WAY
 
 if TYPE_CHECKING:
     import fabric
@@ -61,6 +62,7 @@ def collect(
     *,
     wait: bool = False,
     apply_removals: bool = False,
+    overwrite: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Collected:
     """Bring back what has ended so far; what is here already does not move again.
@@ -69,19 +71,20 @@ def collect(
 
     :param wait: first watch until nothing is left to run, and meanwhile bring what has ended by then.
     :param apply_removals: remove from the local tree what tasks removed from its replica.
+    :param overwrite: replace what stands under outdir and was not put there by this swarm, or was changed since.
     :returns: what came now, where it is, and the status after it.
     :raises LocustsError: something could not be brought; the same call again carries on.
     """
     screen = screen or Silent()
-    eager = _EagerCollector(swarm, connection)
+    eager = _EagerCollector(swarm, connection, overwrite=overwrite)
     if wait:
         keep_looking(eager.look, swarm, screen, reconnect=connection is None)
     with opened(swarm, connection) as session:
         session.poll()
         ledger, results = session.ledger, results_of(swarm)
         eager.see_what_is_lost(session)
-        tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen)
-        write_lists(ledger.outcomes(), ledger.troubles(), results)
+        tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
+        write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
             brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
@@ -89,11 +92,18 @@ def collect(
 
 
 def collect_ended(
-    ledger: Ledger, transfer: Transfer, results: Results, screen: Screen | Silent, *, limit: int | None = None
+    ledger: Ledger,
+    transfer: Transfer,
+    results: Results,
+    screen: Screen | Silent,
+    *,
+    limit: int | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Bring back what has ended since the last time.
 
     :param limit: no more than so many tasks.
+    :param overwrite: replace what stands in its place and is not ours, too.
     :returns: the number of tasks.
     :raises TransferError: something did not arrive; to collect again carries on.
     """
@@ -108,10 +118,18 @@ def collect_ended(
         ):
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
-                placed = put_in_place(fetched, part, results, total)
-                ledger.set_collected(placed.places, placed.troubles)
+                placed = put_in_place(fetched, part, results, total, ledger.own_files, overwrite=overwrite)
+                ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
                 progress.update(start + at + len(placed.places))
     return len(outcomes)
+
+
+def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:
+    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made."""
+    ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
+    if overwrite:
+        troubles = ledger.troubles().items()
+        ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})
 
 
 class _EagerCollector:
@@ -122,8 +140,9 @@ class _EagerCollector:
     :ivar tasks: the number of tasks brought so far.
     """
 
-    def __init__(self, swarm: Swarm, connection: fabric.Connection | None) -> None:
+    def __init__(self, swarm: Swarm, connection: fabric.Connection | None, *, overwrite: bool = False) -> None:
         self.tasks = 0
+        self._overwrite = overwrite
         self._swarm, self._connection = swarm, connection
         self._results = results_of(swarm)
         self._limit = EAGER_TASKS
@@ -133,7 +152,7 @@ class _EagerCollector:
     def see_what_is_lost(self, session: Session) -> None:
         """Mark what came earlier and is no longer here to come again; this is looked at once."""
         if not self._has_seen:
-            session.ledger.set_uncollected(list(find_lost(session.ledger.placed(), self._results)))
+            mark_to_come_again(session.ledger, self._results, overwrite=self._overwrite)
             self._has_seen = True
 
     def look(self) -> Status:
@@ -158,7 +177,14 @@ class _EagerCollector:
     def _bring(self, session: Session) -> None:
         start = self._latest = time.monotonic()
         with contextlib.suppress(TransferError):  # if it lasts, the end reports it
-            count = collect_ended(session.ledger, session.site.transfer, self._results, Silent(), limit=self._limit)
+            count = collect_ended(
+                session.ledger,
+                session.site.transfer,
+                self._results,
+                Silent(),
+                limit=self._limit,
+                overwrite=self._overwrite,
+            )
             self._latest = time.monotonic()
             self._limit = max(1, int(count * EAGER_HOLD_S / (self._latest - start)))
             self.tasks += count

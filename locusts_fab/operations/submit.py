@@ -16,10 +16,11 @@ from locusts_fab.model import Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.scripts import render_scripts
-from locusts_fab.operations.session import opened
+from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica.sync import stage_replica
+from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def submit(
     *,
     redo: bool = False,
     retry: bool = False,
+    overwrite: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit what has not ended yet: new, lost and interrupted tasks.
@@ -68,6 +70,7 @@ def submit(
     :param connection: an open Fabric connection to use.
     :param redo: forget all earlier results first.
     :param retry: submit failed tasks again too.
+    :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
@@ -76,6 +79,8 @@ def submit(
     with opened(swarm, connection, create=True) as session:
         is_there = session.poll()
         session.refuse_strangers()
+        if not overwrite:
+            refuse_tables_of_others(results_of(swarm), session.ledger)
         if redo:
             _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
             _forget(session, screen)

@@ -12,6 +12,7 @@ from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment, Results, folders_above
 from locusts_fab.model import Chunk, Task
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
+from locusts_fab.plan.places import check_places
 from locusts_fab.plan.sources import Source, read_source
 from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import first_few, printable
@@ -139,6 +140,7 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
         plan.program = settings.command.split(None, 1)[0]
     _check_ids(source.ids)
     _check_outputs(plan)
+    check_places(swarm, plan.inputs, plan.count, plan.tasks, are_sought=source.is_from_files)
     return plan
 
 

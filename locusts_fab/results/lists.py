@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import TransferError
+from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import write_whole
-from locusts_fab.model import TaskReason
+from locusts_fab.model import TaskReason, TaskState
+from locusts_fab.results.own import mark_of_status
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -16,40 +19,139 @@ if TYPE_CHECKING:
 
     from locusts_fab.layout import Results
     from locusts_fab.model import Outcome
+    from locusts_fab.state.ledger import Ledger
+    from locusts_fab.state.own_files import OwnFiles
 
+_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"
+_OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
+_START = 5
 _REASON_LENGTH = 200
 _TAIL_BYTES = 4096
 
 
-def write_lists(outcomes: Iterable[Outcome], troubles: Mapping[tuple[int, str], str], results: Results) -> None:
+class TableInTheWayError(StateError):
+    """A table has a place where one stands that is not ours, or that somebody has changed."""
+
+
+def write_lists(
+    outcomes: Iterable[Outcome],
+    troubles: Mapping[tuple[int, str], str],
+    results: Results,
+    own_files: OwnFiles | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
     r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
 
     Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
     :param outcomes: every task.
     :param troubles: why an output could not be brought back, by the number of the task and its name.
+    :param own_files: what is ours under outdir; not given: all that bears these names.
+    :param overwrite: replace tables that are not ours, too.
+    :raises TableInTheWayError: a table that is not ours has one of the names; neither is written.
     :raises TransferError: they cannot be written.
     """
-    tasks = ["task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"]
-    outputs = ["task\toutput\tstatus\tpath\n"]
+    tasks = [_TASKS_HEADER]
+    outputs = [_OUTPUTS_HEADER]
     for outcome in outcomes:
         tasks.append(_task_row(outcome, troubles, results))
         outputs.extend(_output_rows(outcome, troubles, results))
+    tables = {results.tasks_table: tasks, results.outputs_table: outputs}
+    if own_files is not None and not overwrite:
+        _refuse_other_tables(results, own_files, tasks)
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
-        for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
-            write_whole(path, os.fsencode("".join(rows)), mode=0o666)
+        for path, rows in tables.items():
+            with _entered(path, own_files):
+                write_whole(path, os.fsencode("".join(rows)), mode=0o666)
     except OSError as error:
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
+
+
+def refuse_tables_of_others(results: Results, ledger: Ledger) -> None:
+    """Raise an error if a table stands under outdir that never was ours; one of ours may have been changed since.
+
+    :raises TableInTheWayError: there is one.
+    """
+    rows = (_task_row(outcome, {}, results) for outcome in ledger.outcomes())
+    _refuse_other_tables(results, ledger.own_files, rows, is_changed_fine=True)
+
+
+def _refuse_other_tables(
+    results: Results, own_files: OwnFiles, rows: Iterable[str], *, is_changed_fine: bool = False
+) -> None:
+    """Raise an error if a table stands under outdir that is not ours: another swarm's, or one that somebody changed.
+
+    After a lost ledger it is ours if it lists done tasks just as we would.
+
+    :param rows: of tasks.tsv, as it would be written now.
+    :raises TableInTheWayError: there is one.
+    """
+    tables = (results.tasks_table, results.outputs_table)
+    marks = own_files.marks(path.name for path in tables)
+    is_known = functools.cache(lambda: _lists_the_same(results.tasks_table, rows))
+    for path in tables:
+        try:
+            now = mark_of_status(path.lstat())
+        except OSError:  # it is not there; else whoever writes it says so
+            continue
+        mark = marks.get(path.name)
+        if mark is None and not is_known():
+            raise TableInTheWayError(
+                f"{path} is here already, and this swarm has not written it, as far as is known here; it stays",
+                hint="give the swarm an outdir of its own, or move that file away;"
+                " `locusts run --overwrite` or `locusts collect --overwrite` replaces what is there",
+            )
+        if mark not in {None, "", now} and not is_changed_fine:
+            raise TableInTheWayError(
+                f"{path} was changed here since it was written, so it stays as it is; all else has come",
+                hint="move it away and collect again; `locusts collect --overwrite` replaces it",
+            )
+
+
+def _lists_the_same(table: Path, rows: Iterable[str]) -> bool:
+    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not."""
+    try:
+        header, *lines = os.fsdecode(table.read_bytes()).split("\n")
+    except OSError:
+        return False
+    ours, theirs = _ended(rows), _ended(lines)
+    shared = ours.keys() & theirs.keys()
+    differ = [task for task in shared if ours[task] != theirs[task]]
+    done = TaskState.DONE.value
+    return (
+        header.split("\t")[: _START + 1] == _TASKS_HEADER.split("\t")[: _START + 1]
+        and len(differ) < len(shared)
+        and not any(ours[task][0] == theirs[task][0] == done for task in differ)
+    )
+
+
+def _ended(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the ended tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
+    fields = (row.split("\t") for row in rows)
+    ended = {TaskState.DONE.value, TaskState.FAILED.value}
+    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START and each[1] in ended}
+
+
+@contextlib.contextmanager
+def _entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
+    """Enter that a table is ours that is written within."""
+    if own_files is not None:
+        own_files.expect([(path.name, 0)])
+    yield
+    if own_files is not None:
+        own_files.enter([(path.name, 0, mark_of_status(path.lstat()))])
 
 
 def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
+    has_log = bool(outcome.log) and (outcome.number, "") not in troubles
+    if outcome.has_ended and outcome.exit_code and has_log and outcome.cause is TaskReason.EXIT:
         reason += last_line(results.outdir / results.log(outcome.id))
     if troubles and outcome.has_ended:
-        lost = [(name, troubles.get((outcome.number, name))) for name in outcome.outputs]
+        lost = [(name or "its log", troubles.get((outcome.number, name))) for name in (*outcome.outputs, "")]
         reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
     fields = [
         escape(outcome.id),

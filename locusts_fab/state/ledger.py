@@ -235,14 +235,24 @@ class Ledger(Reports):
 
     # -------------------------------------------------------------------------------------------------------- collected
 
-    def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:
+    def set_collected(
+        self,
+        tasks: Iterable[tuple[int, str]],
+        troubles: Iterable[tuple[int, str, str]] = (),
+        files: Iterable[tuple[str, int, str]] = (),
+        gone: Iterable[str] = (),
+    ) -> None:
         """Enter that the outcomes of tasks are here, and which outputs did not come.
 
         :param tasks: number and place under outdir of each.
         :param troubles: number, output, and why it did not come.
+        :param files: path, task and mark of what was put under outdir.
+        :param gone: paths of what is there no more.
         """
         tasks = list(tasks)
         with self.transaction():
+            self.own_files.forget(gone)
+            self.own_files.enter(files)
             self._db.executemany("DELETE FROM troubles WHERE number = ?", [(number,) for number, _ in tasks])
             self._db.executemany(
                 "UPDATE tasks SET collected = 1, place = ? WHERE number = ?",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
+from locusts_fab.state.own_files import OwnFiles
 from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class Queries:
     """The questions that a ledger answers.
 
     :param path: the file; made if it is not there.
+    :ivar own_files: what was put under outdir.
     :raises StateError: it is no ledger of this version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = open_database(path)
+        self.own_files = OwnFiles(self._db)
 
     def close(self) -> None:
         """Close the file."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command()
-def run(invocation: Invocation) -> ExitStatus:
+@command(overwrite="Replace what stands under outdir and was not put there by this swarm, or was changed since.")
+def run(invocation: Invocation, *, overwrite: bool = False) -> ExitStatus:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -21,13 +21,16 @@ def run(invocation: Invocation) -> ExitStatus:
     from locusts_fab.errors import StateError
     from locusts_fab.operations.collect import collect
     from locusts_fab.operations.submit import submit
+    from locusts_fab.results.lists import TableInTheWayError
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
-    messages.print_submitted(submit(swarm, connection, screen=screen))
+    messages.print_submitted(submit(swarm, connection, overwrite=overwrite, screen=screen))
     try:
         with messages.interruptible(swarm):
-            collected = collect(swarm, connection, wait=True, screen=screen)
+            collected = collect(swarm, connection, wait=True, overwrite=overwrite, screen=screen)
             messages.print_collected(collected)
+    except TableInTheWayError:  # all else has come
+        raise
     except StateError:
         messages.print_note("the results are not collected yet; `locusts collect` brings them")
         raise

@@ -59,11 +59,11 @@ def failing(error: BaseException) -> Task[Any]:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", []),
+        ("run", ["overwrite -o"]),
         ("submit", ["dry-run -d", "redo -r"]),
         ("status", ["json -j"]),
         ("watch", []),
-        ("collect", ["wait -w", "apply-removals -a"]),
+        ("collect", ["wait -w", "apply-removals -a", "overwrite -o"]),
         ("retry", []),
         ("cancel", []),
         ("check", []),

@@ -177,10 +177,13 @@ def test_what_was_removed_comes_again(case: Case) -> None:
 
 def test_an_older_file_is_replaced_whole(case: Case) -> None:
     case.plan(a=("out",))
-    (case.sandbox(1) / "out").write_text("new", encoding="utf-8")
-    (case.outdir / "a").mkdir(parents=True)
-    (case.outdir / "a/out").write_text("old, and longer", encoding="utf-8")
+    (case.sandbox(1) / "out").write_text("old, and longer", encoding="utf-8")
     case.end(1, "1")
+    case.collect()
+    case.ledger.forget_results()
+    case.ledger.begin_submission(2, 2)
+    (case.sandbox(1, claim="000002.1") / "out").write_text("new", encoding="utf-8")
+    case.end(1, "1", claim="000002.1")
     with (case.outdir / "a/out").open(encoding="utf-8") as reader:
         case.collect()
         assert reader.read() == "old, and longer"
@@ -257,7 +260,7 @@ def test_an_output_with_a_file_in_its_way_is_an_error(case: Case) -> None:
     case.end(1, "11")
     case.collect()
     assert [row[2] for row in case.outputs()] == ["error", "present"]
-    assert "in its way" in case.ledger.troubles()[1, "sub/out"]
+    assert case.ledger.troubles()[1, "sub/out"] == "in the way: on the path to a/sub/out lies a file or a link"
     assert case.collect() == 1  # it is tried again, and there is still no place for it
     assert case.files() == {"a/sub", "a/other"}
 
