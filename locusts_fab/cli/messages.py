@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from locusts_fab.cli.command import Ending
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
 from locusts_fab.text import LAID_OUT, printable, size
@@ -36,6 +37,16 @@ def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
     """
     is_stuck = status.state in {SwarmState.STALLED, SwarmState.CANCELLED}
     return ExitStatus.FAILED if status.tasks.failed or is_stuck or troubles else ExitStatus.DONE
+
+
+def ending(status: Status, troubles: int = 0, *, quiet: bool) -> Ending:
+    """Return how a command ends that has told all of this already, unless it was to be quiet.
+
+    :param troubles: as in `exit_status`.
+    """
+    code = exit_status(status, troubles)
+    told = [status.summary, *status.notes, *([f"{troubles} outputs could not be brought back"] if troubles else [])]
+    return Ending(code, printable("\n".join(told)) if quiet and code else "")
 
 
 def print_note(text: str) -> None:

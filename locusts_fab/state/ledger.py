@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from locusts_fab.model import JobStatus, ManagerState, Planned, PlannedTask, Submission
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.reports import Reports
-from locusts_fab.state.schema import CHANGED_TASKS, KEEP_PLANNED, SUBMISSION, SUSPECT, TAKE_COMMANDS, fingerprint
+from locusts_fab.state.schema import (
+    CHANGED_TASKS,
+    KEEP_PLANNED,
+    SUBMISSION,
+    SUSPECT,
+    TAKE_COMMANDS,
+    any_text,
+    fingerprint,
+)
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
@@ -39,9 +47,9 @@ class Ledger(Reports):
     def set_fact(self, name: str, value: str | None) -> None:
         """Write a fact; None forgets it."""
         if value is None:
-            self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
+            self._db.execute("DELETE FROM facts WHERE name = ?", (any_text(name),))
         else:
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (any_text(name), any_text(value)))
 
     # -------------------------------------------------------------------------------------------------------- plan
 

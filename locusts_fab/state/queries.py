@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
+from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, any_text, open_database, read_outcome, read_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,8 @@ class Queries:
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the swarm as a whole, such as `target`; None if it is not known."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (any_text(name),)).fetchone()
+        return None if row is None else os.fsdecode(row[0])
 
     # ------------------------------------------------------------------------------------------------------ submissions
 

@@ -150,6 +150,11 @@ def fingerprint(task: Task, environment_dir: str) -> bytes:
     return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
 
 
+def any_text(text: str) -> str | bytes:
+    """Return a text as SQLite can hold it: a path may hold bytes that are no text."""
+    return text if text.isascii() else os.fsencode(text)
+
+
 def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes) -> PlannedTask:
     """Return a row of tasks and commands as a planned task.
 

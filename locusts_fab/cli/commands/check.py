@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command()
+@command(example="locusts check --target cluster")
 def check(invocation: Invocation) -> ExitStatus:
-    """Look at the target before anything is sent: login, bash, rsync, scheduler, limits, free space and inodes.
+    """Look whether the target will take the swarm.
+
+    Nothing is sent: login, bash, rsync, scheduler, limits, free space and inodes.
 
     Exit codes: 0 nothing is wrong; else 3 the way there, 4 the scheduler, 2 the rest, in this order.
     """

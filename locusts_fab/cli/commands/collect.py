@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import command
 
 if TYPE_CHECKING:
-    from locusts_fab.cli.command import Invocation
-    from locusts_fab.errors import ExitStatus
+    from locusts_fab.cli.command import Ending, Invocation
 
 
 @command(
+    example="locusts collect --wait",
     wait="First watch until nothing is left to run; meanwhile bring what has ended.",
     apply_removals="Custom environment: remove from the local tree what tasks removed from its replica.",
 )
-def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool = False) -> ExitStatus:
-    """Bring back what is done so far. Safe to repeat; moves only what is new."""
+def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool = False) -> Ending:
+    """Bring back what has ended so far.
+
+    Safe to repeat; moves only what is new.
+    """
     from locusts_fab.cli import messages
     from locusts_fab.operations.collect import collect as operation
 
@@ -24,4 +27,4 @@ def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool 
     with messages.interruptible(swarm):
         collected = operation(swarm, connection, wait=wait, apply_removals=apply_removals, screen=screen)
         messages.print_collected(collected)
-    return messages.exit_status(collected.status, collected.troubles)
+    return messages.ending(collected.status, collected.troubles, quiet=invocation.quiet)

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 @command(
+    example="locusts logs 000007",
     task="The task's id, as in tasks.tsv.",
     raw="Print only what the task printed, byte by byte: for programs, not for terminals.",
 )
 def logs(invocation: Invocation, task: str, *, raw: bool = False) -> None:
-    """Show a task's command, exit code and node, and what it printed."""
+    """Show what became of a task, and what it printed.
+
+    That is its command, its exit code, its node and its log.
+    """
     from locusts_fab.cli.messages import print_bytes, print_log
     from locusts_fab.operations.logs import logs as operation
 

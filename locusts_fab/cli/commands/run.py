@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import command
 
 if TYPE_CHECKING:
-    from locusts_fab.cli.command import Invocation
-    from locusts_fab.errors import ExitStatus
+    from locusts_fab.cli.command import Ending, Invocation
 
 
-@command()
-def run(invocation: Invocation) -> ExitStatus:
+@command(example="locusts run --swarm pairs")
+def run(invocation: Invocation) -> Ending:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -31,4 +30,4 @@ def run(invocation: Invocation) -> ExitStatus:
     except StateError:
         messages.print_note("the results are not collected yet; `locusts collect` brings them")
         raise
-    return messages.exit_status(collected.status, collected.troubles)
+    return messages.ending(collected.status, collected.troubles, quiet=invocation.quiet)
