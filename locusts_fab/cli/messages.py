@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -58,6 +59,11 @@ def print_note(text: str) -> None:
 def print_shown(text: str, end: str = "\n") -> None:
     """Print a text on standard output, whatever is in it: a terminal shows it and obeys none of it."""
     print(printable(text, LAID_OUT), end=end)
+
+
+def print_json(values: object) -> None:
+    """Print values as JSON, which is all that standard output then holds."""
+    print(json.dumps(values, indent=2))
 
 
 @contextlib.contextmanager
@@ -159,6 +165,19 @@ def print_collected(collected: Collected) -> None:
         print_note(
             f"what failed and why: {results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"
         )
+
+
+def collected_values(collected: Collected) -> dict[str, object]:
+    """Return what a collect brought as plain values, for JSON."""
+    results = collected.results
+    return {
+        "tasks": collected.tasks,
+        "troubles": collected.troubles,
+        "outdir": str(results.outdir),
+        "tasks_table": str(results.tasks_table),
+        "outputs_table": str(results.outputs_table),
+        "status": collected.status.to_dict(),
+    }
 
 
 def _print_tree_changes(brought: Brought, results: Results) -> None:

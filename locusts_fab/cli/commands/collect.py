@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 @command(
     example="locusts collect --wait",
     wait="First watch until nothing is left to run; meanwhile bring what has ended.",
+    json_="Print one JSON object.",
     apply_removals="Custom environment: remove from the local tree what tasks removed from its replica.",
 )
-def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool = False) -> Ending:
+def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool = False, json_: bool = False) -> Ending:
     """Bring back what has ended so far.
 
     Safe to repeat; moves only what is new.
@@ -27,4 +28,6 @@ def collect(invocation: Invocation, *, wait: bool = False, apply_removals: bool 
     with messages.interruptible(swarm):
         collected = operation(swarm, connection, wait=wait, apply_removals=apply_removals, screen=screen)
         messages.print_collected(collected)
+    if json_:
+        messages.print_json(messages.collected_values(collected))
     return messages.ending(collected.status, collected.troubles, quiet=invocation.quiet)

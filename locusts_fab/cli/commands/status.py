@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.command import command
@@ -23,7 +22,7 @@ def status(invocation: Invocation, *, json_: bool = False) -> ExitStatus:
 
     found = operation(invocation.swarm, invocation.connection)
     if json_:
-        print(json.dumps(found.to_dict(), indent=2))
+        messages.print_json(found.to_dict())
     else:
         messages.print_panel(found)
     return messages.exit_status(found)
