@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Finding, Status
     from locusts_fab.operations.collect import Collected
-    from locusts_fab.operations.logs import TaskLog
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
@@ -191,46 +189,7 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
     print_note(f"the tree: {changes}; the list is {results.outdir / 'modified.tsv'}")
 
 
-# ---- logs, check ----
-
-
-def print_log(log: TaskLog) -> None:
-    """Print a task's command, exit code and node, and what it printed, as far as a terminal may see it."""
-    outcome = log.outcome
-    lines = [
-        f"task     {outcome.id}: {outcome.state.value}" + (f", {log.description}" if log.description else ""),
-        f"command  {outcome.command}",
-        f"exit     {'-' if outcome.exit_code is None else outcome.exit_code}, attempts {outcome.attempts}",
-        f"node     {outcome.node or '-'}",
-    ]
-    if log.sandbox:
-        lines.append(f"sandbox  {log.sandbox}")
-    print_shown("\n".join(lines))
-    if log.printed is None:
-        print_note("what it printed is no longer available")
-    elif not log.printed:
-        print_note("it printed nothing")
-    else:
-        text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
-        shown = printable(text, LAID_OUT)
-        print(f"printed:\n{shown}", end="" if text.endswith("\n") else "\n")
-        _note_left_out(log)
-        if shown != text:
-            print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
-
-
-def print_bytes(log: TaskLog) -> None:
-    """Print what a task printed, byte by byte, and nothing else; a program reads it, not a terminal."""
-    if log.printed is None:
-        print_note("what it printed is no longer available")
-    sys.stdout.buffer.write(log.printed or b"")
-    sys.stdout.buffer.flush()
-    _note_left_out(log)
-
-
-def _note_left_out(log: TaskLog) -> None:
-    if log.left_out:
-        print_note(f"{size(log.left_out)} before that are left out; `locusts collect` brings all of it")
+# ---- check ----
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
