@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.submit import Submitted as Submitted
     from locusts_fab.operations.submit import retry as retry
     from locusts_fab.operations.submit import submit as submit
+    from locusts_fab.operations.tasks import tasks as tasks
     from locusts_fab.progress import Silent as Silent
     from locusts_fab.replica.manifest import Change as Change
     from locusts_fab.replica.merge import Brought as Brought
@@ -105,6 +106,7 @@ _MODULES = {
     "retry": "operations.submit",
     "status": "operations.status",
     "submit": "operations.submit",
+    "tasks": "operations.tasks",
     "unescape": "tsv",
     "watch": "operations.status",
 }

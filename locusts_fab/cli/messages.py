@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import sys
 from typing import TYPE_CHECKING
 
+from locusts_fab.cli.command import Ending
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
 from locusts_fab.text import LAID_OUT, printable, size
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Finding, Status
     from locusts_fab.operations.collect import Collected
-    from locusts_fab.operations.logs import TaskLog
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
@@ -40,6 +40,16 @@ def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
     return ExitStatus.FAILED if status.tasks.failed or is_stuck or troubles else ExitStatus.DONE
 
 
+def ending(status: Status, troubles: int = 0, *, quiet: bool) -> Ending:
+    """Return how a command ends that has told all of this already, unless it was to be quiet.
+
+    :param troubles: as in `exit_status`.
+    """
+    code = exit_status(status, troubles)
+    told = [status.summary, *status.notes, *([f"{troubles} outputs could not be brought back"] if troubles else [])]
+    return Ending(code, printable("\n".join(told)) if quiet and code else "")
+
+
 def print_note(text: str) -> None:
     """Print a line for a person on standard error."""
     sys.stderr.write(printable(text) + "\n")
@@ -49,6 +59,11 @@ def print_note(text: str) -> None:
 def print_shown(text: str, end: str = "\n") -> None:
     """Print a text on standard output, whatever is in it: a terminal shows it and obeys none of it."""
     print(printable(text, LAID_OUT), end=end)
+
+
+def print_json(values: object) -> None:
+    """Print values as JSON, which is all that standard output then holds."""
+    print(json.dumps(values, indent=2))
 
 
 @contextlib.contextmanager
@@ -152,6 +167,19 @@ def print_collected(collected: Collected) -> None:
         )
 
 
+def collected_values(collected: Collected) -> dict[str, object]:
+    """Return what a collect brought as plain values, for JSON."""
+    results = collected.results
+    return {
+        "tasks": collected.tasks,
+        "troubles": collected.troubles,
+        "outdir": str(results.outdir),
+        "tasks_table": str(results.tasks_table),
+        "outputs_table": str(results.outputs_table),
+        "status": collected.status.to_dict(),
+    }
+
+
 def _print_tree_changes(brought: Brought, results: Results) -> None:
     """Print how many changes of each kind a custom environment brought into the local tree."""
     for note in brought.notes:
@@ -163,52 +191,7 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
     print_note(f"the tree: {changes}; the list is {results.outdir / 'modified.tsv'}")
 
 
-# ---- logs, check ----
-
-
-def print_log(log: TaskLog) -> None:
-    """Print a task's command, exit code and node, and what it printed, as far as a terminal may see it."""
-    outcome = log.outcome
-    lines = [
-        f"task     {outcome.id}: {outcome.state.value}" + (f", {log.description}" if log.description else ""),
-        f"command  {outcome.command}",
-        f"exit     {'-' if outcome.exit_code is None else outcome.exit_code}, attempts {outcome.attempts}",
-        f"node     {outcome.node or '-'}",
-    ]
-    if log.sandbox:
-        lines.append(f"sandbox  {log.sandbox}")
-    print_shown("\n".join(lines))
-    if log.printed is None:
-        print_note("what it printed is no longer available")
-    elif not log.printed:
-        print_note("it printed nothing")
-    else:
-        text = os.fsdecode(log.printed.replace(b"\r\n", b"\n"))
-        print("printed:")
-        is_as_it_is = True
-        for at in range(0, len(text), _PIECE):  # each character may become ten
-            piece = text[at : at + _PIECE]
-            shown = printable(piece, LAID_OUT)
-            is_as_it_is = is_as_it_is and shown == piece
-            print(shown, end="")
-        print(end="" if text.endswith("\n") else "\n")
-        _note_left_out(log)
-        if not is_as_it_is:
-            print_note("what a terminal would obey is shown as \\x1b and the like; `--raw` prints every byte as it is")
-
-
-def print_bytes(log: TaskLog) -> None:
-    """Print what a task printed, byte by byte, and nothing else; a program reads it, not a terminal."""
-    if log.printed is None:
-        print_note("what it printed is no longer available")
-    sys.stdout.buffer.write(log.printed or b"")
-    sys.stdout.buffer.flush()
-    _note_left_out(log)
-
-
-def _note_left_out(log: TaskLog) -> None:
-    if log.left_out:
-        print_note(f"{size(log.left_out)} before that are left out; `locusts collect` brings all of it")
+# ---- check ----
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

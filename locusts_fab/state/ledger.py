@@ -21,6 +21,7 @@ from locusts_fab.state.schema import (
     SUBMISSION,
     SUSPECT,
     TAKE_COMMANDS,
+    any_text,
     fingerprint,
     write_values,
 )
@@ -48,9 +49,9 @@ class Ledger(Reports):
     def set_fact(self, name: str, value: str | None) -> None:
         """Write a fact; None forgets it."""
         if value is None:
-            self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
+            self._db.execute("DELETE FROM facts WHERE name = ?", (any_text(name),))
         else:
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (any_text(name), any_text(value)))
 
     # -------------------------------------------------------------------------------------------------------- plan
 

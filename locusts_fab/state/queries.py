@@ -22,6 +22,7 @@ from locusts_fab.state.schema import (
     PLANNED,
     SUBMISSION,
     SUSPECT,
+    any_text,
     open_database,
     read_outcome,
     read_task,
@@ -54,8 +55,8 @@ class Queries:
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the swarm as a whole, such as `target`; None if it is not known."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (any_text(name),)).fetchone()
+        return None if row is None else os.fsdecode(row[0])
 
     # ------------------------------------------------------------------------------------------------------ submissions
 

@@ -203,6 +203,11 @@ def read_values(text: bytes | None) -> Values:
     return tuple(zip(fields[::2], fields[1::2], strict=False))
 
 
+def any_text(text: str) -> str | bytes:
+    """Return a text as SQLite can hold it: a path may hold bytes that are no text."""
+    return text if text.isascii() else os.fsencode(text)
+
+
 def read_task(
     number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes, values: bytes | None
 ) -> PlannedTask:

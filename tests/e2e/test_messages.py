@@ -70,7 +70,7 @@ def interrupted(tmp_path: Path, name: str, source: str, *words: str) -> tuple[in
 @pytest.mark.parametrize("source", [WAITING, STUBBORN], ids=["waiting", "stubborn"])
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("invoke", ["status"]), ("invoke", ["--version"]), ("invoke", ["--list"])],
+    [("click", ["status"]), ("click", ["--version"]), ("click", ["--help"])],
 )
 def test_while_the_program_loads(tmp_path: Path, name: str, words: list[str], source: str) -> None:
     code, text = interrupted(tmp_path, name, source, *words)

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command()
+@command(example="locusts retry && locusts collect --wait")
 def retry(invocation: Invocation) -> None:
-    """Submit again what failed or was lost, with the config as it is now."""
+    """Submit again what failed or was lost.
+
+    It runs as the config has it now.
+    """
     from locusts_fab.cli import messages
     from locusts_fab.operations.submit import retry as operation
 

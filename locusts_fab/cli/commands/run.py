@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import command
 
 if TYPE_CHECKING:
-    from locusts_fab.cli.command import Invocation
-    from locusts_fab.errors import ExitStatus
+    from locusts_fab.cli.command import Ending, Invocation
 
 
-@command(overwrite="Replace what stands under outdir and was not put there by this swarm, or was changed since.")
-def run(invocation: Invocation, *, overwrite: bool = False) -> ExitStatus:
+@command(
+    example="locusts run --swarm pairs",
+    overwrite="Replace what stands under outdir and was not put there by this swarm, or was changed since.",
+)
+def run(invocation: Invocation, *, overwrite: bool = False) -> Ending:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -34,4 +36,4 @@ def run(invocation: Invocation, *, overwrite: bool = False) -> ExitStatus:
     except StateError:
         messages.print_note("the results are not collected yet; `locusts collect` brings them")
         raise
-    return messages.exit_status(collected.status, collected.troubles)
+    return messages.ending(collected.status, collected.troubles, quiet=invocation.quiet)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 @command(
+    example="locusts submit --dry-run",
     dry_run="Show the plan and the rendered scripts; touch nothing.",
     redo="Forget all earlier results and run every task again.",
 )

@@ -1,0 +1,24 @@
+"""All commands, in groups: those of every day come first."""
+
+from __future__ import annotations
+
+from locusts_fab.cli.commands.attach import attach
+from locusts_fab.cli.commands.cancel import cancel
+from locusts_fab.cli.commands.check import check
+from locusts_fab.cli.commands.clean import clean
+from locusts_fab.cli.commands.collect import collect
+from locusts_fab.cli.commands.convert import convert
+from locusts_fab.cli.commands.logs import logs
+from locusts_fab.cli.commands.retry import retry
+from locusts_fab.cli.commands.run import run
+from locusts_fab.cli.commands.status import status
+from locusts_fab.cli.commands.submit import submit
+from locusts_fab.cli.commands.tasks import tasks
+from locusts_fab.cli.commands.watch import watch
+
+GROUPS = {
+    "every day": (run, status, logs, retry),
+    "by steps": (check, submit, watch, tasks, collect, cancel),
+    "now and then": (attach, clean, convert),
+}
+COMMANDS = {each.name: each for group in GROUPS.values() for each in group}

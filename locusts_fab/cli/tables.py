@@ -1,0 +1,78 @@
+"""Tasks in rows: for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from locusts_fab.cli.messages import print_note
+from locusts_fab.model import TaskReason
+from locusts_fab.results.lists import describe, last_line
+from locusts_fab.text import printable
+from locusts_fab.tsv import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locusts_fab.config.swarm import Swarm
+    from locusts_fab.layout import Results
+    from locusts_fab.model import Outcome
+
+_COLUMNS = ("task", "state", "exit", "attempts", "node", "seconds", "reason")
+_NUMBERS = {"exit", "attempts", "seconds"}
+_WIDEST = 40
+
+
+def print_tasks(found: Sequence[Outcome], results: Results) -> None:
+    """Print tasks as a table, a line each."""
+    rows = [_COLUMNS, *(_cells(each, results) for each in found)]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
+            for name, cell, width in zip(_COLUMNS, row, widths, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+    if not found:
+        print_note("no such tasks")
+
+
+def _cells(outcome: Outcome, results: Results) -> tuple[str, ...]:
+    """Return the cells of a task's row."""
+    return (
+        printable(escape(outcome.id), ""),
+        outcome.state.value,
+        "" if outcome.exit_code is None else str(outcome.exit_code),
+        str(outcome.attempts),
+        printable(escape(outcome.node), ""),
+        "" if outcome.seconds is None else f"{outcome.seconds:.2f}",
+        printable(escape(_reason(outcome, results)), ""),
+    )
+
+
+def _reason(outcome: Outcome, results: Results) -> str:
+    """Return why a task is in its state, as tasks.tsv says it."""
+    said = describe(outcome)
+    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
+        said += last_line(results.outdir / results.log(outcome.id))
+    return said
+
+
+def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -> None:
+    """Print tasks as one JSON object, a line each."""
+    print(f'{{"swarm": {json.dumps(swarm.name)}, "target": {json.dumps(swarm.target_name)}, "tasks": [')
+    for number, each in enumerate(found, 1):
+        values = {
+            "id": each.id,
+            "state": each.state.value,
+            "exit": each.exit_code,
+            "attempts": each.attempts,
+            "node": each.node,
+            "start": each.start_s,
+            "seconds": each.seconds,
+            "reason": _reason(each, results),
+            "command": each.command,
+            "outputs": list(each.outputs),
+        }
+        print(json.dumps(values) + ("," if number < len(found) else ""))
+    print("]}")
