@@ -192,6 +192,50 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why some tasks failed, all of them for the same reason.
+
+    :param reason: the reason of the first of them, in words.
+    :param kind: how they ended, as the first words of the reason: `exit`, `signal`, `timeout`, `missing output`, …
+    :param exit_code: of the last attempt; None if there was none.
+    :param count: the number of tasks.
+    :param examples: the ids of the first of them.
+    :param node: the node where all of them failed, while others ran elsewhere; empty if they did not.
+    :param advice: what to do next.
+    """
+
+    reason: str
+    kind: str
+    exit_code: int | None
+    count: int
+    examples: list[str]
+    node: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The tasks of a swarm that failed, by cause; `to_dict` is what `failures --json` prints.
+
+    :param failed: the number of tasks that failed, of `total`.
+    :param notes: what a person should know besides, a line each.
+    :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    """
+
+    swarm: str
+    target: str
+    total: int
+    failed: int
+    causes: list[Cause]
+    notes: list[str] = field(default_factory=list)
+    busy: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Status:
     """The status of a swarm; `to_dict` is what `status --json` prints.
 
@@ -203,6 +247,7 @@ class Status:
     :param notes: what a person should know besides, a line each.
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    :param causes: why tasks failed, the most frequent cause first.
     """
 
     swarm: str
@@ -219,6 +264,7 @@ class Status:
     notes: list[str] = field(default_factory=list)
     bad_nodes: list[str] = field(default_factory=list)
     busy: str = ""
+    causes: list[Cause] = field(default_factory=list)
 
     @property
     def summary(self) -> str:

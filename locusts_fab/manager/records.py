@@ -12,6 +12,7 @@ import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from locusts_fab.manager.last_words import read_reason
 from locusts_fab.model import LeaveReason, TaskReason
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Ended(NamedTuple):
     :param state: done, failed, retry (another attempt follows) or interrupted.
     :param found: whether each designated output was there.
     :param log: the number of the file with what it printed; 0 if it printed nothing.
+    :param reason: why it failed, with the line that tells most of what it printed last.
     """
 
     claim: str
@@ -193,7 +195,7 @@ def _ended(
         _time(end_s),
         read_found(found),
         _whole(log),
-        reason,
+        read_reason(reason),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import write_whole
+from locusts_fab.manager.last_words import last_lines, with_words
 from locusts_fab.model import TaskReason
 from locusts_fab.tsv import escape
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Outcome
 
-_REASON_LENGTH = 200
 _TAIL_BYTES = 4096
 
 
@@ -46,8 +46,8 @@ def write_lists(outcomes: Iterable[Outcome], troubles: Mapping[tuple[int, str], 
 def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
-        reason += last_line(results.outdir / results.log(outcome.id))
+    if outcome.has_ended and outcome.log and reason == f"exit {outcome.exit_code}":  # by a manager that adds no words
+        reason = with_words(reason, _lines_at_end(results.outdir / results.log(outcome.id)))
     if troubles and outcome.has_ended:
         lost = [(name, troubles.get((outcome.number, name))) for name in outcome.outputs]
         reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
@@ -71,23 +71,22 @@ def describe(outcome: Outcome) -> str:
         return f"{outcome.reason}{where}" or "not started"
     absent = [name for name, found in outcome.designated if not found]
     if outcome.cause is TaskReason.MISSING_OUTPUT:
-        return f"missing output: {', '.join(absent)}"
+        words = outcome.reason.removeprefix(TaskReason.MISSING_OUTPUT.value)
+        return f"missing output: {', '.join(absent)}{words}"
     if outcome.bad_node and not outcome.reason:
         return f"failed on node {outcome.bad_node}, where nearly all did, and was run again"
     return outcome.reason
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of what a task printed, as `: line`, shortened; empty if there is none."""
+def _lines_at_end(log: Path) -> list[str]:
+    """Return the last lines of what a task printed."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
-            lines = file.read().split(b"\n")
+            return last_lines(file.read())
     except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()]
-    return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
+        return []
 
 
 def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[str]:

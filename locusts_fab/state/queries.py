@@ -106,6 +106,11 @@ class Queries:
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
 
+    def done_by_node(self) -> dict[str, int]:
+        """Return how many tasks went well on each node."""
+        rows = self._db.execute("SELECT host, sum(done) FROM managers WHERE host != '' GROUP BY host")
+        return {host: int(done) for host, done in rows}
+
     def bad_nodes(self) -> list[str]:
         """Return the nodes whose managers left because all failed there, while nearly all succeed elsewhere."""
         rows = self._db.execute("SELECT host, reason, done, failed FROM managers WHERE host != ''").fetchall()
@@ -159,6 +164,11 @@ class Queries:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every task, in order."""
         for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
+            yield read_outcome(row)
+
+    def failed(self) -> Iterator[Outcome]:
+        """Yield the tasks that failed, in order."""
+        for row in self._db.execute(f"{OUTCOME} WHERE t.state = 'failed' ORDER BY t.number"):
             yield read_outcome(row)
 
     def placed(self) -> Iterator[Outcome]:
