@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.text import duration
+from locusts_fab.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -230,9 +230,19 @@ class Failures:
     notes: list[str] = field(default_factory=list)
     busy: str = ""
 
+    @property
+    def summary(self) -> str:
+        """The failures in one line."""
+        return summary_of(self.failed, self.causes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
         return asdict(self)
+
+
+def summary_of(failed: int, causes: list[Cause]) -> str:
+    """Return in a line how many tasks failed: `8,312 failed, 3 causes`."""
+    return f"{failed:,} failed, {counted(len(causes), 'cause')}" if failed else "nothing failed"
 
 
 @dataclass(frozen=True)
@@ -241,7 +251,9 @@ class Status:
 
     :param collected: tasks whose outputs are here.
     :param started: when the latest submit started, seconds since the epoch.
-    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day.
+    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day; once nothing is
+        left, from the start of its first task to the end of its last.
+    :param rate: tasks that the latest submit brought to an end in a second, on average; None if that is unknown.
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
@@ -265,18 +277,19 @@ class Status:
     bad_nodes: list[str] = field(default_factory=list)
     busy: str = ""
     causes: list[Cause] = field(default_factory=list)
+    rate: float | None = None
 
     @property
     def summary(self) -> str:
         """The status in one line."""
         tasks = self.tasks
-        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done} of {tasks.total} done"]
+        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done:,} of {tasks.total:,} done"]
         if tasks.failed:
-            parts.append(f"{tasks.failed} failed")
+            parts.append(f"{tasks.failed:,} failed")
         if tasks.running:
-            parts.append(f"{tasks.running} running")
+            parts.append(f"{tasks.running:,} running")
         if tasks.pending and self.started is not None:
-            parts.append(f"{tasks.pending} waiting")
+            parts.append(f"{tasks.pending:,} waiting")
         if self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         return ", ".join(parts)

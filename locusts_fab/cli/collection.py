@@ -10,6 +10,7 @@ from locusts_fab.cli.commands.check import check
 from locusts_fab.cli.commands.clean import clean
 from locusts_fab.cli.commands.collect import collect
 from locusts_fab.cli.commands.convert import convert
+from locusts_fab.cli.commands.failures import failures
 from locusts_fab.cli.commands.logs import logs
 from locusts_fab.cli.commands.retry import retry
 from locusts_fab.cli.commands.run import run
@@ -21,7 +22,7 @@ from locusts_fab.cli.commands.watch import watch
 def make_collection() -> Collection:
     """Make a collection of all commands."""
     made = Collection("locusts")
-    for each in (run, submit, status, watch, collect, retry, cancel, logs, check, clean, attach, convert):
+    for each in (run, submit, status, watch, collect, retry, cancel, failures, logs, check, clean, attach, convert):
         made.add_task(each)
     return made
 

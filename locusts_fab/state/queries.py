@@ -62,6 +62,14 @@ class Queries:
             return None
         return float(updated) - submission.created_s
 
+    def span_s(self, submission: Submission) -> float | None:
+        """Return the time from the start of the first task of a submit to the end of its last; None if none ran."""
+        row = self._db.execute(
+            "SELECT max(start + seconds) - min(start) FROM tasks WHERE state IN ('done', 'failed') AND submission = ?",
+            (submission.number,),
+        ).fetchone()
+        return None if row[0] is None else max(0.0, float(row[0]))
+
     def jobs(self) -> list[JobStatus]:
         """Return our jobs, as of the scheduler's last answer."""
         return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
