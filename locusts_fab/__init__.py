@@ -32,7 +32,9 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.layout import Results as Results
     from locusts_fab.legacy.convert import convert as convert
     from locusts_fab.legacy.launch import launch as launch
+    from locusts_fab.model import Cause as Cause
     from locusts_fab.model import Counts as Counts
+    from locusts_fab.model import Failures as Failures
     from locusts_fab.model import Finding as Finding
     from locusts_fab.model import JobStatus as JobStatus
     from locusts_fab.model import ManagerState as ManagerState
@@ -47,6 +49,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.clean import clean as clean
     from locusts_fab.operations.collect import Collected as Collected
     from locusts_fab.operations.collect import collect as collect
+    from locusts_fab.operations.failures import failures as failures
     from locusts_fab.operations.logs import TaskLog as TaskLog
     from locusts_fab.operations.logs import logs as logs
     from locusts_fab.operations.status import status as status
@@ -65,11 +68,13 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
 #: Every public name, and the module of this package that holds it.
 _MODULES = {
     "Brought": "replica.merge",
+    "Cause": "model",
     "Change": "replica.manifest",
     "Collected": "operations.collect",
     "ConfigError": "errors",
     "Counts": "model",
     "ExitStatus": "errors",
+    "Failures": "model",
     "Finding": "model",
     "HostError": "errors",
     "JobStatus": "model",
@@ -100,6 +105,7 @@ _MODULES = {
     "collection": "cli.collection",
     "convert": "legacy.convert",
     "escape_name": "replica.treefile",
+    "failures": "operations.failures",
     "launch": "legacy.launch",
     "load": "config.load",
     "logs": "operations.logs",

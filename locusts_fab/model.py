@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.text import duration
+from locusts_fab.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -204,17 +204,74 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why some tasks failed, all of them for the same reason.
+
+    :param reason: the reason of the first of them, in words.
+    :param kind: how they ended, as the first words of the reason: `exit`, `signal`, `timeout`, `missing output`, …
+    :param exit_code: of the last attempt; None if there was none.
+    :param count: the number of tasks.
+    :param examples: the ids of the first of them.
+    :param node: the node where all of them failed, while others ran elsewhere; empty if they did not.
+    :param advice: what to do next.
+    """
+
+    reason: str
+    kind: str
+    exit_code: int | None
+    count: int
+    examples: list[str]
+    node: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The tasks of a swarm that failed, by cause; `to_dict` is what `failures --json` prints.
+
+    :param failed: the number of tasks that failed, of `total`.
+    :param notes: what a person should know besides, a line each.
+    :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    """
+
+    swarm: str
+    target: str
+    total: int
+    failed: int
+    causes: list[Cause]
+    notes: list[str] = field(default_factory=list)
+    busy: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The failures in one line."""
+        return summary_of(self.failed, self.causes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return asdict(self)
+
+
+def summary_of(failed: int, causes: list[Cause]) -> str:
+    """Return in a line how many tasks failed: `8,312 failed, 3 causes`."""
+    return f"{failed:,} failed, {counted(len(causes), 'cause')}" if failed else "nothing failed"
+
+
+@dataclass(frozen=True)
 class Status:
     """The status of a swarm; `to_dict` is what `status --json` prints.
 
     :param collected: tasks whose outputs are here.
     :param started: when the latest submit started, seconds since the epoch.
-    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day.
+    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day; once nothing is
+        left, from the start of its first task to the end of its last.
+    :param rate: tasks that the latest submit brought to an end in a second, on average; None if that is unknown.
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    :param causes: why tasks failed, the most frequent cause first.
     """
 
     swarm: str
@@ -231,18 +288,20 @@ class Status:
     notes: list[str] = field(default_factory=list)
     bad_nodes: list[str] = field(default_factory=list)
     busy: str = ""
+    causes: list[Cause] = field(default_factory=list)
+    rate: float | None = None
 
     @property
     def summary(self) -> str:
         """The status in one line."""
         tasks = self.tasks
-        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done} of {tasks.total} done"]
+        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done:,} of {tasks.total:,} done"]
         if tasks.failed:
-            parts.append(f"{tasks.failed} failed")
+            parts.append(f"{tasks.failed:,} failed")
         if tasks.running:
-            parts.append(f"{tasks.running} running")
+            parts.append(f"{tasks.running:,} running")
         if tasks.pending and self.started is not None:
-            parts.append(f"{tasks.pending} waiting")
+            parts.append(f"{tasks.pending:,} waiting")
         if self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         return ", ".join(parts)

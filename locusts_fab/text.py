@@ -20,6 +20,7 @@ _LONGEST_GUESSED = 100
 _MINUTES_FROM = 2
 _HOURS_FROM = 120
 _KILO = 1000
+_FEW = 10
 
 #: Control characters that only lay out a text; any other could steer the terminal.
 LAID_OUT = "\n\t"
@@ -27,8 +28,16 @@ _DOUBTFUL = re.compile(r"[^ -~]+")
 
 
 def counted(count: int, what: str) -> str:
-    """Return a number and what is counted: `1 task`, `2 tasks`."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    """Return a number and what is counted: `1 task`, `2,000 tasks`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def rate(per_second: float) -> str:
+    """Return how much is done in some time as a person would write it: 35 a second, 2.5 a minute."""
+    units = {"second": 1, "minute": 60, "hour": 3600}
+    unit = next((name for name, seconds in units.items() if per_second * seconds >= 1), "hour")
+    amount = per_second * units[unit]
+    return f"{amount:,.0f} a {unit}" if amount >= _FEW else f"{amount:.2g} a {unit}"
 
 
 def duration(seconds: float) -> str:

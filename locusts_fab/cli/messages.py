@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import Ending
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import LAID_OUT, printable, size
+from locusts_fab.text import LAID_OUT, counted, printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Finding, Status
+    from locusts_fab.model import Failures, Finding, Status
     from locusts_fab.operations.collect import Collected
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
     from locusts_fab.replica.walk import Selection
-
-#: As wide as a table ever gets, where no terminal sets an end to its lines.
-_WIDE = 100_000
-#: So many characters of a log are made safe to show at once.
-_PIECE = 1 << 16
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -133,19 +128,33 @@ def _print_selection(swarm: Swarm, selection: Selection) -> None:
 
 
 def print_status(status: Status) -> None:
-    """Print the status of a swarm, and what a person should do about it."""
-    print_note(status.summary)
-    for note in status.notes:
-        print_note(note)
+    """Print the status of a swarm, why tasks failed, and what a person should do about it."""
+    from locusts_fab.ui.show import show
+    from locusts_fab.ui.tables import ending_panel
+
+    show(ending_panel(status), sys.stderr)
 
 
 def print_panel(status: Status) -> None:
     """Print the status of a swarm as `locusts status` shows it, with its managers and jobs."""
-    from rich.console import Console
-
+    from locusts_fab.ui.show import show
     from locusts_fab.ui.tables import status_panel
 
-    Console(highlight=False, soft_wrap=True).print(status_panel(status))
+    show(status_panel(status))
+
+
+def print_failures(failures: Failures) -> None:
+    """Print why tasks failed, and what a person should know besides."""
+    from locusts_fab.ui.show import show
+    from locusts_fab.ui.tables import cause_list
+
+    for note in failures.notes:
+        print_note(note)
+    if not failures.failed:
+        print_shown(f"none of {counted(failures.total, 'task')} failed")
+        return
+    show(cause_list(failures.failed, failures.causes))
+    print_shown("`locusts retry` runs them again, once the causes are fixed")
 
 
 # ---- collect ----
@@ -155,16 +164,14 @@ def print_collected(collected: Collected) -> None:
     """Print what a collect brought, and the status after it."""
     status, results = collected.status, collected.results
     print_status(status)
-    new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
+    new = f"{counted(collected.tasks, 'task')} collected now; " if collected.tasks else ""
     print_note(f"{new}results are in {results.outdir}")
     if collected.brought is not None:
         _print_tree_changes(collected.brought, results)
     if collected.troubles:
         print_note(f"{collected.troubles} outputs could not be brought back; tasks.tsv says why")
     if status.tasks.failed:
-        print_note(
-            f"what failed and why: {results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"
-        )
+        print_note(f"what failed and why: {results.tasks_table}; `locusts retry` repeats it once the causes are fixed")
 
 
 def collected_values(collected: Collected) -> dict[str, object]:
@@ -196,11 +203,7 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
 
 def print_findings(findings: Iterable[Finding]) -> None:
     """Print what a check found, a row each."""
-    from rich.console import Console
-
+    from locusts_fab.ui.show import show
     from locusts_fab.ui.tables import findings_table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a line each, for those who search in it
-    console.print(findings_table(findings))
+    show(findings_table(findings))

@@ -8,6 +8,7 @@ from locusts_fab.cli.commands.check import check
 from locusts_fab.cli.commands.clean import clean
 from locusts_fab.cli.commands.collect import collect
 from locusts_fab.cli.commands.convert import convert
+from locusts_fab.cli.commands.failures import failures
 from locusts_fab.cli.commands.logs import logs
 from locusts_fab.cli.commands.retry import retry
 from locusts_fab.cli.commands.run import run
@@ -17,7 +18,7 @@ from locusts_fab.cli.commands.tasks import tasks
 from locusts_fab.cli.commands.watch import watch
 
 GROUPS = {
-    "every day": (run, status, logs, retry),
+    "every day": (run, status, failures, logs, retry),
     "by steps": (check, submit, watch, tasks, collect, cancel),
     "now and then": (attach, clean, convert),
 }

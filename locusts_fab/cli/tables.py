@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.messages import print_note
-from locusts_fab.model import TaskReason
-from locusts_fab.results.lists import describe, last_line
+from locusts_fab.results.lists import described
 from locusts_fab.text import printable
 from locusts_fab.tsv import escape
 
@@ -46,16 +45,8 @@ def _cells(outcome: Outcome, results: Results) -> tuple[str, ...]:
         str(outcome.attempts),
         printable(escape(outcome.node), ""),
         "" if outcome.seconds is None else f"{outcome.seconds:.2f}",
-        printable(escape(_reason(outcome, results)), ""),
+        printable(escape(described(outcome, results)), ""),
     )
-
-
-def _reason(outcome: Outcome, results: Results) -> str:
-    """Return why a task is in its state, as tasks.tsv says it."""
-    said = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
-        said += last_line(results.outdir / results.log(outcome.id))
-    return said
 
 
 def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -> None:
@@ -70,7 +61,7 @@ def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -
             "node": each.node,
             "start": each.start_s,
             "seconds": each.seconds,
-            "reason": _reason(each, results),
+            "reason": described(each, results),
             "command": each.command,
             "outputs": list(each.outputs),
         }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.operations.failures import with_causes
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.operations.status import keep_looking, status
+from locusts_fab.operations.status import keep_looking, look
 from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
@@ -88,7 +89,7 @@ def collect(
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
             brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
-        return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+        return Collected(tasks, with_causes(session.status(), ledger), len(ledger.troubles()), results, brought)
 
 
 def collect_ended(
@@ -156,8 +157,8 @@ class _EagerCollector:
             self._has_seen = True
 
     def look(self) -> Status:
-        """Return the status, as `status` does, after bringing something if it is worth it."""
-        now = status(self._swarm, self._connection)  # without the lock, for it may take long
+        """Return the status, as `operations.status.look` does, after bringing something if it is worth it."""
+        now = look(self._swarm, self._connection)  # without the lock, for it may take long
         if now.busy or (self._has_seen and not self._is_worth_it(now)):
             return now
         with contextlib.suppress(BusyError), opened(self._swarm, self._connection, wait_s=0) as session:

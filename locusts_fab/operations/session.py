@@ -143,6 +143,8 @@ class Session:
         latest = self.ledger.latest_submission()
         state = self._state(counts, latest)
         updated = self.ledger.fact("updated")
+        elapsed_s = self._elapsed_s(state, latest)
+        rate = self._rate(latest, elapsed_s)
         return Status(
             swarm=self.swarm.name,
             target=self.swarm.target_name,
@@ -153,11 +155,12 @@ class Session:
             jobs=self.ledger.jobs(),
             started=latest.created_s if latest else None,
             updated=float(updated) if updated else None,
-            elapsed_s=self.ledger.elapsed_s(latest) if latest else None,
-            eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
+            elapsed_s=elapsed_s,
+            eta_s=(counts.pending + counts.running) / rate if rate and state is SwarmState.RUNNING else None,
             notes=[*self._note_busy(updated), *self._note_cleaned(latest), *self._notes(state)],
             bad_nodes=self.ledger.bad_nodes(),
             busy=self.busy,
+            rate=rate,
         )
 
     def _note_cleaned(self, latest: Submission | None) -> list[str]:
@@ -190,13 +193,16 @@ class Session:
             return SwarmState.RUNNING if self.ledger.managers(latest.number) else SwarmState.SUBMITTED
         return SwarmState.STALLED
 
-    def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
-        """Return the time left in seconds at the rate of the latest submission; None until it has ended some tasks."""
-        ended = self.ledger.count_ended_in(latest.number) if latest else 0
-        elapsed_s = self.ledger.elapsed_s(latest) if latest else None
-        if not ended or elapsed_s is None:
+    def _elapsed_s(self, state: SwarmState, latest: Submission | None) -> float | None:
+        """Return for how long the latest submission ran; None if that is unknown."""
+        if latest is None:
             return None
-        return (counts.pending + counts.running) * elapsed_s / ended
+        return self.ledger.span_s(latest) if state is SwarmState.FINISHED else self.ledger.elapsed_s(latest)
+
+    def _rate(self, latest: Submission | None, elapsed_s: float | None) -> float | None:
+        """Return how many tasks the latest submission brings to an end in a second; None until it has ended some."""
+        ended = self.ledger.count_ended_in(latest.number) if latest else 0
+        return ended / elapsed_s if ended and elapsed_s else None
 
     def _notes(self, state: SwarmState) -> list[str]:
         """Return what a person should do about a swarm that stands still, or know of a scheduler that is silent."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError
 from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.operations.failures import explained
 from locusts_fab.operations.session import looked_at
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
@@ -33,7 +34,15 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """Return the status of a swarm, after one look; if another command is working on it, as it was known before.
 
-    :returns: how the swarm stands now.
+    :returns: how the swarm stands now, and why tasks failed.
+    :raises LocustsError: the target could not be asked.
+    """
+    return explained(look(swarm, connection), swarm)
+
+
+def look(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
+    """Return the status of a swarm as `status` does, but not why tasks failed, which takes longer.
+
     :raises LocustsError: the target could not be asked.
     """
     if not (swarm.state_dir / "ledger.sqlite").exists():
@@ -55,8 +64,8 @@ def watch(
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if somebody answered there at first.
     """
-    look = partial(status, swarm, connection)
-    return keep_looking(look, swarm, screen or Silent(), reconnect=connection is None)
+    last = keep_looking(partial(look, swarm, connection), swarm, screen or Silent(), reconnect=connection is None)
+    return explained(last, swarm)
 
 
 def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import write_whole
+from locusts_fab.manager.last_words import last_lines, with_words
 from locusts_fab.model import TaskReason, TaskState
 from locusts_fab.results.own import mark_of_status
 from locusts_fab.tsv import escape
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"
 _OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
 _START = 5
-_REASON_LENGTH = 200
 _TAIL_BYTES = 4096
 
 
@@ -146,10 +146,7 @@ def _entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
 
 def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
-    reason = describe(outcome)
-    has_log = bool(outcome.log) and (outcome.number, "") not in troubles
-    if outcome.has_ended and outcome.exit_code and has_log and outcome.cause is TaskReason.EXIT:
-        reason += last_line(results.outdir / results.log(outcome.id))
+    reason = describe(outcome) if (outcome.number, "") in troubles else described(outcome, results)
     if troubles and outcome.has_ended:
         lost = [(name or "its log", troubles.get((outcome.number, name))) for name in (*outcome.outputs, "")]
         reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
@@ -166,6 +163,14 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
     return "\t".join(fields) + "\n"
 
 
+def described(outcome: Outcome, results: Results) -> str:
+    """Return what `describe` does, and with it the line that tells why, where the manager did not know it yet."""
+    reason = describe(outcome)
+    if outcome.has_ended and outcome.log and reason == f"exit {outcome.exit_code}":  # by a manager that adds no words
+        return with_words(reason, _lines_at_end(results.outdir / results.log(outcome.id)))
+    return reason
+
+
 def describe(outcome: Outcome) -> str:
     """Return in words why a task is in its state; empty for one that is done."""
     if not outcome.has_ended:
@@ -173,23 +178,22 @@ def describe(outcome: Outcome) -> str:
         return f"{outcome.reason}{where}" or "not started"
     absent = [name for name, found in outcome.designated if not found]
     if outcome.cause is TaskReason.MISSING_OUTPUT:
-        return f"missing output: {', '.join(absent)}"
+        words = outcome.reason.removeprefix(TaskReason.MISSING_OUTPUT.value)
+        return f"missing output: {', '.join(absent)}{words}"
     if outcome.bad_node and not outcome.reason:
         return f"failed on node {outcome.bad_node}, where nearly all did, and was run again"
     return outcome.reason
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of what a task printed, as `: line`, shortened; empty if there is none."""
+def _lines_at_end(log: Path) -> list[str]:
+    """Return the last lines of what a task printed."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
-            lines = file.read().split(b"\n")
+            return last_lines(file.read())
     except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()]
-    return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
+        return []
 
 
 def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[str]:

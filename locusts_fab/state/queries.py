@@ -84,6 +84,14 @@ class Queries:
             return None
         return float(updated) - submission.created_s
 
+    def span_s(self, submission: Submission) -> float | None:
+        """Return the time from the start of the first task of a submit to the end of its last; None if none ran."""
+        row = self._db.execute(
+            "SELECT max(start + seconds) - min(start) FROM tasks WHERE state IN ('done', 'failed') AND submission = ?",
+            (submission.number,),
+        ).fetchone()
+        return None if row[0] is None else max(0.0, float(row[0]))
+
     def jobs(self) -> list[JobStatus]:
         """Return our jobs, as of the scheduler's last answer."""
         return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
@@ -135,6 +143,11 @@ class Queries:
         """Return why a manager left; empty if that is not known."""
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
+
+    def done_by_node(self) -> dict[str, int]:
+        """Return how many tasks went well on each node."""
+        rows = self._db.execute("SELECT host, sum(done) FROM managers WHERE host != '' GROUP BY host")
+        return {host: int(done) for host, done in rows}
 
     def bad_nodes(self) -> list[str]:
         """Return the nodes whose managers left because all failed there, while nearly all succeed elsewhere."""
@@ -189,6 +202,11 @@ class Queries:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every task, in order."""
         for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
+            yield read_outcome(row)
+
+    def failed(self) -> Iterator[Outcome]:
+        """Yield the tasks that failed, in order."""
+        for row in self._db.execute(f"{OUTCOME} WHERE t.state = 'failed' ORDER BY t.number"):
             yield read_outcome(row)
 
     def placed(self) -> Iterator[Outcome]:

@@ -197,6 +197,9 @@ judge() {
   elif ((absent)); then
     STATE=failed REASON="missing output"
   fi
+  if [[ $STATE == failed && -s $log_file ]]; then
+    add_last_words
+  fi
   may_retry
 }
 

@@ -242,7 +242,7 @@ def test_a_command_that_comes_between_two_steps_of_a_look_holds_up_nothing(
     swarm: Swarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager = _EagerCollector(swarm, None)
-    monkeypatch.setattr("locusts_fab.operations.collect.status", lambda *_: module.status(swarm))
+    monkeypatch.setattr("locusts_fab.operations.collect.look", lambda *_: module.look(swarm))
     with opened(swarm):
         monkeypatch.setattr(sessions, "holder_of", lambda _: "")  # the lock was free when it looked
         assert eager.look().tasks.done == 3

@@ -125,7 +125,8 @@ def parse_squeue(status: int, said: str) -> Queue:
             continue
         fields = line.split("|", _FIELDS - 1)
         if len(fields) == _FIELDS:
-            jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), fields[5].strip()))
+            reason = fields[5].strip()
+            jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), "" if reason == "None" else reason))
     known = status == 0 or any("Invalid job id" in complaint for complaint in complaints)
     return Queue(jobs, known, "" if known else _why_silent(status, complaints))
 

@@ -14,7 +14,7 @@ from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import Began
 from locusts_fab.model import Task
 from locusts_fab.results.collect import wanted_files
-from locusts_fab.results.lists import describe, last_line
+from locusts_fab.results.lists import describe
 from tests.support.outcomes import Case
 
 if TYPE_CHECKING:
@@ -435,24 +435,12 @@ def test_a_running_task_is_pending_in_the_table(case: Case) -> None:
     assert list(case.tasks()[0].values()) == ["a", "pending", "", "1", "", "10.500000", "", "running"]
 
 
-@pytest.mark.parametrize(
-    ("log", "shown"),
-    [
-        ("one\ntwo\n\n", ": two"),
-        ("  two  \n", ": two"),
-        ("", ""),
-        ("\n \n", ""),
-        ("x" * 1000, ": " + "x" * 200),
-        ("a\tb", ": a\tb"),
-        ("\udcff", ": \udcff"),
-        ("x\n" * 10_000 + "end", ": end"),
-    ],
-)
-def test_the_last_line_of_a_log(tmp_path: Path, log: str, shown: str) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(os.fsencode(log))
-    assert last_line(path) == shown
-    assert last_line(tmp_path / "nowhere") == ""
+def test_a_reason_that_has_the_line_stays_as_it_is(case: Case) -> None:
+    case.plan(a=(), b=("x",))
+    case.end(1, "", "failed", reason="exit 3: Error: no", log="Error: no\nbye\n")
+    case.end(2, "0", "failed", reason="missing output (Error: no)", log="Error: no\nbye\n")
+    case.collect()
+    assert [row["reason"] for row in case.tasks()] == ["exit 3: Error: no", "missing output: x (Error: no)"]
 
 
 @pytest.mark.parametrize("log", ["10%\r20%\rfailed", "a\x0bb", "a\x1cb\x85c\u2028d", "\x1b[31mred\x1b[0m", "a\rb\n"])

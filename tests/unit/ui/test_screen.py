@@ -85,8 +85,8 @@ def test_watching_prints_a_line_when_something_has_changed(
 # A terminal
 
 
-def terminal() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None, legacy_windows=False)
+def terminal(width: int = 100) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, legacy_windows=False)
 
 
 def printed(console: Console) -> str:
@@ -123,8 +123,8 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
 # Tables
 
 
-def panel(status: Status) -> str:
-    console = terminal()
+def panel(status: Status, width: int = 100) -> str:
+    console = terminal(width)
     console.print(status_panel(status))
     return printed(console)
 
@@ -150,7 +150,7 @@ def test_managers_jobs_and_notes_are_shown() -> None:
 
 def test_ten_thousand_tasks_fit_into_eighty_columns() -> None:
     counts = Counts(total=10_000, pending=4_000, running=64, done=5_924, failed=12)
-    lines = panel(status_of(counts, eta_s=11_460.0, elapsed_s=60.0)).splitlines()
+    lines = panel(status_of(counts, eta_s=11_460.0, elapsed_s=60.0, rate=0.34), 80).splitlines()
     assert max(map(len, lines)) <= 80
     assert "about 3 h 11 min left" in lines[2]
 

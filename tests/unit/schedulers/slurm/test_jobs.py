@@ -119,9 +119,9 @@ QUEUE = """\
 def test_the_queue() -> None:
     queue = parse_squeue(0, QUEUE)
     assert queue.jobs == [
-        JobStatus("12_0", "RUNNING", "None"),
+        JobStatus("12_0", "RUNNING", ""),
         JobStatus("12_1", "PENDING", "Resources"),
-        JobStatus("12_2", "COMPLETED", "None"),
+        JobStatus("12_2", "COMPLETED", ""),
         JobStatus("13", "PENDING", "(ReqNodeNotAvail, UnavailableNodes:n[1-3]) | odd"),
     ]
     assert (queue.answered, queue.complaint) == (True, "")
