@@ -190,6 +190,10 @@ class Counts:
         """The number of tasks that will not run any more."""
         return self.done + self.failed
 
+    def of(self, states: Iterable[TaskState]) -> int:
+        """Return the number of tasks in any of some states."""
+        return sum(getattr(self, state.value) for state in set(states))
+
 
 @dataclass(frozen=True)
 class Status:
@@ -322,6 +326,7 @@ class Finding:
     :param found: what it is like.
     :param advice: what to do about it, if anything.
     :param exit_status: the exit code of `check` if it is an error.
+    :param may_pass: it may be better at the next try, so that no submit is refused for it.
     """
 
     what: str
@@ -329,6 +334,7 @@ class Finding:
     found: str
     advice: str = ""
     exit_status: ExitStatus = ExitStatus.USAGE
+    may_pass: bool = False
 
 
 def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:

@@ -21,6 +21,7 @@ from locusts_fab.config.types import (
     Line,
     Most,
     Name,
+    OutputPath,
     SbatchOption,
     Scalar,
     SharedPath,
@@ -189,8 +190,10 @@ class SwarmSettings(Table):
         description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
         "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
     )
-    outputs: list[InnerPath] = Field(
-        default=[], description="Files that each task must leave in its sandbox, and that come back; templates."
+    outputs: list[OutputPath] = Field(
+        default=[],
+        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
+        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},

@@ -62,6 +62,23 @@ def _inner_path(text: str) -> str:
     return _downward(text)
 
 
+#: How a character that a pattern gives a meaning to is written where it means itself.
+_MEANT = re.compile(r"\[([*?\[])\]")
+_PATTERN = re.compile(r"[*?]|\[[^\]]+\]")
+
+
+def _output_path(text: str) -> str:
+    """Return the path of an output, in which `[*]`, `[?]` and `[[]` stand for a character of its name; no pattern."""
+    pattern = _PATTERN.search(_MEANT.sub("", _inner_path(text)))
+    if pattern is None:
+        return _MEANT.sub(r"\1", text)
+    found, literal = pattern[0], "[*] for *, [?] for ?, [[] for ["
+    raise ValueError(
+        f"{found} is no pattern here, and no file would match it; name each file, or a folder that holds them all"
+        f" (in a name that really has such characters write {literal})"
+    )
+
+
 def _shared_path(text: str) -> str:
     """Return the path, which must name a file; it may lead anywhere, for it is only read."""
     if text.rstrip("/").rpartition("/")[2] in {"", ".", ".."}:
@@ -159,6 +176,7 @@ Filled = Annotated[str, AfterValidator(_filled)]
 Line = Annotated[str, AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]
+OutputPath = Annotated[str, AfterValidator(_output_path)]
 Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 SbatchOption = Annotated[str, AfterValidator(_sbatch_option)]

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command()
-def retry(invocation: Invocation) -> None:
+@command(force="Do not look first whether the target can take it, as `check` does.")
+def retry(invocation: Invocation, *, force: bool = False) -> None:
     """Submit again what failed or was lost, with the config as it is now."""
     from locusts_fab.cli import messages
     from locusts_fab.operations.submit import retry as operation
 
-    messages.print_submitted(operation(invocation.swarm, invocation.connection, screen=invocation.screen))
+    messages.print_submitted(operation(invocation.swarm, invocation.connection, force=force, screen=invocation.screen))

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command()
-def run(invocation: Invocation) -> ExitStatus:
+@command(force="Do not look first whether the target can take it, as `check` does.")
+def run(invocation: Invocation, *, force: bool = False) -> ExitStatus:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> ExitStatus:
     from locusts_fab.operations.submit import submit
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
-    messages.print_submitted(submit(swarm, connection, screen=screen))
+    messages.print_submitted(submit(swarm, connection, force=force, screen=screen))
     try:
         with messages.interruptible(swarm):
             collected = collect(swarm, connection, wait=True, screen=screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: How sbatch begins each line of its own.
 _SBATCH = "sbatch: "
+#: What sbatch says where nodes are there, but none can be used just now; it takes the job all the same.
+_OUT_OF_WORK = "down, drained or reserved"
 _INFINITE = {"infinite", "unlimited"}
 
 
@@ -29,7 +32,8 @@ def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
         return
     if "slurm_silent" in facts or "partitions" not in facts:
         complaint = facts.get("slurm_silent", "").strip() or "it does not answer"
-        yield _found("scheduler", "error", complaint, "see `scontrol ping` there; try again when it answers")
+        advice = "see `scontrol ping` there; try again when it answers"
+        yield replace(_found("scheduler", "error", complaint, advice), may_pass=True)
         return
     yield _found("scheduler", "ok", "SLURM answers")
     if unset := facts.get("slurm_unset", "").split():
@@ -56,7 +60,10 @@ def _judge_answer(status: int, said: str) -> Finding:
     if status == 0:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
     if status == TOO_LONG:
-        return _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
+        silent = _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
+        return replace(silent, may_pass=True)
+    if any(_OUT_OF_WORK in line for line in lines):
+        return _found("test job", "warning", "\n".join(lines), "the job will wait for those nodes")
     advice = "fix [targets.….slurm] in the config"
     return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)
 
