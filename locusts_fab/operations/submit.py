@@ -25,7 +25,7 @@ from locusts_fab.replica.sync import stage_replica
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import fabric
 
@@ -180,12 +180,22 @@ def _start(
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
     )
-    site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    notes += _note_left_out(
+        site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    )
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+
+
+def _note_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Return a note on what of inputs and shared files tasks will not see, if there is anything."""
+    if not left_out:
+        return []
+    lines = first_few([f"{path}, {why}" for path, why in left_out.items()], _SHOWN)
+    return ["\n  ".join(["left out of inputs and shared files:", *lines])]
 
 
 def failures_left(swarm: Swarm, counts: Counts) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.fs import tree_size
+from locusts_fab.bounds.follow import tree_size
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes
 from locusts_fab.text import size
 
