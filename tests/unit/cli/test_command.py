@@ -59,12 +59,12 @@ def failing(error: BaseException) -> Task[Any]:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", []),
-        ("submit", ["dry-run -d", "redo -r"]),
+        ("run", ["force -f"]),
+        ("submit", ["dry-run -d", "redo -r", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a"]),
-        ("retry", []),
+        ("retry", ["force -f"]),
         ("cancel", []),
         ("check", []),
         ("clean", ["force -f"]),
