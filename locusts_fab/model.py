@@ -326,7 +326,7 @@ class Finding:
     :param found: what it is like.
     :param advice: what to do about it, if anything.
     :param exit_status: the exit code of `check` if it is an error.
-    :param may_pass: it may be better at the next try, so that no submit is refused for it.
+    :param may_pass: a submit may come through all the same, so that none is refused for it.
     """
 
     what: str

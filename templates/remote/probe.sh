@@ -118,6 +118,7 @@ look_at_tools() {
   fi
   say missing "${missing#, }"
   [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
+  type -P tar >/dev/null && say tar yes
   if type -P rsync >/dev/null; then
     hear rsync --version
     say rsync "$(printf '%s\n' "${SAID:-$COMPLAINT}" | head -n 1)"

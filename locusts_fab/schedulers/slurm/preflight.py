@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SBATCH = "sbatch: "
 #: What sbatch says where nodes are there, but none can be used just now; it takes the job all the same.
 _OUT_OF_WORK = "down, drained or reserved"
+#: What sbatch says where it has not heard from the controller, so that nothing follows from it.
+_SILENCE = ("timed out", "Unable to contact", "Zero Bytes were transmitted", "temporarily")
 _INFINITE = {"infinite", "unlimited"}
 
 
@@ -59,7 +61,7 @@ def _judge_answer(status: int, said: str) -> Finding:
     lines = [line.removeprefix(_SBATCH) for line in lines if line.startswith(_SBATCH)] or lines
     if status == 0:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
-    if status == TOO_LONG:
+    if status == TOO_LONG or any(silence in line for line in lines for silence in _SILENCE):
         silent = _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
         return replace(silent, may_pass=True)
     if any(_OUT_OF_WORK in line for line in lines):

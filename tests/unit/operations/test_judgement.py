@@ -244,9 +244,17 @@ def test_what_the_scheduler_refuses(workspace: Workspace, calls: Callable[[], li
     assert calls() == ["sbatch"]  # it was not looked, and the job was tried
 
 
-def test_nodes_that_are_down_just_now_are_a_warning(workspace: Workspace, calls: Callable[[], list[str]]) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "allocation failure: Required node not available (down, drained or reserved)",
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+        "sbatch: error: Unable to contact slurm controller (connect failure)",
+    ],
+)
+def test_what_may_pass_refuses_nothing(workspace: Workspace, calls: Callable[[], list[str]], said: str) -> None:
     fakes = Path(os.environ["FAKES"])
-    (fakes / "said").write_text("allocation failure: Required node not available (down, drained or reserved)")
+    (fakes / "said").write_text(said)
     (fakes / "status").write_text("1")
     workspace.write(SLURM.replace("slots = 4", "slots = 2") + COPY)
     workspace.locusts("submit")
