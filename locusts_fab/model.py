@@ -202,6 +202,10 @@ class Counts:
         """The number of tasks that will not run any more."""
         return self.done + self.failed
 
+    def of(self, states: Iterable[TaskState]) -> int:
+        """Return the number of tasks in any of some states."""
+        return sum(getattr(self, state.value) for state in set(states))
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -412,6 +416,7 @@ class Finding:
     :param found: what it is like.
     :param advice: what to do about it, if anything.
     :param exit_status: the exit code of `check` if it is an error.
+    :param may_pass: a submit may come through all the same, so that none is refused for it.
     """
 
     what: str
@@ -419,6 +424,7 @@ class Finding:
     found: str
     advice: str = ""
     exit_status: ExitStatus = ExitStatus.USAGE
+    may_pass: bool = False
 
 
 def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:

@@ -17,19 +17,23 @@ from locusts_fab.config.types import (
     Column,
     Duration,
     Filled,
+    HerePath,
     Host,
     InnerPath,
     Line,
+    Memory,
     Most,
     Name,
+    OutputPath,
     SbatchOption,
     Scalar,
+    Scratch,
     SharedPath,
+    SlurmTime,
     SlurmValue,
     Switch,
     Text,
     Variable,
-    parse_duration,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +49,6 @@ __all__ = [
     "Target",
     "conflicts_of_swarm",
     "conflicts_of_target",
-    "parse_duration",
 ]
 
 
@@ -59,15 +62,15 @@ class Slurm(Table):
     """`[targets.NAME.slurm]`: what the managers' jobs ask SLURM for; each key becomes an #SBATCH line."""
 
     partition: SlurmValue | None = Field(default=None, description="Partition, or several with commas between.")
-    time: SlurmValue | None = Field(
+    time: SlurmTime | None = Field(
         default=None,
-        description='Time limit of each job, as SLURM writes it: `"04:00:00"`, `"2-00:00:00"`, or minutes.',
+        description='Time limit of each job, as SLURM writes it: `"04:00:00"`, `"2-00:00:00"`, or minutes, `"90"`.',
     )
-    mem: SlurmValue | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
-    mem_per_cpu: SlurmValue | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
+    mem: Memory | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
+    mem_per_cpu: Memory | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
     constraint: SlurmValue | None = Field(default=None, description="Features that the nodes must have.")
     exclusive: Switch = Field(
-        default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`.'
+        default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`, `"topo"`.'
     )
     gres: SlurmValue | None = Field(default=None, description='Generic resources for each node, such as `"gpu:2"`.')
     account: SlurmValue | None = Field(default=None, description="Account that is charged.")
@@ -138,7 +141,7 @@ class Target(Table):
         "complete, and must succeed.",
     )
     container: Container | None = Field(default=None, description="Container that wraps each task.")
-    scratch: Line | None = Field(
+    scratch: Scratch | None = Field(
         default=None,
         description='Node-local folder for the sandboxes, such as `"$TMPDIR"`.',
         json_schema_extra={"default_text": "the environment's work folder"},
@@ -181,12 +184,12 @@ class SwarmSettings(Table):
         description="`true`: commands run as `bash -e -o pipefail -c`, so the first line, or program in a pipe, "
         "that fails ends the task. `false`: as `bash -c`; only the exit code of the last line counts.",
     )
-    indir: Filled | None = Field(
+    indir: HerePath | None = Field(
         default=None,
         description="Folder of the inputs, relative to locusts.toml.",
         json_schema_extra={"default_text": "the folder of locusts.toml"},
     )
-    outdir: Filled | None = Field(
+    outdir: HerePath | None = Field(
         default=None,
         description="Folder for what comes back, relative to locusts.toml.",
         json_schema_extra={"default_text": "`results/<swarm>`; custom environment: `.locusts/<swarm>`"},
@@ -196,8 +199,10 @@ class SwarmSettings(Table):
         description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
         "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
     )
-    outputs: list[InnerPath] = Field(
-        default=[], description="Files that each task must leave in its sandbox, and that come back; templates."
+    outputs: list[OutputPath] = Field(
+        default=[],
+        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
+        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
@@ -226,7 +231,7 @@ class SwarmSettings(Table):
     args: list[list[Scalar]] | None = Field(
         default=None, min_length=1, description="A task for each row; its values are `<arg0>`, `<arg1>`, …"
     )
-    args_file: Filled | None = Field(
+    args_file: HerePath | None = Field(
         default=None, description="CSV or TSV file with a header, a task for each row: `<column>`, and `<arg0>`, … too."
     )
     sweep: dict[Column, Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
@@ -234,7 +239,7 @@ class SwarmSettings(Table):
         min_length=1,
         description="`name = [values]`: a task for every combination; `<name>` gives the value.",
     )
-    command_file: Filled | None = Field(
+    command_file: HerePath | None = Field(
         default=None,
         description="File with a command a line, a task each, in place of `command`; blank and # lines do nothing.",
     )
@@ -250,8 +255,8 @@ class SwarmSettings(Table):
         default="default",
         description="`default`: a clean sandbox for each task. `custom`: one replicated tree that all tasks share.",
     )
-    root: Filled | None = Field(default=None, description="Custom environment: the local tree to replicate.")
-    tree: Filled | None = Field(
+    root: HerePath | None = Field(default=None, description="Custom environment: the local tree to replicate.")
+    tree: HerePath | None = Field(
         default=None, description="Custom environment: a tree file that says which part of `root`."
     )
     include: list[Filled] = Field(
@@ -288,6 +293,11 @@ def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple
     :returns: pairs of a key and what is wrong with it.
     """
     if target.mode == "local":
+        if target.root is not None and target.root.startswith("$"):
+            yield (
+                "root",
+                'variables are not put in here in mode = "local"; write the path itself, or ~ for your home folder',
+            )
         for key in sorted(given & {"host", "shared_root", "known_hosts"}):
             yield key, 'not in mode = "local"; take it out, or choose mode = "remote"'
     else:

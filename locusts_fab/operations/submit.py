@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Chunk
+from locusts_fab.model import Chunk, TaskState
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
+from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks, make_plan
+from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import Silent
 from locusts_fab.replica.sync import stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.text import counted, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import fabric
 
@@ -63,6 +65,7 @@ def submit(
     redo: bool = False,
     retry: bool = False,
     overwrite: bool = False,
+    force: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit what has not ended yet: new, lost and interrupted tasks.
@@ -71,6 +74,7 @@ def submit(
     :param redo: forget all earlier results first.
     :param retry: submit failed tasks again too.
     :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.
+    :param force: do not look first whether the target can take it.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
@@ -81,33 +85,50 @@ def submit(
         session.refuse_strangers()
         if not overwrite:
             refuse_tables_of_others(results_of(swarm), session.ledger)
+        judged = Judged()
         if redo:
-            _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
+            # before anything is forgotten: what cannot be planned, or cannot run, keeps its results
+            dangling = DanglingInputs(swarm)
+            plan, _ = _plan(session, screen, None, dangling)
+            if not force:
+                judged = judge_submit(session, connection, plan, dangling, is_there=is_there, runs=frozenset(TaskState))
             _forget(session, screen)
             is_there = session.poll()
         live = session.live_submission()
-        plan, planned = _plan(session, screen, live)
-        retried = session.ledger.reset_failed() if retry else 0
-        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
-        ledger = session.ledger
+        dangling = DanglingInputs(swarm)
+        plan, planned = _plan(session, screen, live, dangling)
+        ledger, counts = session.ledger, session.ledger.counts()
+        retried = counts.failed if retry else 0
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
-            counts = ledger.counts()
+            notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
             return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+        if not (force or redo):
+            runs = frozenset({TaskState.PENDING, TaskState.FAILED} if retry else {TaskState.PENDING})
+            judged = judge_submit(session, connection, plan, dangling, is_there=is_there, runs=runs)
+        if retry:
+            ledger.reset_failed()
+        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned), *judged.notes]
         _fence(session, live)
         pending = ledger.count_pending()
         failures_left(swarm, ledger.counts())  # before anything is sent
         if pending:
             _start(session, plan, pending, screen, notes, is_there=is_there)
+            remember(session, judged)
         return Submitted(pending, planned.total, planned.changed, notes)
 
 
-def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
-    """Enter into the ledger what the config means now, and return the plan and how it differs from what was known."""
+def _plan(
+    session: Session, screen: Screen | Silent, live: Submission | None, dangling: DanglingInputs
+) -> tuple[Plan, Planned]:
+    """Enter into the ledger what the config means now, and return the plan and how it differs from what was known.
+
+    :param dangling: notes inputs that are links to nothing.
+    """
     plan = make_plan(session.swarm, session.site.environment.root, session.ledger.memory())
     with screen.step("planning", plan.count) as progress:
 
         def shown() -> Iterator[Task]:
-            for count, task in enumerate(plan.tasks(), 1):
+            for count, task in enumerate(dangling.passing(plan.tasks()), 1):
                 if count % 1000 == 0:
                     progress.update(count)
                 yield task
@@ -179,12 +200,22 @@ def _start(
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
     )
-    site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    notes += _note_left_out(
+        site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    )
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+
+
+def _note_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Return a note on what of inputs and shared files tasks will not see, if there is anything."""
+    if not left_out:
+        return []
+    lines = first_few([f"{path}, {why}" for path, why in left_out.items()], _SHOWN)
+    return ["\n  ".join(["left out of inputs and shared files:", *lines])]
 
 
 def failures_left(swarm: Swarm, counts: Counts) -> int:
@@ -217,14 +248,19 @@ def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:
 
 
 def retry(
-    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    force: bool = False,
+    screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit again what failed or was lost, as the config has it now.
 
+    :param force: see `submit`.
     :returns: as `submit`.
     :raises LocustsError: as `submit`.
     """
-    return submit(swarm, connection, retry=True, screen=screen)
+    return submit(swarm, connection, retry=True, force=force, screen=screen)
 
 
 def _forget(session: Session, screen: Screen | Silent) -> None:

@@ -9,13 +9,12 @@ from the target to here, is hosts/untar.py.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import tarfile
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from locusts_fab.fs import tree_size
+from locusts_fab.bounds.follow import Follow, tree_size
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ValuesFiles, plan_text
 from locusts_fab.transfer.stage import outermost
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
 
+    from locusts_fab.bounds.follow import Place
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Chunk, PlannedTask
 
@@ -44,19 +44,22 @@ def pack(
     chunks: Iterable[Chunk],
     scripts: Mapping[str, str],
     progress: Progress,
+    follow: Follow | None = None,
 ) -> None:
     """Send an environment as a tar archive of relative names: folders, plan, inputs, shared files, scripts.
 
-    Symlinks are followed. Folders are to come out 0700, files with their owner's part of their mode, and their times.
+    Symlinks are followed, as `Follow` does. Folders are to come out 0700, files with their owner's part of their mode,
+    and their times.
 
     :param send: the function that gets the pieces of the archive.
     :param scripts: by their paths in the environment.
     :param progress: called with (files packed, bytes sent) now and then.
-    :raises OSError: a file cannot be read, or is neither a file nor a folder.
+    :param follow: notes what is left out.
+    :raises OSError: a file cannot be read.
     """
     environment, tasks, chunks = Environment("", environment_id), iter(tasks), list(chunks)
     values = ValuesFiles(environment)
-    packer = _Packer(send, progress)
+    packer = _Packer(send, progress, follow or Follow())
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
     for key in swarm.settings.shared:
@@ -85,7 +88,7 @@ def _pack_inputs(
                 packer.add(indir + name, f"{environment.inputs(task)}/{name}")
         return
     pieces: list[bytes] = []
-    inner = _Packer(pieces.append, lambda _files, _sent: None)
+    inner = _Packer(pieces.append, lambda _files, _sent: None, packer.follow)
     for task, each in names.items():
         folder = environment.inputs(task).removeprefix("inputs/")
         if not each:
@@ -99,24 +102,26 @@ def _pack_inputs(
 class _Packer:
     """A tar archive that is sent while it is made."""
 
-    def __init__(self, send: Send, progress: Progress) -> None:
-        self._send, self._progress = send, progress
+    def __init__(self, send: Send, progress: Progress, follow: Follow) -> None:
+        self._send, self._progress, self.follow = send, progress, follow
         self._waiting = bytearray()
         self._sent = 0
         self.files = 0
 
     def add(self, source: str, name: str) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
-        status = os.stat(source)
-        if stat.S_ISDIR(status.st_mode):
+        place = self.follow.start(source)
+        if place is not None:
+            self._add_place(place, name)
+
+    def _add_place(self, place: Place, name: str) -> None:
+        if place.is_folder:
             self.add_folder(name)
-            for entry in sorted(os.listdir(source)):
-                self.add(f"{source}/{entry}", f"{name}/{entry}")
-        elif stat.S_ISREG(status.st_mode):
-            with open(source, "rb", buffering=0) as file:
-                self._add_file(file, name, status)
+            for entry, inner in self.follow.within(place):
+                self._add_place(inner, f"{name}/{entry}")
         else:
-            raise OSError(f"{source} is neither a file nor a folder")
+            with open(place.path, "rb", buffering=0) as file:
+                self._add_file(file, name, place.status)
 
     def add_folder(self, name: str) -> None:
         """Add an empty folder."""

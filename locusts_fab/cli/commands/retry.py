@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command(example="locusts retry && locusts collect --wait")
-def retry(invocation: Invocation) -> None:
+@command(
+    example="locusts retry && locusts collect --wait",
+    force="Do not look first whether the target can take it, as `check` does.",
+)
+def retry(invocation: Invocation, *, force: bool = False) -> None:
     """Submit again what failed or was lost.
 
     It runs as the config has it now.
@@ -19,4 +22,4 @@ def retry(invocation: Invocation) -> None:
     from locusts_fab.cli import messages
     from locusts_fab.operations.submit import retry as operation
 
-    messages.print_submitted(operation(invocation.swarm, invocation.connection, screen=invocation.screen))
+    messages.print_submitted(operation(invocation.swarm, invocation.connection, force=force, screen=invocation.screen))

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 @command(
     example="locusts run --swarm pairs",
+    force="Do not look first whether the target can take it, as `check` does.",
     overwrite="Replace what stands under outdir and was not put there by this swarm, or was changed since.",
 )
-def run(invocation: Invocation, *, overwrite: bool = False) -> Ending:
+def run(invocation: Invocation, *, force: bool = False, overwrite: bool = False) -> Ending:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -26,7 +27,7 @@ def run(invocation: Invocation, *, overwrite: bool = False) -> Ending:
     from locusts_fab.results.lists import TableInTheWayError
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
-    messages.print_submitted(submit(swarm, connection, overwrite=overwrite, screen=screen))
+    messages.print_submitted(submit(swarm, connection, force=force, overwrite=overwrite, screen=screen))
     try:
         with messages.interruptible(swarm):
             collected = collect(swarm, connection, wait=True, overwrite=overwrite, screen=screen)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     example="locusts submit --dry-run",
     dry_run="Show the plan and the rendered scripts; touch nothing.",
     redo="Forget all earlier results and run every task again.",
+    force="Do not look first whether the target can take it, as `check` does.",
 )
-def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False) -> None:
+def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False, force: bool = False) -> None:
     """Plan, stage and start what has not ended yet.
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
@@ -28,4 +29,6 @@ def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False)
     if dry_run:
         messages.print_preview(swarm, preview(swarm))
     else:
-        messages.print_submitted(operation(swarm, invocation.connection, redo=redo, screen=invocation.screen))
+        messages.print_submitted(
+            operation(swarm, invocation.connection, redo=redo, force=force, screen=invocation.screen)
+        )

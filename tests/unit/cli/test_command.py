@@ -53,12 +53,12 @@ def failing(error: BaseException) -> Command:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", ["overwrite -o"]),
-        ("submit", ["dry-run -d", "redo -r"]),
+        ("run", ["force -f", "overwrite -o"]),
+        ("submit", ["dry-run -d", "redo -r", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "overwrite -o", "json -j"]),
-        ("retry", []),
+        ("retry", ["force -f"]),
         ("cancel", []),
         ("check", ["json -j"]),
         ("clean", ["force -f"]),

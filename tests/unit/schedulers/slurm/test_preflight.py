@@ -62,8 +62,7 @@ def judged(workspace: Workspace, slurm: str = "", target: str = "", cpus: int = 
         ("partition = 'closed'\n", {}, {**ALL_OK, "partition": "error"}),
         ("partition = 'asleep'\n", {}, {**ALL_OK, "partition": "warning"}),
         ("time = '1:00:01'\n", {}, {**ALL_OK, "time limit": "error"}),
-        ("time = 60\n", {}, ALL_OK),
-        ("time = 'soon'\n", {}, {**ALL_OK, "time limit": "error"}),
+        ("time = '60'\n", {}, ALL_OK),
         ("time = 'UNLIMITED'\n", {}, {**ALL_OK, "time limit": "error"}),
         ("partition = 'short,long'\ntime = '2:00:00'\n", {}, {**ALL_OK, "time limit": "warning"}),
         ("", {"cpus": 16}, {**ALL_OK, "nodes": "warning"}),  # only the node that is down
