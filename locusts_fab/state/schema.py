@@ -186,7 +186,7 @@ def fingerprint(task: Task, environment_dir: str) -> bytes:
             task.command.replace(environment_dir, "<environment>"),
             join_fields(task.inputs),
             join_fields(task.outputs),
-            *(["strict"] if task.is_strict else []),
+            *([] if task.is_strict else ["loose"]),
         )
     )
     return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
