@@ -127,7 +127,7 @@ def parse_records(data: bytes) -> tuple[list[Record], int]:
     """
     length = data.rfind(b"\n") + 1
     records = []
-    for line in data[:length].decode("utf-8", "surrogateescape").split("\n"):
+    for line in data[:length].decode("utf-8", "backslashreplace").split("\n"):  # SQLite holds no other text
         if line:
             record = parse_record(line)
             if record is not None:

@@ -111,6 +111,14 @@ def test_any_text_in_any_field_of_a_record(ledger: Ledger, kind: str, data: st.D
         assert outcome.exit_code is None or 0 <= outcome.exit_code <= 255
 
 
+@pytest.mark.parametrize(("kind", "at"), [("left", 1), ("ended", 10), ("manager", 2)])
+def test_bytes_that_are_no_text(ledger: Ledger, kind: str, at: int) -> None:
+    records, read = parse_records(encoded(put(LINES[kind][0], at, "\udcff\udcb2")) + b"\n")
+    with ledger.transaction():
+        ledger.apply(MANAGER, records, read)
+    assert len(records) == 1
+
+
 @pytest.mark.parametrize("found", ["", "11", "101", "1" * 5000])
 def test_a_record_that_found_more_or_fewer_outputs_than_there_are_is_none(tmp_path: Path, found: str) -> None:
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger, ledger.transaction():
