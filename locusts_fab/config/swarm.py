@@ -58,6 +58,16 @@ class Swarm:
         return self.target.scheduler != "none"
 
     @property
+    def is_here(self) -> bool:
+        """Whether tasks run on this machine, and no scheduler is asked."""
+        return self.target.mode == "local" and not self.has_scheduler
+
+    @property
+    def root_here(self) -> str | None:
+        """The root of the environment as this machine sees it; None if it does not."""
+        return self.root if self.target.mode == "local" else self.target.shared_root
+
+    @property
     def local_tree(self) -> Path:
         """The tree of a custom environment, as it is on this machine."""
         return self.resolve(self.settings.root or ".")

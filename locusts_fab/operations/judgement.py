@@ -179,7 +179,7 @@ def judge_submit(
         return Judged()
     found = [*judge_outdir(swarm), *dangling.judge(will_run)]
     mark = ""
-    if swarm.target.mode == "local" and not swarm.has_scheduler:
+    if swarm.is_here:
         found += judge_here(swarm)
     else:
         questions = questions_on(swarm, plan, tasks)

@@ -71,9 +71,7 @@ def _check_folder(swarm: Swarm, outdir: str) -> None:
 def _folders_of_ours(swarm: Swarm) -> Iterator[tuple[str, str]]:
     """Yield the folders on this machine that we make and remove, each with what it is in words."""
     yield os.path.realpath(swarm.folder / ".locusts"), "the folder for the local state"
-    target = swarm.target
-    root = swarm.root if target.mode == "local" else target.shared_root
-    if root:
+    if root := swarm.root_here:
         yield os.path.realpath(swarm.resolve(f"{root}/{swarm.name}")), "the environment, where tasks run"
 
 

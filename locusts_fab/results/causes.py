@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import Cause, TaskReason
 from locusts_fab.results.lists import describe
+from locusts_fab.shell.quoting import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -142,7 +142,7 @@ def _cause(group: list[Outcome], done_by_node: Mapping[str, int], nodes: set[str
 
 def _advice(first: Outcome, node: str, done_by_node: Mapping[str, int]) -> str:
     """Return what to do about a cause, by its first task."""
-    show = f"`locusts logs {shlex.quote(first.id)}`"
+    show = f"`locusts logs {quote_word(first.id)}`"
     if node and not done_by_node.get(node) and any(done_by_node.values()):
         return f"nothing went well on {node}: see what is wrong there, with {show}"
     if first.cause is TaskReason.EXIT and first.exit_code in _EXIT_ADVICE:

@@ -53,11 +53,11 @@ def failing(error: BaseException) -> Command:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", ["force -f", "overwrite -o"]),
+        ("run", ["force -f", "overwrite"]),
         ("submit", ["dry-run -d", "redo -r", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
-        ("collect", ["wait -w", "apply-removals -a", "overwrite -o", "json -j"]),
+        ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),
         ("retry", ["force -f"]),
         ("cancel", []),
         ("check", ["json -j"]),

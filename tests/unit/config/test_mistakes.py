@@ -38,7 +38,7 @@ IN_SWARM = [
     ('after = "other"', "swarms.s.after: unknown key", "--swarm NAME"),
     ('shell = "zsh"', "swarms.s.shell: unknown key", "commands are bash"),
     ('name = "x"', "swarms.s.name: unknown key", "[swarms.NAME]"),
-    ("wholly_unknown = 1", "swarms.s.wholly_unknown: unknown key; the keys here are target, command, indir"),
+    ("wholly_unknown = 1", "swarms.s.wholly_unknown: unknown key; the keys here are target, command, strict, indir"),
     # keys in the wrong table
     ('mem = "8G"', f"swarms.s.mem: {BELONGS} [targets.NAME.slurm]"),
     ("time = 4", f"swarms.s.time: {BELONGS} [targets.NAME.slurm]"),
