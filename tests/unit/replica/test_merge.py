@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds import budget
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.replica import merge, sync
@@ -547,7 +548,7 @@ def test_a_file_where_the_results_should_be(sides: Sides) -> None:
 def test_one_that_cannot_be_fetched_holds_up_no_other(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "x", "z"):
         (sides.there / name).write_text("changed\n")
-    real = mounted.pieces
+    real = budget.pieces
     broken = (sides.there / "x").stat().st_ino
 
     def pieces(read: Any, size: int, folder: str) -> Iterator[bytes]:
