@@ -207,6 +207,7 @@ class Status:
     :param notes: what a person should know besides, a line each.
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    :param waiting: how many jobs wait, and for what, in words.
     """
 
     swarm: str
@@ -223,6 +224,7 @@ class Status:
     notes: list[str] = field(default_factory=list)
     bad_nodes: list[str] = field(default_factory=list)
     busy: str = ""
+    waiting: str = ""
 
     @property
     def summary(self) -> str:
@@ -235,6 +237,8 @@ class Status:
             parts.append(f"{tasks.running} running")
         if tasks.pending and self.started is not None:
             parts.append(f"{tasks.pending} waiting")
+        if self.waiting:
+            parts.append(self.waiting)
         if self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         return ", ".join(parts)
