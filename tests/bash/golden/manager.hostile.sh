@@ -20,12 +20,6 @@
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 
-# what the config gives the tasks as `env`
-export A='/tmp/a b'"'"'c"d
-$(touch x)`touch y`;touch z&\ -é	*'
-export B=''
-export C=-n
-
 # …the whole of templates/manager/environment.sh…
 
 # ==== the settings of this manager ==========================================================================
@@ -68,6 +62,9 @@ readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*'
+# the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
+readonly TASK_ENV=('A='"'"'/tmp/a b'"'"'"'"'"'"'"'"'c"d
+$(touch x)`touch y`;touch z&\ -é	*'"'"'' 'B='"'"''"'"'' C=-n)
 # the command that each task is wrapped in
 readonly CONTAINER=('/tmp/a b'"'"'c"d
 $(touch x)`touch y`;touch z&\ -é	*' '' --)
