@@ -276,6 +276,7 @@ class Status:
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
     :param causes: why tasks failed, the most frequent cause first.
+    :param waiting: how many jobs wait, and for what, in words.
     """
 
     swarm: str
@@ -294,6 +295,7 @@ class Status:
     busy: str = ""
     causes: list[Cause] = field(default_factory=list)
     rate: float | None = None
+    waiting: str = ""
 
     @property
     def summary(self) -> str:
@@ -306,6 +308,8 @@ class Status:
             parts.append(f"{tasks.running:,} running")
         if tasks.pending and self.started is not None:
             parts.append(f"{tasks.pending:,} waiting")
+        if self.waiting:
+            parts.append(self.waiting)
         if self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         return ", ".join(parts)

@@ -6,6 +6,7 @@ The descriptions here are the reference that users read: `reference.py` makes it
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,6 +35,7 @@ from locusts_fab.config.types import (
     Switch,
     Text,
     Variable,
+    VariableValue,
 )
 
 if TYPE_CHECKING:
@@ -227,7 +229,11 @@ class SwarmSettings(Table):
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
-    env: dict[Variable, Scalar] = Field(default={}, description="Environment variables of each task.")
+    env: dict[Variable, VariableValue] = Field(
+        default={},
+        description="Environment variables of tasks, the same for all. Nothing in a value is expanded; `$$` is a "
+        "plain `$`.",
+    )
     args: list[list[Scalar]] | None = Field(
         default=None, min_length=1, description="A task for each row; its values are `<arg0>`, `<arg1>`, …"
     )
@@ -320,6 +326,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
     if {"command", "command_file"} <= given:
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
+    yield from _handles_in_variables(swarm)
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:
@@ -333,6 +340,19 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
             yield key, 'not with environment = "custom"; all tasks share one tree'
     if "tree" in given and given & {"include", "exclude"}:
         yield "tree", "not together with include or exclude; keep one way to choose"
+
+
+def _handles_in_variables(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
+    """Yield which variables hold a handle, which has no value there. Any other `<word>` is text like any."""
+    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
+    for name, value in swarm.env.items():
+        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", value):
+            word = found[1]
+            is_column = swarm.args_file is not None or word in (swarm.sweep or {}) or f"<{word}>" in used
+            if is_column or re.fullmatch(r"id|shared|arg[0-9]+", word):
+                where = f"set {name} in the command, in front of the program"
+                yield "env", f"{name}: {found[0]} has no value here, for env is the same for all tasks; {where}"
+                break
 
 
 def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -142,6 +142,16 @@ def _scalar(value: object) -> object:
     return value
 
 
+def _variable_value(text: str) -> str:
+    """Return the value of a variable. Nothing in it is expanded, so a `$` is most likely meant otherwise."""
+    if "$" in text.replace("$$", ""):
+        raise ValueError(
+            "a $ is not expanded here; set the variable in the command, or export it in setup of the target;"
+            " write $$ for a plain $"
+        )
+    return text.replace("$$", "$")
+
+
 def _whole_number(value: object) -> object:
     return _scalar(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -199,6 +209,7 @@ SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_
 InnerPath = Annotated[str, AfterValidator(_inner_path)]
 OutputPath = Annotated[str, AfterValidator(_output_path)]
 Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
+VariableValue = Annotated[Scalar, AfterValidator(_variable_value)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 SbatchOption = Annotated[str, AfterValidator(_sbatch_option)]
 Switch = Annotated[bool | str, BeforeValidator(_switch)]

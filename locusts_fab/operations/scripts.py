@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
+from locusts_fab.model import Chunk
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, Task
+    from locusts_fab.model import Task
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
 
@@ -79,6 +82,13 @@ def render_scripts(
     }
     manager = {environment.manager_script: render("manager.sh.j2", values)}
     return {**manager, **scheduler.start_scripts(swarm, environment, bad_nodes)}
+
+
+def what_is_asked(plan: Plan) -> str:
+    """Return a hash of what the config asks for: the scripts, but for what differs from submit to submit, and nodes."""
+    scripts = render_scripts(plan, 1, [Chunk(1, 1)])
+    words = [str(plan.swarm.target.nodes), *(word for script in sorted(scripts.items()) for word in script)]
+    return hashlib.blake2b(os.fsencode("\0".join(words)), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)

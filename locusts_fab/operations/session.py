@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from locusts_fab.state.poll import PollResult
     from locusts_fab.target import Site
 
+_SHOWN_REASONS = 3
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 
@@ -137,6 +139,23 @@ class Session:
         active = scheduler_of(self.swarm).active_jobs(self.ledger.jobs())
         return submission.job in active or self.ledger.fact("scheduler_silent") is not None
 
+    def has_begun_nothing(self, submission: Submission) -> bool:
+        """Return whether a submission has jobs, and all of them wait: then nothing is lost if they are cancelled."""
+        if self.ledger.managers(submission.number) or self.ledger.fact("scheduler_silent") is not None:
+            return False
+        scheduler, jobs = scheduler_of(self.swarm), self.ledger.jobs()
+        waiting = scheduler.waiting_jobs(jobs)
+        active = [job for job in jobs if submission.job in scheduler.active_jobs([job])]
+        return bool(active) and all(job in waiting for job in active)
+
+    def _waiting(self) -> str:
+        """Return in words how many jobs wait, and for what."""
+        reasons = Counter(job.reason for job in scheduler_of(self.swarm).waiting_jobs(self.ledger.jobs()))
+        return ", ".join(
+            f"{count} {'job waits' if count == 1 else 'jobs wait'}{f' ({reason})' if reason else ''}"
+            for reason, count in reasons.most_common(_SHOWN_REASONS)
+        )
+
     def status(self) -> Status:
         """Return the status as far as it is known; only a submission of which nothing was heard yet is asked for."""
         counts = self.ledger.counts()
@@ -161,6 +180,7 @@ class Session:
             bad_nodes=self.ledger.bad_nodes(),
             busy=self.busy,
             rate=rate,
+            waiting=self._waiting() if state in {SwarmState.SUBMITTED, SwarmState.RUNNING} else "",
         )
 
     def _note_cleaned(self, latest: Submission | None) -> list[str]:
@@ -247,14 +267,18 @@ class Session:
         return [*failed_setups((each.host, reasons[each.id]) for each in failed), advice(log)]
 
     def _why_nobody_was_heard(self, latest: Submission | None) -> str:
-        """Return in a line what the managers of a submission printed before they could record anything."""
+        """Return in a line what the managers of a submission printed before they could record anything, and where."""
         unheard = "nobody was heard"
         if latest is None or self.busy:
             return unheard
-        script = remote_script("first_words")
-        words = self.site.host.run(script, self.site.environment.root, str(latest.number)).text
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
-        return f"{unheard}: {' / '.join(lines)}" if lines else unheard
+        environment = self.site.environment
+        said = self.site.host.run(remote_script("last_words"), environment.root, str(latest.number)).text
+        log, _, words = said.partition("\n")
+        lines = " / ".join(line.strip() for line in words.splitlines() if line.strip())
+        logs = environment.absolute(environment.logs_folder)
+        if log:
+            return f"{unheard}; {logs}/{log} ends with: {lines}"
+        return f"{unheard}: {lines}" if lines else f"{unheard}, and nothing was printed to {logs}/{latest.number}-*.out"
 
 
 @contextlib.contextmanager

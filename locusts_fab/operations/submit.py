@@ -16,7 +16,7 @@ from locusts_fab.model import Chunk, TaskState
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
-from locusts_fab.operations.scripts import render_scripts
+from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.preflight.here import DanglingInputs
@@ -34,11 +34,17 @@ if TYPE_CHECKING:
     from locusts_fab.model import Counts, Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
+    from locusts_fab.state.ledger import Ledger
     from locusts_fab.ui.screen import Screen
 
 #: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
 FENCE_S = 1.0
 _SHOWN = 5
+#: Said where some of an earlier submit has begun.
+_OUTDATED = (
+    "the config has changed since the submit that is running, and it goes on as it was started;"
+    " `locusts cancel`, then `locusts submit`, runs the rest by the config as it is now"
+)
 
 
 @dataclass(frozen=True)
@@ -99,15 +105,19 @@ def submit(
         plan, planned = _plan(session, screen, live, dangling)
         ledger, counts = session.ledger, session.ledger.counts()
         retried = counts.failed if retry else 0
+        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
-            notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
-            return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+            if not _is_outdated(session, live, plan):
+                return _wait_for(ledger, planned, notes)
+            if not session.has_begun_nothing(live):
+                return _wait_for(ledger, planned, [*notes, _OUTDATED])
+            notes.append(f"job {live.job} of the earlier submit waits, and the config has changed: it is replaced")
         if not (force or redo):
             runs = frozenset({TaskState.PENDING, TaskState.FAILED} if retry else {TaskState.PENDING})
             judged = judge_submit(session, connection, plan, dangling, is_there=is_there, runs=runs)
         if retry:
             ledger.reset_failed()
-        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned), *judged.notes]
+        notes += judged.notes
         _fence(session, live)
         pending = ledger.count_pending()
         failures_left(swarm, ledger.counts())  # before anything is sent
@@ -115,6 +125,20 @@ def submit(
             _start(session, plan, pending, screen, notes, is_there=is_there)
             remember(session, judged)
         return Submitted(pending, planned.total, planned.changed, notes)
+
+
+def _wait_for(ledger: Ledger, planned: Planned, notes: list[str]) -> Submitted:
+    """Return the result of a submit that starts nothing, for an earlier one has all that is to do."""
+    counts = ledger.counts()
+    return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+
+
+def _is_outdated(session: Session, live: Submission, plan: Plan) -> bool:
+    """Return whether the config would start the managers of a submission, or run its waiting tasks, differently now."""
+    number, _, asked = (session.ledger.fact("asked") or "").partition(" ")
+    if number == str(live.number) and asked != what_is_asked(plan):
+        return True
+    return session.ledger.count_replanned(live.number) > 0
 
 
 def _plan(
@@ -205,6 +229,7 @@ def _start(
     )
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
+    ledger.set_fact("asked", f"{submission.number} {what_is_asked(plan)}")
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)

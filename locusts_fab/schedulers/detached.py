@@ -121,6 +121,10 @@ class NoScheduler:
         """See `Scheduler.active_jobs`."""
         return set()
 
+    def waiting_jobs(self, _jobs: Iterable[JobStatus]) -> list[JobStatus]:
+        """See `Scheduler.waiting_jobs`."""
+        return []
+
     def paused_elements(self, _jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
         """See `Scheduler.paused_elements`."""
         return set()

@@ -106,6 +106,11 @@ class Queries:
         ).fetchone()
         return int(count)
 
+    def count_replanned(self, submission: int) -> int:
+        """Return how many tasks of a submission wait whose command, inputs or outputs the config has changed since."""
+        query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission = ? AND planned IS NOT NULL"
+        return int(self._db.execute(query, (submission,)).fetchone()[0])
+
     def count_suspects(self) -> int:
         """Return how many tasks wait that were lost twice with their managers, so that they come last, and alone."""
         query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND lost >= ?"

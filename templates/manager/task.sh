@@ -68,7 +68,7 @@ run_task() {
 
     if cd ${TREE:+-P} -- "$sandbox"; then
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
-      { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$command &"; } || start_bash
+      { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$ASSIGNMENTS$command &"; } || start_bash
       PID=$!
       printf '%-10s %20s %15s %15s\n' "$PID" "$begun" "$DONE_COUNT" "$FAILED_COUNT" # as show_running does, sooner
       wait "$PID" || await
@@ -117,7 +117,7 @@ give_back() {
 # script (variables, functions, $$) can be seen from it.
 start_bash() {
   # the parentheses leave SHLVL alone: at 1 a bash that was reached over SSH would run the user's ~/.bashrc
-  (exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash "${STRICTLY[@]}" -c -- "$command") >"$log_file" 2>&1 &
+  (eval "$ASSIGNMENTS"'exec "${SHELL_WORDS[@]}" "$command"') >"$log_file" 2>&1 &
 }
 
 # prepare_another: prepare another attempt of run_task.

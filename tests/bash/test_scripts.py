@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -187,14 +188,17 @@ def test_values_arrive_as_they_are(name: str, tmp_path: Path) -> None:
     """Let the script tell what it was told, instead of running it."""
     values = MANAGERS[name]
     header = rendered("manager.sh.j2", name).rpartition('main "$@"')[0]
-    names = '"$ROOT" "$PROGRAM" "$SCRATCH" "$KEEP" "$SLOTS" "$TIMEOUT_US" ${CONTAINER[@]+"${CONTAINER[@]}"}'
+    names = '"$ROOT" "$PROGRAM" "$SCRATCH" "$KEEP" "$SLOTS" "$TIMEOUT_US" "${CONTAINER[@]}" "${TASK_ENV[@]}"'
     tell = rf"printf '%s\0' {names}"
-    tell_env = "; ".join(f'printf "%s\\0" "${variable}"' for variable, _value in values["env"])
     result = subprocess.run(
-        ["bash", "-c", f"{header}\n{tell}\n{tell_env}"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["bash", "-c", f"{header}\n{tell}"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     told = [values[key] for key in ("root", "program", "scratch", "keep", "slots", "timeout_us")]
-    expected = [*map(str, told), *values["container"], *(value for _variable, value in values["env"])]
+    expected = [
+        *map(str, told),
+        *values["container"],
+        *(f"{variable}={quote(value)}" for variable, value in values["env"]),
+    ]
     assert result.stdout.split("\0")[:-1] == expected
     assert list(tmp_path.iterdir()) == []
 
@@ -302,7 +306,10 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
-    ("manager/task.sh", "STRICTLY"): "holds at least an option",
+    ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
+    ("manager/environment.sh", "STRICTLY"): "holds at least an option",
+    ("manager/environment.sh", "begin"): "holds at least a bash",
+    ("manager/environment.sh", "HIDDEN"): "looked at before",
 }
 
 

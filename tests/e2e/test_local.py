@@ -41,7 +41,7 @@ def held(workspace: Workspace, before: str = "") -> str:
     """
     wait = f'{before}until [ -e "$GO" ]; do sleep 0.1; done; cat'
     config = PLAIN.replace('"cat', f"'{wait}").replace('_<id>.txt"\nindir', "_<id>.txt'\nindir")
-    return config + f"env = {{ GO = {json.dumps(str(workspace.folder / 'go'))} }}\n"
+    return config + f"env = {{ GO = {json.dumps(str(workspace.folder / 'go').replace('$', '$$'))} }}\n"
 
 
 def test_one_failing_one_without_output_one_too_slow_in_ten(workspace: Workspace) -> None:

@@ -20,10 +20,6 @@
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
 
-# what the config gives the tasks as `env`
-export GREETING='it'\''s me'
-export OMP_NUM_THREADS=1
-
 # …the whole of templates/manager/environment.sh…
 
 # ==== the settings of this manager ==========================================================================
@@ -63,6 +59,8 @@ readonly GRACE_S=5
 readonly LAST_CALL_S=90
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
+# the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
+readonly TASK_ENV=('GREETING='"'"'it'"'"'"'"'"'"'"'"'s me'"'"'' OMP_NUM_THREADS=1)
 # the command that each task is wrapped in
 readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
@@ -75,8 +73,6 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/history.sh…
 
 # …the whole of templates/manager/sandbox.sh…
-
-# …the whole of templates/manager/words.sh…
 
 # …the whole of templates/manager/task.sh…
 

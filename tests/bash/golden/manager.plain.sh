@@ -59,6 +59,8 @@ readonly GRACE_S=1
 readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH=''
+# the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
+readonly TASK_ENV=()
 # the command that each task is wrapped in
 readonly CONTAINER=()
 

@@ -285,3 +285,31 @@ def test_each_entry_of_setup_is_complete_bash(tmp_path: Path, entry: str, why: s
         return
     problem = f"targets.t.setup[1]: not complete bash ({why}); each entry is run by itself; found "
     assert [line[: len(problem)] for line in problems_of(write(tmp_path, text))] == [problem]
+
+
+VARIABLES = [
+    ({"A": "plain", "B": 2, "C": True, "D": "<none>", "E": "a$$b$$$$", "F": "x < y > z"}, []),
+    ({"PATH": "/opt/bin:$PATH"}, ["PATH: a $ is not expanded here"]),
+    ({"A": "$", "B": "$$$", "C": "${HOME}"}, [f"{name}: a $ is not expanded here" for name in "ABC"]),
+    ({"A": "<id>"}, ["env: A: <id> has no value here"]),
+    (
+        {"A": "x<arg0:raw>y<id>", "B": "<shared>ref"},
+        ["env: A: <arg0:raw> has no value", "env: B: <shared> has no value"],
+    ),
+    ({"A": "<temperature>", "B": "<seed>"}, ["env: A: <temperature> has no value"]),
+]
+
+
+@pytest.mark.parametrize(("env", "problems"), VARIABLES)
+def test_variables_are_literal(tmp_path: Path, env: dict[str, object], problems: list[str]) -> None:
+    pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
+    text = f"[swarms.s]\ncommand = 'a'\nsweep = {{ temperature = [1] }}\nenv = {{ {pairs} }}\n"
+    if problems:
+        told = problems_of(write(tmp_path, text))
+        assert len(told) == len(problems)
+        for line, problem in zip(told, problems, strict=True):
+            assert line.startswith(f"swarms.s.{problem}" if problem.startswith("env") else f"swarms.s.env.{problem}")
+            assert "in the command" in line
+        return
+    found = load_config(write(tmp_path, text)).swarms["s"].env
+    assert found == {"A": "plain", "B": "2", "C": "true", "D": "<none>", "E": "a$b$$", "F": "x < y > z"}

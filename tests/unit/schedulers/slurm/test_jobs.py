@@ -126,6 +126,7 @@ def test_the_queue() -> None:
     ]
     assert (queue.answered, queue.complaint) == (True, "")
     assert SlurmScheduler().active_jobs(queue.jobs) == {"12", "13"}
+    assert [job.id for job in SlurmScheduler().waiting_jobs(queue.jobs)] == ["12_1", "13"]
     asked = re.search(r"-o '(.*)'", remote_script("slurm_queue"))
     assert asked is not None
     assert len(QUEUE.splitlines()[0].split("|")) == len(asked[1].split("|"))
