@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.layout import FAILED
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.operations.status import keep_looking, status
 from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
-from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
+from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import write_lists
 from locusts_fab.results.own import IN_THE_WAY
 
@@ -125,7 +126,15 @@ def collect_ended(
 
 
 def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:
-    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made."""
+    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made.
+
+    Before that, what failed tasks left is set apart, if an earlier version has not done so.
+
+    :raises TransferError: the folder of results cannot be written.
+    """
+    moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
+    if moved.places:
+        ledger.set_places(moved.places, moved.files, moved.gone)
     ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
     if overwrite:
         troubles = ledger.troubles().items()

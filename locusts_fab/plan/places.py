@@ -126,6 +126,8 @@ def _landings(
         who = (task.id,)
         for name in () if swarm.is_custom else task.outputs:
             yield f"the output {name} of task {task.id}", f"{place}{name}", who
+            failed = f"{results.failed_place(TaskId(task.id))}/{name}"
+            yield f"the output {name} of task {task.id}, should it fail,", failed, who
         yield f"the log of task {task.id}", f"logs/{task.id}.log", who
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import why_id_is_unusable, why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Environment, Results, folders_above
+from locusts_fab.layout import FAILED, Environment, Results, folders_above
 from locusts_fab.model import Chunk, Task
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.places import check_places
@@ -198,6 +198,7 @@ def _check_flat(plan: Plan) -> None:
     results = Results(plan.swarm.outdir, is_flat=True)
     owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
     owners["logs"] = "the logs"
+    owners[FAILED] = "the outputs of failed tasks"
     users: dict[str, str] = {}  # of each folder, the first who has an output in it
     for task in plan.tasks():
         owner = f"task {task.id}"

@@ -170,3 +170,26 @@ def test_two_swarms_that_ran_at_once_keep_apart_what_each_brought(workspace: Wor
     (workspace.folder / "t.toml").write_text(HERE + FIGURES.format(name="t", word="two", outdir="out/t"))
     assert workspace.locusts("collect", "--config", "t.toml")[0] == 0
     assert (workspace.folder / "out/t/figures/000001.txt").read_text() == "two 000001\n"
+
+
+@pytest.mark.parametrize("layout", ["tasks", "flat"])
+def test_half_results_do_not_lie_beside_good_ones(workspace: Workspace, layout: str) -> None:
+    command = "seq 3 > o_<arg0>; [ <arg0> = 0 ] || grep good <shared>k; seq 9 > o_<arg0>"
+    (workspace.folder / "k").write_text("bad")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'set -e; {command}'\nargs = [['0'], ['1']]\noutputs = ['o_<arg0>']\n"
+        f"layout = '{layout}'\nshared = {{ k = 'k' }}\n"
+    )
+    assert workspace.locusts("run")[0] == 1
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert found["o_1"] == workspace.result("failed/000002/o_1")
+    assert "failed" not in found["o_0"].parts
+    (workspace.folder / "k").write_text("good")
+    workspace.locusts("retry")
+    assert workspace.locusts("run")[0] == 0
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert {path.read_text().count("\n") for path in found.values()} == {9}
+    assert not workspace.result("failed").exists()
+    assert [row["path"] for row in workspace.table("outputs.tsv")] == [
+        str(found[name].relative_to(workspace.result(""))) for name in ("o_0", "o_1")
+    ]
