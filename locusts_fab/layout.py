@@ -21,6 +21,8 @@ INPUTS_SIZE = 1_000
 
 #: In outdir, the folder for what tasks left that are not done.
 FAILED = "failed"
+#: What the names of files with the values of tasks end with.
+VALUES = ".values"
 
 #: The replica of a custom environment, in the environment.
 TREE = "tree"
@@ -63,6 +65,10 @@ class Environment:
     def chunk(self, number: int) -> str:
         """Return the path of a chunk's plan, which has a line for each task."""
         return f"exec/plan/{number:06d}"
+
+    def values(self, number: int) -> str:
+        """Return the path of the values of tasks, up to those of this chunk; only `attach` reads them."""
+        return f"{self.chunk(number)}{VALUES}"
 
     def inputs(self, task: int) -> str:
         """Return the folder of a task's staged inputs, by the task's number; see `INPUTS_SIZE`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.text import duration
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from locusts_fab.bounds.names import Name, TaskId
     from locusts_fab.layout import Environment
+
+
+#: The values of a task, by the names of its handles: what makes it the task that it is.
+Values: TypeAlias = "tuple[tuple[str, str], ...]"
 
 
 class TaskState(str, Enum):
@@ -88,12 +92,14 @@ class Task:
     :param command: bash source, with all values put in and quoted.
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
+    :param values: what the config gives it for its handles.
     """
 
     id: str
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    values: Values = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ class Outcome:
     :param cause: the kind of `reason`, for programs.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     :param bad_node: a node where it failed, as nearly all tasks did there, so that it was run again elsewhere.
+    :param values: what the config gave it for its handles; empty if that is not known.
     """
 
     number: int
@@ -137,6 +144,7 @@ class Outcome:
     place: str
     cause: TaskReason = TaskReason.OTHER
     bad_node: str = ""
+    values: Values = ()
 
     @property
     def has_ended(self) -> bool:
@@ -252,11 +260,28 @@ class Planned:
     :param total: tasks that the config means now.
     :param new: those that were not known before.
     :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
+    :param gone: ids of tasks that are known still, as they have ended or are running, and that the config does not mean
+        any more.
     """
 
     total: int
     new: int
     changed: list[str]
+    gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The tasks that the ledger knows, for the next plan to find its own among them.
+
+    :param valued: id and values of those whose values are known.
+    :param unvalued: the others: those of an older ledger, or of a target that does not tell.
+    :param last_number: the highest number that a task was named by; 0 if that is not known.
+    """
+
+    valued: Iterable[tuple[str, Values]] = ()
+    unvalued: Iterable[PlannedTask] = ()
+    last_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -264,6 +289,7 @@ class PlannedTask:
     """A task as staging needs it.
 
     :param number: its number on the target.
+    :param values: empty if they are not known.
     """
 
     number: int
@@ -271,6 +297,7 @@ class PlannedTask:
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    values: Values = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ LAID_OUT = "\n\t"
 _DOUBTFUL = re.compile(r"[^ -~]")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number and what is counted: `1 task`, `2 tasks`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def duration(seconds: float) -> str:
     """Return a time in seconds as a person would write it: 45 s, 12 min, 3 h 20 min."""
     minutes, rest = divmod(round(seconds), 60)

@@ -231,6 +231,11 @@ class SwarmSettings(Table):
         default=None,
         description="File with a command a line, a task each, in place of `command`; blank and # lines do nothing.",
     )
+    id: Filled | None = Field(
+        default=None,
+        description="Name of each task, a template: `<temperature>_<seed>`. Without it, `<id>` of the file names, a "
+        "column `id`, or a number that a task keeps as long as it has the same values.",
+    )
     missing_inputs: Literal["error", "skip"] = Field(
         default="error", description="What to do about tasks that lack an input: stop and list them, or leave them out."
     )
@@ -325,5 +330,7 @@ def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterat
         yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
     elif not sources and not templated:
         yield "inputs", "none has <id>, so nothing makes tasks; put <id> where the names differ, or give args"
+    if {"command_file", "id"} <= given:
+        yield "id", "not with command_file; its lines have no values to make names of"
     if "command_file" in given and "inputs" in given:
         yield "inputs", "not with command_file; files that its commands read go into shared"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
+from locusts_fab.state.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +102,7 @@ def preview(swarm: Swarm) -> Preview:
 
     :raises LocustsError: as `submit` would.
     """
-    plan = make_plan(swarm, swarm.environment_dir)
+    plan = _plan_as_known(swarm)
     samples = []
     total = 0
     for total, task in enumerate(plan.tasks(), 1):
@@ -110,3 +112,12 @@ def preview(swarm: Swarm) -> Preview:
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
     replica = select_replica(swarm) if swarm.is_custom else None
     return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
+
+
+def _plan_as_known(swarm: Swarm) -> Plan:
+    """Return the plan, in which tasks that are known keep their numbers."""
+    path = swarm.state_dir / "ledger.sqlite"
+    if not path.exists():
+        return make_plan(swarm, swarm.environment_dir)
+    with contextlib.closing(Ledger(path)) as ledger:
+        return make_plan(swarm, swarm.environment_dir, ledger.memory())

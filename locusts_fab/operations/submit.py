@@ -21,7 +21,7 @@ from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.replica.sync import stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
-from locusts_fab.text import first_few
+from locusts_fab.text import counted, first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ def submit(
         live = session.live_submission()
         plan, planned = _plan(session, screen, live)
         retried = session.ledger.reset_failed() if retry else 0
-        notes = [*plan.warnings, *_note_changed(planned)]
+        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
         ledger = session.ledger
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
             counts = ledger.counts()
@@ -103,16 +103,18 @@ def submit(
 
 def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
     """Enter into the ledger what the config means now, and return the plan and how it differs from what was known."""
-    plan = make_plan(session.swarm, session.site.environment.root)
+    plan = make_plan(session.swarm, session.site.environment.root, session.ledger.memory())
     with screen.step("planning", plan.count) as progress:
 
-        def counted() -> Iterator[Task]:
+        def shown() -> Iterator[Task]:
             for count, task in enumerate(plan.tasks(), 1):
                 if count % 1000 == 0:
                     progress.update(count)
                 yield task
 
-        planned = session.ledger.take_plan(counted(), session.site.environment.root, live.number if live else None)
+        planned = session.ledger.take_plan(
+            shown(), session.site.environment.root, live.number if live else None, plan.last_number
+        )
     return plan, planned
 
 
@@ -121,8 +123,21 @@ def _note_changed(planned: Planned) -> list[str]:
     if not planned.changed:
         return []
     names = ", ".join(first_few(planned.changed, _SHOWN))
-    stand = "they stay as they are; --redo runs everything again"
-    return [f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}); {stand}"]
+    have, they = ("has", "it") if len(planned.changed) == 1 else ("have", "they")
+    tasks = counted(len(planned.changed), "done task")
+    stand = "what was run stays as it is; --redo runs everything again"
+    return [f"{tasks} {have} changed in the config since {they} ran ({names}); {stand}"]
+
+
+def _note_gone(planned: Planned) -> list[str]:
+    """Return a note on tasks that are no longer in the config, if there are any."""
+    if not planned.gone:
+        return []
+    names = ", ".join(first_few(planned.gone, _SHOWN))
+    are = "is" if len(planned.gone) == 1 else "are"
+    return [
+        f"{counted(len(planned.gone), 'task')} {are} no longer in the config ({names}); what was run stays, as it is"
+    ]
 
 
 def _fence(session: Session, live: Submission | None) -> None:

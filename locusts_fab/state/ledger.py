@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from locusts_fab.model import JobStatus, ManagerState, Planned, PlannedTask, Submission
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.reports import Reports
-from locusts_fab.state.schema import CHANGED_TASKS, KEEP_PLANNED, SUBMISSION, SUSPECT, TAKE_COMMANDS, fingerprint
+from locusts_fab.state.schema import (
+    CHANGED_TASKS,
+    GONE_TASKS,
+    KEEP_PLANNED,
+    SUBMISSION,
+    SUSPECT,
+    TAKE_COMMANDS,
+    fingerprint,
+    write_values,
+)
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
@@ -45,48 +54,63 @@ class Ledger(Reports):
 
     # -------------------------------------------------------------------------------------------------------- plan
 
-    def take_plan(self, tasks: Iterable[Task], environment_dir: str, live: int | None = None) -> Planned:
+    def take_plan(
+        self, tasks: Iterable[Task], environment_dir: str, live: int | None = None, last_number: int = 0
+    ) -> Planned:
         """Enter the tasks that the config means now, and return how they differ from the known ones.
 
         Pending and failed tasks take over what the config says now; done tasks keep what was run. Tasks that the
         config does not mean any more are forgotten if they wait.
 
         :param live: the submission whose managers may still be running, so that its tasks are not forgotten.
+        :param last_number: the highest number that was ever given to a task as its id.
         """
         with self.transaction():
-            self._db.execute(
-                "CREATE TEMP TABLE IF NOT EXISTS config (id BLOB PRIMARY KEY, command, inputs, outputs, mark)"
-            )
-            self._db.execute("DELETE FROM config")
-            self._db.executemany(
-                "INSERT INTO config VALUES (?, ?, ?, ?, ?)",
-                (
-                    (
-                        os.fsencode(task.id),
-                        os.fsencode(task.command),
-                        os.fsencode(join_fields(task.inputs)),
-                        os.fsencode(join_fields(task.outputs)),
-                        fingerprint(task, environment_dir),
-                    )
-                    for task in tasks
-                ),
-            )
+            self._enter_config(tasks, environment_dir)
             (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
-            forgotten = self._db.execute(
-                "SELECT number FROM tasks"
-                " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
-                (live,),
-            ).fetchall()
-            self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
-            self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
+            self._forget_waiting(live)
             new = self._db.execute(
                 "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
                 " ORDER BY config.rowid"
             ).rowcount
             changed = [os.fsdecode(row[0]) for row in self._db.execute(CHANGED_TASKS)]
+            gone = [os.fsdecode(row[0]) for row in self._db.execute(GONE_TASKS)]
             self._db.execute(KEEP_PLANNED)
             self._db.execute(TAKE_COMMANDS)
-        return Planned(total, new, changed)
+            if last_number:
+                self.set_fact("last_number", str(max(last_number, int(self.fact("last_number") or 0))))
+        return Planned(total, new, changed, gone)
+
+    def _enter_config(self, tasks: Iterable[Task], environment_dir: str) -> None:
+        """Make the table `config`, which only this connection sees, of the tasks that the config means now."""
+        self._db.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS config (id BLOB PRIMARY KEY, command, inputs, outputs, mark, vals)"
+        )
+        self._db.execute("DELETE FROM config")
+        self._db.executemany(
+            "INSERT INTO config VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    os.fsencode(task.id),
+                    os.fsencode(task.command),
+                    os.fsencode(join_fields(task.inputs)),
+                    os.fsencode(join_fields(task.outputs)),
+                    fingerprint(task, environment_dir),
+                    write_values(task.values),
+                )
+                for task in tasks
+            ),
+        )
+
+    def _forget_waiting(self, live: int | None) -> None:
+        """Forget the tasks that wait and that the config does not mean any more, but for those of a submission."""
+        forgotten = self._db.execute(
+            "SELECT number FROM tasks"
+            " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
+            (live,),
+        ).fetchall()
+        self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
+        self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
 
     def rebuild(self, chunks: Iterable[PlannedChunk], submissions: Iterable[Submission]) -> int:
         """Enter what the plan on the target says, in place of all that is known; the next submit compares the config.
@@ -116,6 +140,10 @@ class Ledger(Reports):
                 number = next(after, submissions[-1].number if submissions else 0)
                 for task in chunk.tasks:
                     self._learn(task, number)
+                self._db.executemany(
+                    "UPDATE commands SET vals = ? WHERE number = ?",
+                    [(write_values(values), task) for task, values in chunk.values.items()],
+                )
             self._db.execute("DELETE FROM commands WHERE number NOT IN (SELECT number FROM tasks)")
             self._db.execute(
                 "UPDATE submissions SET last_chunk = max(last_chunk, ?)"
@@ -136,7 +164,8 @@ class Ledger(Reports):
             "UPDATE tasks SET submission = ?, since = max(since, ?) WHERE number = ?", (submission, since, task.number)
         )
         self._db.execute(
-            "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'' FROM tasks WHERE number = ? AND id = ?",
+            "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'', NULL, NULL FROM tasks"
+            " WHERE number = ? AND id = ?",
             (command, os.fsencode(join_fields(task.inputs)), outputs, *key),
         )
 

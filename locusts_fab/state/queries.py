@@ -6,9 +6,27 @@ import os
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
-from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
+from locusts_fab.model import (
+    Counts,
+    JobStatus,
+    LeaveReason,
+    ManagerState,
+    ManagerStatus,
+    Memory,
+    Submission,
+    TaskState,
+)
 from locusts_fab.state.own_files import OwnFiles
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
+from locusts_fab.state.schema import (
+    OUTCOME,
+    PLANNED,
+    SUBMISSION,
+    SUSPECT,
+    open_database,
+    read_outcome,
+    read_task,
+    read_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,12 +104,20 @@ class Queries:
 
     def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
         """Yield the waiting tasks of a submission in order, those last that were lost with managers."""
-        for number, task_id, command, inputs, outputs in self._db.execute(
-            "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
-            " WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
+        for row in self._db.execute(
+            f"{PLANNED} WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
             (submission, SUSPECT),
         ):
-            yield read_task(number, task_id, command, inputs, outputs)
+            yield read_task(*row)
+
+    def memory(self) -> Memory:
+        """Return the tasks that are known, for the next plan; they are read when they are asked for."""
+        valued = "SELECT id, vals FROM tasks JOIN commands USING (number) WHERE vals IS NOT NULL ORDER BY number"
+        return Memory(
+            ((os.fsdecode(task_id), read_values(values)) for task_id, values in self._db.execute(valued)),
+            (read_task(*row) for row in self._db.execute(f"{PLANNED} WHERE vals IS NULL ORDER BY number")),
+            int(self.fact("last_number") or 0),
+        )
 
     # --------------------------------------------------------------------------------------------------------- managers
 

@@ -17,7 +17,7 @@ from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import folders_above
-from locusts_fab.manager.planfile import plan_text
+from locusts_fab.manager.planfile import ValuesFiles, plan_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -69,8 +69,8 @@ def stage_tasks(
     :param put: the function that puts an input in its place, `put_link` if not given.
     :raises TransferError: something cannot be written.
     """
-    tasks = iter(tasks)
-    staged = 0
+    tasks, chunks = iter(tasks), list(chunks)
+    staged, values = 0, ValuesFiles(environment)
     try:
         with Inside(environment.root, folder_mode=0o700) as inside:
             for chunk in chunks:
@@ -79,6 +79,8 @@ def stage_tasks(
                     _stage_inputs(swarm.indir, environment, task, inside, put or put_link)
                 plan = os.fsencode(plan_text(members, environment.id))
                 inside.write(Name(environment.chunk(chunk.number)), plan, _MODE)
+                if file := values.add(members, chunk, is_last=chunk is chunks[-1]):
+                    inside.write(Name(file[0]), file[1], _MODE)
                 staged += len(members)
                 progress(staged)
     except OSError as error:

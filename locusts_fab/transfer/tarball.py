@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.fs import tree_size
 from locusts_fab.layout import Environment
-from locusts_fab.manager.planfile import plan_text
+from locusts_fab.manager.planfile import ValuesFiles, plan_text
 from locusts_fab.transfer.stage import outermost
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def pack(
     :param progress: called with (files packed, bytes sent) now and then.
     :raises OSError: a file cannot be read, or is neither a file nor a folder.
     """
-    environment, tasks = Environment("", environment_id), iter(tasks)
+    environment, tasks, chunks = Environment("", environment_id), iter(tasks), list(chunks)
+    values = ValuesFiles(environment)
     packer = _Packer(send, progress)
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
@@ -64,6 +65,8 @@ def pack(
     for chunk in chunks:
         members = list(islice(tasks, chunk.size))
         packer.add_bytes(environment.chunk(chunk.number), os.fsencode(plan_text(members, environment.id)))
+        if file := values.add(members, chunk, is_last=chunk is chunks[-1]):
+            packer.add_bytes(*file)
         if any(task.inputs for task in members):
             _pack_inputs(packer, f"{swarm.indir}/", environment, chunk, members)
     for path, text in scripts.items():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WORDS = ["a1", "a2", "a3"]
 NEW = ["b1", "b2", "b3"]
-RESULTS = {"000001": "b1", "000002": "b2", "000003": "b3"}
+RESULTS = {"000004": "b1", "000005": "b2", "000006": "b3"}  # a number never gets another meaning
 
 
 class Killed(BaseException):

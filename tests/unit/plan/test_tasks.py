@@ -69,7 +69,8 @@ def test_tasks_of_arguments(tmp_path: Path) -> None:
     plan = plan_of(
         tmp_path, command="run <arg1:raw> <id>", args=[["a", "-x -y"]], inputs=["<arg0>"], outputs=["<id>.<arg0>"]
     )
-    assert list(plan.tasks()) == [Task("000001", "run -x -y 000001", ("a",), ("000001.a",))]
+    values = (("arg0", "a"), ("arg1", "-x -y"))
+    assert list(plan.tasks()) == [Task("000001", "run -x -y 000001", ("a",), ("000001.a",), values)]
 
 
 def test_tasks_of_lines(tmp_path: Path) -> None:

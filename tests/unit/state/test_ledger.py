@@ -139,7 +139,7 @@ def test_a_task_that_only_moved_has_not_changed(ledger: Ledger) -> None:
 def test_waiting_tasks_that_are_not_meant_any_more_are_forgotten(ledger: Ledger) -> None:
     started(ledger, "a", "b", "c", "d")
     tell(ledger, "1-0", ended(1, "done"), ended(2, "failed"), began(3))
-    assert ledger.take_plan([task("e")], ROOT) == Planned(1, 1, [])
+    assert ledger.take_plan([task("e")], ROOT) == Planned(1, 1, [], gone=["a", "b", "c"])
     assert [outcome.id for outcome in ledger.outcomes()] == ["a", "b", "c", "e"]
     assert ledger.find("d") is None
 
