@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome
+    from locusts_fab.model import Outcome, Values
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.own_files import OwnFiles
 
-_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"
+_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason"
+#: No value of a task may have the name of one of the columns, of those to come neither.
+_TAKEN = frozenset({*_TASKS_HEADER.split("\t"), "cpu_s", "peak_mb"})
 _OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
 _START = 5
 _REASON_LENGTH = 200
@@ -41,7 +43,7 @@ def write_lists(
     *,
     overwrite: bool = False,
 ) -> None:
-    r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+    r"""Write tasks.tsv and outputs.tsv: every task with its values, and every designated output of every task.
 
     Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
@@ -52,12 +54,13 @@ def write_lists(
     :raises TableInTheWayError: a table that is not ours has one of the names; neither is written.
     :raises TransferError: they cannot be written.
     """
-    tasks = [_TASKS_HEADER]
+    tasks, values = [], _ValueColumns()
     outputs = [_OUTPUTS_HEADER]
     for outcome in outcomes:
-        tasks.append(_task_row(outcome, troubles, results))
+        tasks.append(_task_row(outcome, troubles, results) + values.cells(outcome.values))
         outputs.extend(_output_rows(outcome, troubles, results))
-    tables = {results.tasks_table: tasks, results.outputs_table: outputs}
+    header = _TASKS_HEADER + values.names()
+    tables = {results.tasks_table: values.whole_rows([header, *tasks]), results.outputs_table: outputs}
     if own_files is not None and not overwrite:
         _refuse_other_tables(results, own_files, tasks)
     try:
@@ -163,7 +166,42 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
         "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
         escape(reason),
     ]
-    return "\t".join(fields) + "\n"
+    return "\t".join(fields)
+
+
+class _ValueColumns:
+    """The columns after all others: one for each handle that gives tasks their values, in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def names(self) -> str:
+        """Return the names of the columns, as the header goes on with them."""
+        return "".join(f"\t{escape(name)}" for name in self._names)
+
+    def cells(self, values: Values) -> str:
+        """Return the values of a task, as its row goes on with them; columns that come later are not among them."""
+        for name, _ in values:
+            if name not in self._at:
+                self._at[name] = len(self._names)
+                self._names.append(self._free(name))
+        cells = [""] * len(self._names)
+        for name, value in values:
+            cells[self._at[name]] = escape(value)
+        return "".join(f"\t{cell}" for cell in cells)
+
+    def whole_rows(self, rows: Iterable[str]) -> Iterator[str]:
+        """Yield rows with all columns, and their ends."""
+        tabs = _TASKS_HEADER.count("\t") + len(self._names)
+        for row in rows:
+            yield row + "\t" * (tabs - row.count("\t")) + "\n"
+
+    def _free(self, name: str) -> str:
+        """Return a name for a column that no other one has."""
+        while name in _TAKEN or name in self._names:
+            name += "_"
+        return name
 
 
 def describe(outcome: Outcome) -> str:
