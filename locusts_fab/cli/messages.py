@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import LAID_OUT, printable, size
+from locusts_fab.text import LAID_OUT, counted, printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -138,12 +138,14 @@ def print_collected(collected: Collected) -> None:
     """Print what a collect brought, and the status after it."""
     status, results = collected.status, collected.results
     print_status(status)
-    new = f"{collected.tasks} tasks collected now; " if collected.tasks else ""
+    new = f"{counted(collected.tasks, 'task')} collected now; " if collected.tasks else ""
     print_note(f"{new}results are in {results.outdir}")
     if collected.brought is not None:
         _print_tree_changes(collected.brought, results)
     if collected.troubles:
-        print_note(f"{collected.troubles} outputs could not be brought back; tasks.tsv says why")
+        print_note(f"{counted(collected.troubles, 'output')} could not be brought back; tasks.tsv says why")
+    if collected.in_the_way:
+        print_note("what is in the way stays: move it away and collect again, or replace it with `collect --overwrite`")
     if status.tasks.failed:
         print_note(
             f"what failed and why: {results.tasks_table}; `locusts logs TASK` shows one, `locusts retry` repeats them"

@@ -47,6 +47,7 @@ class Collected:
     """The result of a collect: the number of tasks whose outcome came now, and the status after it.
 
     :param troubles: the number of outputs that could not be brought back.
+    :param in_the_way: of these, those in whose place something else stands.
     :param brought: what became of the tree, in a custom environment.
     """
 
@@ -55,6 +56,7 @@ class Collected:
     troubles: int
     results: Results
     brought: Brought | None = None
+    in_the_way: int = 0
 
 
 def collect(
@@ -89,7 +91,9 @@ def collect(
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
             brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
-        return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+        troubles = ledger.troubles().values()
+        in_the_way = sum(why.startswith(IN_THE_WAY) for why in troubles)
+        return Collected(tasks, session.status(), len(troubles), results, brought, in_the_way)
 
 
 def collect_ended(

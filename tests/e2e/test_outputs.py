@@ -121,7 +121,9 @@ def test_what_is_the_users_own_stays_unless_it_is_to_be_overwritten(workspace: W
     mine.write_text("precious")
     workspace.write(HERE + FIGURES.format(name="s", word="new", outdir="."))
     code, said = workspace.locusts("run")
-    assert (code, "could not be brought back; tasks.tsv says why" in said) == (1, True)
+    assert (code, "1 output could not be brought back; tasks.tsv says why" in said) == (1, True)
+    assert "1 task collected now" in said
+    assert "move it away and collect again, or replace it with `collect --overwrite`" in said
     assert mine.read_text() == "precious"
     table = (workspace.folder / "tasks.tsv").read_text()
     assert "figures did not come back: in the way: figures is here already, and was not put there by this" in table
