@@ -15,7 +15,7 @@ from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
-from locusts_fab.results.lists import write_lists
+from locusts_fab.results.lists import TableInTheWayError, entered, write_lists
 from locusts_fab.results.own import IN_THE_WAY
 
 if TYPE_CHECKING:
@@ -87,13 +87,21 @@ def collect(
         ledger, results = session.ledger, results_of(swarm)
         eager.see_what_is_lost(session)
         tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
-        write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+        in_the_way: TableInTheWayError | None = None
+        try:
+            write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+        except TableInTheWayError as error:  # all else comes
+            in_the_way = error
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
-            brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
+            options = {"apply_removals": apply_removals, "writes_list": in_the_way is None}
+            with contextlib.nullcontext() if in_the_way else entered(results.modified_table, ledger.own_files):
+                brought = bring_back(swarm, session.site, screen, **options)
+        if in_the_way is not None:
+            raise in_the_way
         troubles = ledger.troubles().values()
-        in_the_way = sum(why.startswith(IN_THE_WAY) for why in troubles)
-        return Collected(tasks, session.status(), len(troubles), results, brought, in_the_way)
+        blocked = sum(why.startswith(IN_THE_WAY) for why in troubles)
+        return Collected(tasks, session.status(), len(troubles), results, brought, blocked)
 
 
 def collect_ended(

@@ -66,7 +66,7 @@ def write_lists(
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
         for path, rows in tables.items():
-            with _entered(path, own_files):
+            with entered(path, own_files):
                 write_whole(path, os.fsencode("".join(rows)), mode=0o666)
     except OSError as error:
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
@@ -91,7 +91,9 @@ def _refuse_other_tables(
     :param rows: of tasks.tsv, as it would be written now.
     :raises TableInTheWayError: there is one.
     """
-    tables = (results.tasks_table, results.outputs_table)
+    tables = [results.tasks_table, results.outputs_table]
+    if results.tree_dir is not None:
+        tables.append(results.modified_table)
     marks = own_files.marks(path.name for path in tables)
     is_known = functools.cache(lambda: _lists_the_same(results.tasks_table, rows))
     for path in tables:
@@ -138,12 +140,15 @@ def _ended(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
-    """Enter that a table is ours that is written within."""
+def entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
+    """Enter that a table is ours that is written within.
+
+    :param path: the table, right below outdir.
+    """
     if own_files is not None:
         own_files.expect([(path.name, 0)])
     yield
-    if own_files is not None:
+    if own_files is not None and path.exists():
         own_files.enter([(path.name, 0, mark_of_status(path.lstat()))])
 
 

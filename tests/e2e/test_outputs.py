@@ -195,3 +195,30 @@ def test_half_results_do_not_lie_beside_good_ones(workspace: Workspace, layout: 
     assert [row["path"] for row in workspace.table("outputs.tsv")] == [
         str(found[name].relative_to(workspace.result(""))) for name in ("o_0", "o_1")
     ]
+
+
+def test_the_list_of_what_a_tree_became_is_a_table_like_the_others(workspace: Workspace) -> None:
+    (workspace.folder / "tree").mkdir()
+    (workspace.folder / "tree/a").write_text("a")
+    out = workspace.folder / "out"
+    out.mkdir()
+    (out / "modified.tsv").write_text("mine\n")
+    workspace.write(
+        f"{HERE}[swarms.s]\nenvironment = 'custom'\nroot = 'tree'\nin_place = false\noutdir = 'out'\n"
+        "command = 'echo <arg0> > b'\nargs = [['1']]\n"
+    )
+    code, said = workspace.locusts("run")
+    assert (code, "modified.tsv is here already" in said) == (2, True)
+    (out / "modified.tsv").unlink()
+    assert workspace.locusts("run")[0] == 0
+    written = (out / "modified.tsv").read_text()
+    assert "b" in written
+    (out / "modified.tsv").write_text("my notes\n")
+    (workspace.folder / "tree/b").unlink()
+    assert workspace.locusts("submit", "--redo")[0] == 0
+    code, said = workspace.locusts("collect", "--wait")
+    assert (code, "was changed here since it was written" in said) == (2, True)
+    assert (workspace.folder / "tree/b").read_text() == "1\n"
+    assert (out / "modified.tsv").read_text() == "my notes\n"
+    assert workspace.locusts("collect", "--overwrite")[0] == 0
+    assert (out / "modified.tsv").read_text() == written
