@@ -27,6 +27,7 @@ _TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason"
 _TAKEN = frozenset({*_TASKS_HEADER.split("\t"), "cpu_s", "peak_mb"})
 _OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
 _START = 5
+_ENDED = frozenset({TaskState.DONE.value, TaskState.FAILED.value})
 _REASON_LENGTH = 200
 _TAIL_BYTES = 4096
 
@@ -116,27 +117,29 @@ def _refuse_other_tables(
 
 
 def _lists_the_same(table: Path, rows: Iterable[str]) -> bool:
-    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not."""
+    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not.
+
+    One in which no task has ended is the same if it lists no others than these.
+    """
     try:
-        header, *lines = os.fsdecode(table.read_bytes()).split("\n")
+        header, *lines = os.fsdecode(table.read_bytes()).removesuffix("\n").split("\n")
     except OSError:
         return False
-    ours, theirs = _ended(rows), _ended(lines)
-    shared = ours.keys() & theirs.keys()
+    if header.split("\t")[: _START + 1] != _TASKS_HEADER.split("\t")[: _START + 1]:
+        return False
+    ours, theirs = _states(rows), _states(lines)
+    if not any(state in _ENDED for state, _ in theirs.values()):
+        return bool(theirs) and theirs.keys() <= ours.keys()
+    shared = [task for task in ours.keys() & theirs.keys() if ours[task][0] in _ENDED and theirs[task][0] in _ENDED]
     differ = [task for task in shared if ours[task] != theirs[task]]
     done = TaskState.DONE.value
-    return (
-        header.split("\t")[: _START + 1] == _TASKS_HEADER.split("\t")[: _START + 1]
-        and len(differ) < len(shared)
-        and not any(ours[task][0] == theirs[task][0] == done for task in differ)
-    )
+    return len(differ) < len(shared) and not any(ours[task][0] == theirs[task][0] == done for task in differ)
 
 
-def _ended(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return the ended tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
+def _states(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
     fields = (row.split("\t") for row in rows)
-    ended = {TaskState.DONE.value, TaskState.FAILED.value}
-    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START and each[1] in ended}
+    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START}
 
 
 @contextlib.contextmanager
