@@ -19,6 +19,8 @@ BATCH_SIZE = 1_000
 #: Tasks of a folder of staged inputs; `copy_inputs` in `templates/manager/sandbox.sh` has the same number.
 INPUTS_SIZE = 1_000
 
+#: In outdir, the folder for what tasks left that are not done.
+FAILED = "failed"
 #: What the names of files with the values of tasks end with.
 VALUES = ".values"
 
@@ -160,6 +162,14 @@ class Results:
         if total > BATCH_ABOVE:
             return f"batch_{(number - 1) // BATCH_SIZE:03d}/{task_id}"
         return task_id
+
+    def failed_place(self, task_id: TaskId) -> str:
+        """Return the folder for what a task left that is not done, relative to outdir."""
+        return f"{FAILED}/{task_id}"
+
+    def is_failed_place(self, place: str) -> bool:
+        """Return whether a folder, relative to outdir, is for what a task left that is not done."""
+        return place.startswith(f"{FAILED}/")
 
     def output(self, place: str, name: Name) -> Name:
         """Return the path of an output, relative to outdir.

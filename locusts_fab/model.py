@@ -94,16 +94,16 @@ class Task:
     :param command: bash source, with all values put in and quoted.
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
-    :param is_strict: whether a line of the command that fails ends it.
     :param values: what the config gives it for its handles.
+    :param is_strict: whether a line of the command that fails ends it.
     """
 
     id: str
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    is_strict: bool = True
     values: Values = ()
+    is_strict: bool = True
 
 
 @dataclass(frozen=True)

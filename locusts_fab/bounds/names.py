@@ -21,7 +21,7 @@ LONGEST_PATH_BYTES = 4_095
 LONGEST_ID_BYTES = LONGEST_NAME_BYTES - len(".log")
 
 #: Names under outdir that are ours; `Results` in layout.py and `replica/` make them.
-_RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
+_RESERVED = re.compile(r"\.{1,2}|logs|failed|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
 _NOWHERE = frozenset({"", ".", ".."})
 _SHOWN = 80
 

@@ -169,7 +169,9 @@ def print_collected(collected: Collected) -> None:
     if collected.brought is not None:
         _print_tree_changes(collected.brought, results)
     if collected.troubles:
-        print_note(f"{collected.troubles} outputs could not be brought back; tasks.tsv says why")
+        print_note(f"{counted(collected.troubles, 'output')} could not be brought back; tasks.tsv says why")
+    if collected.in_the_way:
+        print_note("what is in the way stays: move it away and collect again, or replace it with `collect --overwrite`")
     if status.tasks.failed:
         print_note(f"what failed and why: {results.tasks_table}; `locusts retry` repeats it once the causes are fixed")
 

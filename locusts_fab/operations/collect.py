@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.layout import FAILED
 from locusts_fab.operations.failures import with_causes
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.operations.status import keep_looking, look
 from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
-from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
-from locusts_fab.results.lists import write_lists
+from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
+from locusts_fab.results.lists import TableInTheWayError, entered, write_lists
 from locusts_fab.results.own import IN_THE_WAY
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Collected:
     """The result of a collect: the number of tasks whose outcome came now, and the status after it.
 
     :param troubles: the number of outputs that could not be brought back.
+    :param in_the_way: of these, those in whose place something else stands.
     :param brought: what became of the tree, in a custom environment.
     """
 
@@ -55,6 +57,7 @@ class Collected:
     troubles: int
     results: Results
     brought: Brought | None = None
+    in_the_way: int = 0
 
 
 def collect(
@@ -85,11 +88,22 @@ def collect(
         ledger, results = session.ledger, results_of(swarm)
         eager.see_what_is_lost(session)
         tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
-        write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+        in_the_way: TableInTheWayError | None = None
+        try:
+            write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+        except TableInTheWayError as error:  # all else comes
+            in_the_way = error
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
-            brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
-        return Collected(tasks, with_causes(session.status(), ledger), len(ledger.troubles()), results, brought)
+            options = {"apply_removals": apply_removals, "writes_list": in_the_way is None}
+            with contextlib.nullcontext() if in_the_way else entered(results.modified_table, ledger.own_files):
+                brought = bring_back(swarm, session.site, screen, **options)
+        if in_the_way is not None:
+            raise in_the_way
+        troubles = ledger.troubles().values()
+        blocked = sum(why.startswith(IN_THE_WAY) for why in troubles)
+        status = with_causes(session.status(), ledger)
+        return Collected(tasks, status, len(troubles), results, brought, blocked)
 
 
 def collect_ended(
@@ -126,7 +140,15 @@ def collect_ended(
 
 
 def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:
-    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made."""
+    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made.
+
+    Before that, what failed tasks left is set apart, if an earlier version has not done so.
+
+    :raises TransferError: the folder of results cannot be written.
+    """
+    moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
+    if moved.places:
+        ledger.set_places(moved.places, moved.files, moved.gone)
     ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
     if overwrite:
         troubles = ledger.troubles().items()

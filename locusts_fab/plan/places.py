@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import Results, folders_above
-from locusts_fab.shell.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Task
+    from locusts_fab.shell.template import Template
 
 _HINT = "choose another outdir, or other names for the outputs"
 _OWN_FOLDER = "choose an outdir that holds nothing else, such as results/NAME"
@@ -124,6 +125,8 @@ def _landings(
         who = (task.id,)
         for name in () if swarm.is_custom else task.outputs:
             yield f"the output {name} of task {task.id}", f"{place}{name}", who
+            failed = f"{results.failed_place(TaskId(task.id))}/{name}"
+            yield f"the output {name} of task {task.id}, should it fail,", failed, who
         yield f"the log of task {task.id}", f"logs/{task.id}.log", who
 
 
@@ -169,17 +172,21 @@ class _Sought:
         self._outdir = outdir
         self._way: list[str] = []
         self._up = 0  # so many folders lead from outdir down to indir
-        self._templates: list[Template] = []
+        self._names: list[_SoughtName] = []
         if _is_below(outdir, indir):
             self._way = os.path.relpath(outdir, indir).split("/") if outdir != indir else []
-            self._templates = [each for each in inputs if each.handles and _may_match(each, self._way)]
+            self._names = [each for each in self._names_of(inputs) if each.may_begin(self._way)]
         elif _is_below(indir, outdir):
             self._indir = os.path.relpath(indir, outdir) + "/"
             self._up = len(self._indir)
-            self._templates = [each for each in inputs if each.handles]
+            self._names = self._names_of(inputs)
 
     def __bool__(self) -> bool:
-        return bool(self._templates)
+        return bool(self._names)
+
+    @staticmethod
+    def _names_of(inputs: Iterable[Template]) -> list[_SoughtName]:
+        return [_SoughtName(each) for each in inputs if each.handles]
 
     def check(self, what: str, landing: str, task_ids: tuple[str, ...]) -> None:
         """Raise a PlanError if what comes back under this name, or a folder for it, matches an input."""
@@ -188,24 +195,45 @@ class _Sought:
                 return
             landing = landing[self._up :]
         parts = [*self._way, *landing.split("/")]
-        for template in self._templates:
-            depth = template.text.count("/") + 1
-            if depth <= len(parts) and template.match("/".join(parts[:depth])) is not None:
+        for name in self._names:
+            if name.matches(parts):
                 raise PlanError(
-                    f"outdir: {what} would come to {self._outdir}, where its name matches the input {template.text},"
+                    f"outdir: {what} would come to {self._outdir}, where its name matches the input {name.text},"
                     " so the next submit would make a task of it",
                     hint="choose an outdir outside of indir, or other names for the outputs",
                     task_ids=task_ids,
                 )
 
 
-def _may_match(template: Template, way: list[str]) -> bool:
-    """Return whether the first parts of a template match the way to outdir, so that something in there may match it."""
-    for text, part in zip(template.text.split("/"), way, strict=False):
-        named = Template.name(text, template.handles)
-        if (named.match(part) is None) if named.handles else (named.render({}) != part):
-            return False
-    return True
+class _SoughtName:
+    """A template of inputs as the names of files are matched with it: a handle stands for anything but a slash."""
+
+    def __init__(self, template: Template) -> None:
+        self.text = template.text
+        marked = template.render({handle: f"\0{number}\0" for number, handle in enumerate(template.handles)})
+        self._parts = [_pattern(part) for part in marked.split("/")]
+        self._whole = _pattern(marked)
+
+    def may_begin(self, way: list[str]) -> bool:
+        """Return whether the way to outdir matches its first parts, so that something in there may match it."""
+        return all(part.fullmatch(name) for part, name in zip(self._parts, way, strict=False))
+
+    def matches(self, parts: list[str]) -> bool:
+        """Return whether a path, or a folder on the way to it, matches it."""
+        depth = len(self._parts)
+        return depth <= len(parts) and self._whole.fullmatch("/".join(parts[:depth])) is not None
+
+
+def _pattern(marked: str) -> re.Pattern[str]:
+    """Return a pattern for a text in which each handle stands as its number between two NULs."""
+    pieces, known = [], set()
+    for index, piece in enumerate(marked.split("\0")):
+        if index % 2 == 0:
+            pieces.append(re.escape(piece))
+        else:
+            pieces.append(f"(?P=h{piece})" if piece in known else f"(?P<h{piece}>[^/]+)")
+            known.add(piece)
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Environment, Results, folders_above
+from locusts_fab.layout import FAILED, Environment, Results, folders_above
 from locusts_fab.model import Chunk, Memory, Task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
@@ -80,7 +80,7 @@ class Plan:
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
                 values = self._values(index, task_id)
-                yield Task(task_id, command, inputs, outputs, self.swarm.settings.strict, values)
+                yield Task(task_id, command, inputs, outputs, values, self.swarm.settings.strict)
         if bad:
             raise PlanError(listing("names that cannot be used", bad))
         if long:
@@ -230,6 +230,7 @@ def _check_flat(plan: Plan) -> None:
     results = Results(plan.swarm.outdir, is_flat=True)
     owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
     owners["logs"] = "the logs"
+    owners[FAILED] = "the outputs of failed tasks"
     users: dict[str, str] = {}  # of each folder, the first who has an output in it
     for task in plan.tasks():
         owner = f"task {task.id}"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
+from locusts_fab.model import TaskState
 from locusts_fab.results.own import InTheWayError, Own, mark_of
 from locusts_fab.results.place import bring
 from locusts_fab.results.source import NotBroughtError, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment, Results
     from locusts_fab.model import Fetched, Outcome
@@ -125,7 +126,7 @@ class _Wanted:
 
     def __init__(self, outcome: Outcome, results: Results, total: int) -> None:
         self.outcome = outcome
-        self.place = outcome.place or results.place(outcome.id, outcome.number, total)
+        self.place = _place_of(outcome, results, total)
         names = sorted(name for name, found in outputs_to_bring(outcome, results) if found)
         self.outputs = [(name, results.output(self.place, name)) for name in names]
         self.log = results.log(outcome.id) if outcome.log else None
@@ -133,6 +134,47 @@ class _Wanted:
     def paths(self) -> list[Name]:
         """Return where something is to come to."""
         return [*(path for _, path in self.outputs), *([self.log] if self.log else [])]
+
+
+def _place_of(outcome: Outcome, results: Results, total: int) -> str:
+    """Return the folder of a task, relative to outdir: where it has one already, that, if it is the right one."""
+    if outcome.state is not TaskState.DONE and results.tree_dir is None:
+        return results.failed_place(outcome.id)
+    if outcome.place and not results.is_failed_place(outcome.place):
+        return outcome.place
+    return results.place(outcome.id, outcome.number, total)
+
+
+def set_apart(outcomes: Sequence[Outcome], results: Results, own_files: OwnFiles) -> Placed:
+    """Move what failed tasks left from beside good outputs, where earlier versions put it, if it is ours.
+
+    :param outcomes: those of `Ledger.failed_beside`.
+    :raises TransferError: the folder of results cannot be written.
+    """
+    moved = Placed()
+    if not outcomes or results.tree_dir is not None or not results.outdir.is_dir():
+        return moved
+    try:
+        with Inside(results.outdir) as outdir:
+            for outcome in outcomes:
+                files = own_files.of_tasks([outcome.number])[outcome.number]
+                files.pop(results.log(outcome.id), None)
+                own = Own(outdir, files)
+                folder = results.failed_place(outcome.id)
+                for path in map(Name, sorted(files)):
+                    to = Name(f"{folder}/{path.removeprefix(f'{outcome.place}/')}")
+                    if outdir.look(path) is not None and own.is_ours(path) and outdir.look(to) is None:
+                        outdir.take(f"{results.outdir}/{path}", to)
+                        own.remove(path)  # only what is empty above it
+                        moved.files.append((to, outcome.number, mark_of(outdir, to)))
+                        moved.gone.append(path)
+                moved.places.append((outcome.number, folder))
+    except OSError as error:
+        raise TransferError(
+            f"results cannot be moved in {results.outdir}: {error.strerror or error}",
+            hint="fix the cause and collect again; nothing is lost",
+        ) from error
+    return moved
 
 
 class _Placing:

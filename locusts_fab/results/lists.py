@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome
+    from locusts_fab.model import Outcome, Values
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.own_files import OwnFiles
 
-_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"
+_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason"
+#: No value of a task may have the name of one of the columns, of those to come neither.
+_TAKEN = frozenset({*_TASKS_HEADER.split("\t"), "cpu_s", "peak_mb"})
 _OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
 _START = 5
+_ENDED = frozenset({TaskState.DONE.value, TaskState.FAILED.value})
 _TAIL_BYTES = 4096
 
 
@@ -41,7 +44,7 @@ def write_lists(
     *,
     overwrite: bool = False,
 ) -> None:
-    r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+    r"""Write tasks.tsv and outputs.tsv: every task with its values, and every designated output of every task.
 
     Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
@@ -52,18 +55,19 @@ def write_lists(
     :raises TableInTheWayError: a table that is not ours has one of the names; neither is written.
     :raises TransferError: they cannot be written.
     """
-    tasks = [_TASKS_HEADER]
+    tasks, values = [], _ValueColumns()
     outputs = [_OUTPUTS_HEADER]
     for outcome in outcomes:
-        tasks.append(_task_row(outcome, troubles, results))
+        tasks.append(_task_row(outcome, troubles, results) + values.cells(outcome.values))
         outputs.extend(_output_rows(outcome, troubles, results))
-    tables = {results.tasks_table: tasks, results.outputs_table: outputs}
+    header = _TASKS_HEADER + values.names()
+    tables = {results.tasks_table: values.whole_rows([header, *tasks]), results.outputs_table: outputs}
     if own_files is not None and not overwrite:
         _refuse_other_tables(results, own_files, tasks)
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
         for path, rows in tables.items():
-            with _entered(path, own_files):
+            with entered(path, own_files):
                 write_whole(path, os.fsencode("".join(rows)), mode=0o666)
     except OSError as error:
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
@@ -88,7 +92,9 @@ def _refuse_other_tables(
     :param rows: of tasks.tsv, as it would be written now.
     :raises TableInTheWayError: there is one.
     """
-    tables = (results.tasks_table, results.outputs_table)
+    tables = [results.tasks_table, results.outputs_table]
+    if results.tree_dir is not None:
+        tables.append(results.modified_table)
     marks = own_files.marks(path.name for path in tables)
     is_known = functools.cache(lambda: _lists_the_same(results.tasks_table, rows))
     for path in tables:
@@ -111,36 +117,41 @@ def _refuse_other_tables(
 
 
 def _lists_the_same(table: Path, rows: Iterable[str]) -> bool:
-    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not."""
+    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not.
+
+    One in which no task has ended is the same if it lists no others than these.
+    """
     try:
-        header, *lines = os.fsdecode(table.read_bytes()).split("\n")
+        header, *lines = os.fsdecode(table.read_bytes()).removesuffix("\n").split("\n")
     except OSError:
         return False
-    ours, theirs = _ended(rows), _ended(lines)
-    shared = ours.keys() & theirs.keys()
+    if header.split("\t")[: _START + 1] != _TASKS_HEADER.split("\t")[: _START + 1]:
+        return False
+    ours, theirs = _states(rows), _states(lines)
+    if not any(state in _ENDED for state, _ in theirs.values()):
+        return bool(theirs) and theirs.keys() <= ours.keys()
+    shared = [task for task in ours.keys() & theirs.keys() if ours[task][0] in _ENDED and theirs[task][0] in _ENDED]
     differ = [task for task in shared if ours[task] != theirs[task]]
     done = TaskState.DONE.value
-    return (
-        header.split("\t")[: _START + 1] == _TASKS_HEADER.split("\t")[: _START + 1]
-        and len(differ) < len(shared)
-        and not any(ours[task][0] == theirs[task][0] == done for task in differ)
-    )
+    return len(differ) < len(shared) and not any(ours[task][0] == theirs[task][0] == done for task in differ)
 
 
-def _ended(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return the ended tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
+def _states(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
     fields = (row.split("\t") for row in rows)
-    ended = {TaskState.DONE.value, TaskState.FAILED.value}
-    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START and each[1] in ended}
+    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START}
 
 
 @contextlib.contextmanager
-def _entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
-    """Enter that a table is ours that is written within."""
+def entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
+    """Enter that a table is ours that is written within.
+
+    :param path: the table, right below outdir.
+    """
     if own_files is not None:
         own_files.expect([(path.name, 0)])
     yield
-    if own_files is not None:
+    if own_files is not None and path.exists():
         own_files.enter([(path.name, 0, mark_of_status(path.lstat()))])
 
 
@@ -160,7 +171,42 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
         "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
         escape(reason),
     ]
-    return "\t".join(fields) + "\n"
+    return "\t".join(fields)
+
+
+class _ValueColumns:
+    """The columns after all others: one for each handle that gives tasks their values, in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def names(self) -> str:
+        """Return the names of the columns, as the header goes on with them."""
+        return "".join(f"\t{escape(name)}" for name in self._names)
+
+    def cells(self, values: Values) -> str:
+        """Return the values of a task, as its row goes on with them; columns that come later are not among them."""
+        for name, _ in values:
+            if name not in self._at:
+                self._at[name] = len(self._names)
+                self._names.append(self._free(name))
+        cells = [""] * len(self._names)
+        for name, value in values:
+            cells[self._at[name]] = escape(value)
+        return "".join(f"\t{cell}" for cell in cells)
+
+    def whole_rows(self, rows: Iterable[str]) -> Iterator[str]:
+        """Yield rows with all columns, and their ends."""
+        tabs = _TASKS_HEADER.count("\t") + len(self._names)
+        for row in rows:
+            yield row + "\t" * (tabs - row.count("\t")) + "\n"
+
+    def _free(self, name: str) -> str:
+        """Return a name for a column that no other one has."""
+        while name in _TAKEN or name in self._names:
+            name += "_"
+        return name
 
 
 def described(outcome: Outcome, results: Results) -> str:

@@ -76,14 +76,16 @@ class Own:
 
         :returns: whether nothing of ours is there any more.
         """
-        if self._outdir.look(path) is None:
-            return True
-        if not self.is_ours(path):
-            return False
-        self._outdir.remove(path)
+        if self._outdir.look(path) is not None:
+            if not self.is_ours(path):
+                return False
+            self._outdir.remove(path)
         with contextlib.suppress(OSError):  # something else is in it
-            for folder in reversed(folders_above(path)):
-                self._outdir.remove_one(Name(folder))
+            for folder in map(Name, reversed(folders_above(path))):
+                status = self._outdir.look(folder)
+                if status is None or not stat.S_ISDIR(status.st_mode):  # a link, say
+                    break
+                self._outdir.remove_one(folder)
         return True
 
     def add(self, path: Name) -> None:

@@ -293,6 +293,16 @@ class Ledger(Reports):
                 [(number, os.fsencode(output), message) for number, output, message in troubles],
             )
 
+    def set_places(
+        self, tasks: Iterable[tuple[int, str]], files: Iterable[tuple[str, int, str]], gone: Iterable[str]
+    ) -> None:
+        """Enter that what came back of tasks was moved; see `set_collected`."""
+        with self.transaction():
+            self.own_files.forget(gone)
+            self.own_files.enter(files)
+            rows = [(os.fsencode(place), number) for number, place in tasks]
+            self._db.executemany("UPDATE tasks SET place = ? WHERE number = ?", rows)
+
     def set_uncollected(self, numbers: Iterable[int]) -> None:
         """Enter that the outcomes of tasks have to be brought again."""
         with self.transaction():

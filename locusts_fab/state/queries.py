@@ -219,6 +219,14 @@ class Queries:
         for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
             yield read_outcome(row)
 
+    def failed_beside(self, folder: str) -> list[Outcome]:
+        """Return the failed tasks of which something came back, but not to a folder in this one."""
+        rows = self._db.execute(
+            f"{OUTCOME} WHERE t.state = 'failed' AND t.place IS NOT NULL AND substr(t.place, 1, ?) != ?",
+            (len(folder) + 1, os.fsencode(f"{folder}/")),
+        )
+        return [read_outcome(row) for row in rows]
+
     def uncollected(self, limit: int | None = None) -> list[Outcome]:
         """Return the tasks that have ended and whose outcome is not here.
 

@@ -121,7 +121,9 @@ def test_what_is_the_users_own_stays_unless_it_is_to_be_overwritten(workspace: W
     mine.write_text("precious")
     workspace.write(HERE + FIGURES.format(name="s", word="new", outdir="."))
     code, said = workspace.locusts("run")
-    assert (code, "could not be brought back; tasks.tsv says why" in said) == (1, True)
+    assert (code, "1 output could not be brought back; tasks.tsv says why" in said) == (1, True)
+    assert "1 task collected now" in said
+    assert "move it away and collect again, or replace it with `collect --overwrite`" in said
     assert mine.read_text() == "precious"
     table = (workspace.folder / "tasks.tsv").read_text()
     assert "figures did not come back: in the way: figures is here already, and was not put there by this" in table
@@ -170,3 +172,53 @@ def test_two_swarms_that_ran_at_once_keep_apart_what_each_brought(workspace: Wor
     (workspace.folder / "t.toml").write_text(HERE + FIGURES.format(name="t", word="two", outdir="out/t"))
     assert workspace.locusts("collect", "--config", "t.toml")[0] == 0
     assert (workspace.folder / "out/t/figures/000001.txt").read_text() == "two 000001\n"
+
+
+@pytest.mark.parametrize("layout", ["tasks", "flat"])
+def test_half_results_do_not_lie_beside_good_ones(workspace: Workspace, layout: str) -> None:
+    command = "seq 3 > o_<arg0>; [ <arg0> = 0 ] || grep good <shared>k; seq 9 > o_<arg0>"
+    (workspace.folder / "k").write_text("bad")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'set -e; {command}'\nargs = [['0'], ['1']]\noutputs = ['o_<arg0>']\n"
+        f"layout = '{layout}'\nshared = {{ k = 'k' }}\n"
+    )
+    assert workspace.locusts("run")[0] == 1
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert found["o_1"] == workspace.result("failed/000002/o_1")
+    assert "failed" not in found["o_0"].parts
+    (workspace.folder / "k").write_text("good")
+    workspace.locusts("retry")
+    assert workspace.locusts("run")[0] == 0
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert {path.read_text().count("\n") for path in found.values()} == {9}
+    assert not workspace.result("failed").exists()
+    assert [row["path"] for row in workspace.table("outputs.tsv")] == [
+        str(found[name].relative_to(workspace.result(""))) for name in ("o_0", "o_1")
+    ]
+
+
+def test_the_list_of_what_a_tree_became_is_a_table_like_the_others(workspace: Workspace) -> None:
+    (workspace.folder / "tree").mkdir()
+    (workspace.folder / "tree/a").write_text("a")
+    out = workspace.folder / "out"
+    out.mkdir()
+    (out / "modified.tsv").write_text("mine\n")
+    workspace.write(
+        f"{HERE}[swarms.s]\nenvironment = 'custom'\nroot = 'tree'\nin_place = false\noutdir = 'out'\n"
+        "command = 'echo <arg0> > b'\nargs = [['1']]\n"
+    )
+    code, said = workspace.locusts("run")
+    assert (code, "modified.tsv is here already" in said) == (2, True)
+    (out / "modified.tsv").unlink()
+    assert workspace.locusts("run")[0] == 0
+    written = (out / "modified.tsv").read_text()
+    assert "b" in written
+    (out / "modified.tsv").write_text("my notes\n")
+    (workspace.folder / "tree/b").unlink()
+    assert workspace.locusts("submit", "--redo")[0] == 0
+    code, said = workspace.locusts("collect", "--wait")
+    assert (code, "was changed here since it was written" in said) == (2, True)
+    assert (workspace.folder / "tree/b").read_text() == "1\n"
+    assert (out / "modified.tsv").read_text() == "my notes\n"
+    assert workspace.locusts("collect", "--overwrite")[0] == 0
+    assert (out / "modified.tsv").read_text() == written

@@ -134,4 +134,4 @@ def test_a_task_that_ends_its_manager_is_named_and_all_others_are_done(tmp_path:
     locusts_fab.collect(swarm)
     assert (status.tasks.done, status.tasks.failed) == (12, 1)
     rows = (laptop.folder / "results/s/tasks.tsv").read_text().splitlines()
-    assert [row.split("\t")[-1] for row in rows if "\tfailed\t" in row] == ["lost with its manager 3 times"]
+    assert [row.split("\t")[7] for row in rows if "\tfailed\t" in row] == ["lost with its manager 3 times"]

@@ -10,7 +10,9 @@ from locusts_fab.config.load import load
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
+from locusts_fab.plan.places import _SoughtName
 from locusts_fab.plan.tasks import make_plan
+from locusts_fab.shell.template import Template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +24,7 @@ ARGS: dict[str, Any] = {"args": [["1"], ["2"]], "outputs": ["out"]}
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Make a project folder with some inputs and links."""
-    for name in ("in/a.txt", "in/b.txt", "in/lists/rows.csv", "in/c/reads.fq", "results/s/keep/me"):
+    for name in ("in/a.txt", "in/b.txt", "in/lists/rows.csv", "in/c/reads.fq", "in/d/d.fq", "results/s/keep/me"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x\n1\n", encoding="utf-8")
     (tmp_path / "alias").symlink_to("in")
@@ -117,6 +119,7 @@ def test_results_never_become_inputs_of_the_next_submit(project: Path, settings:
         {**FILES, "outdir": "in/results", "outputs": ["<id>.txt"]},
         {**FILES, "indir": None, "inputs": ["in/<id>.txt"]},
         {"indir": "in", "inputs": ["<id>/reads.fq"], "outdir": "in", "outputs": ["new.fq"]},
+        {"indir": "in", "inputs": ["<id>/<id>.fq"], "outdir": "in", "outputs": ["out.fq"]},
         {**ARGS, "shared": {"k": "results"}},
         {**ARGS, "outdir": ".", "layout": "flat", "outputs": ["<id>"]},
         {**ARGS, "inputs": ["in/a.txt"], "outdir": "in"},
@@ -155,3 +158,21 @@ def test_tasks_are_looked_through_only_where_it_matters(tmp_path: Path, monkeypa
     plan(tmp_path, **FILES)
     (tmp_path / "results/s").mkdir(parents=True)
     plan(tmp_path, **ARGS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "is_match"),
+    [
+        ("<sample>_<lane>.fq", "a_1.fq", True),
+        ("<sample>_<lane>.fq", "a_1_2.fq", True),
+        ("<sample>_<lane>.fq", "a.fq", False),
+        ("<sample>/<lane>/<sample>.fq", "a/1/a.fq/more", True),
+        ("<sample>/<lane>/<sample>.fq", "a/1/b.fq", False),
+        ("<a>(x)+[y].{z}", "1(x)+[y].{z}", True),
+        ("<a>", "x\ny", True),
+    ],
+)
+def test_templates_of_several_handles_match_as_their_files_do(text: str, name: str, *, is_match: bool) -> None:
+    sought = _SoughtName(Template.name(text, {"sample", "lane", "a"}))
+    assert sought.matches(name.split("/")) is is_match
+    assert sought.may_begin(name.split("/")[:1]) or not is_match

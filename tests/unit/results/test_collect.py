@@ -50,13 +50,13 @@ def test_outputs_and_logs_come_back(case: Case) -> None:
     case.end(1, "11")
     case.end(2, "10", "failed", log="hello\nsorry\n", reason="exit 3")
     assert case.collect() == 2
-    assert case.files() == {"a/out", "a/sub/out", "b/out", "logs/b.log"}
+    assert case.files() == {"a/out", "a/sub/out", "failed/b/out", "logs/b.log"}
     assert (case.outdir / "a/sub/out").read_text(encoding="utf-8") == "a sub"
     assert (case.outdir / "logs/b.log").read_text(encoding="utf-8") == "hello\nsorry\n"
     assert case.outputs() == [
         ("a", "out", "present", "a/out"),
         ("a", "sub/out", "present", "a/sub/out"),
-        ("b", "out", "present", "b/out"),
+        ("b", "out", "present", "failed/b/out"),
         ("b", "other", "missing", ""),
         ("c", "out", "missing", ""),
     ]
@@ -198,16 +198,16 @@ def test_outputs_of_an_earlier_attempt_that_are_missing_now_are_removed(case: Ca
     (case.sandbox(1) / "tree").mkdir()
     case.end(1, "111", "failed", log="old", reason="exit 3")
     case.collect()
-    assert (case.outdir / "a/tree").is_dir()
-    assert case.files() == {"a/out", "a/kept", "logs/a.log"}
+    assert (case.outdir / "failed/a/tree").is_dir()
+    assert case.files() == {"failed/a/out", "failed/a/kept", "logs/a.log"}
     case.ledger.reset_failed()
     case.ledger.begin_submission(2, 2)
     (case.sandbox(1, claim="000002.1") / "kept").write_text("new", encoding="utf-8")
     case.end(1, "001", "failed", claim="000002.1", reason="exit 3")
     case.collect()
-    assert case.files() == {"a/kept"}
-    assert not (case.outdir / "a/tree").exists()
-    assert (case.outdir / "a/kept").read_text(encoding="utf-8") == "new"
+    assert case.files() == {"failed/a/kept"}
+    assert not (case.outdir / "failed/a/tree").exists()
+    assert (case.outdir / "failed/a/kept").read_text(encoding="utf-8") == "new"
     assert [row[2] for row in case.outputs()] == ["missing", "missing", "present"]
 
 
