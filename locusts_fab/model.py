@@ -93,6 +93,7 @@ class Task:
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
     :param values: what the config gives it for its handles.
+    :param stamp: of the sizes and times of its inputs; empty if nobody looked, or there are none.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Task:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     values: Values = ()
+    stamp: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,29 @@ class Planned:
     new: int
     changed: list[str]
     gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which tasks a submit takes, besides those that wait.
+
+    :param failed: failed ones, too.
+    :param changed: done ones, too, if the config would run them differently now, or their inputs have changed.
+    :param ended: all that have ended, too.
+    :param only: only those with these ids, or ids that match these patterns; none: all.
+    :param limit: no more than so many; None: all.
+    """
+
+    failed: bool = False
+    changed: bool = False
+    ended: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may leave tasks out."""
+        return bool(self.only) or self.limit is not None
 
 
 @dataclass(frozen=True)

@@ -115,12 +115,13 @@ def _waits_shown() -> Iterator[None]:
         yield
 
 
-def command(**help_texts: str) -> Callable[[Body], Command]:
+def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body], Command]:
     """Return a decorator that makes a command on a swarm: an Invoke task with the common options.
 
     The function gets an `Invocation`, then its own arguments by name. On the command line, those that it needs come
     before the common options, the others after them.
 
+    :param lists: arguments that can be given several times.
     :param help_texts: a line for each of the function's own arguments.
     """
 
@@ -139,17 +140,20 @@ def command(**help_texts: str) -> Callable[[Body], Command]:
             return body(Invocation(*common), **given)
 
         run.__signature__ = signature  # type: ignore[attr-defined]  # Invoke makes the options of it
-        return plain_command(**_COMMON_HELP, **help_texts)(run)
+        return plain_command(lists=lists, has_letters=True, **_COMMON_HELP, **help_texts)(run)
 
     return decorate
 
 
-def plain_command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body], Command]:
+def plain_command(
+    *, lists: Sequence[str] = (), has_letters: bool | None = None, **help_texts: str
+) -> Callable[[Body], Command]:
     """Return a decorator that makes an Invoke task of a function, with its own options only, and guards it.
 
     Errors that a person can act on become a message and an exit code; Ctrl-C becomes 130. No traceback gets out.
 
-    :param lists: arguments that can be given several times. A command with such takes no one-letter options.
+    :param lists: arguments that can be given several times.
+    :param has_letters: it takes one-letter options; None: unless it has lists.
     :param help_texts: a line for each argument.
     """
 
@@ -162,7 +166,12 @@ def plain_command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[
             if code:
                 raise Exit(code=int(code))
 
-        return Task(guarded, help=help_texts, iterable=list(lists), auto_shortflags=not lists)
+        return Task(
+            guarded,
+            help=help_texts,
+            iterable=list(lists),
+            auto_shortflags=not lists if has_letters is None else has_letters,
+        )
 
     return decorate
 

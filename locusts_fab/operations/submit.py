@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Chunk
+from locusts_fab.model import Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.scripts import render_scripts
@@ -23,7 +23,7 @@ from locusts_fab.replica.sync import stage_replica
 from locusts_fab.text import counted, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import fabric
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from locusts_fab.model import Counts, Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
+    from locusts_fab.state.ledger import Ledger
     from locusts_fab.ui.screen import Screen
 
 #: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
@@ -60,68 +61,77 @@ def submit(
     connection: fabric.Connection | None = None,
     *,
     redo: bool = False,
+    redo_changed: bool = False,
     retry: bool = False,
+    only: Sequence[str] = (),
+    limit: int | None = None,
     screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit what has not ended yet: new, lost and interrupted tasks.
 
     :param connection: an open Fabric connection to use.
-    :param redo: forget all earlier results first.
+    :param redo: forget all earlier results first; with `only` or `limit`, run again just what those choose.
+    :param redo_changed: submit done tasks again too whose command, inputs or outputs have changed since they ran.
     :param retry: submit failed tasks again too.
+    :param only: ids, or patterns of them with `*`, `?` and `[…]`: submit no others.
+    :param limit: submit no more than so many, the first of those that would be.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
     """
+    if limit is not None and limit < 1:
+        raise StateError(f"limit: {limit} tasks are none", hint="give a number from 1 on")
     screen = screen or Silent()
+    choice = Choice(retry, redo_changed, redo, tuple(only), limit)
     with opened(swarm, connection, create=True) as session:
         is_there = session.poll()
         session.refuse_strangers()
-        if redo:
+        if redo and not choice.is_partial:
             _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
             _forget(session, screen)
             is_there = session.poll()
         live = session.live_submission()
-        plan, planned = _plan(session, screen, live)
-        retried = session.ledger.reset_failed() if retry else 0
-        notes = [*plan.warnings, *_note_changed(planned), *_note_gone(planned)]
+        live_number = live.number if live else None
+        plan, planned = _plan(session, screen, live_number)
+        notes = [*plan.warnings, *_note_changed(planned, is_redone=redo_changed or redo), *_note_gone(planned)]
         ledger = session.ledger
-        if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
-            counts = ledger.counts()
-            return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+        if ledger.choose(choice, live_number) == 0:
+            notes += _note_unchosen(ledger, choice)
+            if live is not None:
+                counts = ledger.counts()
+                return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         _fence(session, live)
-        pending = ledger.count_pending()
+        waiting, suspects = ledger.take_chosen(live_number)
         failures_left(swarm, ledger.counts())  # before anything is sent
-        if pending:
-            _start(session, plan, pending, screen, notes, is_there=is_there)
-        return Submitted(pending, planned.total, planned.changed, notes)
+        if waiting:
+            _start(session, plan, (waiting, suspects), screen, notes, is_there=is_there)
+        return Submitted(waiting, planned.total, planned.changed, notes)
 
 
-def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
+def _plan(session: Session, screen: Screen | Silent, live: int | None) -> tuple[Plan, Planned]:
     """Enter into the ledger what the config means now, and return the plan and how it differs from what was known."""
     plan = make_plan(session.swarm, session.site.environment.root, session.ledger.memory())
     with screen.step("planning", plan.count) as progress:
 
         def shown() -> Iterator[Task]:
-            for count, task in enumerate(plan.tasks(), 1):
+            for count, task in enumerate(plan.tasks(stamped=True), 1):
                 if count % 1000 == 0:
                     progress.update(count)
                 yield task
 
-        planned = session.ledger.take_plan(
-            shown(), session.site.environment.root, live.number if live else None, plan.last_number
-        )
+        planned = session.ledger.take_plan(shown(), session.site.environment.root, live, plan.last_number)
     return plan, planned
 
 
-def _note_changed(planned: Planned) -> list[str]:
-    """Return a note on done tasks that the config would run differently now, if there are any."""
-    if not planned.changed:
+def _note_changed(planned: Planned, *, is_redone: bool) -> list[str]:
+    """Return a note on done tasks that would run differently now, if there are any and they stay as they are."""
+    if not planned.changed or is_redone:
         return []
     names = ", ".join(first_few(planned.changed, _SHOWN))
     have, they = ("has", "it") if len(planned.changed) == 1 else ("have", "they")
     tasks = counted(len(planned.changed), "done task")
-    stand = "what was run stays as it is; --redo runs everything again"
-    return [f"{tasks} {have} changed in the config since {they} ran ({names}); {stand}"]
+    stand = "what was run stays as it is; `locusts submit --redo-changed` runs just these again"
+    return [f"{tasks} {have} changed, in the config or by inputs, since {they} ran ({names}); {stand}"]
 
 
 def _note_gone(planned: Planned) -> list[str]:
@@ -133,6 +143,14 @@ def _note_gone(planned: Planned) -> list[str]:
     return [
         f"{counted(len(planned.gone), 'task')} {are} no longer in the config ({names}); what was run stays, as it is"
     ]
+
+
+def _note_unchosen(ledger: Ledger, choice: Choice) -> list[str]:
+    """Return a note on tasks that were named and need not be run."""
+    if not choice.only:
+        return []
+    states = ", ".join(f"{count} {state}" for state, count in sorted(ledger.states_of(choice.only).items()))
+    return [f"of the tasks that were named: {states}; `locusts retry` runs failed ones again, --redo done ones, too"]
 
 
 def _fence(session: Session, live: Submission | None) -> None:
@@ -148,18 +166,19 @@ def _fence(session: Session, live: Submission | None) -> None:
 
 
 def _start(
-    session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str], *, is_there: bool
+    session: Session, plan: Plan, waiting: tuple[int, int], screen: Screen | Silent, notes: list[str], *, is_there: bool
 ) -> None:
-    """Stage and start the pending tasks as a new submission.
+    """Stage and start the chosen tasks as a new submission.
 
+    :param waiting: how many there are, and how many of them were lost twice with their managers.
     :param notes: what a person should know is added to them.
     :param is_there: whether there is an environment.
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
-    chunks, alone_from = _cut(session, pending, first)
-    submission = ledger.begin_submission(first, chunks[-1].number)
+    chunks, alone_from = _cut(swarm, *waiting, first)
+    submission = ledger.begin_submission(first, chunks[-1].number, chosen=True)
     try:
         site = reserve(swarm, session.site, ledger, submission, chunks, is_there=is_there)
     except StateError:
@@ -199,27 +218,32 @@ def failures_left(swarm: Swarm, counts: Counts) -> int:
     return most - counts.failed
 
 
-def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:
-    """Cut the pending tasks into chunks: those that were lost twice with their managers each into one of its own, last.
+def _cut(swarm: Swarm, waiting: int, suspects: int, first: int) -> tuple[list[Chunk], int]:
+    """Cut the tasks that wait into chunks: those lost twice with their managers each into one of its own, last.
 
     :returns: the chunks, and the number of the first that is to run alone; there need not be one.
     """
-    swarm = session.swarm
-    suspects = session.ledger.count_suspects()
-    chunks = make_chunks(pending - suspects, swarm.slots * swarm.target.nodes, first)
+    chunks = make_chunks(waiting - suspects, swarm.slots * swarm.target.nodes, first)
     alone_from = first + len(chunks)
     return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from
 
 
 def retry(
-    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    screen: Screen | Silent | None = None,
 ) -> Submitted:
-    """Submit again what failed or was lost, as the config has it now.
+    """Submit again what failed or was lost, as the config has it now; what it means no more is not run.
 
+    :param only: as in `submit`.
+    :param limit: as in `submit`.
     :returns: as `submit`.
     :raises LocustsError: as `submit`.
     """
-    return submit(swarm, connection, retry=True, screen=screen)
+    return submit(swarm, connection, retry=True, only=only, limit=limit, screen=screen)
 
 
 def _forget(session: Session, screen: Screen | Silent) -> None:

@@ -16,6 +16,7 @@ from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.sources import read_source
+from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import printable
 
@@ -61,11 +62,13 @@ class Plan:
         """The number of tasks."""
         return len(self.source.ids)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self, *, stamped: bool = False) -> Iterator[Task]:
         """Yield the tasks, in the order of their ids.
 
+        :param stamped: look at the sizes and times of their inputs, too.
         :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
         """
+        stamp = stamper(self.swarm.indir) if stamped else lambda _inputs: b""
         limits = Limits.of(self.environment_dir, str(self.swarm.outdir))
         bad: list[str] = []
         long: list[str] = []
@@ -78,7 +81,7 @@ class Plan:
             elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
-                yield Task(task_id, command, inputs, outputs, self._values(index, task_id))
+                yield Task(task_id, command, inputs, outputs, self._values(index, task_id), stamp(inputs))
         if bad:
             raise PlanError(listing("names that cannot be used", bad))
         if long:

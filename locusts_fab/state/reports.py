@@ -34,6 +34,13 @@ class Reports(Queries):
             raise
         self._db.execute("COMMIT")
 
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Write a fact; None forgets it."""
+        if value is None:
+            self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
     def apply(self, manager: str, records: Iterable[Record], read: int) -> None:
         """Enter what a manager reported, and that so many more bytes of its file were read; within a transaction."""
         submission = submission_of(manager)

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command()
-def run(invocation: Invocation) -> ExitStatus:
+@command(
+    lists=("only",),
+    only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
+    limit="No more than so many tasks, the first of them.",
+)
+def run(invocation: Invocation, *, only: list[str] | None = None, limit: int | None = None) -> ExitStatus:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -23,7 +27,7 @@ def run(invocation: Invocation) -> ExitStatus:
     from locusts_fab.operations.submit import submit
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
-    messages.print_submitted(submit(swarm, connection, screen=screen))
+    messages.print_submitted(submit(swarm, connection, only=only or (), limit=limit, screen=screen))
     try:
         with messages.interruptible(swarm):
             collected = collect(swarm, connection, wait=True, screen=screen)

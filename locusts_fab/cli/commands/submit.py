@@ -11,10 +11,22 @@ if TYPE_CHECKING:
 
 
 @command(
+    lists=("only",),
     dry_run="Show the plan and the rendered scripts; touch nothing.",
-    redo="Forget all earlier results and run every task again.",
+    redo="Forget all earlier results and run every task again; with --only or --limit just those.",
+    redo_changed="Run done tasks again whose command, inputs or outputs have changed since.",
+    only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
+    limit="No more than so many tasks, the first of them.",
 )
-def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False) -> None:
+def submit(
+    invocation: Invocation,
+    *,
+    dry_run: bool = False,
+    redo: bool = False,
+    redo_changed: bool = False,
+    only: list[str] | None = None,
+    limit: int | None = None,
+) -> None:
     """Plan, stage and start what has not ended yet.
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
@@ -27,4 +39,13 @@ def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False)
     if dry_run:
         messages.print_preview(swarm, preview(swarm))
     else:
-        messages.print_submitted(operation(swarm, invocation.connection, redo=redo, screen=invocation.screen))
+        submitted = operation(
+            swarm,
+            invocation.connection,
+            redo=redo,
+            redo_changed=redo_changed,
+            only=only or (),
+            limit=limit,
+            screen=invocation.screen,
+        )
+        messages.print_submitted(submitted)

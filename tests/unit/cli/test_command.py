@@ -59,12 +59,12 @@ def failing(error: BaseException) -> Task[Any]:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", []),
-        ("submit", ["dry-run -d", "redo -r"]),
+        ("run", ["only -o", "limit -l"]),
+        ("submit", ["dry-run -d", "redo -r", "redo-changed -e", "only -o", "limit -l"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a"]),
-        ("retry", []),
+        ("retry", ["only -o", "limit -l"]),
         ("cancel", []),
         ("check", []),
         ("clean", ["force -f"]),
