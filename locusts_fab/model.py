@@ -95,6 +95,7 @@ class Task:
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
     :param values: what the config gives it for its handles.
+    :param stamp: of the sizes and times of its inputs; empty if nobody looked, or there are none.
     :param is_strict: whether a line of the command that fails ends it.
     """
 
@@ -103,6 +104,7 @@ class Task:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     values: Values = ()
+    stamp: bytes = b""
     is_strict: bool = True
 
 
@@ -339,6 +341,29 @@ class Planned:
     new: int
     changed: list[str]
     gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which tasks a submit takes, besides those that wait.
+
+    :param failed: failed ones, too.
+    :param changed: done ones, too, if the config would run them differently now, or their inputs have changed.
+    :param ended: all that have ended, too.
+    :param only: only those with these ids, or ids that match these patterns; none: all.
+    :param limit: no more than so many; None: all.
+    """
+
+    failed: bool = False
+    changed: bool = False
+    ended: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may leave tasks out."""
+        return bool(self.only) or self.limit is not None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Task
+    from locusts_fab.model import Choice, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.preflight.here import DanglingInputs
@@ -156,23 +156,27 @@ def judge_submit(
     connection: fabric.Connection | None,
     plan: Plan,
     dangling: DanglingInputs,
+    choice: Choice,
     *,
     is_there: bool,
-    runs: frozenset[TaskState] = frozenset({TaskState.PENDING}),
 ) -> Judged:
     """Refuse a submit that cannot come to anything, before anything is sent.
 
     :param dangling: the inputs that were seen to be links to nothing.
+    :param choice: which tasks are going to be run.
     :param is_there: whether the environment is there.
-    :param runs: the states of the tasks that are going to be run.
     :returns: what may be wrong.
     :raises LocustsError: it cannot come to anything; the exit code is that of `check`.
     """
     swarm, ledger = session.swarm, session.ledger
 
+    runs = {TaskState.PENDING}
+    runs |= {TaskState.FAILED} if choice.failed or choice.ended else set()
+    runs |= {TaskState.DONE} if choice.changed or choice.ended else set()
+
     def will_run(task_id: str) -> bool:
         known = ledger.find(task_id)
-        return known is not None and known.state in runs
+        return known is not None and known.state in runs and (not choice.is_partial or ledger.is_chosen(task_id))
 
     tasks = ledger.counts().of(runs)
     if not tasks:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
 from locusts_fab.plan.source import Source, first_numbers, read_text
+from locusts_fab.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,23 +61,56 @@ def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] 
 
 
 def from_args_file(path: Path, where: str) -> Source:
-    """Return a task for each row of a CSV or TSV file with a header."""
+    """Return a task for each row of a CSV or TSV file with a header.
+
+    Blanks around names and values are left out unless they stand in quotes; blanks within names become `_`. Rows and
+    columns in which nothing stands, as spreadsheets leave them, are passed over.
+
+    :param where: the name of the file in messages.
+    :raises PlanError: the file cannot be read, or not as a table.
+    """
     text = read_text(path, where)
-    delimiter = "\t" if path.suffix.lower() in {".tsv", ".tab"} or "\t" in text.split("\n", 1)[0] else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    delimiter = _find_delimiter(path, text)
+    reader = csv.reader(io.StringIO(_tidy(text, delimiter), newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
-        numbered = [(reader.line_num, row) for row in reader if row]
+        header = ["_".join(name.split()) for name in next(reader, [])]
+        numbered = [(reader.line_num, row) for row in reader if any(row) or len(row) == 1]
     except csv.Error as error:
         raise PlanError(f"{where}: line {reader.line_num}: {error}") from error
+    width = len(header)
+    while width > 1 and not header[width - 1] and not any(any(row[width - 1 :]) for _, row in numbered):
+        width -= 1
+    header = header[:width]
     _check_header(header, where)
-    bad = [(line, row) for line, row in numbered if len(row) != len(header)]
+    numbered = [(line, row[:width] if not any(row[width:]) else row) for line, row in numbered]
+    bad = [(line, row) for line, row in numbered if len(row) != width]
     if bad:
         line, row = bad[0]
         others = len(bad) - 1
         more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
-        raise PlanError(f"{where}: line {line}: {len(row)} fields where the header has {len(header)}{more}")
+        raise PlanError(
+            f"{where}: line {line}: {counted(len(row), 'field')} where the header has {width}{more}",
+            hint="a field that holds the delimiter needs quotes around it",
+        )
     return from_rows([row for _, row in numbered], where, header)
+
+
+def _find_delimiter(path: Path, text: str) -> str:
+    """Return what stands between fields: as the file's name says, if its header has that, else what the header has."""
+    header = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    usual = "\t," if path.suffix.lower() in {".tsv", ".tab"} else "\t,;"
+    present = [char for char in (*usual, ";") if char in header]
+    return present[0] if present else usual[0] if usual == "\t," else ","
+
+
+def _tidy(text: str, delimiter: str) -> str:
+    """Return a table without the blanks around fields that stand in no quotes."""
+    blank = " " if delimiter == "\t" else r"[ \t]"
+    if not re.search(blank, text):
+        return text
+    ends = rf"{delimiter}|\r|\n|\Z"
+    field = rf'{blank}*(?:("(?:[^"]|"")*"){blank}*(?={ends})|([^{delimiter}\r\n]*))({ends})'
+    return re.sub(field, lambda found: (found[1] or found[2].rstrip(" \t")) + found[3], text)
 
 
 def _check_header(header: list[str], where: str) -> None:
@@ -84,7 +118,10 @@ def _check_header(header: list[str], where: str) -> None:
         raise PlanError(f"{where}: it is empty; its first line must name the columns")
     for name in header:
         if not _COLUMN.fullmatch(name):
-            raise PlanError(f"{where}: {name!r} in the header is no name; use letters, digits, _ . and -")
+            raise PlanError(
+                f"{where}: {name!r} in the header is no name; use letters, digits, _ . and -",
+                hint="the first line names the columns, with a comma, a semicolon or a tab between",
+            )
         if name == "shared" or re.fullmatch("arg[0-9]+", name):
             raise PlanError(
                 f"{where}: a column cannot be called {name!r}, for <{name}> means something else; rename it"

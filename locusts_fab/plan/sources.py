@@ -93,16 +93,21 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
 def find_ids(indir: Path, template: Template, list_folder: Callable[[Path], list[str]]) -> set[str]:
     """Return every id for which the file that the template names is there.
 
-    A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into.
+    A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into. What is hidden, as
+    programs hide what is not meant for people, matches only where the template has the dot, too.
     """
     if "/" not in template.text:
-        return {task_id for name in list_folder(indir) if (task_id := template.match(name)) is not None}
+        names = [name for name in list_folder(indir) if _may_match(name, template)]
+        return {task_id for name in names if (task_id := template.match(name)) is not None}
     parts = [Template.name(part, {"id"}) for part in template.text.split("/")]
     names = [""]
     for depth, part in enumerate(parts):
         if part.handles:
             names = [
-                name + entry for name in names for entry in list_folder(indir / name) if part.match(entry) is not None
+                name + entry
+                for name in names
+                for entry in list_folder(indir / name)
+                if _may_match(entry, part) and part.match(entry) is not None
             ]
         else:
             literal = part.render({})
@@ -110,6 +115,10 @@ def find_ids(indir: Path, template: Template, list_folder: Callable[[Path], list
         if depth < len(parts) - 1:
             names = [f"{name}/" for name in names]
     return {task_id for name in names if (task_id := template.match(name)) is not None}
+
+
+def _may_match(name: str, part: Template) -> bool:
+    return not name.startswith(".") or part.text.startswith(".")
 
 
 def _list(folder: Path) -> list[str]:
@@ -127,6 +136,6 @@ def sort_ids(ids: list[str]) -> list[str]:
 
 
 def _nothing_matches(indir: Path, wanted: list[str]) -> str:
-    there = sorted(_list(indir))[:3]
+    there = sorted(_list(indir), key=lambda name: (name.startswith("."), name))[:3]
     lies = f"; what lies there: {', '.join(map(repr, there))}, …" if there else "; the folder is empty"
     return f"inputs: no file in {indir} matches {' or '.join(map(repr, wanted))}{lies}"

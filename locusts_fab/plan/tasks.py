@@ -17,8 +17,9 @@ from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.places import check_places
 from locusts_fab.plan.sources import read_source
+from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
-from locusts_fab.text import printable
+from locusts_fab.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +63,13 @@ class Plan:
         """The number of tasks."""
         return len(self.source.ids)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self, *, stamped: bool = False) -> Iterator[Task]:
         """Yield the tasks, in the order of their ids.
 
+        :param stamped: look at the sizes and times of their inputs, too.
         :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
         """
+        stamp = stamper(self.swarm.indir) if stamped else lambda _inputs: b""
         limits = Limits.of(self.environment_dir, str(self.swarm.outdir))
         bad: list[str] = []
         long: list[str] = []
@@ -80,7 +83,7 @@ class Plan:
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
                 values = self._values(index, task_id)
-                yield Task(task_id, command, inputs, outputs, values, self.swarm.settings.strict)
+                yield Task(task_id, command, inputs, outputs, values, stamp(inputs), self.swarm.settings.strict)
         if bad:
             raise PlanError(listing("names that cannot be used", bad))
         if long:
@@ -99,9 +102,15 @@ class Plan:
 
     def _complain(self, lacking: list[str]) -> None:
         """Refuse tasks without their inputs, or warn that they are left out."""
-        message = listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
+        message = listing(
+            f"{len(lacking)} of {counted(self.count, 'task')} lack an input in {self.swarm.indir}", lacking
+        )
         if self.swarm.settings.missing_inputs == "error":
-            raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
+            hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
+            if self.source.is_numbered and any("id" in template.handles for template in self.inputs):
+                others = ", ".join(f"<{name}>" for name in sorted(self.source.handles - {"id"}))
+                hint = f"<id> is the number of the task here; to name inputs by their values there are {others}"
+            raise PlanError(message, hint=hint)
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
             self.warnings.append(warning)

@@ -104,8 +104,11 @@ def _filled(query: str) -> str:
     return query.replace("KNOWN", known).replace("IS_SAME", is_same)
 
 
-#: The done tasks of the config that it would run differently now.
-CHANGED_TASKS = _filled("SELECT id FROM KNOWN WHERE t.state = 'done' AND (NOT IS_SAME OR t.planned IS NOT NULL)")
+#: The done tasks of the config that it would run differently now, or with inputs that have changed.
+CHANGED_TASKS = _filled(
+    "SELECT id FROM KNOWN WHERE t.state = 'done' AND (NOT IS_SAME OR t.planned IS NOT NULL"
+    " OR coalesce(c.stamp != nullif(n.stamp, x''), 0)) ORDER BY t.number"
+)
 #: The tasks that are known still, though the config does not mean them any more.
 GONE_TASKS = "SELECT id FROM tasks WHERE state != 'pending' AND id NOT IN (SELECT id FROM config) ORDER BY number"
 #: What was planned may still run, or have run: what is heard of it is about the outputs that it had then.
@@ -121,6 +124,30 @@ TAKE_COMMANDS = _filled(
     " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
     " WHERE c.number IS NULL OR (IS_SAME AND (c.fingerprint != n.mark OR c.vals IS NOT n.vals))"
     " OR (t.state IN ('pending', 'failed') AND NOT IS_SAME)"
+)
+
+
+#: What waits belongs to a new submission.
+TAKE_PENDING = (
+    "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END, planned = NULL"
+    " WHERE state = 'pending'"
+)
+TAKE_CHOSEN = TAKE_PENDING.replace("'pending'", "'pending' AND number IN (SELECT number FROM chosen)")
+#: Failed tasks wait again.
+RESET_FAILED = (
+    "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0, lost = min(lost, ?)"
+    " WHERE state = 'failed'{}"
+)
+#: Chosen tasks that are done wait again; what was heard of them before the next submit counts no more.
+RESET_DONE = (
+    "UPDATE tasks SET state = 'pending', reason = 'to be run again', collected = 0, lost = 0,"
+    " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
+    " WHERE state = 'done' AND number IN (SELECT number FROM chosen)"
+)
+#: The inputs of the tasks of a submission are staged as they are now.
+NOTE_STAMPS = (
+    "UPDATE commands SET stamp = (SELECT nullif(n.stamp, x'') FROM config n JOIN tasks t USING (id)"
+    " WHERE t.number = commands.number) WHERE number IN (SELECT number FROM tasks WHERE submission = ?)"
 )
 
 

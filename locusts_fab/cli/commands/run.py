@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locusts_fab.cli.command import command
 
@@ -11,11 +11,21 @@ if TYPE_CHECKING:
 
 
 @command(
+    lists=("only",),
     example="locusts run --swarm pairs",
+    only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
+    limit="No more than so many tasks, the first of them.",
     force="Do not look first whether the target can take it, as `check` does.",
     overwrite="Replace what stands under outdir and was not put there by this swarm, or was changed since.",
 )
-def run(invocation: Invocation, *, force: bool = False, overwrite: bool = False) -> Ending:
+def run(
+    invocation: Invocation,
+    *,
+    only: list[str] | None = None,
+    limit: int | None = None,
+    force: bool = False,
+    overwrite: bool = False,
+) -> Ending:
     """Submit, watch and collect: the main job in one command.
 
     Safe to repeat: tasks that are done stay done. Ctrl-C leaves the swarm running; the same command carries on.
@@ -27,7 +37,8 @@ def run(invocation: Invocation, *, force: bool = False, overwrite: bool = False)
     from locusts_fab.results.lists import TableInTheWayError
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
-    messages.print_submitted(submit(swarm, connection, force=force, overwrite=overwrite, screen=screen))
+    choice: dict[str, Any] = {"only": only or (), "limit": limit}
+    messages.print_submitted(submit(swarm, connection, **choice, force=force, overwrite=overwrite, screen=screen))
     try:
         with messages.interruptible(swarm):
             collected = collect(swarm, connection, wait=True, overwrite=overwrite, screen=screen)

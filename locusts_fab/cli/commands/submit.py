@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locusts_fab.cli.command import command
 
@@ -11,12 +11,25 @@ if TYPE_CHECKING:
 
 
 @command(
+    lists=("only",),
     example="locusts submit --dry-run",
     dry_run="Show the plan and the rendered scripts; touch nothing.",
-    redo="Forget all earlier results and run every task again.",
+    redo="Forget all earlier results and run every task again; with --only or --limit just those.",
+    redo_changed="Run done tasks again whose command, inputs or outputs have changed since.",
+    only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
+    limit="No more than so many tasks, the first of them.",
     force="Do not look first whether the target can take it, as `check` does.",
 )
-def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False, force: bool = False) -> None:
+def submit(
+    invocation: Invocation,
+    *,
+    dry_run: bool = False,
+    redo: bool = False,
+    redo_changed: bool = False,
+    only: list[str] | None = None,
+    limit: int | None = None,
+    force: bool = False,
+) -> None:
     """Plan, stage and start what has not ended yet.
 
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
@@ -29,6 +42,6 @@ def submit(invocation: Invocation, *, dry_run: bool = False, redo: bool = False,
     if dry_run:
         messages.print_preview(swarm, preview(swarm))
     else:
-        messages.print_submitted(
-            operation(swarm, invocation.connection, redo=redo, force=force, screen=invocation.screen)
-        )
+        choice: dict[str, Any] = {"redo": redo, "redo_changed": redo_changed, "only": only or (), "limit": limit}
+        submitted = operation(swarm, invocation.connection, **choice, force=force, screen=invocation.screen)
+        messages.print_submitted(submitted)

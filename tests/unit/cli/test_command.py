@@ -53,12 +53,12 @@ def failing(error: BaseException) -> Command:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", ["force -f", "overwrite"]),
-        ("submit", ["dry-run -d", "redo -r", "force -f"]),
+        ("run", ["only", "limit", "force -f", "overwrite"]),
+        ("submit", ["dry-run -d", "redo -r", "redo-changed", "only", "limit", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),
-        ("retry", ["force -f"]),
+        ("retry", ["only", "limit", "force -f"]),
         ("cancel", []),
         ("check", ["json -j"]),
         ("clean", ["force -f"]),
