@@ -14,11 +14,12 @@ from locusts_fab.cli.commands.run import run
 from locusts_fab.cli.commands.status import status
 from locusts_fab.cli.commands.submit import submit
 from locusts_fab.cli.commands.tasks import tasks
+from locusts_fab.cli.commands.try_ import try_
 from locusts_fab.cli.commands.watch import watch
 
 GROUPS = {
     "every day": (run, status, logs, retry),
-    "by steps": (check, submit, watch, tasks, collect, cancel),
+    "by steps": (check, try_, submit, watch, tasks, collect, cancel),
     "now and then": (attach, clean, convert),
 }
 COMMANDS = {each.name: each for group in GROUPS.values() for each in group}

@@ -23,7 +23,7 @@ from locusts_fab.replica.sync import stage_replica
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import fabric
 
@@ -61,6 +61,7 @@ def submit(
     *,
     redo: bool = False,
     retry: bool = False,
+    ids: Sequence[str] | None = None,
     screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit what has not ended yet: new, lost and interrupted tasks.
@@ -68,6 +69,7 @@ def submit(
     :param connection: an open Fabric connection to use.
     :param redo: forget all earlier results first.
     :param retry: submit failed tasks again too.
+    :param ids: no other tasks than these; all if not given.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
@@ -82,17 +84,17 @@ def submit(
             is_there = session.poll()
         live = session.live_submission()
         plan, planned = _plan(session, screen, live)
-        retried = session.ledger.reset_failed() if retry else 0
+        retried = session.ledger.reset_failed(ids) if retry else 0
         notes = [*plan.warnings, *_note_changed(planned)]
         ledger = session.ledger
         if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
             counts = ledger.counts()
             return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         _fence(session, live)
-        pending = ledger.count_pending()
+        pending = ledger.count_pending(ids=ids)
         failures_left(swarm, ledger.counts())  # before anything is sent
         if pending:
-            _start(session, plan, pending, screen, notes, is_there=is_there)
+            _start(session, plan, pending, screen, notes, is_there=is_there, ids=ids)
         return Submitted(pending, planned.total, planned.changed, notes)
 
 
@@ -133,18 +135,26 @@ def _fence(session: Session, live: Submission | None) -> None:
 
 
 def _start(
-    session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str], *, is_there: bool
+    session: Session,
+    plan: Plan,
+    pending: int,
+    screen: Screen | Silent,
+    notes: list[str],
+    *,
+    is_there: bool,
+    ids: Sequence[str] | None,
 ) -> None:
     """Stage and start the pending tasks as a new submission.
 
     :param notes: what a person should know is added to them.
     :param is_there: whether there is an environment.
+    :param ids: those of the pending tasks; None: all.
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
-    chunks, alone_from = _cut(session, pending, first)
-    submission = ledger.begin_submission(first, chunks[-1].number)
+    chunks, alone_from = _cut(session, pending, first, ids)
+    submission = ledger.begin_submission(first, chunks[-1].number, ids)
     try:
         site = reserve(swarm, session.site, ledger, submission, chunks, is_there=is_there)
     except StateError:
@@ -184,13 +194,13 @@ def failures_left(swarm: Swarm, counts: Counts) -> int:
     return most - counts.failed
 
 
-def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:
+def _cut(session: Session, pending: int, first: int, ids: Sequence[str] | None = None) -> tuple[list[Chunk], int]:
     """Cut the pending tasks into chunks: those that were lost twice with their managers each into one of its own, last.
 
     :returns: the chunks, and the number of the first that is to run alone; there need not be one.
     """
     swarm = session.swarm
-    suspects = session.ledger.count_suspects()
+    suspects = session.ledger.count_suspects(ids)
     chunks = make_chunks(pending - suspects, swarm.slots * swarm.target.nodes, first)
     alone_from = first + len(chunks)
     return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from

@@ -20,13 +20,15 @@ from locusts_fab.state.schema import (
     SUBMISSION,
     SUSPECT,
     TAKE_COMMANDS,
+    among,
     any_text,
     fingerprint,
+    list_of_ids,
 )
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from locusts_fab.manager.planfile import PlannedChunk
     from locusts_fab.model import Task
@@ -150,8 +152,11 @@ class Ledger(Reports):
 
     # -------------------------------------------------------------------------------------------------- submissions
 
-    def begin_submission(self, first_chunk: int, last_chunk: int) -> Submission:
-        """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks."""
+    def begin_submission(self, first_chunk: int, last_chunk: int, ids: Sequence[str] | None = None) -> Submission:
+        """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks.
+
+        :param ids: no others than these; None: all.
+        """
         with self.transaction():
             cursor = self._db.execute(
                 "INSERT INTO submissions (first_chunk, last_chunk, state, created, token)"
@@ -160,9 +165,11 @@ class Ledger(Reports):
             )
             made = int(cursor.lastrowid or 0)
             self._db.execute(
-                "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END,"
-                " planned = NULL WHERE state = 'pending'",
-                {"made": made},
+                among(
+                    "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END,"
+                    " planned = NULL WHERE state = 'pending' AND AMONG"
+                ),
+                {"made": made, "ids": list_of_ids(ids)},
             )
             self.set_fact("cancelled", None)
             row = self._db.execute(f"{SUBMISSION} WHERE number = ?", (made,)).fetchone()
@@ -201,15 +208,18 @@ class Ledger(Reports):
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", [(job.id, job.state, job.reason) for job in jobs]
         )
 
-    def reset_failed(self) -> int:
+    def reset_failed(self, ids: Sequence[str] | None = None) -> int:
         """Make failed tasks pending again.
 
+        :param ids: only these; None: all.
         :returns: how many there were.
         """
         return self._db.execute(
-            "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0, lost = min(lost, ?)"
-            " WHERE state = 'failed'",
-            (SUSPECT,),
+            among(
+                "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0,"
+                " lost = min(lost, :suspect) WHERE state = 'failed' AND AMONG"
+            ),
+            {"suspect": SUSPECT, "ids": list_of_ids(ids)},
         ).rowcount
 
     def forget_results(self) -> None:

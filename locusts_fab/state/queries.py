@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, any_text, open_database, read_outcome, read_task
+from locusts_fab.state.schema import (
+    OUTCOME,
+    SUBMISSION,
+    SUSPECT,
+    among,
+    any_text,
+    list_of_ids,
+    open_database,
+    read_outcome,
+    read_task,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from locusts_fab.model import Outcome, PlannedTask
@@ -66,20 +76,25 @@ class Queries:
         """Return our jobs, as of the scheduler's last answer."""
         return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
 
-    def count_pending(self, *, beyond: int | None = None) -> int:
+    def count_pending(self, *, beyond: int | None = None, ids: Sequence[str] | None = None) -> int:
         """Return how many tasks wait.
 
         :param beyond: only those that this submission does not hold already.
+        :param ids: only these.
         """
         (count,) = self._db.execute(
-            "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission IS NOT ?", (beyond,)
+            among("SELECT count(*) FROM tasks WHERE state = 'pending' AND submission IS NOT :beyond AND AMONG"),
+            {"beyond": beyond, "ids": list_of_ids(ids)},
         ).fetchone()
         return int(count)
 
-    def count_suspects(self) -> int:
-        """Return how many tasks wait that were lost twice with their managers, so that they come last, and alone."""
-        query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND lost >= ?"
-        return int(self._db.execute(query, (SUSPECT,)).fetchone()[0])
+    def count_suspects(self, ids: Sequence[str] | None = None) -> int:
+        """Return how many tasks wait that were lost twice with their managers, so that they come last, and alone.
+
+        :param ids: only among these.
+        """
+        query = among("SELECT count(*) FROM tasks WHERE state = 'pending' AND lost >= :suspect AND AMONG")
+        return int(self._db.execute(query, {"suspect": SUSPECT, "ids": list_of_ids(ids)}).fetchone()[0])
 
     def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
         """Yield the waiting tasks of a submission in order, those last that were lost with managers."""

@@ -16,7 +16,7 @@ from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from locusts_fab.model import Task
@@ -148,6 +148,16 @@ def fingerprint(task: Task, environment_dir: str) -> bytes:
         (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
     )
     return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
+
+
+def among(query: str) -> str:
+    """Return a query in which AMONG says whether a task is one of `:ids`; where that is NULL, any task is."""
+    return query.replace("AMONG", "(:ids IS NULL OR instr(:ids, ',' || hex(tasks.id) || ',') > 0)")
+
+
+def list_of_ids(ids: Sequence[str] | None) -> str | None:
+    """Return the value of `:ids` for a few tasks; None: for all."""
+    return None if ids is None else f",{','.join(os.fsencode(each).hex().upper() for each in ids)},"
 
 
 def any_text(text: str) -> str | bytes:
