@@ -8,6 +8,7 @@ from locusts_fab.cli.commands.check import check
 from locusts_fab.cli.commands.clean import clean
 from locusts_fab.cli.commands.collect import collect
 from locusts_fab.cli.commands.convert import convert
+from locusts_fab.cli.commands.init import init
 from locusts_fab.cli.commands.logs import logs
 from locusts_fab.cli.commands.retry import retry
 from locusts_fab.cli.commands.run import run
@@ -20,6 +21,6 @@ from locusts_fab.cli.commands.watch import watch
 GROUPS = {
     "every day": (run, status, logs, retry),
     "by steps": (check, try_, submit, watch, tasks, collect, cancel),
-    "now and then": (attach, clean, convert),
+    "now and then": (init, attach, clean, convert),
 }
 COMMANDS = {each.name: each for group in GROUPS.values() for each in group}
