@@ -54,7 +54,7 @@ def failing(error: BaseException) -> Command:
     ("name", "own"),
     [
         ("run", []),
-        ("submit", ["dry-run -d", "redo -r"]),
+        ("submit", ["dry-run -d", "scripts", "files", "redo -r"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "json -j"]),
