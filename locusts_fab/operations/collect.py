@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.model import TaskState
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.operations.status import keep_looking, status
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
-from locusts_fab.results.lists import write_lists
+from locusts_fab.results.lists import describe, write_lists
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Status
+    from locusts_fab.model import Outcome, Status
     from locusts_fab.operations.session import Session
     from locusts_fab.replica.merge import Brought
     from locusts_fab.state.ledger import Ledger
@@ -85,7 +89,12 @@ def collect(
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
             brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
-        return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+        collected = Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+        where = (swarm.name, swarm.target_name)
+        LOGGER.info("%s on %s: %d tasks are collected into %s", *where, tasks, printable(str(results.outdir), ""))
+        if collected.troubles:
+            LOGGER.warning("%s on %s: %d outputs could not be brought back", *where, collected.troubles)
+        return collected
 
 
 def collect_ended(
@@ -111,7 +120,15 @@ def collect_ended(
                 placed = put_in_place(fetched, part, results, total)
                 ledger.set_collected(placed.places, placed.troubles)
                 progress.update(start + at + len(placed.places))
+                _log_failed(part)
     return len(outcomes)
+
+
+def _log_failed(outcomes: Iterable[Outcome]) -> None:
+    """Log which of the tasks failed, and why."""
+    for each in outcomes:
+        if each.state is TaskState.FAILED:
+            LOGGER.warning("task %s failed: %s", printable(each.id, ""), printable(describe(each), ""))
 
 
 class _EagerCollector:

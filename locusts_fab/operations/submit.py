@@ -18,7 +18,7 @@ from locusts_fab.operations.environment import RESULTS, complete_removal, mark_r
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.operations.session import opened
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import stage_replica
 from locusts_fab.text import first_few
 
@@ -169,12 +169,15 @@ def _start(
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
     )
+    where = (swarm.name, swarm.target_name)
+    LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, pending, len(chunks))
     site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+    LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
 
 
 def failures_left(swarm: Swarm, counts: Counts) -> int:
