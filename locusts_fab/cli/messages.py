@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import Ending
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import LAID_OUT, counted, printable, size
-from locusts_fab.tsv import escape
+from locusts_fab.text import LAID_OUT, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Failures, Finding, Status
     from locusts_fab.operations.collect import Collected
-    from locusts_fab.operations.scripts import Preview
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
-    from locusts_fab.replica.walk import Selection
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -86,42 +83,6 @@ def print_submitted(submitted: Submitted) -> None:
         print_note(f"{submitted.waiting} tasks of an earlier submit are running or wait their turn")
     else:
         print_note(f"nothing to submit: none of the {submitted.total} tasks waits")
-
-
-def print_preview(swarm: Swarm, preview: Preview) -> None:
-    """Print what a submit would do: the plan, its first tasks, the scripts."""
-    plan, chunks = preview.plan, preview.chunks
-    print_shown(
-        f"swarm {swarm.name} on target {swarm.target_name}: {plan.count} tasks"
-        f" in {len(chunks)} chunks of at most {max(chunks, default=0)}"
-    )
-    print_shown(f"environment: {plan.environment_dir}")
-    print_shown(f"results:     {swarm.outdir}")
-    for warning in plan.warnings:
-        print_note(warning)
-    if preview.replica is not None:
-        _print_selection(swarm, preview.replica)
-    for task in preview.samples:
-        print_shown(f"\ntask {escape(task.id)}: {task.command}")
-        print_shown(f"  inputs:  {'  '.join(map(escape, task.inputs)) or '-'}")
-        print_shown(f"  outputs: {'  '.join(map(escape, task.outputs)) or '-'}")
-    if plan.count > len(preview.samples):
-        print(f"\n… and {plan.count - len(preview.samples)} more tasks")
-    for path, text in preview.scripts.items():
-        print_shown(f"\n======== {path}\n{text}", end="")
-
-
-def _print_selection(swarm: Swarm, selection: Selection) -> None:
-    """Print what of the local tree would be replicated, with sizes."""
-    root = swarm.local_tree
-    folders, files, links = len(selection.folders), len(selection.files), len(selection.links)
-    print_shown(f"the tree {root}: {folders} folders, {files} files, {links} links, {size(selection.bytes)}")
-    for name in selection.files:
-        print_shown(f"{(root / name).lstat().st_size:>14}  {escape(name)}")
-    for name in selection.links:
-        print_shown(f"{'link':>14}  {escape(name)}")
-    for note in selection.unmatched:
-        print_note(note)
 
 
 # ---- status, watch, attach ----

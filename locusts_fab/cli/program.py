@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib.metadata import version
@@ -254,6 +255,8 @@ def main() -> None:
     """Run the program."""
     if _ASKED in os.environ:
         sys.exit(shell_complete(make_program(), {}, "locusts", _ASKED, os.environ[_ASKED]))
+    with contextlib.suppress(click.UsageError):  # which is told below
+        sys.argv[1:] = _command_first(sys.argv[1:])  # so that who waits for this command reads its name
     ending = guarded(lambda: run(sys.argv[1:]))
     if ending.message:
         with safe_streams():

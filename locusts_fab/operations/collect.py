@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.layout import FAILED
+from locusts_fab.model import TaskState
 from locusts_fab.operations.failures import with_causes
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.operations.status import keep_looking, look
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
-from locusts_fab.results.lists import TableInTheWayError, entered, write_lists
+from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
 from locusts_fab.results.own import IN_THE_WAY
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Status
+    from locusts_fab.model import Outcome, Status
     from locusts_fab.operations.session import Session
     from locusts_fab.replica.merge import Brought
     from locusts_fab.state.ledger import Ledger
@@ -102,6 +106,10 @@ def collect(
             raise in_the_way
         troubles = ledger.troubles().values()
         blocked = sum(why.startswith(IN_THE_WAY) for why in troubles)
+        where = (swarm.name, swarm.target_name)
+        LOGGER.info("%s on %s: %d tasks are collected into %s", *where, tasks, printable(str(results.outdir), ""))
+        if troubles:
+            LOGGER.warning("%s on %s: %d outputs could not be brought back", *where, len(troubles))
         status = with_causes(session.status(), ledger)
         return Collected(tasks, status, len(troubles), results, brought, blocked)
 
@@ -136,6 +144,7 @@ def collect_ended(
                 placed = put_in_place(fetched, part, results, total, ledger.own_files, overwrite=overwrite)
                 ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
                 progress.update(start + at + len(placed.places))
+                _log_failed(part)
     return len(outcomes)
 
 
@@ -153,6 +162,13 @@ def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = Fa
     if overwrite:
         troubles = ledger.troubles().items()
         ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})
+
+
+def _log_failed(outcomes: Iterable[Outcome]) -> None:
+    """Log which of the tasks failed, and why."""
+    for each in outcomes:
+        if each.state is TaskState.FAILED:
+            LOGGER.warning("task %s failed: %s", printable(each.id, ""), printable(describe(each), ""))
 
 
 class _EagerCollector:

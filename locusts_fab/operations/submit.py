@@ -20,7 +20,7 @@ from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.preflight.here import DanglingInputs
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.text import counted, first_few
@@ -259,6 +259,8 @@ def _start(
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
     )
+    where = (swarm.name, swarm.target_name)
+    LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, waiting[0], len(chunks))
     notes += _note_left_out(
         site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     )
@@ -268,6 +270,7 @@ def _start(
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+    LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
 
 
 def _note_left_out(left_out: Mapping[str, str]) -> list[str]:

@@ -138,14 +138,16 @@ def test_a_changed_command_is_named_and_redo_runs_it(workspace: Workspace) -> No
     assert {row["attempts"] for row in workspace.tasks().values()} == {"1"}
 
 
-def test_dry_run_touches_nothing_and_shows_the_scripts(workspace: Workspace) -> None:
+def test_dry_run_touches_nothing_and_shows_a_screen_or_the_scripts(workspace: Workspace) -> None:
     workspace.pairs(12)
     workspace.write(PLAIN)
     code, text = workspace.locusts("submit", "--dry-run")
     assert code == 0
     assert "12 tasks" in text
-    assert "task 4: cat f_4.txt > out_4.txt" in text
-    assert "#!/usr/bin/env bash" in text
+    assert "task 1: cat f_1.txt > out_1.txt" in text
+    assert len(text.splitlines()) < 24
+    assert "#!/usr/bin/env bash" in workspace.locusts("submit", "--dry-run", "--scripts")[1]
+    assert workspace.locusts("submit", "--scripts")[0] == 2
     assert sorted(path.name for path in workspace.folder.iterdir()) == ["in", "locusts.toml"]
 
 

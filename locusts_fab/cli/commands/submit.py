@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 @command(
     lists=("only",),
     example="locusts submit --dry-run",
-    dry_run="Show the plan and the rendered scripts; touch nothing.",
+    dry_run="Show the plan; touch nothing.",
+    scripts="With --dry-run: print the scripts that would run there.",
+    files="With --dry-run: list every file of a tree that would be sent.",
     redo="Forget all earlier results and run every task again; with --only or --limit just those.",
     redo_changed="Run done tasks again whose command, inputs or outputs have changed since.",
     only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
@@ -24,6 +26,8 @@ def submit(
     invocation: Invocation,
     *,
     dry_run: bool = False,
+    scripts: bool = False,
+    files: bool = False,
     redo: bool = False,
     redo_changed: bool = False,
     only: list[str] | None = None,
@@ -35,12 +39,16 @@ def submit(
     New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
     """
     from locusts_fab.cli import messages
+    from locusts_fab.cli.preview import print_preview
+    from locusts_fab.errors import LocustsError
     from locusts_fab.operations.scripts import preview
     from locusts_fab.operations.submit import submit as operation
 
     swarm = invocation.swarm
     if dry_run:
-        messages.print_preview(swarm, preview(swarm))
+        print_preview(swarm, preview(swarm), scripts=scripts, files=files)
+    elif scripts or files:
+        raise LocustsError("--scripts and --files go with --dry-run", hint="nothing was submitted")
     else:
         choice: dict[str, Any] = {"redo": redo, "redo_changed": redo_changed, "only": only or (), "limit": limit}
         submitted = operation(swarm, invocation.connection, **choice, force=force, screen=invocation.screen)

@@ -54,7 +54,7 @@ def failing(error: BaseException) -> Command:
     ("name", "own"),
     [
         ("run", ["only", "limit", "force -f", "overwrite"]),
-        ("submit", ["dry-run -d", "redo -r", "redo-changed", "only", "limit", "force -f"]),
+        ("submit", ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),

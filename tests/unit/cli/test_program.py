@@ -14,8 +14,9 @@ import pytest
 
 from locusts_fab.cli.command import LETTERS
 from locusts_fab.cli.help import explain, overview
-from locusts_fab.cli.program import run
+from locusts_fab.cli.program import main, run
 from locusts_fab.cli.registry import COMMANDS
+from locusts_fab.state import lock
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = '[swarms.one]\ncommand = "echo <id>"\nargs = [["1"]]\n[swarms.other]\ncommand = "echo <id>"\nargs = [["1"]]\n'
@@ -178,3 +179,16 @@ def test_there_is_a_script_for_each_shell(shell: str) -> None:
     code, out, _ = told("--print-completion", shell)
     assert code == 0
     assert f"_LOCUSTS_COMPLETE={shell}_complete" in out
+
+
+@pytest.mark.parametrize("words", [["--config", "x.toml", "-q", "status"], ["status", "--quiet", "-cx.toml"]])
+def test_whoever_waits_for_a_command_reads_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.toml").write_text(CONFIG.partition("[swarms.other]")[0])
+    monkeypatch.setattr(sys, "argv", ["locusts", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    assert lock._this_command() == "locusts status"
