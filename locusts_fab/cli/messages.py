@@ -176,6 +176,8 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
 def print_log(log: TaskLog) -> None:
     """Print a task's command, exit code and node, and what it printed, as far as a terminal may see it."""
     outcome = log.outcome
+    for note in log.notes:
+        print_note(note)
     lines = [
         f"task     {outcome.id}: {outcome.state.value}"
         + (f", {log.description}" if log.description not in {"", outcome.state.value} else ""),
@@ -188,6 +190,8 @@ def print_log(log: TaskLog) -> None:
     print_shown("\n".join(lines))
     if log.printed is None:
         print_note("what it printed is no longer available")
+    elif not log.printed and not outcome.attempts:
+        print_note("it was not started yet")
     elif not log.printed:
         print_note("it printed nothing")
     else:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.names import Name, TaskId
 from locusts_fab.errors import StateError
-from locusts_fab.operations.session import looked_at, results_of
+from locusts_fab.model import Outcome, TaskState
+from locusts_fab.operations.glance import glance, working_on
+from locusts_fab.operations.session import busy_note, results_of
+from locusts_fab.plan.tasks import make_plan
 from locusts_fab.results.lists import describe
 
 if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Outcome
     from locusts_fab.operations.session import Session
 
 
@@ -25,6 +29,7 @@ class TaskLog:
     :param sandbox: where its sandbox is or was, on the target.
     :param printed: what the task printed, or the end of it; None if that is no longer available.
     :param left_out: how many bytes of it came before that.
+    :param notes: what a person should know besides, a line each.
     """
 
     outcome: Outcome
@@ -32,6 +37,7 @@ class TaskLog:
     sandbox: str
     printed: bytes | None
     left_out: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 #: Of what a task printed, so much is shown, in bytes: the end of it.
@@ -45,19 +51,64 @@ def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None
     :returns: its outcome, its sandbox, and what it printed.
     :raises StateError: there is no such task.
     """
-    with looked_at(swarm, connection) as session:
-        session.poll()
-        outcome = session.ledger.find(task_id)
-        if outcome is None:
-            raise StateError(
-                f"swarm {swarm.name} has no task {task_id!r}", hint=f"the tasks are listed in {swarm.outdir}/tasks.tsv"
-            )
-        environment = session.site.environment
-        if not outcome.claim:
-            return TaskLog(outcome, describe(outcome), "", b"")
-        sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
-        printed, left_out = _read_log(session, outcome) or (None, 0)
-        return TaskLog(outcome, describe(outcome), sandbox, printed, left_out)
+    busy = working_on(swarm)
+    if busy and not (swarm.state_dir / "ledger.sqlite").exists():  # its first submit has begun just now
+        return _planned(swarm, task_id, [busy_note(busy)])
+    return glance(swarm, connection, partial(_look_up, task_id=task_id))
+
+
+def _look_up(session: Session, task_id: str) -> TaskLog:
+    """Return what became of a task, by what is known now.
+
+    :raises StateError: there is no such task.
+    """
+    notes = session.busy_notes()
+    outcome = session.ledger.find(task_id)
+    if outcome is None:
+        if session.busy:  # a submit may be about to plan it
+            return _planned(session.swarm, task_id, notes)
+        raise _no_such_task(session.swarm, task_id)
+    environment = session.site.environment
+    if not outcome.claim:
+        return TaskLog(outcome, describe(outcome), "", b"", notes=notes)
+    sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+    printed, left_out = _read_log(session, outcome) or (None, 0)
+    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, notes)
+
+
+def _planned(swarm: Swarm, task_id: str, notes: list[str]) -> TaskLog:
+    """Return what is known of a task that only the config knows of.
+
+    :raises StateError: there is no such task.
+    """
+    task = next((task for task in make_plan(swarm, swarm.environment_dir).tasks() if task.id == task_id), None)
+    if task is None:
+        raise _no_such_task(swarm, task_id)
+    outcome = Outcome(
+        number=0,
+        id=TaskId(task.id),
+        command=task.command,
+        outputs=tuple(map(Name, task.outputs)),
+        state=TaskState.PENDING,
+        exit_code=None,
+        attempts=0,
+        node="",
+        start_s=None,
+        seconds=None,
+        reason="",
+        found=(),
+        log=0,
+        claim="",
+        attempt=0,
+        place="",
+    )
+    return TaskLog(outcome, describe(outcome), "", b"", notes=notes)
+
+
+def _no_such_task(swarm: Swarm, task_id: str) -> StateError:
+    return StateError(
+        f"swarm {swarm.name} has no task {task_id!r}", hint=f"the tasks are listed in {swarm.outdir}/tasks.tsv"
+    )
 
 
 def _read_log(session: Session, outcome: Outcome) -> tuple[bytes, int] | None:

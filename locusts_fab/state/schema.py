@@ -138,8 +138,23 @@ def _make_schema(database: sqlite3.Connection) -> int:
     database.execute("PRAGMA synchronous = NORMAL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+        database.execute("BEGIN IMMEDIATE")
+        (version,) = database.execute("PRAGMA user_version").fetchone()  # somebody may have been quicker
+        if version == 0:
+            for statement in _statements(f"{SCHEMA}PRAGMA user_version = {VERSION};"):
+                database.execute(statement)
+        database.execute("COMMIT")
     return int(version)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one: `executescript` would end the transaction that it is called in."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:
