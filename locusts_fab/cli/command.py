@@ -176,7 +176,9 @@ def _errors_explained() -> Iterator[None]:
     except KeyboardInterrupt:
         raise Exit(early.INTERRUPTED, code=ExitStatus.INTERRUPTED) from None
     except LocustsError as error:
-        raise Exit(printable(str(error)), code=int(error.exit_status)) from None
+        from locusts_fab.cli.messages import for_person
+
+        raise Exit(for_person(str(error)), code=int(error.exit_status)) from None
     except Exit:
         raise
     except BrokenPipeError:  # somebody reads our output with head
