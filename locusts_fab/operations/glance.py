@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import contextlib
+from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, LocustsError
 from locusts_fab.operations.session import looked_at
 from locusts_fab.state.lock import holder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.operations.session import Session
 
-_T = TypeVar("_T")
 #: It begins anew so often, if commands that change the swarm come in between.
 _LOOKS = 5
 
 
-def glance(swarm: Swarm, connection: fabric.Connection | None, read: Callable[[Session], _T]) -> _T:
-    """Poll, and return what is read then. While another command works on the swarm, it is what was known before.
+@contextlib.contextmanager
+def glanced_at(swarm: Swarm, connection: fabric.Connection | None) -> Iterator[Session]:
+    """Yield a swarm to read from, after a poll; while another command works on it, as it was known before.
 
-    :param read: the function that reads it from a session.
     :raises StateError: nothing is known of the swarm, or it belongs to another target, or is damaged.
     :raises LocustsError: the target could not be asked.
     """
     for left in reversed(range(_LOOKS)):
-        try:
-            with looked_at(swarm, connection) as session:
-                try:
-                    session.poll()
-                except LocustsError:
-                    if not left or not session.was_overtaken():
-                        raise
-                    continue
-                return read(session)
-        except BusyError:  # it wrote to the ledger for longer than one waits for that
-            if not left:
-                raise
-    raise AssertionError  # the last round returns or raises
+        with contextlib.ExitStack() as stack:
+            session = None
+            try:
+                session = stack.enter_context(looked_at(swarm, connection))
+                session.poll()
+            except LocustsError as error:
+                # it wrote to the ledger for longer than one waits for that, or made the target another one just now
+                is_overtaken = isinstance(error, BusyError) or (session is not None and session.was_overtaken())
+                if not left or not is_overtaken:
+                    raise
+                continue
+            yield session
+            return
 
 
 def working_on(swarm: Swarm) -> str:

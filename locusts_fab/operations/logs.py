@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId
 from locusts_fab.errors import StateError
 from locusts_fab.model import Outcome, TaskState
-from locusts_fab.operations.glance import glance, working_on
+from locusts_fab.operations.glance import glanced_at, working_on
 from locusts_fab.operations.session import busy_note, results_of
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.results.lists import describe
@@ -54,26 +53,19 @@ def logs(swarm: Swarm, task_id: str, connection: fabric.Connection | None = None
     busy = working_on(swarm)
     if busy and not (swarm.state_dir / "ledger.sqlite").exists():  # its first submit has begun just now
         return _planned(swarm, task_id, [busy_note(busy)])
-    return glance(swarm, connection, partial(_look_up, task_id=task_id))
-
-
-def _look_up(session: Session, task_id: str) -> TaskLog:
-    """Return what became of a task, by what is known now.
-
-    :raises StateError: there is no such task.
-    """
-    notes = session.busy_notes()
-    outcome = session.ledger.find(task_id)
-    if outcome is None:
-        if session.busy:  # a submit may be about to plan it
-            return _planned(session.swarm, task_id, notes)
-        raise _no_such_task(session.swarm, task_id)
-    environment = session.site.environment
-    if not outcome.claim:
-        return TaskLog(outcome, describe(outcome), "", b"", notes=notes)
-    sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
-    printed, left_out = _read_log(session, outcome) or (None, 0)
-    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, notes)
+    with glanced_at(swarm, connection) as session:
+        notes = session.busy_notes()
+        outcome = session.ledger.find(task_id)
+        if outcome is None:
+            if busy or session.busy:  # a submit may be about to plan it
+                return _planned(swarm, task_id, notes)
+            raise _no_such_task(swarm, task_id)
+        environment = session.site.environment
+        if not outcome.claim:
+            return TaskLog(outcome, describe(outcome), "", b"", notes=notes)
+        sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+        printed, left_out = _read_log(session, outcome) or (None, 0)
+        return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, notes)
 
 
 def _planned(swarm: Swarm, task_id: str, notes: list[str]) -> TaskLog:

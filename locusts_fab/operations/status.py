@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.operations.glance import glance, working_on
-from locusts_fab.operations.session import Session, busy_note
+from locusts_fab.operations.glance import glanced_at, working_on
+from locusts_fab.operations.session import busy_note
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.results.causes import find_causes
@@ -52,7 +52,8 @@ def look(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """
     if not (swarm.state_dir / "ledger.sqlite").exists():
         return _before_the_first_plan(swarm)
-    return glance(swarm, connection, Session.status)
+    with glanced_at(swarm, connection) as session:
+        return session.status()
 
 
 def _before_the_first_plan(swarm: Swarm) -> Status:

@@ -43,7 +43,7 @@ def status_panel(status: Status, most: int = _MOST_MANAGERS) -> RenderableType:
     parts: list[RenderableType] = [headline(status)]
     if status.tasks.total:
         parts.append(_Bar(status))
-    if status.elapsed_s is not None:
+    if status.elapsed_s is not None and (not status.is_over or status.state is SwarmState.FINISHED):
         parts.append(Text(_times(status, status.elapsed_s), style="dim"))
     if status.managers:
         parts.append(_manager_table(status, most))
