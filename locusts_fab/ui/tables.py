@@ -102,8 +102,9 @@ class _Bar:
             done, failed = (self._part(count, width) for count in (tasks.done, tasks.failed))
             done = min(done, width - failed)
             percent = 100 * tasks.ended // tasks.total
-            rest = "╌" * (width - done - failed)
-            yield Text.assemble(("━" * done, "green"), ("━" * failed, "red"), (rest, "dim"), f"{percent:>4} %")
+            well, badly, not_yet = "#x." if options.ascii_only else "━━╌"
+            rest = (not_yet * (width - done - failed), "dim")
+            yield Text.assemble((well * done, "green"), (badly * failed, "red"), rest, f"{percent:>4} %")
 
     def _part(self, count: int, width: int) -> int:
         """Return the part of a line for so many tasks: what there is shows, however few."""
@@ -143,7 +144,7 @@ def _manager_table(status: Status, most: int) -> Table:
         row = (manager.id, manager.host, manager.state.value, manager.slots, manager.done, manager.failed)
         table.add_row(*map(_cell, row))
     if len(status.managers) > most:
-        table.add_row("…", f"and {len(status.managers) - most} more", "", "", "", "")
+        table.add_row("...", f"and {len(status.managers) - most} more", "", "", "", "")
     return table
 
 
@@ -154,7 +155,7 @@ def _job_table(status: Status, most: int) -> Table:
     for job in status.jobs[:most]:
         table.add_row(*map(_cell, (job.id, job.state, job.reason)))
     if len(status.jobs) > most:
-        table.add_row("…", f"and {len(status.jobs) - most} more", "")
+        table.add_row("...", f"and {len(status.jobs) - most} more", "")
     return table
 
 

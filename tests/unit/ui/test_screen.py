@@ -313,3 +313,11 @@ def test_a_small_window_has_few_rows() -> None:
         watch(status_of(HALF, managers=managers, jobs=jobs, notes=["one", "two"], elapsed_s=5.0))
     assert "two" in printed(console)
     assert "and 94 more" in printed(console)
+
+
+def test_a_terminal_that_knows_ascii_only_has_a_bar_too() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=file, force_terminal=True, width=17, color_system=None, legacy_windows=False)
+    console.print(status_panel(status_of(HALF)))
+    file.seek(0)
+    assert "####x......  50 %" in file.read()
