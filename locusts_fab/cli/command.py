@@ -235,7 +235,9 @@ def guarded(body: Callable[[], int | Ending | None]) -> Ending:
     except KeyboardInterrupt:
         return Ending(ExitStatus.INTERRUPTED, early.INTERRUPTED)
     except LocustsError as error:
-        return Ending(int(error.exit_status), printable(str(error)))
+        from locusts_fab.cli.messages import for_person
+
+        return Ending(int(error.exit_status), for_person(str(error)))
     except ReaderGoneError:
         return Ending()
     except UnicodeEncodeError as error:

@@ -36,6 +36,8 @@ def print_log(log: TaskLog, tail: int | None = None, *, raw: bool = False) -> No
     :param tail: only so many lines of what it printed, the last ones; None: all.
     :param raw: print only what it printed, byte by byte; a program reads it, not a terminal.
     """
+    for note in log.notes:
+        print_note(note)
     printed = log.printed if log.printed is None or tail is None else last_lines(log.printed, tail)
     if raw:
         if printed is None:
@@ -64,6 +66,8 @@ def _print_text(log: TaskLog, printed: bytes | None) -> None:
     """Print what a task printed, so that a terminal obeys none of it."""
     if printed is None:
         print_note("what it printed is no longer available")
+    elif not log.printed and not log.outcome.attempts:
+        print_note("it was not started yet")
     elif not log.printed:
         print_note("it printed nothing")
     else:

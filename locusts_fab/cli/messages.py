@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.command import Ending
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import LAID_OUT, counted, printable
+from locusts_fab.text import LAID_OUT, counted, fitted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from locusts_fab.operations.collect import Collected
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
+
+
+#: That of a terminal which does not say how wide it is.
+_USUAL_WIDTH = 80
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -44,8 +49,19 @@ def ending(status: Status, troubles: int = 0, *, quiet: bool) -> Ending:
 
 def print_note(text: str) -> None:
     """Print a line for a person on standard error."""
-    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.write(f"{for_person(text)}\n")
     sys.stderr.flush()
+
+
+def for_person(text: str) -> str:
+    """Return a text as standard error shows it: made safe, and broken between words where there is a terminal."""
+    if not sys.stderr.isatty():
+        return printable(text)
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # it is closed, or says nothing of its size
+        width = 0
+    return fitted(printable(text), width or _USUAL_WIDTH)
 
 
 def print_shown(text: str, end: str = "\n") -> None:
@@ -78,11 +94,12 @@ def print_submitted(submitted: Submitted) -> None:
     for note in submitted.notes:
         print_note(note)
     if submitted.tasks:
-        print_note(f"submitted {submitted.tasks} of {submitted.total} tasks")
+        print_note(f"submitted {submitted.tasks:,} of {counted(submitted.total, 'task')}")
     elif submitted.waiting:
-        print_note(f"{submitted.waiting} tasks of an earlier submit are running or wait their turn")
+        are = "is running or waits its" if submitted.waiting == 1 else "are running or wait their"
+        print_note(f"{counted(submitted.waiting, 'task')} of an earlier submit {are} turn")
     else:
-        print_note(f"nothing to submit: none of the {submitted.total} tasks waits")
+        print_note(f"nothing to submit: none of the {counted(submitted.total, 'task')} waits")
 
 
 # ---- status, watch, attach ----
@@ -167,6 +184,6 @@ def _print_tree_changes(brought: Brought, results: Results) -> None:
 def print_findings(findings: Iterable[Finding]) -> None:
     """Print what a check found, a row each."""
     from locusts_fab.ui.show import show
-    from locusts_fab.ui.tables import findings_table
+    from locusts_fab.ui.tables import findings_list, findings_table
 
-    show(findings_table(findings))
+    show(findings_list(list(findings)) if sys.stdout.isatty() else findings_table(findings))

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.layout import FAILED
 from locusts_fab.model import TaskState
-from locusts_fab.operations.failures import with_causes
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.operations.status import keep_looking, look
+from locusts_fab.operations.status import keep_looking, look, with_causes
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest

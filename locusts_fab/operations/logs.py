@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import TaskState
-from locusts_fab.operations.session import looked_at, results_of
+from locusts_fab.operations.glance import glanced_at, working_on
+from locusts_fab.operations.session import busy_note, results_of
 from locusts_fab.operations.status import status
-from locusts_fab.operations.tasks import choose, unknown_task
+from locusts_fab.operations.tasks import choose, planned_tasks, unknown_task
 from locusts_fab.results.lists import describe
 from locusts_fab.target import poll_pauses_s
 
@@ -31,6 +32,7 @@ class TaskLog:
     :param sandbox: where its sandbox is or was, on the target.
     :param printed: what the task printed, or the end of it; None if that is no longer available.
     :param left_out: how many bytes of it came before that.
+    :param notes: what a person should know besides, a line each.
     """
 
     outcome: Outcome
@@ -38,6 +40,7 @@ class TaskLog:
     sandbox: str
     printed: bytes | None
     left_out: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 #: Of what a task printed, so much is shown, in bytes: the end of it.
@@ -63,10 +66,14 @@ def _look(swarm: Swarm, task_id: str, connection: fabric.Connection | None, most
 
     :raises StateError: there is no such task.
     """
-    with looked_at(swarm, connection) as session:
-        session.poll()
+    busy = working_on(swarm)
+    if busy and not (swarm.state_dir / "ledger.sqlite").exists():  # its first submit has begun just now
+        return _planned(swarm, task_id, [busy_note(busy)])
+    with glanced_at(swarm, connection) as session:
         outcome = session.ledger.find(task_id)
         if outcome is None:
+            if busy or session.busy:  # a submit may be about to plan it
+                return _planned(swarm, task_id, session.busy_notes())
             raise unknown_task(
                 swarm,
                 task_id,
@@ -74,6 +81,18 @@ def _look(swarm: Swarm, task_id: str, connection: fabric.Connection | None, most
                 (each.id for each in session.ledger.outcomes()),
             )
         return _log_of(session, outcome, most)
+
+
+def _planned(swarm: Swarm, task_id: str, notes: list[str]) -> TaskLog:
+    """Return what is known of a task that only the config knows of.
+
+    :raises StateError: there is no such task.
+    """
+    known: dict[str, Outcome] = {each.id: each for each in planned_tasks(swarm)}
+    outcome = known.get(task_id)
+    if outcome is None:
+        raise unknown_task(swarm, task_id, known.__contains__, known)
+    return TaskLog(outcome, describe(outcome), "", b"", notes=notes)
 
 
 def failed_logs(
@@ -84,8 +103,7 @@ def failed_logs(
     :param only: only those with one of these ids, or that match one of these patterns.
     :raises StateError: an entry of `only` fits no task.
     """
-    with looked_at(swarm, connection) as session:
-        session.poll()
+    with glanced_at(swarm, connection) as session:
         chosen = choose(session.ledger.outcomes(), only, swarm)
         for outcome in chosen:
             if outcome.state is TaskState.FAILED:
@@ -138,10 +156,10 @@ def _log_of(session: Session, outcome: Outcome, most: int) -> TaskLog:
     """
     environment = session.site.environment
     if not outcome.claim:
-        return TaskLog(outcome, describe(outcome), "", b"")
+        return TaskLog(outcome, describe(outcome), "", b"", notes=session.busy_notes())
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
     printed, left_out = _read_log(session, outcome, most) or (None, 0)
-    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out)
+    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, session.busy_notes())
 
 
 def _read_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:

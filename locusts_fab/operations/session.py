@@ -23,7 +23,7 @@ from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.identity import foreign_error, strangers_error
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import WAIT_S, holder_of, locked
-from locusts_fab.state.poll import poll
+from locusts_fab.state.poll import PollResult, poll
 from locusts_fab.target import open_site
 from locusts_fab.text import duration
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import ManagerStatus, Submission
-    from locusts_fab.state.poll import PollResult
     from locusts_fab.target import Site
 
 _SHOWN_REASONS = 3
+_UNHEARD = "nothing is known yet"
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 
@@ -97,6 +97,8 @@ class Session:
         environment = self.site.environment
         result = poll(self.site.host, self.ledger, environment, scheduler_of(self.swarm), self.turn)
         if not result.is_ours:
+            if not self._may_enter():  # somebody else made it just now, for the same swarm
+                return PollResult()
             raise foreign_error(result.founders, environment.root, self.site.host.name)
         return result
 
@@ -108,6 +110,10 @@ class Session:
         numbers = self.ledger.fact("strangers")
         if numbers:
             raise strangers_error(numbers, self.site.environment.root, self.site.host.name)
+
+    def was_overtaken(self) -> bool:
+        """Return whether a command that may change the swarm came in since a look began, so that it means nothing."""
+        return self.turn is not None and (not self._may_enter() or bool(holder_of(self.swarm.state_dir / "lock")))
 
     def _may_enter(self) -> bool:
         """Return whether what was asked may be entered: we hold the lock, or nobody took it since we looked."""
@@ -176,7 +182,7 @@ class Session:
             updated=float(updated) if updated else None,
             elapsed_s=elapsed_s,
             eta_s=(counts.pending + counts.running) / rate if rate and state is SwarmState.RUNNING else None,
-            notes=[*self._note_busy(updated), *self._note_cleaned(latest), *self._notes(state)],
+            notes=[*self.busy_notes(), *self._note_cleaned(latest), *self._notes(state)],
             bad_nodes=self.ledger.bad_nodes(),
             busy=self.busy,
             rate=rate,
@@ -191,14 +197,13 @@ class Session:
         lost = f"; the results of {given_up} tasks were given up, `locusts submit` runs them again"
         return [f"cleaned: nothing is on the target any more{lost if given_up != '0' else ''}"]
 
-    def _note_busy(self, updated: str | None) -> list[str]:
+    def busy_notes(self) -> list[str]:
         """Return the note on another command that works on the swarm, and how old the picture is."""
         if not self.busy:
             return []
-        age = (
-            f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else "nothing is known"
-        )
-        return [f"another command is working on this swarm ({self.busy}); {age}"]
+        updated = self.ledger.fact("updated")
+        age = f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else _UNHEARD
+        return [busy_note(self.busy, age)]
 
     def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
         if counts.total and counts.ended == counts.total:
@@ -332,6 +337,15 @@ def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iter
         site = open_site(swarm, connection)
         _check_target(ledger, swarm, site)
         yield Session(swarm, known_site(swarm, site, ledger), ledger, turn)
+
+
+def busy_note(busy: str, age: str = _UNHEARD) -> str:
+    """Return the note on another command that works on a swarm.
+
+    :param busy: that command, in words.
+    :param age: how old is what is known.
+    """
+    return f"another command is working on this swarm ({busy}); {age}"
 
 
 @contextlib.contextmanager

@@ -149,7 +149,8 @@ def _advice(first: Outcome, node: str, done_by_node: Mapping[str, int]) -> str:
         return f"{_EXIT_ADVICE[first.exit_code]}; {show}"
     if first.cause is TaskReason.SIGNAL and first.exit_code == _SIGNALS + _KILLED:
         return f"most likely too little memory: raise `mem` of the job, or lower `slots`; {show}"
-    return _ADVICE.get(first.cause, "{show} shows all that it printed").format(show=show)
+    usual = "{show} shows all that it printed" if first.log else "it printed nothing; {show} shows its command"
+    return _ADVICE.get(first.cause, usual).format(show=show)
 
 
 _EXIT_ADVICE = {

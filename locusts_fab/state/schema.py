@@ -178,7 +178,11 @@ def _make_schema(database: sqlite3.Connection) -> int:
     database.execute("PRAGMA synchronous = NORMAL")
     version = _version(database)
     if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+        database.execute("BEGIN IMMEDIATE")
+        if _version(database) == 0:  # else somebody was quicker
+            for statement in _statements(f"{SCHEMA}PRAGMA user_version = {VERSION};"):
+                database.execute(statement)
+        database.execute("COMMIT")
     elif version in _MIGRATIONS:
         version = _migrate(database)
     return version
@@ -204,6 +208,16 @@ def _migrate(database: sqlite3.Connection) -> int:
             database.execute("ROLLBACK")
         raise
     return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one: `executescript` would end the transaction that it is called in."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from locusts_fab.text import UNBROKEN, unbroken
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
@@ -49,7 +51,10 @@ class Hanging:
         """Yield it line by line."""
         width = max(20, options.max_width - self._first.cell_len)
         before = self._first
-        for line in self._text.wrap(console, width):
+        text = self._text.copy()
+        text.plain = unbroken(text.plain)
+        for line in text.wrap(console, width):
             line.rstrip()
+            line.plain = line.plain.replace(UNBROKEN, " ")
             yield Text.assemble(before, line)
             before = Text(" " * self._first.cell_len)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -34,17 +35,20 @@ _MOST_MANAGERS = 8
 _MOST_CAUSES = 5
 
 
-def status_panel(status: Status) -> RenderableType:
-    """Return a status to be drawn: a headline, a bar, managers, jobs, why tasks failed, and notes."""
+def status_panel(status: Status, most: int = _MOST_MANAGERS) -> RenderableType:
+    """Return a status to be drawn: a headline, a bar, managers, jobs, why tasks failed, and notes.
+
+    :param most: no more managers than that, nor jobs.
+    """
     parts: list[RenderableType] = [headline(status)]
     if status.tasks.total:
         parts.append(_Bar(status))
-    if status.elapsed_s is not None:
+    if status.elapsed_s is not None and (not status.is_over or status.state is SwarmState.FINISHED):
         parts.append(Text(_times(status, status.elapsed_s), style="dim"))
     if status.managers:
-        parts.append(_manager_table(status))
+        parts.append(_manager_table(status, most))
     if status.jobs:
-        parts.append(_job_table(status))
+        parts.append(_job_table(status, most))
     if status.causes:
         parts.append(cause_list(status.tasks.failed, status.causes, _MOST_CAUSES))
     parts.extend(note_text(note) for note in status.notes)
@@ -73,9 +77,9 @@ def headline(status: Status) -> Text:
     return text
 
 
-def note_text(note: str) -> Text:
+def note_text(note: str) -> RenderableType:
     """Return what a person should know."""
-    return Text(printable(note), style="yellow")
+    return Hanging(Text(printable(note), style="yellow"))
 
 
 def _times(status: Status, elapsed_s: float) -> str:
@@ -98,8 +102,9 @@ class _Bar:
             done, failed = (self._part(count, width) for count in (tasks.done, tasks.failed))
             done = min(done, width - failed)
             percent = 100 * tasks.ended // tasks.total
-            rest = "╌" * (width - done - failed)
-            yield Text.assemble(("━" * done, "green"), ("━" * failed, "red"), (rest, "dim"), f"{percent:>4} %")
+            well, badly, not_yet = "#x." if options.ascii_only else "━━╌"
+            rest = (not_yet * (width - done - failed), "dim")
+            yield Text.assemble((well * done, "green"), (badly * failed, "red"), rest, f"{percent:>4} %")
 
     def _part(self, count: int, width: int) -> int:
         """Return the part of a line for so many tasks: what there is shows, however few."""
@@ -131,26 +136,26 @@ def _whom(cause: Cause) -> str:
     return f"{tasks}; all on node {cause.node}" if cause.node else tasks
 
 
-def _manager_table(status: Status) -> Table:
+def _manager_table(status: Status, most: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("manager", "host", "state", "slots", "done", "failed"):
         table.add_column(column, justify="right" if column in {"slots", "done", "failed"} else "left")
-    for manager in status.managers[-_MOST_MANAGERS:]:
+    for manager in status.managers[-most:]:
         row = (manager.id, manager.host, manager.state.value, manager.slots, manager.done, manager.failed)
         table.add_row(*map(_cell, row))
-    if len(status.managers) > _MOST_MANAGERS:
-        table.add_row("…", f"and {len(status.managers) - _MOST_MANAGERS} more", "", "", "", "")
+    if len(status.managers) > most:
+        table.add_row("...", f"and {len(status.managers) - most} more", "", "", "", "")
     return table
 
 
-def _job_table(status: Status) -> Table:
+def _job_table(status: Status, most: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("job", "state", "reason"):
         table.add_column(column)
-    for job in status.jobs[:_MOST_MANAGERS]:
+    for job in status.jobs[:most]:
         table.add_row(*map(_cell, (job.id, job.state, job.reason)))
-    if len(status.jobs) > _MOST_MANAGERS:
-        table.add_row("…", f"and {len(status.jobs) - _MOST_MANAGERS} more", "")
+    if len(status.jobs) > most:
+        table.add_row("...", f"and {len(status.jobs) - most} more", "")
     return table
 
 
@@ -160,7 +165,7 @@ def _cell(value: object) -> Text:
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
-    """Return the table of what `check` found, a row each."""
+    """Return the table of what `check` found, a row each, for those who search in it."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("state", "what", "found", "advice"):
         table.add_column(column, overflow="fold")
@@ -168,3 +173,17 @@ def findings_table(findings: Iterable[Finding]) -> Table:
         texts = map(_cell, (finding.what, finding.found, finding.advice))
         table.add_row(Text(finding.state, style=_STATE_STYLES[finding.state]), *texts)
     return table
+
+
+def findings_list(findings: Sequence[Finding]) -> RenderableType:
+    """Return what `check` found, for a terminal: what to do stands below what was found."""
+    width = max((cell_len(printable(finding.what)) for finding in findings), default=0)
+    parts: list[RenderableType] = []
+    for finding in findings:
+        what = printable(finding.what)
+        blanks = " " * (width - cell_len(what))
+        first = Text.assemble((f"{finding.state:<9}", _STATE_STYLES[finding.state]), (what, "bold"), blanks, "  ")
+        parts.append(Hanging(Text(printable(finding.found)), first))
+        if finding.advice:
+            parts.append(Hanging(Text(printable(finding.advice), style="dim"), " " * first.cell_len))
+    return Group(*parts)

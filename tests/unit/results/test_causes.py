@@ -168,6 +168,8 @@ def test_reasons_that_begin_alike_are_one_if_there_would_be_too_many() -> None:
 def test_what_to_type_next() -> None:
     (cause,) = find_causes([failure(1, "exit 3: no", task="a b", code=3)], {})
     assert cause.advice == "`locusts logs 'a b'` shows all that it printed"
+    (cause,) = find_causes([replace(failure(1, "exit 3"), log=0)], {})
+    assert cause.advice == "it printed nothing; `locusts logs 000001` shows its command"
     (cause,) = find_causes([failure(1, "exit 127: x: command not found", code=127)], {})
     assert "`setup`" in cause.advice
     (cause,) = find_causes([failure(1, "signal 9", code=137)], {})

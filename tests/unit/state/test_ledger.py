@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -390,3 +391,26 @@ def test_for_how_long_it_ran_whatever_the_time_of_day(
     latest = ledger.latest_submission()
     assert latest is not None
     assert ledger.elapsed_s(latest) == elapsed_s
+
+
+def test_two_who_make_the_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another command makes it after we have seen that there is none yet."""
+    path = tmp_path / "ledger.sqlite"
+    connect = sqlite3.connect
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            found = super().execute(sql, *values)
+            if sql == "PRAGMA user_version":
+                monkeypatch.setattr(sqlite3, "connect", connect)
+                if not others:
+                    others.append(Ledger(path))
+            return found
+
+    others: list[Ledger] = []
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Slow))
+    with contextlib.closing(Ledger(path)) as ledger:
+        assert ledger.is_empty()
+    for other in others:
+        other.close()
+    assert len(others) == 1
