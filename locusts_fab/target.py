@@ -109,9 +109,14 @@ POLL_HERE_S = (0.3, 1.0)
 POLL_FAR_S = (2.0, 30.0)
 
 
+def runs_here(swarm: Swarm) -> bool:
+    """Return whether tasks run on this very machine, started by us."""
+    return swarm.target.mode == "local" and not swarm.has_scheduler
+
+
 def poll_pauses_s(swarm: Swarm) -> tuple[float, float]:
     """Return the shortest and the longest pause between two looks at a swarm, in seconds."""
-    return POLL_HERE_S if swarm.target.mode == "local" and not swarm.has_scheduler else POLL_FAR_S
+    return POLL_HERE_S if runs_here(swarm) else POLL_FAR_S
 
 
 #: Hosts that this process is logged in to, so that a command of several parts logs in once.

@@ -16,14 +16,14 @@ from locusts_fab.errors import ExitStatus, HostError, LocustsError, SchedulerErr
 from locusts_fab.model import Finding, TaskState, exit_status_of
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks
-from locusts_fab.preflight.here import judge_here, judge_outdir
+from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
 from locusts_fab.preflight.space import estimate_space
 from locusts_fab.replica.select import select_replica
 from locusts_fab.schedulers.registry import scheduler_of
-from locusts_fab.target import open_access
+from locusts_fab.target import open_access, runs_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -177,9 +177,9 @@ def judge_submit(
     tasks = ledger.counts().of(runs)
     if not tasks:
         return Judged()
-    found = [*judge_outdir(swarm), *dangling.judge(will_run)]
+    found = [*judge_outdir(swarm), *judge_shared(swarm), *dangling.judge(will_run)]
     mark = ""
-    if swarm.target.mode == "local" and not swarm.has_scheduler:
+    if runs_here(swarm):
         found += judge_here(swarm)
     else:
         questions = questions_on(swarm, plan, tasks)
@@ -201,7 +201,7 @@ def remember(session: Session, judged: Judged) -> None:
 
 def _mark(swarm: Swarm, questions: Questions) -> str:
     """Return what stands for a target and all that is asked of it."""
-    parts = (swarm.target_name, swarm.target.model_dump_json(), *map(str, astuple(questions)))
+    parts = (swarm.target_name, repr(swarm.target), *map(str, astuple(questions)))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
