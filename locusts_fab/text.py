@@ -75,6 +75,8 @@ def printable(text: str, keep: str = "\n") -> str:
 @lru_cache(maxsize=4096)
 def _safe(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+
+
 #: Stands for a blank that no line is broken at.
 UNBROKEN = "\ue000"
 _CODE = re.compile(r"`[^`\n]+`")

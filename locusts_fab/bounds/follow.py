@@ -78,7 +78,10 @@ class Follow:
                 yield name, inner
 
     def is_whole(self, path: str) -> bool:
-        """Return whether nothing of a file or folder is left out; a folder is looked through once."""
+        """Return whether nothing of a file or folder is left out; a folder is looked through once.
+
+        :raises OSError: it cannot be looked at.
+        """
         if path not in self._whole:
             alone = Follow()
             start = alone.start(path)

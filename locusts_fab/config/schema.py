@@ -209,8 +209,9 @@ class SwarmSettings(Table):
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
-        description="Files that all tasks read, `key = path`; `<shared>key` is the path on the target. "
-        "Relative to `indir`, or absolute.",
+        description="Files and folders that all tasks read, `key = path`; `<shared>key` is the path on the target. "
+        "Relative to `indir`, or absolute. Each lies in a folder of its own there: of files that belong side by side, "
+        "such as `nt.fa` and `nt.fa.nhr`, share the folder, and write `<shared>key/nt.fa`.",
     )
     layout: Literal["tasks", "flat"] = Field(
         default="tasks",

@@ -16,7 +16,7 @@ from locusts_fab.errors import ExitStatus, HostError, LocustsError, SchedulerErr
 from locusts_fab.model import Finding, TaskState, exit_status_of
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks
-from locusts_fab.preflight.here import judge_here, judge_outdir
+from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
@@ -181,7 +181,7 @@ def judge_submit(
     tasks = ledger.counts().of(runs)
     if not tasks:
         return Judged()
-    found = [*judge_outdir(swarm), *dangling.judge(will_run)]
+    found = [*judge_outdir(swarm), *judge_shared(swarm), *dangling.judge(will_run)]
     mark = ""
     if swarm.is_here:
         found += judge_here(swarm)
@@ -205,7 +205,7 @@ def remember(session: Session, judged: Judged) -> None:
 
 def _mark(swarm: Swarm, questions: Questions) -> str:
     """Return what stands for a target and all that is asked of it."""
-    parts = (swarm.target_name, swarm.target.model_dump_json(), *map(str, astuple(questions)))
+    parts = (swarm.target_name, repr(swarm.target), *map(str, astuple(questions)))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 

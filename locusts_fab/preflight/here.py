@@ -6,6 +6,7 @@ It leaves everything as it was: folders that it makes to see whether they can be
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -53,6 +54,26 @@ def judge_outdir(swarm: Swarm) -> Iterator[Finding]:
     if complaint := why_unwritable(outdir):
         advice = "results would have no place to come to; choose another outdir in the config, or see its permissions"
         yield Finding("outdir", "error", f"{outdir} cannot be made or written: {complaint}", advice)
+
+
+def judge_shared(swarm: Swarm) -> Iterator[Finding]:
+    """Yield the finding on shared files that lie side by side here, and look as if one was needed beside the other.
+
+    On the target each entry of `shared` has a folder of its own.
+    """
+    sources = sorted({swarm.shared_source(key) for key in swarm.settings.shared})
+    together = {
+        (one, other)
+        for one, other in itertools.combinations(sources, 2)
+        if one.parent == other.parent and one.name.split(".")[0] == other.name.split(".")[0]
+    }
+    if together:
+        names = ", ".join(dict.fromkeys(path.name for pair in sorted(together) for path in pair))
+        found = f"{names} lie side by side here; on the target each entry of shared has a folder of its own"
+        advice = (
+            'if a program looks for one beside the other, share their folder: db = "FOLDER", and write <shared>db/NAME'
+        )
+        yield Finding("shared files", "warning", found, advice)
 
 
 class DanglingInputs:

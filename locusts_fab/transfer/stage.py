@@ -153,7 +153,7 @@ def put_link(source: str, inside: Inside, name: Name, _follow: Follow | None = N
 def put_laid_out(source: str, inside: Inside, name: Name, follow: Follow | None = None) -> None:
     """Make a symlink; where something of a folder has to be left out, a folder of symlinks to all else."""
     follow = follow or Follow()
-    if follow.is_whole(source):
+    if not os.path.lexists(source) or follow.is_whole(source):  # of one that has gone just now the task will tell
         put_link(source, inside, name)
     else:
         _put(source, inside, name, follow, lambda place, name: put_link(place.path, inside, name))

@@ -198,6 +198,35 @@ def test_an_input_that_is_gone(tmp_path: Path, files: Transfer) -> None:
         stage(files, swarm)
 
 
+def test_links_to_nothing_and_in_a_circle_keep_nothing_from_being_sent(
+    tmp_path: Path, files: Transfer, environment: Environment
+) -> None:
+    swarm = swarm_in(tmp_path)
+    for folder in ("sub", "big"):
+        if folder == "big":
+            (tmp_path / "in" / "big").unlink()
+            (tmp_path / "in" / "big").mkdir()
+            (tmp_path / "in" / "big" / "b").write_text("shared")
+        (tmp_path / "in" / folder / "gone").symlink_to("/no/such/file")
+        (tmp_path / "in" / folder / "self").symlink_to(".")
+        (tmp_path / "in" / folder / "link").symlink_to("b")
+    names = ("gone", "self")
+    for submission in (1, 2):  # by tar, then by rsync
+        left_out = files.stage(swarm, lambda: TASKS, [Chunk(submission, 2)], {"exec/x.sh": "x\n"}, Silent())
+        shared_is_sent = not (isinstance(files, MountedTransfer) and files.put is put_link)
+        folders = ("sub", "big") if shared_is_sent else ("sub",)
+        assert set(left_out) == {f"{tmp_path}/in/{folder}/{name}" for folder in folders for name in names}
+        there = {} if not shared_is_sent else tree(environment.root)
+        if shared_is_sent:
+            found = {name: data for name, data in there.items() if name.startswith(("inputs/0/1/sub", "shared"))}
+            assert found == {
+                "inputs/0/1/sub/b": b"deep",
+                "inputs/0/1/sub/link": b"deep",
+                "shared/big/big/b": b"shared",
+                "shared/big/big/link": b"shared",
+            }
+
+
 def test_collect(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     sandbox = Path(environment.absolute("work/000001.1/1"))
     (sandbox / "folder").mkdir(parents=True)

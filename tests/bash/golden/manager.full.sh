@@ -60,7 +60,7 @@ readonly LAST_CALL_S=90
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
 # the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
-readonly TASK_ENV=('GREETING='"'"'it'"'"'"'"'"'"'"'"'s me'"'"'' OMP_NUM_THREADS=1)
+readonly TASK_ENV=('GREETING='\''it'\''\'\'''\''s me'\''' 'OMP_NUM_THREADS=1')
 # the command that each task is wrapped in
 readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
@@ -73,6 +73,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/history.sh…
 
 # …the whole of templates/manager/sandbox.sh…
+
+# …the whole of templates/manager/words.sh…
 
 # …the whole of templates/manager/task.sh…
 

@@ -24,7 +24,7 @@ set +o posix # even where the start-up files of the site say otherwise
 
 # ==== the settings of this manager ==========================================================================
 # the environment of the swarm
-readonly ROOT='/tmp/a b'"'"'c"d
+readonly ROOT='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # its own random id: files that bear another are none of our business
 readonly ENVIRONMENT=0123abcd
@@ -39,7 +39,7 @@ readonly HAS_INPUTS=0
 # a folder that all tasks share, in place of sandboxes; empty: there is none
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
-readonly PROGRAM='/tmp/a b'"'"'c"d
+readonly PROGRAM='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # 1: in the bash of a task, a command that fails ends the task, also within a pipe
 readonly STRICT=1
@@ -60,13 +60,13 @@ readonly GRACE_S=1
 # on USR1, the word ahead of a time limit, they have so many
 readonly LAST_CALL_S=5
 # node-local folder for sandboxes; empty: in the environment
-readonly SCRATCH='/tmp/a b'"'"'c"d
+readonly SCRATCH='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
-readonly TASK_ENV=('A='"'"'/tmp/a b'"'"'"'"'"'"'"'"'c"d
-$(touch x)`touch y`;touch z&\ -é	*'"'"'' 'B='"'"''"'"'' C=-n)
+readonly TASK_ENV=('A='\''/tmp/a b'\''\'\'''\''c"d
+$(touch x)`touch y`;touch z&\ -é	*'\''' 'B='\'''\''' 'C=-n')
 # the command that each task is wrapped in
-readonly CONTAINER=('/tmp/a b'"'"'c"d
+readonly CONTAINER=('/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*' '' --)
 
 # …the whole of templates/manager/clock.sh…
@@ -78,6 +78,8 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 # …the whole of templates/manager/history.sh…
 
 # …the whole of templates/manager/sandbox.sh…
+
+# …the whole of templates/manager/words.sh…
 
 # …the whole of templates/manager/task.sh…
 

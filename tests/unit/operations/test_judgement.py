@@ -281,3 +281,27 @@ def test_a_target_is_looked_at_once(workspace: Workspace, calls: Callable[[], li
     assert workspace.locusts("submit")[0] == 0
     assert "sinfo" in calls()
     shutil.rmtree(workspace.folder / ".locusts")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_told"),
+    [
+        ("nt.fa", "nt.fa.nhr", True),
+        ("nt.nhr", "nt.nin", True),
+        ("reads.bam", "reads.bam.bai", True),
+        ("ref.fa", "ref.dict", True),
+        ("model.py", "table.tsv", False),
+        ("nt.fa", "other/nt.fa.nhr", False),  # they lie apart here too
+        ("nt", "ntx.fa", False),
+    ],
+)
+def test_shared_files_that_belong_side_by_side(workspace: Workspace, first: str, second: str, *, is_told: bool) -> None:
+    for name in (first, second):
+        (workspace.folder / "in" / name).parent.mkdir(exist_ok=True)
+        (workspace.folder / "in" / name).touch()
+    workspace.write(f"{HERE}{COPY}shared = {{ one = '{first}', two = '{second}' }}\n")
+    for command in ("check", "run"):
+        code, text = workspace.locusts(command)
+        assert code == 0, text
+        assert ("side by side here" in text) is is_told, text
+        assert ("share their folder" in text) is is_told, text
