@@ -158,7 +158,7 @@ class Session:
         """Return in words how many jobs wait, and for what."""
         reasons = Counter(job.reason for job in scheduler_of(self.swarm).waiting_jobs(self.ledger.jobs()))
         return ", ".join(
-            f"{count} {'job waits' if count == 1 else 'jobs wait'}{f' ({reason})' if reason else ''}"
+            f"{count} {'job waits' if count == 1 else 'jobs wait'} ({reason or 'no reason given yet'})"
             for reason, count in reasons.most_common(_SHOWN_REASONS)
         )
 

@@ -295,6 +295,56 @@ def test_jobs_are_gone_and_tasks_are_left(
     assert_all_done(workspace, 6)
 
 
+@pytest.mark.parametrize(("slurm", "slots"), [('extra = ["--hold"]', 2), ("", 64)], ids=["held", "too large"])
+def test_a_job_that_can_never_start_is_explained_and_replaced(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], slurm: str, slots: int
+) -> None:
+    swarm(workspace, 4, slots=slots, slurm=slurm)
+    with workspace.listen("run") as said:
+        said.read_until("jobs wait (")
+    code, text = workspace.locusts("status")
+    assert (code, "jobs wait (" in text, "None" in text) == (0, True, False), text
+    assert "4 tasks of an earlier submit are running or wait their turn" in workspace.locusts("submit")[1]
+    (first,) = arrays(cluster.slurm, known)
+    swarm(workspace, 4, slots=2)
+    code, text = workspace.locusts("run")
+    assert f"job {first} of the earlier submit waits, and the config has changed: it is replaced" in text
+    assert code == 0, text
+    assert_all_done(workspace, 4)
+    assert len(arrays(cluster.slurm, {*known, first})) == 1
+    assert {job.state for job in cluster.slurm.squeue() if job.id.startswith(f"{first}_")} <= {"CANCELLED"}
+
+
+def test_a_config_that_changed_while_jobs_run(workspace: ClusterWorkspace, cluster: Cluster, known: set[str]) -> None:
+    swarm(workspace, 6, command=held(workspace), slots=1)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 2)
+    swarm(workspace, 6, command=held(workspace), slots=2)
+    code, text = workspace.locusts("submit")
+    assert (code, "`locusts cancel`, then `locusts submit`" in text) == (0, True), text
+    assert len(arrays(cluster.slurm, known)) == 1
+    (workspace.root / "go").touch()
+    assert workspace.locusts("collect", "--wait")[0] == 0
+
+
+def test_a_setup_that_fails_on_every_node_is_told_once(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    swarm(workspace, 8, nodes=3)
+    config = (workspace.folder / "locusts.toml").read_text()
+    broken = config.replace("slots = 2\n", "slots = 2\nsetup = [': fine', 'echo no luck in $SLURM_JOB_ID; exit 7']\n")
+    assert broken != config
+    workspace.write(broken)
+    code, text = workspace.locusts("run")
+    told = "setup failed: entry 2, ended the shell with exit code 7"
+    assert (code, text.count(told)) == (FAILED, 1), text
+    assert "no luck in" in text
+    assert workspace.locusts("status")[1].count(told) == 1
+    workspace.write(config)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert_all_done(workspace, 8)
+    assert not [job for job in cluster.slurm.squeue() if job.state in ACTIVE]
+
+
 def test_cancel_leaves_nothing_on_any_node(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     workspace.patches = HURRY
     swarm(workspace, 12, command=held(workspace), nodes=3, slots=3)

@@ -102,7 +102,7 @@ def in_queue(session: Session, *jobs: tuple[str, str, str], number: int = 1) -> 
 WAITING = [
     ([("12_0", "PENDING", "Resources")], "1 job waits (Resources)"),
     ([("12_0", "PENDING", "Priority"), ("12_1", "PENDING", "Priority")], "2 jobs wait (Priority)"),
-    ([("12_0", "PENDING", "")], "1 job waits"),
+    ([("12_0", "PENDING", "")], "1 job waits (no reason given yet)"),
     ([("12_0", "RUNNING", ""), ("12_1", "PENDING", "(Odd, reason)")], "1 job waits ((Odd, reason))"),
     (
         [("12_0", "PENDING", "A"), ("12_1", "PENDING", "B"), ("12_2", "PENDING", "B")],
