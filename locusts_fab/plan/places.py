@@ -6,6 +6,7 @@ which that is bound to happen, or in which results would be taken for inputs by 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -97,20 +98,37 @@ def _inputs_below(
     """Yield the inputs that lie in the folder of results, be it through symlinks: real paths, each with what it is."""
     if not inputs or not Path(outdir).is_dir():
         return
-    real_folder = functools.lru_cache(64)(os.path.realpath)
-
-    @functools.lru_cache(64)
-    def real(name: str) -> str:
-        path = f"{swarm.indir}/{name}"
-        if Path(path).is_symlink():
-            return os.path.realpath(path)
-        folder, _, last = path.rpartition("/")
-        return f"{real_folder(folder)}/{last}"
-
+    look = functools.lru_cache(64)(lambda above: _InputFolder(f"{swarm.indir}/{above}", outdir))
+    if not any("/" in template.text for template in inputs) and look("").is_apart:
+        return
     for task in tasks():
         for name in task.inputs:
-            if _is_below(path := real(name), outdir):
+            above, _, last = name.rpartition("/")
+            if (path := look(above).below(last)) is not None:
                 yield path, f"the input {name} of task {task.id}"
+
+
+class _InputFolder:
+    """A folder that inputs lie in; it is listed once, for there may be a million of them.
+
+    :ivar is_apart: nothing in it lies in the folder of results, or is a symlink that may lead there.
+    """
+
+    def __init__(self, path: str, outdir: str) -> None:
+        self._outdir = outdir
+        self._real = os.path.realpath(path)
+        self._is_below = _is_below(self._real, outdir)
+        self._links: set[str] = set()
+        with contextlib.suppress(OSError), os.scandir(self._real) as entries:  # it need not be there
+            self._links = {entry.name for entry in entries if entry.is_symlink()}
+        self.is_apart = not self._is_below and not self._links
+
+    def below(self, name: str) -> str | None:
+        """Return the real path of an input in here, if it lies in the folder of results."""
+        if name in self._links:
+            path = os.path.realpath(f"{self._real}/{name}")
+            return path if _is_below(path, self._outdir) else None
+        return f"{self._real}/{name}" if self._is_below else None
 
 
 def _landings(
