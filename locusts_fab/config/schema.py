@@ -18,6 +18,7 @@ from locusts_fab.config.types import (
     Filled,
     Host,
     InnerPath,
+    InputPath,
     Line,
     Most,
     Name,
@@ -184,7 +185,7 @@ class SwarmSettings(Table):
         description="Folder for what comes back, relative to locusts.toml.",
         json_schema_extra={"default_text": "`results/<swarm>`; custom environment: `.locusts/<swarm>`"},
     )
-    inputs: list[InnerPath] = Field(
+    inputs: list[InputPath] = Field(
         default=[],
         description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
         "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",

@@ -62,6 +62,13 @@ def _inner_path(text: str) -> str:
     return _downward(text)
 
 
+def _input_path(text: str) -> str:
+    """Return the path, which is relative to the folder of inputs."""
+    if text.startswith("/"):
+        raise ValueError("must be relative to indir; set indir to its folder, or list it in shared")
+    return _inner_path(text)
+
+
 def _shared_path(text: str) -> str:
     """Return the path, which must name a file; it may lead anywhere, for it is only read."""
     if text.rstrip("/").rpartition("/")[2] in {"", ".", ".."}:
@@ -159,6 +166,7 @@ Filled = Annotated[str, AfterValidator(_filled)]
 Line = Annotated[str, AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]
+InputPath = Annotated[str, AfterValidator(_input_path)]
 Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 SbatchOption = Annotated[str, AfterValidator(_sbatch_option)]

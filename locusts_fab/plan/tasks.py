@@ -18,7 +18,7 @@ from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.sources import read_source
 from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
-from locusts_fab.text import printable
+from locusts_fab.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +100,16 @@ class Plan:
 
     def _complain(self, lacking: list[str]) -> None:
         """Refuse tasks without their inputs, or warn that they are left out."""
-        message = listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
+        lack = "lacks" if len(lacking) == 1 else "lack"
+        message = listing(
+            f"{len(lacking)} of {counted(self.count, 'task')} {lack} an input in {self.swarm.indir}", lacking
+        )
         if self.swarm.settings.missing_inputs == "error":
-            raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
+            hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
+            if self.source.is_numbered and any("id" in template.handles for template in self.inputs):
+                others = ", ".join(f"<{name}>" for name in sorted(self.source.handles - {"id"}))
+                hint = f"<id> is the number of the task here; to name inputs by their values there are {others}"
+            raise PlanError(message, hint=hint)
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
             self.warnings.append(warning)
