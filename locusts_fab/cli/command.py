@@ -115,6 +115,17 @@ def _waits_shown() -> Iterator[None]:
         yield
 
 
+def whole_number(option: str, text: str | int | None) -> int | None:
+    """Return the number that an option was given; None if it was not given.
+
+    :raises LocustsError: it is none.
+    """
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise LocustsError(f"--{option}: {text!r} is no number", hint=f"write --{option} 10") from None
+
+
 def command(*, lists: Sequence[str] = (), **help_texts: str) -> Callable[[Body], Command]:
     """Return a decorator that makes a command on a swarm: an Invoke task with the common options.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locusts_fab.cli.command import command
+from locusts_fab.cli.command import command, whole_number
 
 if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
@@ -25,7 +25,7 @@ def submit(
     redo: bool = False,
     redo_changed: bool = False,
     only: list[str] | None = None,
-    limit: int | None = None,
+    limit: str | None = None,
 ) -> None:
     """Plan, stage and start what has not ended yet.
 
@@ -45,7 +45,7 @@ def submit(
             redo=redo,
             redo_changed=redo_changed,
             only=only or (),
-            limit=limit,
+            limit=whole_number("limit", limit),
             screen=invocation.screen,
         )
         messages.print_submitted(submitted)
