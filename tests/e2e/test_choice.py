@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.operations.submit import Submitted
+    from tests.support.workspace import Workspace
 
 #: Each run of a task adds its word to `ran`; words with x fail.
 COMMAND = "echo <w> >> {folder}/ran; cat in.txt > out.txt; case <w> in *x*) sleep 0; false;; esac"
@@ -164,3 +165,14 @@ def test_a_number_without_its_zeros_is_not_known_but_meant(tmp_path: Path) -> No
         locusts_fab.submit(made, only=["1"])
     with pytest.raises(StateError, match="limit"):
         locusts_fab.submit(made, limit=0)
+
+
+def test_on_the_command_line(workspace: Workspace) -> None:
+    workspace.write("[swarms.s]\ncommand = 'false'\nsweep = { w = [1, 2, 3] }\n")
+    assert workspace.locusts("run", "--limit", "2")[0] == 1
+    assert (
+        "submitted 1 of 3 tasks"
+        in workspace.locusts("retry", "--only", "00000[12]", "--only", "000003", "--limit", "1")[1]
+    )
+    code, said = workspace.locusts("submit", "--limit", "few")
+    assert (code, "--limit: 'few' is no number" in said) == (2, True)
