@@ -251,7 +251,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ]),
     ({**GOOD, "code": "my swarm/x"}, [f"code: 'my swarm/x' cannot name a swarm; {NAMES}"]),
     ({**GOOD, "indir": None}, ["indir: missing; it is the folder of the inputs"]),
-    ({**GOOD, "spcins": "a_<id>"}, ['spcins: expected an array, in brackets: ["…"]; found "a_<id>"']),
+    ({**GOOD, "spcins": "a_<id>"}, ['spcins: expected an array, in brackets: ["…"]; found "a_<id>"; write ["a_<id>"]']),
     ({**GOOD, "spcins": ["/a_<id>"], "outs": ["../x"]}, [
         'spcins[0]: must be relative to indir; set indir to its folder, or list it in shared; found "/a_<id>"',
         'outs[0]: must not lead upward; take the .. out; found "../x"',
@@ -267,7 +267,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ]),
     ({**GOOD, "shdins": ["a b:c"]}, [f'shdins."a b": {NAMES}']),
     ({**GOOD, "shdins": "k:f"}, ["shdins: expected a list of key:file"]),
-    ({**GOOD, "args": ["12"]}, ['args[0]: expected an array, in brackets: ["…"]; found "12"']),
+    ({**GOOD, "args": ["12"]}, ['args[0]: expected an array, in brackets: ["…"]; found "12"; write ["12"]']),
     ({"code": "s", "cmd": "c", "envfs": "f"}, [
         "args: missing; with envroot, a row of values makes each task",
         'envroot: missing; environment = "custom" needs the folder to replicate',
