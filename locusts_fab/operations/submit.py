@@ -83,8 +83,6 @@ def submit(
     :param redo: forget all earlier results first; with `only` or `limit`, run again just what those choose.
     :param redo_changed: submit done tasks again too whose command, inputs or outputs have changed since they ran.
     :param retry: submit failed tasks again too.
-    :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.
-    :param force: do not look first whether the target can take it.
     :param only: ids, or patterns of them with `*`, `?` and `[…]`: submit no others.
     :param limit: submit no more than so many, the first of those that would be.
     :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.

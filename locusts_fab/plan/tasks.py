@@ -102,8 +102,9 @@ class Plan:
 
     def _complain(self, lacking: list[str]) -> None:
         """Refuse tasks without their inputs, or warn that they are left out."""
+        lack = "lacks" if len(lacking) == 1 else "lack"
         message = listing(
-            f"{len(lacking)} of {counted(self.count, 'task')} lack an input in {self.swarm.indir}", lacking
+            f"{len(lacking)} of {counted(self.count, 'task')} {lack} an input in {self.swarm.indir}", lacking
         )
         if self.swarm.settings.missing_inputs == "error":
             hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @command(
     lists=("only",),
     example="locusts retry && locusts collect --wait",
-    only="Only the task with this id, or those that match a pattern such as 28*; can be given several times.",
-    limit="No more than so many tasks, the first of them.",
-    force="Do not look first whether the target can take it, as `check` does.",
+    only="Only tasks with this id or pattern; repeatable.",
+    limit="Only the first so many tasks.",
+    force="Do not look first, as `check` does.",
 )
 def retry(
     invocation: Invocation, *, only: list[str] | None = None, limit: int | None = None, force: bool = False

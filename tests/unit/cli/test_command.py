@@ -53,12 +53,12 @@ def failing(error: BaseException) -> Command:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", ["only", "limit", "force -f", "overwrite"]),
-        ("submit", ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit", "force -f"]),
+        ("run", ["only", "limit -n", "force -f", "overwrite"]),
+        ("submit", ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit -n", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),
-        ("retry", ["only", "limit", "force -f"]),
+        ("retry", ["only", "limit -n", "force -f"]),
         ("cancel", []),
         ("check", ["json -j"]),
         ("clean", ["force -f"]),

@@ -66,7 +66,7 @@ IN_SWARM = [
     ('outputs = ["a", ""]', "swarms.s.outputs[1]: must not be empty"),
     ('outputs = ["~/a"]', "swarms.s.outputs[0]: must be a relative path", 'found "~/a"'),
     ('outputs = ["*.csv"]', "swarms.s.outputs[0]: * is no pattern here", "name each file, or a folder", "[*] for *"),
-    ('inputs = ["/data/<id>.txt"]', "swarms.s.inputs[0]: must be a relative path", "to indir", "shared"),
+    ('inputs = ["/data/<id>.txt"]', "swarms.s.inputs[0]: must be relative to indir", "shared"),
     ('indir = "$HOME/data"', "swarms.s.indir: variables are not put in here", "write the path itself, or ~"),
     ('outdir = "${SCRATCH}/out"', "swarms.s.outdir: variables are not put in here", "write the path itself, or ~"),
     ('shared = ["a"]', 'swarms.s.shared: expected a table; found an array; write shared = { name = "path" }'),
