@@ -235,7 +235,7 @@ def guarded(body: Callable[[], int | Ending | None]) -> Ending:
     except KeyboardInterrupt:
         return Ending(ExitStatus.INTERRUPTED, early.INTERRUPTED)
     except LocustsError as error:
-        from locusts_fab.cli.messages import for_person
+        from locusts_fab.cli.streams import for_person
 
         return Ending(int(error.exit_status), for_person(str(error)))
     except ReaderGoneError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.command import Ending
+from locusts_fab.cli.streams import for_person
 from locusts_fab.errors import ExitStatus
 from locusts_fab.model import SwarmState
-from locusts_fab.text import LAID_OUT, counted, fitted, printable
+from locusts_fab.text import LAID_OUT, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from locusts_fab.operations.collect import Collected
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought
-
-
-#: That of a terminal which does not say how wide it is.
-_USUAL_WIDTH = 80
 
 
 def exit_status(status: Status, troubles: int = 0) -> ExitStatus:
@@ -51,17 +47,6 @@ def print_note(text: str) -> None:
     """Print a line for a person on standard error."""
     sys.stderr.write(f"{for_person(text)}\n")
     sys.stderr.flush()
-
-
-def for_person(text: str) -> str:
-    """Return a text as standard error shows it: made safe, and broken between words where there is a terminal."""
-    if not sys.stderr.isatty():
-        return printable(text)
-    try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
-    except (OSError, ValueError):  # it is closed, or says nothing of its size
-        width = 0
-    return fitted(printable(text), width or _USUAL_WIDTH)
 
 
 def print_shown(text: str, end: str = "\n") -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from locusts_fab import early
 from locusts_fab.errors import TransferError
+from locusts_fab.text import fitted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,9 @@ _OUT, _ERR = 1, 2
 _PLAIN = {"━": "=", "─": "-", "╌": "-", "╺": "-", "╸": "=", "…": "...", "→": "->", "•": "*"}
 _BRAILLE = range(0x2800, 0x2900)  # a spinner
 _LIKEWISE = "locusts_fab.likewise"
+
+#: That of a terminal which does not say how wide it is.
+_USUAL_WIDTH = 80
 
 
 class ReaderGoneError(Exception):
@@ -143,3 +148,14 @@ class _Nothing(io.RawIOBase):
     def write(self, data: Any, /) -> int:
         """Drop it."""
         return memoryview(data).nbytes
+
+
+def for_person(text: str) -> str:
+    """Return a text as standard error shows it: made safe, and broken between words where there is a terminal."""
+    if not sys.stderr.isatty():
+        return printable(text)
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # it is closed, or says nothing of its size
+        width = 0
+    return fitted(printable(text), width or _USUAL_WIDTH)
