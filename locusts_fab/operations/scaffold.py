@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -10,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from locusts_fab.config.load import load
+from locusts_fab.config.writing import target_here, target_there, toml_line, toml_value
 from locusts_fab.errors import ConfigError, TransferError
 from locusts_fab.plan.tasks import make_plan
 
-_COMMENTS_AT = 44
 #: What is run where nobody says what: it runs anywhere.
 _EXAMPLE = "echo task <id> has <arg0> > out.txt"
 _HANDLE = re.compile(r"<(\w+)>")
@@ -91,25 +90,25 @@ def config_text(answers: Answers) -> str:
         "# Paths are relative to this folder. A # before a key: it is only an example, or the default.",
         "",
         f"[targets.{target}]",
-        *(_target_there(answers.host) if answers.host else _target_here()),
+        *(target_there(answers.host) if answers.host else target_here()),
         "",
-        f"[swarms.{_value(answers.name)}]",
-        _line("target", target),
-        _line("command", command, "<id>: the id of the task"),
+        f"[swarms.{toml_value(answers.name)}]",
+        toml_line("target", target),
+        toml_line("command", command, "<id>: the id of the task"),
     ]
     if inputs:
         lines += [
-            _line("indir", answers.indir, "the folder of the inputs"),
-            _line("inputs", inputs, "<id> is what differs from task to task"),
+            toml_line("indir", answers.indir, "the folder of the inputs"),
+            toml_line("inputs", inputs, "<id> is what differs from task to task"),
         ]
     else:
         lines += [
-            _line("args", [["1"], ["2"], ["3"]], "a task for each row: <arg0> is its first value"),
+            toml_line("args", [["1"], ["2"], ["3"]], "a task for each row: <arg0> is its first value"),
             "# sweep = { temperature = [280, 300] }       # or one for each combination: <temperature>",
             '# args_file = "rows.csv"                     # or one for each row of a file, by the names in its header',
         ]
     lines += [
-        _line("outputs", outputs, "what comes back, to results/<swarm>/<task>"),
+        toml_line("outputs", outputs, "what comes back, to results/<swarm>/<task>"),
         '# shared = { program = "model.py" }          # files that all tasks read: <shared>program',
         "# retries = 1                                # another attempt after a failure",
         '# timeout = "10m"                            # for each attempt',
@@ -122,38 +121,3 @@ def _written_by(command: str) -> list[str]:
     plain = _HANDLE.sub(r"{\1}", command) if not set("{}") & set(command) else ""
     found = _WRITTEN_TO.findall(plain)
     return list(dict.fromkeys(name.replace("{", "<").replace("}", ">") for name in found))
-
-
-def _target_here() -> list[str]:
-    """Return the lines of a target that is this machine."""
-    return [
-        _line("mode", "local", "tasks run on this machine"),
-        "# slots = 2                                  # so many at a time; default: as many as there are cores",
-    ]
-
-
-def _target_there(host: str) -> list[str]:
-    """Return the lines of a target that is another machine."""
-    return [
-        _line("mode", "remote", "tasks run there, over one SSH login"),
-        _line("host", host),
-        _line("root", "~/locusts", "a folder there that all nodes see"),
-        _line("scheduler", "slurm", '"none": a plain machine'),
-        "# nodes = 4                                  # so many nodes",
-        "# slots = 16                                 # so many tasks at a time on each",
-        '# setup = ["module load openmpi"]            # run on each node, before any task',
-        "# [targets.there.slurm]",
-        '# partition = "short"',
-        '# time = "04:00:00"',
-    ]
-
-
-def _line(key: str, value: object, comment: str = "") -> str:
-    """Return the line of a key, with a comment behind it if there is one."""
-    line = f"{key} = {_value(value)}"
-    return f"{line:<{_COMMENTS_AT}} # {comment}" if comment else line
-
-
-def _value(value: object) -> str:
-    """Return a text, or a list, as TOML, which escapes as JSON does."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

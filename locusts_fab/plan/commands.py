@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locusts_fab.config.directives import DIRECTIVE
 from locusts_fab.errors import PlanError
 from locusts_fab.plan.source import Source, first_numbers, read_text
 from locusts_fab.shell.complete import Judge
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: The lines by which other programs that read such files are told what to do.
-_DIRECTIVE = re.compile(r"\s*#(DISBATCH|SWARM|SBATCH|DSQ|PBS|BSUB|OAR|\$)\b.*")
 _HANDLE = re.compile(r"\\?<(?:id|shared)(?::raw)?>")
 #: A command of more lines is most likely a quote that somebody forgot to close.
 _MOST_LINES = 200
@@ -85,7 +84,7 @@ def _note_joined(found: list[tuple[int, str]], where: str) -> list[str]:
 
 def _note_directives(lines: list[str], where: str) -> list[str]:
     """Return a note on lines that tell another program what to do, if there are any."""
-    directives = [f"line {at}: {line.strip()}" for at, line in enumerate(lines, 1) if _DIRECTIVE.fullmatch(line)]
+    directives = [f"line {at}: {line.strip()}" for at, line in enumerate(lines, 1) if DIRECTIVE.fullmatch(line)]
     if not directives:
         return []
     shown = "; ".join(printable(each, "") for each in first_few(directives, _SHOWN))

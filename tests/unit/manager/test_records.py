@@ -34,9 +34,7 @@ LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "recor
 
 #: Words that the writing side may put into a field: no tab, no newline, no mark of last words, any other text; other
 #: bytes become escapes.
-words = st.binary(max_size=12).map(
-    lambda data: data.translate(None, b"\t\n\0\x1f").decode("utf-8", "backslashreplace")
-)
+words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0\x1f").decode("utf-8", "backslashreplace"))
 times = st.integers(0, 4 * 10**15).map(lambda us: us / 1_000_000)
 claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}.c0ffee12")
 tasks = st.integers(1, 10**6)
