@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import stat
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.follow import Follow
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: Inputs that all tasks have in common are looked at once.
@@ -35,6 +38,21 @@ def _look(path: str) -> str:
         return "none"
     if not stat.S_ISDIR(status.st_mode):
         return f"{status.st_size} {status.st_mtime_ns}"
-    with os.scandir(path) as entries:
-        names = sorted(entry.name for entry in entries)
-    return "\t".join(f"{name} {_look(f'{path}/{name}')}" for name in names)
+    return "\t".join(_look_through(path))
+
+
+def _look_through(folder: str) -> Iterator[str]:
+    """Yield path, size and time of each file in a folder, whatever links lead to it, and each folder's path."""
+    follow = Follow()
+    with contextlib.suppress(OSError):  # what cannot be read cannot be sent either, and whoever sends it says so
+        start = follow.start(folder)
+        waiting = [("", start)] if start is not None else []
+        while waiting:
+            above, place = waiting.pop()
+            for name, inner in follow.within(place):
+                path = f"{above}{name}"
+                if inner.is_folder:
+                    yield path
+                    waiting.append((f"{path}/", inner))
+                else:
+                    yield f"{path} {inner.status.st_size} {inner.status.st_mtime_ns}"
