@@ -175,4 +175,4 @@ def test_on_the_command_line(workspace: Workspace) -> None:
         in workspace.locusts("retry", "--only", "00000[12]", "--only", "000003", "--limit", "1")[1]
     )
     code, said = workspace.locusts("submit", "--limit", "few")
-    assert (code, "--limit: 'few' is no number" in said) == (2, True)
+    assert (code, "few" in said) == (2, True)
