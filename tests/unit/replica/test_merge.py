@@ -7,19 +7,21 @@ import secrets
 import shutil
 import socket
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds import budget
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.replica import merge, sync
 from locusts_fab.replica.sync import has_news, read_manifest
+from locusts_fab.transfer import mounted
 from locusts_fab.transfer.mounted import MountedTransfer
 from tests.support.trees import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.progress import Silent
@@ -546,16 +548,16 @@ def test_a_file_where_the_results_should_be(sides: Sides) -> None:
 def test_one_that_cannot_be_fetched_holds_up_no_other(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "x", "z"):
         (sides.there / name).write_text("changed\n")
-    real = shutil.copyfileobj
+    real = budget.pieces
     broken = (sides.there / "x").stat().st_ino
 
-    def copy(source: IO[bytes], place: IO[bytes]) -> None:
-        real(source, place)
-        if os.fstat(source.fileno()).st_ino == broken:
+    def pieces(read: Any, size: int, folder: str) -> Iterator[bytes]:
+        yield from real(read, size, folder)
+        if os.fstat(read.func.__self__.fileno()).st_ino == broken:
             raise OSError(5, "Input/output error")  # when half of it had come
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfileobj", copy)
+        patch.setattr(mounted, "pieces", pieces)
         with pytest.raises(TransferError, match=r"tree/x cannot be brought: .*Input/output error") as caught:
             sides.collect()
         assert caught.value.hint is not None
