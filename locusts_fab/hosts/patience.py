@@ -131,7 +131,7 @@ class Patience:
         longest_s = self._longest_s()
         is_late = longest_s is not None and time.monotonic() - self._began >= longest_s
         said = (
-            f"an exchange with it did not end within {longest_s:.3g} s; it waited for {self.what}"
+            f"an exchange with it did not end within {longest_s:g} s; it waited for {self.what}"
             if is_late
             else f"{self.what} did not answer within {self._quiet_s:g} s"
         )

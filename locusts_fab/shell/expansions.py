@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from locusts_fab.shell.cursor import Cursor
@@ -24,7 +25,7 @@ _NAME_BEFORE = re.compile(r"\$(?:\w|\\\n)+\Z")
 _MAX_DEPTH = 50
 
 
-class Expansions(Cursor):
+class Expansions(Cursor, ABC):
     """A reader of what begins with a quote, a backtick or a dollar sign.
 
     Every method reads one construct that begins at `at`, and appends what it read to `parts`.
@@ -34,9 +35,9 @@ class Expansions(Cursor):
         super().__init__(text, handles, shared)
         self.depth = 0
 
+    @abstractmethod
     def substitution(self) -> None:
         """Read the commands in the ( … ) of $( … )."""
-        raise NotImplementedError
 
     def quoted(self, *, double: bool = False) -> None:
         """Read what begins with a quote, a backtick or a dollar sign; `double`: it stands in "…"."""

@@ -68,10 +68,11 @@ def test_a_task_that_never_fits_its_job_is_named(workspace: ClusterWorkspace) ->
 @pytest.mark.slurm
 def test_a_task_that_kills_who_runs_it_is_named(workspace: ClusterWorkspace) -> None:
     """It takes the whole job along; repeating the command carries on, and after three times it is not run any more."""
+    # its own command line names the manager too; and all are stopped first, so that none records that another went
     is_ours = "[ \"$(cut -d' ' -f6 $p/stat)\" = \"$(cut -d' ' -f6 /proc/$$/stat)\" ]"
-    is_manager = "grep -q manager.sh $p/cmdline"
-    kill = f"for p in /proc/[0-9]*; do {is_manager} && {is_ours} && kill -9 ${{p#/proc/}}; done; kill -9 $$"
-    command = f"[ <arg0> != 0 ] || {{ {kill}; }}"
+    is_manager = "[ $p != /proc/$$ ] && grep -q manager.sh $p/cmdline"
+    each = f"for p in /proc/[0-9]*; do {is_manager} && {is_ours} && kill -$signal ${{p#/proc/}}; done"
+    command = f"[ <arg0> != 0 ] || {{ for signal in STOP KILL; do {each}; done; kill -9 $$; }}"
     workspace.write(target(workspace.root, nodes=1, slots=2) + rows(command, 20))
     codes = [workspace.locusts("run")[0] for _ in range(4)]
     first, *others = workspace.tasks().values()

@@ -231,8 +231,7 @@ def test_attach_after_the_state_was_lost(workspace: Workspace) -> None:
     workspace.pairs(7)
     workspace.write(PLAIN.replace("cat f_<id>", "test <id> != 4 && cat f_<id>"))
     assert workspace.locusts("run")[0] == 1
-    for path in (workspace.folder / ".locusts" / "s").iterdir():
-        path.unlink()
+    workspace.forget()
     before = {path: path.stat().st_ino for path in workspace.result("").rglob("out*.txt")}
     assert workspace.locusts("collect")[0] == 2
     assert workspace.locusts("attach")[0] == 1
@@ -254,8 +253,7 @@ def test_attach_takes_nothing_from_a_plan_that_names_what_is_elsewhere(
     workspace.pairs(1)
     workspace.write(PLAIN)
     assert workspace.locusts("run")[0] == 0
-    for path in (workspace.folder / ".locusts" / "s").iterdir():
-        path.unlink()
+    workspace.forget()
     (plan,) = (workspace.folder / ".locusts").rglob("plan/000001")
     lines = plan.read_text(encoding="utf-8").split("\n")
     number, _, command, _, end = lines[0].split("\t")
@@ -274,8 +272,7 @@ def test_attach_refuses_submissions_whose_numbers_are_none(workspace: Workspace,
     workspace.write(PLAIN)
     assert workspace.locusts("run")[0] == 0
     before = workspace.tasks()
-    for path in (workspace.folder / ".locusts" / "s").iterdir():
-        path.unlink()
+    workspace.forget()
     (started,) = (workspace.folder / ".locusts").rglob("started.1")
     (started / "chunks").write_text(f"1 {'9' * 5000}\n")
     forged = shutil.copytree(started, started.with_name(f"started.{name}"))
@@ -295,8 +292,7 @@ def test_a_forged_record_changes_nothing(workspace: Workspace, at: int, number: 
     workspace.write(PLAIN)
     assert workspace.locusts("run")[0] == 0
     before = workspace.tasks()
-    for path in (workspace.folder / ".locusts" / "s").iterdir():
-        path.unlink()
+    workspace.forget()
     (cache,) = (workspace.folder / ".locusts").rglob("cache/*.tsv")
     lines = cache.read_text(encoding="utf-8").split("\n")
     of_first = next(line.split("\t") for line in lines if line.startswith("ended"))

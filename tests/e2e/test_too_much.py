@@ -32,11 +32,6 @@ def done(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def forget(workspace: Workspace) -> None:
-    """Lose what this machine knows of the swarm."""
-    shutil.rmtree(workspace.folder / ".locusts/s")
-
-
 def environment(workspace: Workspace) -> Path:
     return next(workspace.folder.glob("**/exec/id.*")).parents[1]
 
@@ -45,7 +40,7 @@ def test_a_plan_comes_in_parts(done: Workspace, monkeypatch: pytest.MonkeyPatch)
     chunks = len(list((environment(done) / "exec/plan").iterdir()))
     monkeypatch.setattr(attach, "_PART", 200)
     before = done.tasks()
-    forget(done)
+    done.forget()
     parts = []
     whole = attach._read_part
 
@@ -76,7 +71,7 @@ def test_a_plan_that_does_not_end(done: Workspace, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(attach, "_MOST_PARTS", 5)
     if most:  # parts that are full, as far as their length says
         monkeypatch.setattr(attach, "_PART", most)
-    forget(done)
+    done.forget()
     with pytest.raises(HostError, match=r"the plan in .* does not end"):
         locusts_fab.attach(load(done, CONFIG))
 
@@ -85,11 +80,11 @@ def test_records_that_do_not_end(done: Workspace, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(poll, "MOST_BYTES", 1_000)
     monkeypatch.setattr(poll, "_MOST_RECORDS", 20_000)
     monkeypatch.setattr(poll, "_RECORDS_OF_A_TASK", 100)
-    forget(done)
+    done.forget()
     assert locusts_fab.attach(load(done, CONFIG)).tasks.done == TASKS
     (cache,) = (environment(done) / "exec/cache").glob("*.tsv")
     cache.write_bytes(b"damaged\n" * 10_000)
-    forget(done)
+    done.forget()
     with pytest.raises(HostError, match=r"exec/cache holds more than 23 kB"):
         locusts_fab.attach(load(done, CONFIG))
 

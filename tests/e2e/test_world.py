@@ -130,8 +130,7 @@ def test_clean_refuses_while_the_tree_has_not_come_home_and_attach_finds_what_wa
     assert workspace.locusts("collect")[0] == 0
     go.touch()
     assert workspace.locusts("watch")[0] == 0
-    for path in (workspace.folder / ".locusts" / "s").iterdir():
-        path.unlink()
+    workspace.forget()
     assert workspace.locusts("attach")[0] == 0
     code, text = workspace.locusts("clean")
     assert (code, "not" in text) == (2, True), text

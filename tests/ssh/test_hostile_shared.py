@@ -7,23 +7,16 @@ import shutil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.support.hostile import Savings, World, hostile_world
+from tests.support.hostile import Savings, World, savings
 from tests.support.hostile_cases import Arms, Case, bring, cache, parametrized, play, sandbox
 from tests.support.sshd import needs_sshd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 pytestmark = needs_sshd
-
-
-@pytest.fixture(scope="module")
-def savings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Savings]:
-    for world in hostile_world(tmp_path_factory.mktemp("hostile")):
-        yield Savings(world)
+__all__ = ["savings"]
 
 
 def planted(path: str, put: Callable[[World, Path], object]) -> Arms:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
-from tests.support.hostile import Answer, Savings, Step, World, breaks, changes, hostile_world, prints, says
+from tests.support.hostile import Answer, Savings, Step, World, breaks, changes, prints, savings, says
 from tests.support.hostile_cases import Arms, Case, gives, parametrized, play
 from tests.support.hostile_program import BEGIN
 from tests.support.sshd import needs_sshd
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = needs_sshd
+__all__ = ["savings"]
 
 DIGITS = "9" * 5000
 OBEYED = "\x1b]52;c;cm0=\a\x9b2J\u202e"
-
-
-@pytest.fixture(scope="module")
-def savings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Savings]:
-    for world in hostile_world(tmp_path_factory.mktemp("hostile")):
-        yield Savings(world)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

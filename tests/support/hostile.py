@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support import hostile_program
 from tests.support.forker import Done, Forker
 from tests.support.hostile_program import BEGIN, END
@@ -274,3 +276,10 @@ class Savings:
         shutil.rmtree(self._world.folder)
         shutil.copytree(saved, self._world.folder, symlinks=True)
         return self._world
+
+
+@pytest.fixture(scope="module")
+def savings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Savings]:
+    """Return a hostile host and its laptop, which all tests of a file share."""
+    for world in hostile_world(tmp_path_factory.mktemp("hostile")):
+        yield Savings(world)

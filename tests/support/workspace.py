@@ -63,6 +63,11 @@ class Workspace:
         assert "Traceback" not in text, text
         return process.returncode, text
 
+    def forget(self, swarm: str = "s") -> None:
+        """Lose what this machine knows of a swarm."""
+        for path in (self.folder / ".locusts" / swarm).iterdir():
+            path.unlink()
+
     def table(self, name: str, swarm: str = "s") -> list[dict[str, str]]:
         """Read a table of the results, its escapes undone."""
         with (self.folder / "results" / swarm / name).open(
