@@ -75,22 +75,26 @@ def _pack_inputs(
     packer: _Packer, indir: str, environment: Environment, chunk: Chunk, tasks: Iterable[PlannedTask]
 ) -> None:
     """Add the inputs of a chunk: all in an archive of their own if they are small, else each at its place."""
-    names = {task.number: list(outermost(task.inputs)) for task in tasks}
-    if sum(tree_size(indir + name)[1] for each in names.values() for name in each) > _SMALL:
-        for task, each in names.items():
-            for name in each:
-                packer.add(indir + name, f"{environment.inputs(task)}/{name}")
+    inputs = {task.number: {name: os.stat(indir + name) for name in outermost(task.inputs)} for task in tasks}
+    if sum(_size_bytes(indir + name, status) for each in inputs.values() for name, status in each.items()) > _SMALL:
+        for task, each in inputs.items():
+            for name, status in each.items():
+                packer.add(indir + name, f"{environment.inputs(task)}/{name}", status)
         return
     pieces: list[bytes] = []
     inner = _Packer(pieces.append, lambda _files, _sent: None)
-    for task, each in names.items():
+    for task, each in inputs.items():
         folder = environment.inputs(task).removeprefix("inputs/")
         if not each:
             inner.add_folder(folder)
-        for name in each:
-            inner.add(indir + name, f"{folder}/{name}")
+        for name, status in each.items():
+            inner.add(indir + name, f"{folder}/{name}", status)
     inner.close()
     packer.add_bytes(environment.archive(chunk.number), b"".join(pieces), files=inner.files)
+
+
+def _size_bytes(source: str, status: os.stat_result) -> int:
+    return tree_size(source)[1] if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
 class _Packer:
@@ -102,9 +106,9 @@ class _Packer:
         self._sent = 0
         self.files = 0
 
-    def add(self, source: str, name: str) -> None:
+    def add(self, source: str, name: str, status: os.stat_result | None = None) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
-        status = os.stat(source)
+        status = status or os.stat(source)
         if stat.S_ISDIR(status.st_mode):
             self.add_folder(name)
             for entry in sorted(os.listdir(source)):
