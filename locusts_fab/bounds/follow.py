@@ -113,16 +113,21 @@ class Follow:
 
 def tree_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Return how many inodes and bytes a file has, or a folder with all that is in it; (0, 0) if it is not there."""
-    follow = Follow()
     try:
-        status = os.stat(path)
-        if not stat.S_ISDIR(status.st_mode):  # nearly always
-            return 1, status.st_size
-        start = follow.start(os.fspath(path))
+        return place_size(Follow().start(os.fspath(path)))
     except OSError:
         return 0, 0
+
+
+def place_size(place: Place | None) -> tuple[int, int]:
+    """Return how many inodes and bytes a file has, or a folder with all in it that can be seen; (0, 0) for none."""
+    if place is None:
+        return 0, 0
+    if not place.is_folder:  # nearly always
+        return 1, place.status.st_size
+    follow = Follow()
     count = size_bytes = 0
-    waiting = [] if start is None else [start]
+    waiting = [place]
     while waiting:
         place = waiting.pop()
         count += 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sqlite3
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
+from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError, names
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
 from locusts_fab.model import Outcome, PlannedTask, TaskState
@@ -17,7 +16,6 @@ from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.model import Task, Values
@@ -256,19 +254,16 @@ def read_task(
 
     :raises StateError: it holds a name that no task can have.
     """
-    with _names_explained():
-        return PlannedTask(
-            number, _id(task_id), os.fsdecode(command), _names(inputs), _names(outputs), read_values(values)
-        )
-
-
-@contextlib.contextmanager
-def _names_explained() -> Iterator[None]:
-    """Raise within, for a name that no row of ours holds, an error that a person can act on."""
     try:
-        yield
-    except UnsafeNameError as error:
-        raise StateError(f"the local state holds a name that no task of ours has: {error}", hint=REBUILD) from error
+        text = os.fsdecode(command)
+        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), read_values(values))
+    except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
+        raise _not_ours(error) from error
+
+
+def _not_ours(error: UnsafeNameError) -> StateError:
+    """Return, for a name that no row of ours holds, an error that a person can act on."""
+    return StateError(f"the local state holds a name that no task of ours has: {error}", hint=REBUILD)
 
 
 def _id(text: bytes) -> TaskId:
@@ -276,7 +271,7 @@ def _id(text: bytes) -> TaskId:
 
 
 def _names(text: bytes) -> tuple[Name, ...]:
-    return tuple(map(Name, split_fields(os.fsdecode(text)))) if text else ()
+    return names(split_fields(os.fsdecode(text))) if text else ()
 
 
 def _place(text: bytes | None) -> str:
@@ -290,8 +285,10 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
 
     :raises StateError: it holds a name that no task can have.
     """
-    with _names_explained():
+    try:
         return _read_outcome(row)
+    except UnsafeNameError as error:
+        raise _not_ours(error) from error
 
 
 def _read_outcome(row: tuple[Any, ...]) -> Outcome:

@@ -14,7 +14,7 @@ import tarfile
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.follow import Follow, tree_size
+from locusts_fab.bounds.follow import Follow, place_size
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ValuesFiles, plan_text
 from locusts_fab.transfer.stage import outermost
@@ -81,20 +81,21 @@ def _pack_inputs(
     packer: _Packer, indir: str, environment: Environment, chunk: Chunk, tasks: Iterable[PlannedTask]
 ) -> None:
     """Add the inputs of a chunk: all in an archive of their own if they are small, else each at its place."""
-    names = {task.number: list(outermost(task.inputs)) for task in tasks}
-    if sum(tree_size(indir + name)[1] for each in names.values() for name in each) > _SMALL:
-        for task, each in names.items():
-            for name in each:
-                packer.add(indir + name, f"{environment.inputs(task)}/{name}")
+    start = packer.follow.start
+    inputs = {task.number: {name: start(indir + name) for name in outermost(task.inputs)} for task in tasks}
+    if sum(place_size(place)[1] for each in inputs.values() for place in each.values()) > _SMALL:
+        for task, each in inputs.items():
+            for name, place in each.items():
+                packer.add_place(place, f"{environment.inputs(task)}/{name}")
         return
     pieces: list[bytes] = []
     inner = _Packer(pieces.append, lambda _files, _sent: None, packer.follow)
-    for task, each in names.items():
+    for task, each in inputs.items():
         folder = environment.inputs(task).removeprefix("inputs/")
         if not each:
             inner.add_folder(folder)
-        for name in each:
-            inner.add(indir + name, f"{folder}/{name}")
+        for name, place in each.items():
+            inner.add_place(place, f"{folder}/{name}")
     inner.close()
     packer.add_bytes(environment.archive(chunk.number), b"".join(pieces), files=inner.files)
 
@@ -110,15 +111,16 @@ class _Packer:
 
     def add(self, source: str, name: str) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
-        place = self.follow.start(source)
-        if place is not None:
-            self._add_place(place, name)
+        self.add_place(self.follow.start(source), name)
 
-    def _add_place(self, place: Place, name: str) -> None:
+    def add_place(self, place: Place | None, name: str) -> None:
+        """Add what was found, as `add` does; nothing, if it was left out."""
+        if place is None:
+            return
         if place.is_folder:
             self.add_folder(name)
             for entry, inner in self.follow.within(place):
-                self._add_place(inner, f"{name}/{entry}")
+                self.add_place(inner, f"{name}/{entry}")
         else:
             with open(place.path, "rb", buffering=0) as file:
                 self._add_file(file, name, place.status)
