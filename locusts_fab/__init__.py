@@ -49,15 +49,15 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.clean import clean as clean
     from locusts_fab.operations.collect import Collected as Collected
     from locusts_fab.operations.collect import collect as collect
-    from locusts_fab.operations.failures import failures as failures
-    from locusts_fab.operations.logs import TaskLog as TaskLog
-    from locusts_fab.operations.logs import logs as logs
-    from locusts_fab.operations.status import status as status
-    from locusts_fab.operations.status import watch as watch
+    from locusts_fab.operations.look.failures import failures as failures
+    from locusts_fab.operations.look.logs import TaskLog as TaskLog
+    from locusts_fab.operations.look.logs import logs as logs
+    from locusts_fab.operations.look.status import status as status
+    from locusts_fab.operations.look.status import watch as watch
+    from locusts_fab.operations.look.tasks import tasks as tasks
     from locusts_fab.operations.submit import Submitted as Submitted
     from locusts_fab.operations.submit import retry as retry
     from locusts_fab.operations.submit import submit as submit
-    from locusts_fab.operations.tasks import tasks as tasks
     from locusts_fab.progress import Silent as Silent
     from locusts_fab.replica.manifest import Change as Change
     from locusts_fab.replica.merge import Brought as Brought
@@ -94,7 +94,7 @@ _MODULES = {
     "Submitted": "operations.submit",
     "Swarm": "config.swarm",
     "SwarmState": "model",
-    "TaskLog": "operations.logs",
+    "TaskLog": "operations.look.logs",
     "TaskState": "model",
     "TransferError": "errors",
     "attach": "operations.attach",
@@ -105,16 +105,16 @@ _MODULES = {
     "collection": "cli.collection",
     "convert": "legacy.convert",
     "escape_name": "replica.treefile",
-    "failures": "operations.failures",
+    "failures": "operations.look.failures",
     "launch": "legacy.launch",
     "load": "config.load",
-    "logs": "operations.logs",
+    "logs": "operations.look.logs",
     "retry": "operations.submit",
-    "status": "operations.status",
+    "status": "operations.look.status",
     "submit": "operations.submit",
-    "tasks": "operations.tasks",
+    "tasks": "operations.look.tasks",
     "unescape": "tsv",
-    "watch": "operations.status",
+    "watch": "operations.look.status",
 }
 
 __all__ = list(_MODULES)

@@ -13,7 +13,7 @@ from locusts_fab.text import LAID_OUT, printable, size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.operations.logs import Growth, TaskLog
+    from locusts_fab.operations.look.logs import Growth, TaskLog
 
 #: How many characters are made safe to show at once.
 _PIECE = 1 << 16

@@ -8,16 +8,16 @@ from locusts_fab.cli.commands.check import check
 from locusts_fab.cli.commands.clean import clean
 from locusts_fab.cli.commands.collect import collect
 from locusts_fab.cli.commands.convert import convert
-from locusts_fab.cli.commands.failures import failures
 from locusts_fab.cli.commands.init import init
-from locusts_fab.cli.commands.logs import logs
+from locusts_fab.cli.commands.look.failures import failures
+from locusts_fab.cli.commands.look.logs import logs
+from locusts_fab.cli.commands.look.status import status
+from locusts_fab.cli.commands.look.tasks import tasks
+from locusts_fab.cli.commands.look.watch import watch
 from locusts_fab.cli.commands.retry import retry
 from locusts_fab.cli.commands.run import run
-from locusts_fab.cli.commands.status import status
 from locusts_fab.cli.commands.submit import submit
-from locusts_fab.cli.commands.tasks import tasks
 from locusts_fab.cli.commands.try_ import try_
-from locusts_fab.cli.commands.watch import watch
 
 GROUPS = {
     "every day": (run, status, failures, logs, retry),

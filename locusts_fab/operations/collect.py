@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.layout import FAILED
 from locusts_fab.model import TaskState
+from locusts_fab.operations.look.status import keep_looking, look, with_causes
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.operations.status import keep_looking, look, with_causes
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
@@ -194,7 +194,7 @@ class _EagerCollector:
             self._has_seen = True
 
     def look(self) -> Status:
-        """Return the status, as `operations.status.look` does, after bringing something if it is worth it."""
+        """Return the status, as `operations.look.status.look` does, after bringing something if it is worth it."""
         now = look(self._swarm, self._connection)  # without the lock, for it may take long
         if now.busy or (self._has_seen and not self._is_worth_it(now)):
             return now

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError
 from locusts_fab.model import TaskState
 from locusts_fab.operations.collect import collect
-from locusts_fab.operations.logs import logs
+from locusts_fab.operations.look.logs import logs
+from locusts_fab.operations.look.status import status, watch
+from locusts_fab.operations.look.tasks import choose, planned_tasks, tasks
 from locusts_fab.operations.session import results_of
-from locusts_fab.operations.status import status, watch
 from locusts_fab.operations.submit import submit
-from locusts_fab.operations.tasks import choose, planned_tasks, tasks
 from locusts_fab.progress import Silent
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Outcome
-    from locusts_fab.operations.logs import TaskLog
+    from locusts_fab.operations.look.logs import TaskLog
     from locusts_fab.ui.screen import Screen
 
 

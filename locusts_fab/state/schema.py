@@ -16,6 +16,7 @@ from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.model import Task, Values

@@ -12,8 +12,8 @@ import pytest
 from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import link
-from locusts_fab.operations import status
 from locusts_fab.operations.collect import EAGER_WORTH
+from locusts_fab.operations.look import status
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins
 from tests.support.processes import wait_until

@@ -16,8 +16,8 @@ from locusts_fab.errors import BusyError, HostError, LoginRefusedError, StateErr
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.model import Status, SwarmState
 from locusts_fab.operations import session as sessions
-from locusts_fab.operations import status as module
 from locusts_fab.operations.collect import _EagerCollector
+from locusts_fab.operations.look import status as module
 from locusts_fab.operations.session import looked_at, opened
 from locusts_fab.progress import Silent
 from locusts_fab.state.lock import locked

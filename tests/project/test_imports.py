@@ -141,8 +141,7 @@ def test_a_package_of_ours_holds_a_docstring_only(package: str) -> None:
 
 def test_no_package_is_crowded() -> None:
     count = Counter(path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-    lists = {Path("operations"), Path("cli/commands")}  # a module for each thing that can be done, and that is all
-    most = {folder: 30 if folder in lists else 15 if folder.parts else 12 for folder in count}
+    most = {folder: 15 if folder.parts else 12 for folder in count}
     assert {str(folder): files for folder, files in count.items() if files > most[folder]} == {}
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import TaskState
-from locusts_fab.operations.glance import glanced_at, working_on
+from locusts_fab.operations.look.glance import glanced_at, working_on
+from locusts_fab.operations.look.status import status
+from locusts_fab.operations.look.tasks import choose, planned_tasks, unknown_task
 from locusts_fab.operations.session import busy_note, results_of
-from locusts_fab.operations.status import status
-from locusts_fab.operations.tasks import choose, planned_tasks, unknown_task
 from locusts_fab.results.lists import describe
 from locusts_fab.target import poll_pauses_s
 

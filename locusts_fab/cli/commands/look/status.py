@@ -18,7 +18,7 @@ def status(invocation: Invocation, *, json_: bool = False) -> ExitStatus:
     Looks once: who is running them, too, and what to do if nobody is.
     """
     from locusts_fab.cli import messages
-    from locusts_fab.operations.status import status as operation
+    from locusts_fab.operations.look.status import status as operation
 
     found = operation(invocation.swarm, invocation.connection)
     if json_:

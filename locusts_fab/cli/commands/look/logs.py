@@ -34,9 +34,9 @@ def logs(
     """
     from locusts_fab.cli import logs as shown
     from locusts_fab.errors import LocustsError
-    from locusts_fab.operations.logs import failed_logs
-    from locusts_fab.operations.logs import follow as followed
-    from locusts_fab.operations.logs import logs as operation
+    from locusts_fab.operations.look.logs import failed_logs
+    from locusts_fab.operations.look.logs import follow as followed
+    from locusts_fab.operations.look.logs import logs as operation
 
     swarm, connection = invocation.swarm, invocation.connection
     if (task is None and not failed) or (failed and follow):

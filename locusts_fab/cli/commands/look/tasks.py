@@ -22,8 +22,8 @@ def tasks(
 ) -> None:
     """List the tasks, and what became of each."""
     from locusts_fab.cli import tables
+    from locusts_fab.operations.look.tasks import tasks as operation
     from locusts_fab.operations.session import results_of
-    from locusts_fab.operations.tasks import tasks as operation
 
     swarm = invocation.swarm
     found = operation(swarm, invocation.connection, state=state, only=only or ())

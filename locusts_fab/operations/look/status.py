@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.operations.glance import glanced_at, working_on
+from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.session import busy_note
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent

@@ -19,7 +19,7 @@ def failures(invocation: Invocation, *, json_: bool = False) -> ExitStatus:
     """
     from locusts_fab.cli import messages
     from locusts_fab.errors import ExitStatus
-    from locusts_fab.operations.failures import failures as operation
+    from locusts_fab.operations.look.failures import failures as operation
 
     found = operation(invocation.swarm, invocation.connection)
     if json_:

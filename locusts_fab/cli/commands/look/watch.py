@@ -17,7 +17,7 @@ def watch(invocation: Invocation) -> Ending:
     Ctrl-C leaves the swarm running.
     """
     from locusts_fab.cli import messages
-    from locusts_fab.operations.status import watch as operation
+    from locusts_fab.operations.look.status import watch as operation
 
     with messages.interruptible(invocation.swarm):
         found = operation(invocation.swarm, invocation.connection, screen=invocation.screen)

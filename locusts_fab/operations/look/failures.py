@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locusts_fab.model import Failures
-from locusts_fab.operations.status import status
+from locusts_fab.operations.look.status import status
 
 if TYPE_CHECKING:
     import fabric
