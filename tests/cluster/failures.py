@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.processes import Started
 from tests.support.workspace import REPOSITORY, Workspace
 
 from .sshd import ALIAS
@@ -107,9 +108,9 @@ class FarWorkspace(Workspace):
                 # Random, for what can be compressed or found elsewhere would not have to move.
                 (self.folder / "in" / f"f_{number}.txt").write_bytes(f"{number}\n".encode() + secrets.token_bytes(size))
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **more: Any) -> Started:
         """Start the program as the user of the cluster, far from any terminal, and do not wait."""
-        return subprocess.Popen(
+        return Started(
             [sys.executable, "-m", "locusts_fab", *words],
             cwd=self.folder,
             env=self._environment(),
