@@ -107,7 +107,7 @@ def _refuse_other_tables(
             raise TableInTheWayError(
                 f"{path} is here already, and this swarm has not written it, as far as is known here; it stays",
                 hint="give the swarm an outdir of its own, or move that file away;"
-                " `locusts run --overwrite` or `locusts collect --overwrite` replaces what is there",
+                " `locusts run --overwrite`, or `submit --overwrite` and `collect --overwrite`, replace what is there",
             )
         if mark not in {None, "", now} and not is_changed_fine:
             raise TableInTheWayError(

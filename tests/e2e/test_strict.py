@@ -39,7 +39,7 @@ def test_strict_and_loose(workspace: Workspace) -> None:
 
     workspace.write(HERE + SWARM + "strict = false\n")
     code, text = workspace.locusts("submit")
-    assert "1 done tasks have changed in the config since they ran (000004)" in text
+    assert "1 done task has changed, in the config or by inputs, since it ran (000004)" in text
     assert workspace.locusts("retry")[0] == 0
     code, text = workspace.locusts("collect", "--wait")
     assert (code, [row["state"] for row in workspace.tasks().values()]) == (0, ["done"] * 4), text

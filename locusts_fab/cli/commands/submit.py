@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     only="Only tasks with this id or pattern; repeatable.",
     limit="Only the first so many tasks.",
     force="Do not look first, as `check` does.",
+    overwrite="Go on where the tables of another swarm lie under outdir.",
 )
 def submit(
     invocation: Invocation,
@@ -33,6 +34,7 @@ def submit(
     only: list[str] | None = None,
     limit: int | None = None,
     force: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Plan, stage and start what has not ended yet.
 
@@ -51,5 +53,5 @@ def submit(
         raise LocustsError("--scripts and --files go with --dry-run", hint="nothing was submitted")
     else:
         choice: dict[str, Any] = {"redo": redo, "redo_changed": redo_changed, "only": only or (), "limit": limit}
-        submitted = operation(swarm, invocation.connection, **choice, force=force, screen=invocation.screen)
-        messages.print_submitted(submitted)
+        choice.update(force=force, overwrite=overwrite, screen=invocation.screen)
+        messages.print_submitted(operation(swarm, invocation.connection, **choice))
