@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     """Undo what whoever starts us may have done to signals."""
     heed_signals()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_open() -> Iterator[None]:
+    """Collect what a module of tests has left, so that a warning of what nobody closed is told of that module."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

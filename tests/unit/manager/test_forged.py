@@ -18,6 +18,7 @@ from tests.support.environments import ID
 from tests.support.forged import NO_NUMBERS, NO_TIMES, encoded, texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CLAIM = f"000001.1.{ID}"
@@ -89,11 +90,11 @@ def is_sound(record: Record) -> bool:
 
 
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    made = Ledger(tmp_path_factory.mktemp("state") / "ledger.sqlite")
-    made.take_plan([Task("a", "true", (), ("out",))], "/e")
-    made.begin_submission(1, 1)
-    return made
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    with contextlib.closing(Ledger(tmp_path_factory.mktemp("state") / "ledger.sqlite")) as made:
+        made.take_plan([Task("a", "true", (), ("out",))], "/e")
+        made.begin_submission(1, 1)
+        yield made
 
 
 @settings(deadline=None)
