@@ -194,6 +194,7 @@ def manager_values(environment: Environment, slots: int, chunks: int) -> dict[st
         "tree": "",
         "has_inputs": 0,
         "program": "sleep",
+        "strict": 1,
         "retries": 0,
         "timeout_us": 0,
         "timeout_text": "",

@@ -26,12 +26,15 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.errors import LoginRefusedError as LoginRefusedError
     from locusts_fab.errors import PlanError as PlanError
     from locusts_fab.errors import SchedulerError as SchedulerError
+    from locusts_fab.errors import SetupError as SetupError
     from locusts_fab.errors import StateError as StateError
     from locusts_fab.errors import TransferError as TransferError
     from locusts_fab.layout import Results as Results
     from locusts_fab.legacy.convert import convert as convert
     from locusts_fab.legacy.launch import launch as launch
+    from locusts_fab.model import Cause as Cause
     from locusts_fab.model import Counts as Counts
+    from locusts_fab.model import Failures as Failures
     from locusts_fab.model import Finding as Finding
     from locusts_fab.model import JobStatus as JobStatus
     from locusts_fab.model import ManagerState as ManagerState
@@ -46,10 +49,12 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.clean import clean as clean
     from locusts_fab.operations.collect import Collected as Collected
     from locusts_fab.operations.collect import collect as collect
-    from locusts_fab.operations.logs import TaskLog as TaskLog
-    from locusts_fab.operations.logs import logs as logs
-    from locusts_fab.operations.status import status as status
-    from locusts_fab.operations.status import watch as watch
+    from locusts_fab.operations.look.failures import failures as failures
+    from locusts_fab.operations.look.logs import TaskLog as TaskLog
+    from locusts_fab.operations.look.logs import logs as logs
+    from locusts_fab.operations.look.status import status as status
+    from locusts_fab.operations.look.status import watch as watch
+    from locusts_fab.operations.look.tasks import tasks as tasks
     from locusts_fab.operations.submit import Submitted as Submitted
     from locusts_fab.operations.submit import retry as retry
     from locusts_fab.operations.submit import submit as submit
@@ -63,11 +68,13 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
 #: Every public name, and the module of this package that holds it.
 _MODULES = {
     "Brought": "replica.merge",
+    "Cause": "model",
     "Change": "replica.manifest",
     "Collected": "operations.collect",
     "ConfigError": "errors",
     "Counts": "model",
     "ExitStatus": "errors",
+    "Failures": "model",
     "Finding": "model",
     "HostError": "errors",
     "JobStatus": "model",
@@ -80,13 +87,14 @@ _MODULES = {
     "Results": "layout",
     "SchedulerError": "errors",
     "Screen": "ui.screen",
+    "SetupError": "errors",
     "Silent": "progress",
     "StateError": "errors",
     "Status": "model",
     "Submitted": "operations.submit",
     "Swarm": "config.swarm",
     "SwarmState": "model",
-    "TaskLog": "operations.logs",
+    "TaskLog": "operations.look.logs",
     "TaskState": "model",
     "TransferError": "errors",
     "attach": "operations.attach",
@@ -97,14 +105,16 @@ _MODULES = {
     "collection": "cli.collection",
     "convert": "legacy.convert",
     "escape_name": "replica.treefile",
+    "failures": "operations.look.failures",
     "launch": "legacy.launch",
     "load": "config.load",
-    "logs": "operations.logs",
+    "logs": "operations.look.logs",
     "retry": "operations.submit",
-    "status": "operations.status",
+    "status": "operations.look.status",
     "submit": "operations.submit",
+    "tasks": "operations.look.tasks",
     "unescape": "tsv",
-    "watch": "operations.status",
+    "watch": "operations.look.status",
 }
 
 __all__ = list(_MODULES)

@@ -1,10 +1,11 @@
-"""Ctrl-C while the program is still loading, or is already leaving: one line, and no traceback."""
+"""What is done before anything else is loaded: Ctrl-C told in one line, streams that are closed, foreign encodings."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 #: What a person reads after Ctrl-C.
 INTERRUPTED = "interrupted; the same command again carries on"
 _EXIT_STATUS = 130
+#: The option of Python (`-X`) by which we hand on what the terminal's encoding was.
+TERMINAL_ENCODING = "locusts-terminal"
 
 
 def _leave(*_: object) -> None:
@@ -38,3 +41,28 @@ def ordinary_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, _leave)
+
+
+def open_closed_streams() -> None:
+    """Open /dev/null in the place of each standard stream that is closed.
+
+    Else the next file that is opened, maybe the ledger, would be the standard error that programs we start print on.
+    """
+    for number in range(3):
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+
+
+def speak_utf8() -> None:
+    """Start this program once more if names of files are not UTF-8 here: Python then takes them for UTF-8.
+
+    A config is UTF-8, and so are plans and tables; bytes that are not UTF-8 pass as they are. An option says so to
+    Python, not a variable: tasks on this machine would see that.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or not sys.executable or TERMINAL_ENCODING in sys._xoptions:  # noqa: SLF001 - as documented
+        return
+    encoding = getattr(sys.stdout or sys.stderr, "encoding", None) or "ascii"
+    options = ["-X", "utf8", "-X", f"{TERMINAL_ENCODING}={encoding}"]
+    os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])  # noqa: S606 - it is this program

@@ -74,6 +74,12 @@ class BusyError(StateError):
     """Another command is working on the swarm, and has been for long."""
 
 
+class SetupError(LocustsError):
+    """An entry of `setup` failed where a manager was to start, so it runs nothing."""
+
+    exit_status = ExitStatus.FAILED
+
+
 class HostError(LocustsError):
     """A machine could not be reached, or a script or a transfer failed on it.
 

@@ -1,4 +1,4 @@
-"""Files and folders of this machine: write them whole or not at all, remove them whatever is in them, count them.
+"""Files and folders of this machine: write them whole or not at all, remove them whatever is in them.
 
 Paths are strings where this runs for every file of a million tasks.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,16 +107,3 @@ def remove_tree(folder: str | Path) -> None:
         remove(folder)
     except OSError as error:
         raise TransferError(f"{folder} cannot be removed: {error}", hint="see what still uses it") from error
-
-
-def tree_size(path: str | Path) -> tuple[int, int]:
-    """Return how many inodes and bytes a file has, or a folder with all that is in it; (0, 0) if it is not there."""
-    try:
-        status = os.stat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            return 1, status.st_size
-        with os.scandir(path) as entries:
-            inner = [tree_size(entry.path) for entry in entries]
-    except OSError:
-        return 0, 0
-    return 1 + sum(count for count, _ in inner), sum(size_bytes for _, size_bytes in inner)

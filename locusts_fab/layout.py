@@ -19,6 +19,11 @@ BATCH_SIZE = 1_000
 #: Tasks of a folder of staged inputs; `copy_inputs` in `templates/manager/sandbox.sh` has the same number.
 INPUTS_SIZE = 1_000
 
+#: In outdir, the folder for what tasks left that are not done.
+FAILED = "failed"
+#: What the names of files with the values of tasks end with.
+VALUES = ".values"
+
 #: The replica of a custom environment, in the environment.
 TREE = "tree"
 
@@ -57,9 +62,22 @@ class Environment:
         """The script that starts it on a machine without a scheduler."""
         return "exec/start.sh"
 
+    @property
+    def logs_folder(self) -> str:
+        """The folder of what managers, and what starts them, print."""
+        return "exec/logs"
+
+    def manager_log(self, manager: str) -> str:
+        """Return the file with what a manager, and what started it, printed; `manager` is what its id begins with."""
+        return f"{self.logs_folder}/{manager}.out"
+
     def chunk(self, number: int) -> str:
         """Return the path of a chunk's plan, which has a line for each task."""
         return f"exec/plan/{number:06d}"
+
+    def values(self, number: int) -> str:
+        """Return the path of the values of tasks, up to those of this chunk; only `attach` reads them."""
+        return f"{self.chunk(number)}{VALUES}"
 
     def inputs(self, task: int) -> str:
         """Return the folder of a task's staged inputs, by the task's number; see `INPUTS_SIZE`."""
@@ -128,6 +146,11 @@ class Results:
         """The file that lists every designated output."""
         return self.outdir / "outputs.tsv"
 
+    @property
+    def modified_table(self) -> Path:
+        """The file that lists what tasks of a custom environment did to its tree."""
+        return self.outdir / "modified.tsv"
+
     def place(self, task_id: TaskId, number: int, total: int) -> str:
         """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.
 
@@ -139,6 +162,14 @@ class Results:
         if total > BATCH_ABOVE:
             return f"batch_{(number - 1) // BATCH_SIZE:03d}/{task_id}"
         return task_id
+
+    def failed_place(self, task_id: TaskId) -> str:
+        """Return the folder for what a task left that is not done, relative to outdir."""
+        return f"{FAILED}/{task_id}"
+
+    def is_failed_place(self, place: str) -> bool:
+        """Return whether a folder, relative to outdir, is for what a task left that is not done."""
+        return place.startswith(f"{FAILED}/")
 
     def output(self, place: str, name: Name) -> Name:
         """Return the path of an output, relative to outdir.

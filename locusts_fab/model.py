@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from locusts_fab.errors import ExitStatus
-from locusts_fab.text import duration
+from locusts_fab.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locusts_fab.bounds.names import Name, TaskId
     from locusts_fab.layout import Environment
+
+
+#: The values of a task, by the names of its handles: what makes it the task that it is.
+Values: TypeAlias = "tuple[tuple[str, str], ...]"
 
 
 class TaskState(str, Enum):
@@ -51,6 +55,7 @@ class TaskReason(str, Enum):
     More words may follow, such as a number. `records.read_task_reason` reads it.
     """
 
+    BROKEN_PIPE = "exit 141: a program in a pipe wrote to one that had ended"  # before EXIT, which it begins with
     EXIT = "exit"
     SIGNAL = "signal"
     TIMEOUT = "timeout"
@@ -77,6 +82,7 @@ class LeaveReason(str, Enum):
     TOO_MANY_FAILURES = "too many failures"
     NO_TIME = "no time is left"
     NO_SPACE = "no space is left"
+    SETUP = "setup failed:"
     OTHER = ""  # one that only people read
 
 
@@ -88,12 +94,18 @@ class Task:
     :param command: bash source, with all values put in and quoted.
     :param inputs: files that its sandbox starts with, relative to the folder of inputs and to the sandbox alike.
     :param outputs: the files that it shall leave, relative to its sandbox.
+    :param values: what the config gives it for its handles.
+    :param stamp: of the sizes and times of its inputs; empty if nobody looked, or there are none.
+    :param is_strict: whether a line of the command that fails ends it.
     """
 
     id: str
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    values: Values = ()
+    stamp: bytes = b""
+    is_strict: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,7 @@ class Outcome:
     :param cause: the kind of `reason`, for programs.
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     :param bad_node: a node where it failed, as nearly all tasks did there, so that it was run again elsewhere.
+    :param values: what the config gave it for its handles; empty if that is not known.
     """
 
     number: int
@@ -137,6 +150,7 @@ class Outcome:
     place: str
     cause: TaskReason = TaskReason.OTHER
     bad_node: str = ""
+    values: Values = ()
 
     @property
     def has_ended(self) -> bool:
@@ -190,6 +204,64 @@ class Counts:
         """The number of tasks that will not run any more."""
         return self.done + self.failed
 
+    def of(self, states: Iterable[TaskState]) -> int:
+        """Return the number of tasks in any of some states."""
+        return sum(getattr(self, state.value) for state in set(states))
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why some tasks failed, all of them for the same reason.
+
+    :param reason: the reason of the first of them, in words.
+    :param kind: how they ended, as the first words of the reason: `exit`, `signal`, `timeout`, `missing output`, …
+    :param exit_code: of the last attempt; None if there was none.
+    :param count: the number of tasks.
+    :param examples: the ids of the first of them.
+    :param node: the node where all of them failed, while others ran elsewhere; empty if they did not.
+    :param advice: what to do next.
+    """
+
+    reason: str
+    kind: str
+    exit_code: int | None
+    count: int
+    examples: list[str]
+    node: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The tasks of a swarm that failed, by cause; `to_dict` is what `failures --json` prints.
+
+    :param failed: the number of tasks that failed, of `total`.
+    :param notes: what a person should know besides, a line each.
+    :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    """
+
+    swarm: str
+    target: str
+    total: int
+    failed: int
+    causes: list[Cause]
+    notes: list[str] = field(default_factory=list)
+    busy: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The failures in one line."""
+        return summary_of(self.failed, self.causes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return asdict(self)
+
+
+def summary_of(failed: int, causes: list[Cause]) -> str:
+    """Return in a line how many tasks failed: `8,312 failed, 3 causes`."""
+    return f"{failed:,} failed, {counted(len(causes), 'cause')}" if failed else "nothing failed"
+
 
 @dataclass(frozen=True)
 class Status:
@@ -197,12 +269,16 @@ class Status:
 
     :param collected: tasks whose outputs are here.
     :param started: when the latest submit started, seconds since the epoch.
-    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day.
+    :param elapsed_s: for how long the latest submit had run then, whatever was done to the time of day; once nothing is
+        left, from the start of its first task to the end of its last.
+    :param rate: tasks that the latest submit brought to an end in a second, on average; None if that is unknown.
     :param updated: when the target was last heard, seconds since the epoch.
     :param eta_s: seconds until all is done at the present rate; None if that is unknown.
     :param notes: what a person should know besides, a line each.
     :param bad_nodes: the nodes where tasks fail that succeed elsewhere.
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
+    :param causes: why tasks failed, the most frequent cause first.
+    :param waiting: how many jobs wait, and for what, in words.
     """
 
     swarm: str
@@ -219,18 +295,23 @@ class Status:
     notes: list[str] = field(default_factory=list)
     bad_nodes: list[str] = field(default_factory=list)
     busy: str = ""
+    causes: list[Cause] = field(default_factory=list)
+    rate: float | None = None
+    waiting: str = ""
 
     @property
     def summary(self) -> str:
         """The status in one line."""
         tasks = self.tasks
-        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done} of {tasks.total} done"]
+        parts = [f"{self.swarm} on {self.target}: {self.state.value}", f"{tasks.done:,} of {tasks.total:,} done"]
         if tasks.failed:
-            parts.append(f"{tasks.failed} failed")
+            parts.append(f"{tasks.failed:,} failed")
         if tasks.running:
-            parts.append(f"{tasks.running} running")
+            parts.append(f"{tasks.running:,} running")
         if tasks.pending and self.started is not None:
-            parts.append(f"{tasks.pending} waiting")
+            parts.append(f"{tasks.pending:,} waiting")
+        if self.waiting:
+            parts.append(self.waiting)
         if self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         return ", ".join(parts)
@@ -252,11 +333,51 @@ class Planned:
     :param total: tasks that the config means now.
     :param new: those that were not known before.
     :param changed: ids of done tasks whose command, inputs or outputs differ now from what was run.
+    :param gone: ids of tasks that are known still, as they have ended or are running, and that the config does not mean
+        any more.
     """
 
     total: int
     new: int
     changed: list[str]
+    gone: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which tasks a submit takes, besides those that wait.
+
+    :param failed: failed ones, too.
+    :param changed: done ones, too, if the config would run them differently now, or their inputs have changed.
+    :param ended: all that have ended, too.
+    :param only: only those with these ids, or ids that match these patterns; none: all.
+    :param limit: no more than so many; None: all.
+    """
+
+    failed: bool = False
+    changed: bool = False
+    ended: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it may leave tasks out."""
+        return bool(self.only) or self.limit is not None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The tasks that the ledger knows, for the next plan to find its own among them.
+
+    :param valued: id and values of those whose values are known.
+    :param unvalued: the others: those of an older ledger, or of a target that does not tell.
+    :param last_number: the highest number that a task was named by; 0 if that is not known.
+    """
+
+    valued: Iterable[tuple[str, Values]] = ()
+    unvalued: Iterable[PlannedTask] = ()
+    last_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -264,6 +385,7 @@ class PlannedTask:
     """A task as staging needs it.
 
     :param number: its number on the target.
+    :param values: its values, as fields of a line: name, value, name, value, …; empty if they are not known.
     """
 
     number: int
@@ -271,6 +393,7 @@ class PlannedTask:
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    values: str = ""
 
 
 @dataclass(frozen=True)
@@ -322,6 +445,7 @@ class Finding:
     :param found: what it is like.
     :param advice: what to do about it, if anything.
     :param exit_status: the exit code of `check` if it is an error.
+    :param may_pass: a submit may come through all the same, so that none is refused for it.
     """
 
     what: str
@@ -329,6 +453,7 @@ class Finding:
     found: str
     advice: str = ""
     exit_status: ExitStatus = ExitStatus.USAGE
+    may_pass: bool = False
 
 
 def exit_status_of(findings: Iterable[Finding]) -> ExitStatus:

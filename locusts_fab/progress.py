@@ -1,4 +1,4 @@
-"""Protocols for showing the progress of work and what is waited for, and the screen that shows nothing.
+"""Protocols for showing the progress of work and what is waited for, the screen that shows nothing, and the logger.
 
 `Screen` in `ui/screen.py` shows it.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locusts_fab.model import Status
+
+
+#: For programs that set up Python's `logging`: what is sent, submitted, stopped, collected, removed (INFO), and which
+#: tasks failed (WARNING). Nobody else sees anything of it: without a handler Python would print warnings.
+LOGGER = logging.getLogger("locusts_fab")
+LOGGER.addHandler(logging.NullHandler())
 
 
 class Progress(Protocol):

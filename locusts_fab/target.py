@@ -119,7 +119,7 @@ POLL_FAR_S = (2.0, 30.0)
 
 def poll_pauses_s(swarm: Swarm) -> tuple[float, float]:
     """Return the shortest and the longest pause between two looks at a swarm, in seconds."""
-    return POLL_HERE_S if swarm.target.mode == "local" and not swarm.has_scheduler else POLL_FAR_S
+    return POLL_HERE_S if swarm.is_here else POLL_FAR_S
 
 
 #: Hosts that this process is logged in to, so that a command of several parts logs in once.

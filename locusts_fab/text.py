@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,24 @@ _LONGEST_GUESSED = 100
 _MINUTES_FROM = 2
 _HOURS_FROM = 120
 _KILO = 1000
+_FEW = 10
 
 #: Control characters that only lay out a text; any other could steer the terminal.
 LAID_OUT = "\n\t"
 _DOUBTFUL = re.compile(r"[^ -~]+")
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number and what is counted: `1 task`, `2,000 tasks`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def rate(per_second: float) -> str:
+    """Return how many tasks end in some time as a person would write it: 35 tasks a second, 2.5 tasks a minute."""
+    units = {"a second": 1, "a minute": 60, "an hour": 3600}
+    unit = next((name for name, seconds in units.items() if per_second * seconds >= 1), "an hour")
+    amount = per_second * units[unit]
+    return f"{amount:,.0f} tasks {unit}" if amount >= _FEW else f"{amount:.2g} tasks {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -60,6 +75,38 @@ def printable(text: str, keep: str = "\n") -> str:
 @lru_cache(maxsize=4096)
 def _safe(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+
+
+#: Stands for a blank that no line is broken at.
+UNBROKEN = "\ue000"
+_CODE = re.compile(r"`[^`\n]+`")
+
+
+def unbroken(text: str) -> str:
+    """Return a text in which the blanks in `a command` are marked, so that no line is broken there."""
+    return _CODE.sub(lambda found: found[0].replace(" ", UNBROKEN), text)
+
+
+def fitted(text: str, width: int) -> str:
+    """Return a text whose lines are broken between words, for a terminal would break them anywhere.
+
+    What a line goes on with is indented. Words that are longer than a line stay whole, for paths are to be copied.
+    """
+    return "\n".join(_fitted(line, width) if len(line) > width else line for line in text.split("\n"))
+
+
+def _fitted(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip(" "))] + "  "
+    lines = textwrap.wrap(
+        unbroken(line),
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+        expand_tabs=False,
+    )
+    return "\n".join(lines).replace(UNBROKEN, " ")
 
 
 def nearest(word: str, words: Iterable[str], likeness: float = LIKENESS) -> str | None:

@@ -23,7 +23,7 @@ LONGEST_PATH_BYTES = 4_095
 LONGEST_ID_BYTES = LONGEST_NAME_BYTES - len(".log")
 
 #: Names under outdir that are ours; `Results` in layout.py and `replica/` make them.
-_RESERVED = re.compile(r"\.{1,2}|logs|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
+_RESERVED = re.compile(r"\.{1,2}|logs|failed|(tasks|outputs|modified)\.tsv|batch_[0-9]{3,}")
 _NOWHERE = frozenset({"", ".", ".."})
 #: What nearly all ids are like, asked in one step, for a run has ten thousands of them.
 _IS_ORDINARY_ID = re.compile(rf"(?!(?:{_RESERVED.pattern})\Z)[A-Za-z0-9_][A-Za-z0-9_.-]*").fullmatch

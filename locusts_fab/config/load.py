@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tomli
 from pydantic import ValidationError
 
-from locusts_fab.config.problems import describe, dotted, keys_of, no_such, shown, unknown_key
+from locusts_fab.config.problems import describe, dotted, meant_key, nameless, no_such, shown, unknown_key
 from locusts_fab.config.schema import (
     NAME,
     NAME_RULE,
@@ -23,8 +24,9 @@ from locusts_fab.config.schema import (
     conflicts_of_target,
 )
 from locusts_fab.config.swarm import Swarm
+from locusts_fab.config.syntax import advise, why_no_text
 from locusts_fab.errors import ConfigError
-from locusts_fab.text import nearest, printable
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +85,9 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     target_name = target_name or next(iter(config.targets))
     if target_name not in config.targets:
         raise ConfigError(str(path), [f"targets: {no_such('target', target_name, config.targets)}"])
-    return Swarm(name, settings, target_name, config.targets[target_name], Path(path).absolute().parent)
+    file = Path(path).absolute()
+    others = {other: each for other, each in config.swarms.items() if other != name}
+    return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others)
 
 
 def load_config(path: str | Path) -> Config:
@@ -128,6 +132,9 @@ def _read(path: str | Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(str(path), [f"cannot be read: {reason}; say which file it is with --config FILE"]) from None
+    kind = why_no_text(data)
+    if kind:
+        raise ConfigError(str(path), [f"line 1: not TOML: {kind}; save the file as UTF-8 text"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,10 +150,13 @@ def _parse(path: str, text: str) -> dict[str, Any]:
         return tomli.loads(text, parse_float=_WrittenFloat)
     except tomli.TOMLDecodeError as error:
         what, _, where = str(error).removesuffix(")").rpartition(" (at ")
-        if not where.startswith("line"):  # tomli says "end of document"
-            last_line = text.rpartition("\n")[2]
-            where = f"line {text.count(chr(10)) + 1}, column {len(last_line) + 1}"
-        problem = f"{where}: not TOML: {printable(what[:1].lower() + what[1:])}"
+        lines = text.replace("\r\n", "\n").split("\n")
+        found = re.fullmatch(r"line (\d+), column (\d+)", where)  # else tomli says "end of document"
+        line, column = (int(found[1]), int(found[2])) if found else (len(lines), len(lines[-1]) + 1)
+        what = what[:1].lower() + what[1:]
+        advice = advise(what, lines[line - 1], column)
+        told = f"{what}; {advice}" if advice else what
+        problem = f"line {line}, column {column}: not TOML: {printable(told, keep='')}"
     except RecursionError:
         problem = "not TOML that can be read: arrays or tables are nested too deeply"
     except ValueError:  # Python reads no decimal number of more than 4300 digits
@@ -163,6 +173,13 @@ def _read_tables(
         problems.append(f"{kind}: expected tables, [{kind}.NAME]; found {shown(tables)}")
         return {}
     found = {}
+    if (
+        tables
+        and not any(isinstance(table, dict) for table in tables.values())
+        and meant_key(next(iter(tables)), model)
+    ):
+        problems.append(nameless(kind, next(iter(tables))))
+        return {}
     for name, table in tables.items():
         if not NAME.fullmatch(name):
             problems.append(f"{dotted(kind, name)}: {NAME_RULE}")
@@ -192,7 +209,7 @@ def _read_table(
         return None
     if bad:
         settings = model.model_validate({key: value for key, value in table.items() if key not in bad})
-    meant = {nearest(key, keys_of(model)) for key in bad}
+    meant = {meant_key(key, model) for key in bad}
     given = frozenset(table) | {key for key in meant if key}
     for key, message in conflicts(settings, given):
         if key not in bad:

@@ -6,6 +6,7 @@ The descriptions here are the reference that users read: `reference.py` makes it
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,22 +14,29 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
+    BashEntry,
     Column,
     Duration,
     Filled,
+    HerePath,
     Host,
     InnerPath,
+    InputPath,
     Line,
+    Memory,
     Most,
     Name,
+    OutputPath,
     SbatchOption,
     Scalar,
+    Scratch,
     SharedPath,
+    SlurmTime,
     SlurmValue,
     Switch,
     Text,
     Variable,
-    parse_duration,
+    VariableValue,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +52,6 @@ __all__ = [
     "Target",
     "conflicts_of_swarm",
     "conflicts_of_target",
-    "parse_duration",
 ]
 
 
@@ -58,15 +65,15 @@ class Slurm(Table):
     """`[targets.NAME.slurm]`: what the managers' jobs ask SLURM for; each key becomes an #SBATCH line."""
 
     partition: SlurmValue | None = Field(default=None, description="Partition, or several with commas between.")
-    time: SlurmValue | None = Field(
+    time: SlurmTime | None = Field(
         default=None,
-        description='Time limit of each job, as SLURM writes it: `"04:00:00"`, `"2-00:00:00"`, or minutes.',
+        description='Time limit of each job, as SLURM writes it: `"04:00:00"`, `"2-00:00:00"`, or minutes, `"90"`.',
     )
-    mem: SlurmValue | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
-    mem_per_cpu: SlurmValue | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
+    mem: Memory | None = Field(default=None, description='Memory for each node: `"8G"`, or a number of megabytes.')
+    mem_per_cpu: Memory | None = Field(default=None, description="Memory for each CPU, in place of `mem`.")
     constraint: SlurmValue | None = Field(default=None, description="Features that the nodes must have.")
     exclusive: Switch = Field(
-        default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`.'
+        default=False, description='`true`: share the node with no other job; or `"user"`, `"mcs"`, `"topo"`.'
     )
     gres: SlurmValue | None = Field(default=None, description='Generic resources for each node, such as `"gpu:2"`.')
     account: SlurmValue | None = Field(default=None, description="Account that is charged.")
@@ -131,12 +138,13 @@ class Target(Table):
         description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
         json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
     )
-    setup: list[Text] = Field(
+    setup: list[BashEntry] = Field(
         default=[],
-        description='Shell lines run once on each node, before its manager: `["module load openmpi"]`.',
+        description='Bash run once on each node, before its manager: `["module load openmpi"]`. Each entry must be '
+        "complete, and must succeed.",
     )
     container: Container | None = Field(default=None, description="Container that wraps each task.")
-    scratch: Line | None = Field(
+    scratch: Scratch | None = Field(
         default=None,
         description='Node-local folder for the sandboxes, such as `"$TMPDIR"`.',
         json_schema_extra={"default_text": "the environment's work folder"},
@@ -174,28 +182,36 @@ class SwarmSettings(Table):
         description="Command template, a line of bash. Handles such as `<id>`, `<arg0>`, `<shared>key` are filled in, "
         "quoted; `<arg0:raw>` goes in as it is.",
     )
-    indir: Filled | None = Field(
+    strict: bool = Field(
+        default=True,
+        description="`true`: commands run as `bash -e -o pipefail -c`, so the first line, or program in a pipe, "
+        "that fails ends the task. `false`: as `bash -c`; only the exit code of the last line counts.",
+    )
+    indir: HerePath | None = Field(
         default=None,
         description="Folder of the inputs, relative to locusts.toml.",
         json_schema_extra={"default_text": "the folder of locusts.toml"},
     )
-    outdir: Filled | None = Field(
+    outdir: HerePath | None = Field(
         default=None,
         description="Folder for what comes back, relative to locusts.toml.",
         json_schema_extra={"default_text": "`results/<swarm>`; custom environment: `.locusts/<swarm>`"},
     )
-    inputs: list[InnerPath] = Field(
+    inputs: list[InputPath] = Field(
         default=[],
         description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
         "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
     )
-    outputs: list[InnerPath] = Field(
-        default=[], description="Files that each task must leave in its sandbox, and that come back; templates."
+    outputs: list[OutputPath] = Field(
+        default=[],
+        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
+        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
-        description="Files that all tasks read, `key = path`; `<shared>key` is the path on the target. "
-        "Relative to `indir`, or absolute.",
+        description="Files and folders that all tasks read, `key = path`; `<shared>key` is the path on the target. "
+        "Relative to `indir`, or absolute. Each lies in a folder of its own there: of files that belong side by side, "
+        "such as `nt.fa` and `nt.fa.nhr`, share the folder, and write `<shared>key/nt.fa`.",
     )
     layout: Literal["tasks", "flat"] = Field(
         default="tasks",
@@ -215,11 +231,15 @@ class SwarmSettings(Table):
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
-    env: dict[Variable, Scalar] = Field(default={}, description="Environment variables of each task.")
+    env: dict[Variable, VariableValue] = Field(
+        default={},
+        description="Environment variables of tasks, the same for all. Nothing in a value is expanded; `$$` is a "
+        "plain `$`.",
+    )
     args: list[list[Scalar]] | None = Field(
         default=None, min_length=1, description="A task for each row; its values are `<arg0>`, `<arg1>`, …"
     )
-    args_file: Filled | None = Field(
+    args_file: HerePath | None = Field(
         default=None, description="CSV or TSV file with a header, a task for each row: `<column>`, and `<arg0>`, … too."
     )
     sweep: dict[Column, Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
@@ -227,9 +247,14 @@ class SwarmSettings(Table):
         min_length=1,
         description="`name = [values]`: a task for every combination; `<name>` gives the value.",
     )
-    command_file: Filled | None = Field(
+    command_file: HerePath | None = Field(
         default=None,
         description="File with a command a line, a task each, in place of `command`; blank and # lines do nothing.",
+    )
+    id: Filled | None = Field(
+        default=None,
+        description="Name of each task, a template: `<temperature>_<seed>`. Without it, `<id>` of the file names, a "
+        "column `id`, or a number that a task keeps as long as it has the same values.",
     )
     missing_inputs: Literal["error", "skip"] = Field(
         default="error", description="What to do about tasks that lack an input: stop and list them, or leave them out."
@@ -238,8 +263,8 @@ class SwarmSettings(Table):
         default="default",
         description="`default`: a clean sandbox for each task. `custom`: one replicated tree that all tasks share.",
     )
-    root: Filled | None = Field(default=None, description="Custom environment: the local tree to replicate.")
-    tree: Filled | None = Field(
+    root: HerePath | None = Field(default=None, description="Custom environment: the local tree to replicate.")
+    tree: HerePath | None = Field(
         default=None, description="Custom environment: a tree file that says which part of `root`."
     )
     include: list[Filled] = Field(
@@ -276,6 +301,11 @@ def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple
     :returns: pairs of a key and what is wrong with it.
     """
     if target.mode == "local":
+        if target.root is not None and target.root.startswith("$"):
+            yield (
+                "root",
+                'variables are not put in here in mode = "local"; write the path itself, or ~ for your home folder',
+            )
         for key in sorted(given & {"host", "shared_root", "known_hosts"}):
             yield key, 'not in mode = "local"; take it out, or choose mode = "remote"'
     else:
@@ -298,6 +328,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
     if {"command", "command_file"} <= given:
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
+    yield from _handles_in_variables(swarm)
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:
@@ -313,6 +344,19 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
         yield "tree", "not together with include or exclude; keep one way to choose"
 
 
+def _handles_in_variables(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
+    """Yield which variables hold a handle, which has no value there. Any other `<word>` is text like any."""
+    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
+    for name, value in swarm.env.items():
+        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", value):
+            word = found[1]
+            is_column = swarm.args_file is not None or word in (swarm.sweep or {}) or f"<{word}>" in used
+            if is_column or re.fullmatch(r"id|shared|arg[0-9]+", word):
+                where = f"set {name} in the command, in front of the program"
+                yield "env", f"{name}: {found[0]} has no value here, for env is the same for all tasks; {where}"
+                break
+
+
 def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong unless exactly one key says which tasks there are."""
     sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
@@ -325,5 +369,7 @@ def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterat
         yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
     elif not sources and not templated:
         yield "inputs", "none has <id>, so nothing makes tasks; put <id> where the names differ, or give args"
+    if {"command_file", "id"} <= given:
+        yield "id", "not with command_file; its lines have no values to make names of"
     if "command_file" in given and "inputs" in given:
         yield "inputs", "not with command_file; files that its commands read go into shared"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locusts_fab.config.schema import SwarmSettings, Target
 
 
@@ -16,6 +18,8 @@ class Swarm:
     """A swarm and the target that it runs on.
 
     :param folder: the absolute folder of locusts.toml; the paths in it are relative to this.
+    :param config_path: the config file, if there is one.
+    :param others: the other swarms of the config, by name.
     """
 
     name: str
@@ -23,6 +27,8 @@ class Swarm:
     target_name: str
     target: Target
     folder: Path
+    config_path: Path | None = None
+    others: Mapping[str, SwarmSettings] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
         """Return a path of the config made absolute: `~` is the user's home, the rest is relative to locusts.toml."""
@@ -50,6 +56,16 @@ class Swarm:
     def has_scheduler(self) -> bool:
         """Whether a scheduler starts the managers, on machines that it chooses."""
         return self.target.scheduler != "none"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether tasks run on this machine, and no scheduler is asked."""
+        return self.target.mode == "local" and not self.has_scheduler
+
+    @property
+    def root_here(self) -> str | None:
+        """The root of the environment as this machine sees it; None if it does not."""
+        return self.root if self.target.mode == "local" else self.target.shared_root
 
     @property
     def local_tree(self) -> Path:

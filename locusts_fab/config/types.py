@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import os
 import re
+import subprocess
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
 from locusts_fab.config.hostnames import parse_host
+from locusts_fab.config.units import parse_duration, parse_memory, parse_slurm_time
+from locusts_fab.text import printable
 
 #: Names of swarms, targets, shared files and sweep columns. They become folder names, so they stay plain.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NAME_RULE = "a name is a letter or digit, then letters, digits, dots, dashes or underscores (100 at most)"
-
-_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
-_DURATION = re.compile(rf"(?:{_NUMBER}d)?\s*(?:{_NUMBER}h)?\s*(?:{_NUMBER}m)?\s*(?:{_NUMBER}s)?")
-_DURATION_RULE = 'expected a time such as 90, "90s", "10m", "2h", "1d" or "1h30m", above 0 and at most 366 days'
-_LONGEST_S = 366 * 86400.0
 
 #: bash refuses to set these, whatever the value.
 _READONLY_VARIABLES = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"})
@@ -43,6 +41,23 @@ def _one_line(text: str) -> str:
     return _filled(text)
 
 
+def _bash_entry(text: str) -> str:
+    """Return the text, which must be complete bash by itself; bash is asked, if this machine has one."""
+    command = ["bash", "-O", "extglob", "-n", "-c", _clean(text)]
+    surroundings = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    try:
+        said = subprocess.run(
+            command, env=surroundings, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=10
+        ).stderr
+    except (OSError, subprocess.TimeoutExpired, UnicodeEncodeError):
+        return text
+    if said:  # a here-document that does not end is only a warning
+        first = os.fsdecode(said.partition(b"\n")[0])
+        why = re.sub(r"^bash: (-c: )?(line [0-9]+: )?", "", first)
+        raise ValueError(f"not complete bash ({printable(why)}); each entry is run by itself")
+    return text
+
+
 def _sbatch_option(text: str) -> str:
     if not text.startswith("-"):
         raise ValueError('expected an sbatch option such as "--hint=nomultithread"')
@@ -57,9 +72,53 @@ def _host(text: str) -> str:
 
 def _inner_path(text: str) -> str:
     """Return the path, which may not lead out of the folder that it is relative to."""
-    if _filled(text).startswith("/"):
-        raise ValueError("must be a relative path; take the leading / off")
+    if _filled(text).startswith(("/", "~/")):
+        raise ValueError(
+            "must be a relative path: of an input, to indir (write the folder there; what all tasks read can go into"
+            " shared); of an output, to the folder that its task runs in"
+        )
     return _downward(text)
+
+
+def _here_path(text: str) -> str:
+    """Return a path of this machine, in which `~` means the home folder and no variable means anything."""
+    if re.match(r"\$\{?[A-Za-z_]", _filled(text)):
+        raise ValueError("variables are not put in here; write the path itself, or ~ for your home folder")
+    return text
+
+
+def _scratch(text: str) -> str:
+    """Return the path on a node, which may begin with one variable."""
+    _one_line(text)
+    if text.startswith("~"):
+        raise ValueError('~ is not put in here; write "$HOME/…"')
+    if text.startswith("$") and not re.match(r"\$(?:[A-Za-z_][A-Za-z_0-9]*|\{[A-Za-z_][A-Za-z_0-9]*\})(?:/|$)", text):
+        raise ValueError('expected a path, or one that begins with a variable, such as "$TMPDIR" or "$TMPDIR/me"')
+    return text
+
+
+#: How a character that a pattern gives a meaning to is written where it means itself.
+_MEANT = re.compile(r"\[([*?\[])\]")
+_PATTERN = re.compile(r"[*?]|\[[^\]]+\]")
+
+
+def _output_path(text: str) -> str:
+    """Return the path of an output, in which `[*]`, `[?]` and `[[]` stand for a character of its name; no pattern."""
+    pattern = _PATTERN.search(_MEANT.sub("", _inner_path(text)))
+    if pattern is None:
+        return _MEANT.sub(r"\1", text)
+    found, literal = pattern[0], "[*] for *, [?] for ?, [[] for ["
+    raise ValueError(
+        f"{found} is no pattern here, and no file would match it; name each file, or a folder that holds them all"
+        f" (in a name that really has such characters write {literal})"
+    )
+
+
+def _input_path(text: str) -> str:
+    """Return the path, which is relative to the folder of inputs."""
+    if text.startswith("/"):
+        raise ValueError("must be relative to indir; set indir to its folder, or list it in shared")
+    return _inner_path(text)
 
 
 def _shared_path(text: str) -> str:
@@ -90,38 +149,29 @@ def _scalar(value: object) -> object:
     return value
 
 
+def _variable_value(text: str) -> str:
+    """Return the value of a variable. Nothing in it is expanded, so a `$` is most likely meant otherwise."""
+    if "$" in text.replace("$$", ""):
+        raise ValueError(
+            "a $ is not expanded here; set the variable in the command, or export it in setup of the target;"
+            " write $$ for a plain $"
+        )
+    return text.replace("$$", "$")
+
+
 def _whole_number(value: object) -> object:
     return _scalar(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_SWITCH_RULE = 'expected true or false, without quotes, "user", "mcs" or "topo"'
 
 
 def _switch(value: object) -> object:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return _one_line(value)
-    raise ValueError('expected true, false, "user" or "mcs"')
-
-
-def parse_duration(value: object) -> float:
-    """Return a time in seconds, from how people write it.
-
-    :param value: seconds as a number, or text such as `90`, `90s`, `10m`, `2h`, `1d`, `1h30m`.
-    :returns: seconds.
-    :raises ValueError: it is no such time, not above 0, or longer than a year.
-    """
-    seconds = math.nan
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(min(value, _LONGEST_S + 1))
-    elif isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(_NUMBER, text):
-            seconds = float(text)
-        elif text and (match := _DURATION.fullmatch(text)):
-            units_s = (86400, 3600, 60, 1)
-            seconds = sum(float(count) * unit for count, unit in zip(match.groups(), units_s, strict=True) if count)
-    if not 0 < seconds <= _LONGEST_S:  # false for nan too
-        raise ValueError(_DURATION_RULE)
-    return seconds
+    if isinstance(value, str) and value in {"user", "mcs", "topo"}:
+        return value
+    raise ValueError(_SWITCH_RULE)
 
 
 def _most(value: object) -> object:
@@ -156,10 +206,18 @@ def _variable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_clean)]
 Filled = Annotated[str, AfterValidator(_filled)]
+BashEntry = Annotated[str, AfterValidator(_bash_entry)]
 Line = Annotated[str, AfterValidator(_one_line)]
+HerePath = Annotated[str, AfterValidator(_here_path)]
+Scratch = Annotated[str, AfterValidator(_scratch)]
+SlurmTime = Annotated[str, BeforeValidator(parse_slurm_time), AfterValidator(_one_line)]
+Memory = Annotated[str, BeforeValidator(parse_memory), AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]
+OutputPath = Annotated[str, AfterValidator(_output_path)]
+InputPath = Annotated[str, AfterValidator(_input_path)]
 Scalar = Annotated[str, BeforeValidator(_scalar), AfterValidator(_clean)]
+VariableValue = Annotated[Scalar, AfterValidator(_variable_value)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 SbatchOption = Annotated[str, AfterValidator(_sbatch_option)]
 Switch = Annotated[bool | str, BeforeValidator(_switch)]

@@ -166,6 +166,7 @@ def swarm_table(given: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[
     """
     given = {name: _plain(value) for name, value in given.items() if value}
     table = {key: given[name] for key, name in LAUNCH_NAMES.items() if name in given and name != "shdins"}
+    table["strict"] = False  # the original ran commands so, and they rely on it
     is_custom = "envroot" in given or "envfs" in given
     notes = []
     if isinstance(given.get("cmd"), str):

@@ -4,29 +4,40 @@ A line is a task: number, id, command, outputs, and a dot, with tabs between, es
 chunk says how many tasks there are, and whose plan it is: so a file that was cut short is recognised, and nothing of
 it is run. On the target it is read by `read_chunk` in `templates/manager/slot.sh` and `read_task` in
 `templates/manager/task.sh`.
+
+Beside the plan, for `attach` only, lie the values of the tasks, so that the next submit finds each row of the config
+again: a line is number, then name and value in turn, and a dot. A file has those of many chunks, and the name of the
+last of them.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
 from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
+from locusts_fab.layout import VALUES
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
-from locusts_fab.tsv import escape, unescape
+from locusts_fab.tsv import join_fields, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
+
+    from locusts_fab.layout import Environment
+    from locusts_fab.model import Chunk, Values
 
 #: Before the number of each chunk.
 _CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
+#: A file of values is full with so many characters.
+_FULL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,13 @@ class PlannedChunk:
 
     :param tasks: those whose lines are whole.
     :param is_whole: whether all of them are there.
+    :param values: what is known of the values of tasks, of this chunk or of those before it, by their numbers.
     """
 
     number: int
     tasks: list[PlannedTask]
     is_whole: bool
+    values: dict[int, Values] = field(default_factory=dict)
 
 
 class ForgedPlanError(HostError):
@@ -51,11 +64,33 @@ def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
 
     :param environment_id: the environment that the plan is for.
     """
-    lines = [
-        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs), ".\n"])
-        for task in tasks
-    ]
+    lines = [f"{task.number}\t{join_fields((task.id, task.command, *task.outputs))}\t.\n" for task in tasks]
     return "".join([*lines, f"{_LAST_LINE}\t{len(tasks)}\t{environment_id}\t.\n"])
+
+
+class ValuesFiles:
+    """Makes the files with the values of tasks, each when enough has come together."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._lines: list[str] = []
+        self._size = 0
+
+    def add(self, tasks: Iterable[PlannedTask], chunk: Chunk, *, is_last: bool) -> tuple[str, bytes] | None:
+        """Take in the tasks of a chunk.
+
+        :returns: the name of a file in the environment and what is to be in it, if there is to be one now.
+        """
+        for task in tasks:
+            if task.values:
+                line = f"{task.number}\t{task.values}\t.\n"
+                self._lines.append(line)
+                self._size += len(line)
+        if not self._lines or (self._size < _FULL and not is_last):
+            return None
+        lines = [*self._lines, f"{_LAST_LINE}\t{len(self._lines)}\t{self._environment.id}\t.\n"]
+        self._lines, self._size = [], 0
+        return self._environment.values(chunk.number), os.fsencode("".join(lines))
 
 
 def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
@@ -69,9 +104,27 @@ def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:
     begins = [found.end() for found in _CHUNK.finditer(plan)]
     for begin, end in pairwise([*begins, len(plan)]):  # one at a time, for all may be large
         first, *lines = plan[begin:end].decode("utf-8", "surrogateescape").split("\n")
-        number = whole_or_none(first, 1, MOST_OF_OURS)
+        number = whole_or_none(first.removesuffix(VALUES), 1, MOST_OF_OURS)
         if number:
-            yield _parse_chunk(number, lines, environment_id)
+            parse = _parse_values if first.endswith(VALUES) else _parse_chunk
+            yield parse(number, lines, environment_id)
+
+
+def _parse_values(number: int, lines: list[str], environment_id: str) -> PlannedChunk:
+    """Return the values in these lines, if all of them are there and they were made for this environment."""
+    values: dict[int, Values] = {}
+    last: list[str] = []
+    for line in lines:
+        first, *fields = line.split("\t")
+        if fields[-1:] != END:
+            continue
+        if first == _LAST_LINE:
+            last = fields[:-1]
+        elif len(fields) % 2 == 1 and "\0" not in line:
+            pairs = list(map(unescape, fields[:-1]))
+            if task := whole_or_none(first, 1, MOST_OF_OURS):
+                values[task] = tuple(zip(pairs[::2], pairs[1::2], strict=True))
+    return PlannedChunk(number, [], is_whole=True, values=values if last == [str(len(values)), environment_id] else {})
 
 
 def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedChunk:

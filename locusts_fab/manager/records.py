@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
+from locusts_fab.manager.last_words import read_reason
 from locusts_fab.model import LeaveReason, TaskReason
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Ended(NamedTuple):
     :param state: done, failed, retry (another attempt follows) or interrupted.
     :param found: whether each designated output was there.
     :param log: the number of the file with what it printed; 0 if it printed nothing.
+    :param reason: why it failed, with the line that tells most of what it printed last.
     """
 
     claim: str
@@ -181,7 +183,7 @@ def _ended(
         seconds(end_s),
         read_found(found),
         whole(log),
-        reason,
+        read_reason(reason),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.operations.session import opened
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 
 if TYPE_CHECKING:
     import fabric
@@ -49,4 +49,6 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
             time.sleep(0.3)
             session.poll()
             progress.update(len(waiting) - len(session.lively_managers()))
-    return len(session.lively_managers())
+    left = len(session.lively_managers())
+    LOGGER.info("%s: %d managers are stopped, %d may still run", session.swarm.name, len(waiting) - left, left)
+    return left

@@ -8,7 +8,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import ALL, complete_removal, mark_removal, set_known
 from locusts_fab.operations.session import opened
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import forget_manifest, has_news
 from locusts_fab.state.identity import ForeignEnvironmentError
 
@@ -67,3 +67,4 @@ def clean(
             )
         mark_removal(session.ledger, ALL)
         complete_removal(swarm, session.site, session.ledger)
+        LOGGER.info("%s on %s: the environment is removed", swarm.name, swarm.target_name)

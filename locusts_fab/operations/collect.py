@@ -8,20 +8,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.layout import FAILED
+from locusts_fab.model import TaskState
+from locusts_fab.operations.look.status import keep_looking, look, with_causes
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.operations.status import keep_looking, status
-from locusts_fab.progress import Silent
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
-from locusts_fab.results.collect import find_lost, put_in_place, wanted_files
-from locusts_fab.results.lists import write_lists
+from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
+from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
+from locusts_fab.results.own import IN_THE_WAY
+from locusts_fab.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Status
+    from locusts_fab.model import Outcome, Status
     from locusts_fab.operations.session import Session
     from locusts_fab.replica.merge import Brought
     from locusts_fab.state.ledger import Ledger
@@ -45,6 +51,7 @@ class Collected:
     """The result of a collect: the number of tasks whose outcome came now, and the status after it.
 
     :param troubles: the number of outputs that could not be brought back.
+    :param in_the_way: of these, those in whose place something else stands.
     :param brought: what became of the tree, in a custom environment.
     """
 
@@ -53,6 +60,7 @@ class Collected:
     troubles: int
     results: Results
     brought: Brought | None = None
+    in_the_way: int = 0
 
 
 def collect(
@@ -61,6 +69,7 @@ def collect(
     *,
     wait: bool = False,
     apply_removals: bool = False,
+    overwrite: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Collected:
     """Bring back what has ended so far; what is here already does not move again.
@@ -69,31 +78,54 @@ def collect(
 
     :param wait: first watch until nothing is left to run, and meanwhile bring what has ended by then.
     :param apply_removals: remove from the local tree what tasks removed from its replica.
+    :param overwrite: replace what stands under outdir and was not put there by this swarm, or was changed since.
     :returns: what came now, where it is, and the status after it.
     :raises LocustsError: something could not be brought; the same call again carries on.
     """
     screen = screen or Silent()
-    eager = _EagerCollector(swarm, connection)
+    eager = _EagerCollector(swarm, connection, overwrite=overwrite)
     if wait:
         keep_looking(eager.look, swarm, screen, reconnect=connection is None)
     with opened(swarm, connection) as session:
         session.poll()
         ledger, results = session.ledger, results_of(swarm)
         eager.see_what_is_lost(session)
-        tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen)
-        write_lists(ledger.outcomes(), ledger.troubles(), results)
+        tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
+        in_the_way: TableInTheWayError | None = None
+        try:
+            write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+        except TableInTheWayError as error:  # all else comes
+            in_the_way = error
         brought = None
         if swarm.is_custom and session.status().is_over and read_manifest(swarm):
-            brought = bring_back(swarm, session.site, screen, apply_removals=apply_removals)
-        return Collected(tasks, session.status(), len(ledger.troubles()), results, brought)
+            options = {"apply_removals": apply_removals, "writes_list": in_the_way is None}
+            with contextlib.nullcontext() if in_the_way else entered(results.modified_table, ledger.own_files):
+                brought = bring_back(swarm, session.site, screen, **options)
+        if in_the_way is not None:
+            raise in_the_way
+        troubles = ledger.troubles().values()
+        blocked = sum(why.startswith(IN_THE_WAY) for why in troubles)
+        where = (swarm.name, swarm.target_name)
+        LOGGER.info("%s on %s: %d tasks are collected into %s", *where, tasks, printable(str(results.outdir), ""))
+        if troubles:
+            LOGGER.warning("%s on %s: %d outputs could not be brought back", *where, len(troubles))
+        status = with_causes(session.status(), ledger)
+        return Collected(tasks, status, len(troubles), results, brought, blocked)
 
 
 def collect_ended(
-    ledger: Ledger, transfer: Transfer, results: Results, screen: Screen | Silent, *, limit: int | None = None
+    ledger: Ledger,
+    transfer: Transfer,
+    results: Results,
+    screen: Screen | Silent,
+    *,
+    limit: int | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Bring back what has ended since the last time.
 
     :param limit: no more than so many tasks.
+    :param overwrite: replace what stands in its place and is not ours, too.
     :returns: the number of tasks.
     :raises TransferError: something did not arrive; to collect again carries on.
     """
@@ -108,10 +140,34 @@ def collect_ended(
         ):
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
-                placed = put_in_place(fetched, part, results, total)
-                ledger.set_collected(placed.places, placed.troubles)
+                placed = put_in_place(fetched, part, results, total, ledger.own_files, overwrite=overwrite)
+                ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
                 progress.update(start + at + len(placed.places))
+                _log_failed(part)
     return len(outcomes)
+
+
+def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:
+    """Enter what has to come again: what is not here any more; and what had no place, if it is to be made.
+
+    Before that, what failed tasks left is set apart, if an earlier version has not done so.
+
+    :raises TransferError: the folder of results cannot be written.
+    """
+    moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
+    if moved.places:
+        ledger.set_places(moved.places, moved.files, moved.gone)
+    ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
+    if overwrite:
+        troubles = ledger.troubles().items()
+        ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})
+
+
+def _log_failed(outcomes: Iterable[Outcome]) -> None:
+    """Log which of the tasks failed, and why."""
+    for each in outcomes:
+        if each.state is TaskState.FAILED:
+            LOGGER.warning("task %s failed: %s", printable(each.id, ""), printable(describe(each), ""))
 
 
 class _EagerCollector:
@@ -122,8 +178,9 @@ class _EagerCollector:
     :ivar tasks: the number of tasks brought so far.
     """
 
-    def __init__(self, swarm: Swarm, connection: fabric.Connection | None) -> None:
+    def __init__(self, swarm: Swarm, connection: fabric.Connection | None, *, overwrite: bool = False) -> None:
         self.tasks = 0
+        self._overwrite = overwrite
         self._swarm, self._connection = swarm, connection
         self._results = results_of(swarm)
         self._limit = EAGER_TASKS
@@ -133,12 +190,12 @@ class _EagerCollector:
     def see_what_is_lost(self, session: Session) -> None:
         """Mark what came earlier and is no longer here to come again; this is looked at once."""
         if not self._has_seen:
-            session.ledger.set_uncollected(list(find_lost(session.ledger.placed(), self._results)))
+            mark_to_come_again(session.ledger, self._results, overwrite=self._overwrite)
             self._has_seen = True
 
     def look(self) -> Status:
-        """Return the status, as `status` does, after bringing something if it is worth it."""
-        now = status(self._swarm, self._connection)  # without the lock, for it may take long
+        """Return the status, as `operations.look.status.look` does, after bringing something if it is worth it."""
+        now = look(self._swarm, self._connection)  # without the lock, for it may take long
         if now.busy or (self._has_seen and not self._is_worth_it(now)):
             return now
         with contextlib.suppress(BusyError), opened(self._swarm, self._connection, wait_s=0) as session:
@@ -158,7 +215,14 @@ class _EagerCollector:
     def _bring(self, session: Session) -> None:
         start = self._latest = time.monotonic()
         with contextlib.suppress(TransferError):  # if it lasts, the end reports it
-            count = collect_ended(session.ledger, session.site.transfer, self._results, Silent(), limit=self._limit)
+            count = collect_ended(
+                session.ledger,
+                session.site.transfer,
+                self._results,
+                Silent(),
+                limit=self._limit,
+                overwrite=self._overwrite,
+            )
             self._latest = time.monotonic()
             self._limit = max(1, int(count * EAGER_HOLD_S / (self._latest - start)))
             self.tasks += count

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,16 +12,18 @@ from typing import TYPE_CHECKING
 from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
+from locusts_fab.model import Chunk
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
+from locusts_fab.state.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, Task
+    from locusts_fab.model import Task
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
 
@@ -59,6 +64,7 @@ def render_scripts(
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,
+        "strict": int(settings.strict),
         "retries": settings.retries,
         "timeout_us": round((settings.timeout_s or 0) * 1_000_000),
         "timeout_text": f"{settings.timeout_s or 0:g} s",
@@ -76,6 +82,13 @@ def render_scripts(
     }
     manager = {environment.manager_script: render("manager.sh.j2", values)}
     return {**manager, **scheduler.start_scripts(swarm, environment, bad_nodes)}
+
+
+def what_is_asked(plan: Plan) -> str:
+    """Return a hash of what the config asks for: the scripts, but for what differs from submit to submit, and nodes."""
+    scripts = render_scripts(plan, 1, [Chunk(1, 1)])
+    words = [str(plan.swarm.target.nodes), *(word for script in sorted(scripts.items()) for word in script)]
+    return hashlib.blake2b(os.fsencode("\0".join(words)), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def preview(swarm: Swarm) -> Preview:
 
     :raises LocustsError: as `submit` would.
     """
-    plan = make_plan(swarm, swarm.environment_dir)
+    plan = _plan_as_known(swarm)
     samples = []
     total = 0
     for total, task in enumerate(plan.tasks(), 1):
@@ -110,3 +123,12 @@ def preview(swarm: Swarm) -> Preview:
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
     replica = select_replica(swarm) if swarm.is_custom else None
     return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
+
+
+def _plan_as_known(swarm: Swarm) -> Plan:
+    """Return the plan, in which tasks that are known keep their numbers."""
+    path = swarm.state_dir / "ledger.sqlite"
+    if not path.exists():
+        return make_plan(swarm, swarm.environment_dir)
+    with contextlib.closing(Ledger(path)) as ledger:
+        return make_plan(swarm, swarm.environment_dir, ledger.memory())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import remove_left_folders
-from locusts_fab.layout import Results
-from locusts_fab.manager.records import read_leave_reason
+from locusts_fab.layout import Results, manager_id
+from locusts_fab.manager.records import element_of, read_leave_reason, submission_of
+from locusts_fab.manager.setup_failures import advice, failed_setups
 from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
@@ -21,7 +23,7 @@ from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.identity import foreign_error, strangers_error
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import WAIT_S, holder_of, locked
-from locusts_fab.state.poll import poll
+from locusts_fab.state.poll import PollResult, poll
 from locusts_fab.target import open_site
 from locusts_fab.text import duration
 
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import ManagerStatus, Submission
-    from locusts_fab.state.poll import PollResult
     from locusts_fab.target import Site
 
+_SHOWN_REASONS = 3
+_UNHEARD = "nothing is known yet"
 _LIVELY = {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 
@@ -94,6 +97,8 @@ class Session:
         environment = self.site.environment
         result = poll(self.site.host, self.ledger, environment, scheduler_of(self.swarm), self.turn)
         if not result.is_ours:
+            if not self._may_enter():  # somebody else made it just now, for the same swarm
+                return PollResult()
             raise foreign_error(result.founders, environment.root, self.site.host.name)
         return result
 
@@ -105,6 +110,10 @@ class Session:
         numbers = self.ledger.fact("strangers")
         if numbers:
             raise strangers_error(numbers, self.site.environment.root, self.site.host.name)
+
+    def was_overtaken(self) -> bool:
+        """Return whether a command that may change the swarm came in since a look began, so that it means nothing."""
+        return self.turn is not None and (not self._may_enter() or bool(holder_of(self.swarm.state_dir / "lock")))
 
     def _may_enter(self) -> bool:
         """Return whether what was asked may be entered: we hold the lock, or nobody took it since we looked."""
@@ -136,12 +145,31 @@ class Session:
         active = scheduler_of(self.swarm).active_jobs(self.ledger.jobs())
         return submission.job in active or self.ledger.fact("scheduler_silent") is not None
 
+    def has_begun_nothing(self, submission: Submission) -> bool:
+        """Return whether a submission has jobs, and all of them wait: then nothing is lost if they are cancelled."""
+        if self.ledger.managers(submission.number) or self.ledger.fact("scheduler_silent") is not None:
+            return False
+        scheduler, jobs = scheduler_of(self.swarm), self.ledger.jobs()
+        waiting = scheduler.waiting_jobs(jobs)
+        active = [job for job in jobs if submission.job in scheduler.active_jobs([job])]
+        return bool(active) and all(job in waiting for job in active)
+
+    def _waiting(self) -> str:
+        """Return in words how many jobs wait, and for what."""
+        reasons = Counter(job.reason for job in scheduler_of(self.swarm).waiting_jobs(self.ledger.jobs()))
+        return ", ".join(
+            f"{count} {'job waits' if count == 1 else 'jobs wait'} ({reason or 'no reason given yet'})"
+            for reason, count in reasons.most_common(_SHOWN_REASONS)
+        )
+
     def status(self) -> Status:
         """Return the status as far as it is known; only a submission of which nothing was heard yet is asked for."""
         counts = self.ledger.counts()
         latest = self.ledger.latest_submission()
         state = self._state(counts, latest)
         updated = self.ledger.fact("updated")
+        elapsed_s = self._elapsed_s(state, latest)
+        rate = self._rate(latest, elapsed_s)
         return Status(
             swarm=self.swarm.name,
             target=self.swarm.target_name,
@@ -152,11 +180,13 @@ class Session:
             jobs=self.ledger.jobs(),
             started=latest.created_s if latest else None,
             updated=float(updated) if updated else None,
-            elapsed_s=self.ledger.elapsed_s(latest) if latest else None,
-            eta_s=self._eta_s(counts, latest) if state is SwarmState.RUNNING else None,
-            notes=[*self._note_busy(updated), *self._note_cleaned(latest), *self._notes(state)],
+            elapsed_s=elapsed_s,
+            eta_s=(counts.pending + counts.running) / rate if rate and state is SwarmState.RUNNING else None,
+            notes=[*self.busy_notes(), *self._note_cleaned(latest), *self._notes(state)],
             bad_nodes=self.ledger.bad_nodes(),
             busy=self.busy,
+            rate=rate,
+            waiting=self._waiting() if state in {SwarmState.SUBMITTED, SwarmState.RUNNING} else "",
         )
 
     def _note_cleaned(self, latest: Submission | None) -> list[str]:
@@ -167,14 +197,13 @@ class Session:
         lost = f"; the results of {given_up} tasks were given up, `locusts submit` runs them again"
         return [f"cleaned: nothing is on the target any more{lost if given_up != '0' else ''}"]
 
-    def _note_busy(self, updated: str | None) -> list[str]:
+    def busy_notes(self) -> list[str]:
         """Return the note on another command that works on the swarm, and how old the picture is."""
         if not self.busy:
             return []
-        age = (
-            f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else "nothing is known"
-        )
-        return [f"another command is working on this swarm ({self.busy}); {age}"]
+        updated = self.ledger.fact("updated")
+        age = f"this was known {duration(max(0.0, time.time() - float(updated)))} ago" if updated else _UNHEARD
+        return [busy_note(self.busy, age)]
 
     def _state(self, counts: Counts, latest: Submission | None) -> SwarmState:
         if counts.total and counts.ended == counts.total:
@@ -189,13 +218,16 @@ class Session:
             return SwarmState.RUNNING if self.ledger.managers(latest.number) else SwarmState.SUBMITTED
         return SwarmState.STALLED
 
-    def _eta_s(self, counts: Counts, latest: Submission | None) -> float | None:
-        """Return the time left in seconds at the rate of the latest submission; None until it has ended some tasks."""
-        ended = self.ledger.count_ended_in(latest.number) if latest else 0
-        elapsed_s = self.ledger.elapsed_s(latest) if latest else None
-        if not ended or elapsed_s is None:
+    def _elapsed_s(self, state: SwarmState, latest: Submission | None) -> float | None:
+        """Return for how long the latest submission ran; None if that is unknown."""
+        if latest is None:
             return None
-        return (counts.pending + counts.running) * elapsed_s / ended
+        return self.ledger.span_s(latest) if state is SwarmState.FINISHED else self.ledger.elapsed_s(latest)
+
+    def _rate(self, latest: Submission | None, elapsed_s: float | None) -> float | None:
+        """Return how many tasks the latest submission brings to an end in a second; None until it has ended some."""
+        ended = self.ledger.count_ended_in(latest.number) if latest else 0
+        return ended / elapsed_s if ended and elapsed_s else None
 
     def _notes(self, state: SwarmState) -> list[str]:
         """Return what a person should do about a swarm that stands still, or know of a scheduler that is silent."""
@@ -210,12 +242,16 @@ class Session:
             f"everything fails on node {node}, and not elsewhere: others run its tasks, the next submit leaves it out"
             for node in self.ledger.bad_nodes()
         ]
-        if state is not SwarmState.STALLED:
-            return notes
         latest = self.ledger.latest_submission()
         managers = self.ledger.managers(latest.number) if latest else []
+        if state in {SwarmState.SUBMITTED, SwarmState.RUNNING, SwarmState.STALLED}:
+            notes += self._note_setup(managers)
+        if state is not SwarmState.STALLED:
+            return notes
         reasons = {self.ledger.manager_reason(manager.id) for manager in managers}
         kinds = set(map(read_leave_reason, reasons))
+        if kinds == {LeaveReason.SETUP}:
+            return notes
         if LeaveReason.TOO_MANY_FAILURES in kinds:
             stopped = f"max_failures = {self.swarm.settings.max_failures} was reached, so no more tasks are taken"
             return [*notes, f"{stopped}; see why with `locusts logs TASK`, fix the cause, then `locusts retry`"]
@@ -225,15 +261,29 @@ class Session:
         why = "; ".join(sorted(reason for reason in reasons if reason)) or self._why_nobody_was_heard(latest)
         return [*notes, f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
 
+    def _note_setup(self, managers: list[ManagerStatus]) -> list[str]:
+        """Return notes on managers that run nothing because an entry of `setup` failed."""
+        reasons = {manager.id: self.ledger.manager_reason(manager.id) for manager in managers}
+        failed = [each for each in managers if read_leave_reason(reasons[each.id]) is LeaveReason.SETUP]
+        if not failed:
+            return []
+        name = manager_id(submission_of(failed[0].id), element_of(failed[0].id))
+        log = self.site.environment.absolute(self.site.environment.manager_log(name))
+        return [*failed_setups((each.host, reasons[each.id]) for each in failed), advice(log)]
+
     def _why_nobody_was_heard(self, latest: Submission | None) -> str:
-        """Return in a line what the managers of a submission printed before they could record anything."""
+        """Return in a line what the managers of a submission printed before they could record anything, and where."""
         unheard = "nobody was heard"
         if latest is None or self.busy:
             return unheard
-        script = remote_script("first_words")
-        words = self.site.host.run(script, self.site.environment.root, str(latest.number)).text
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
-        return f"{unheard}: {' / '.join(lines)}" if lines else unheard
+        environment = self.site.environment
+        said = self.site.host.run(remote_script("last_words"), environment.root, str(latest.number)).text
+        log, _, words = said.partition("\n")
+        lines = " / ".join(line.strip() for line in words.splitlines() if line.strip())
+        logs = environment.absolute(environment.logs_folder)
+        if log:
+            return f"{unheard}; {logs}/{log} ends with: {lines}"
+        return f"{unheard}: {lines}" if lines else f"{unheard}, and nothing was printed to {logs}/{latest.number}-*.out"
 
 
 @contextlib.contextmanager
@@ -287,6 +337,15 @@ def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iter
         site = open_site(swarm, connection)
         _check_target(ledger, swarm, site)
         yield Session(swarm, known_site(swarm, site, ledger), ledger, turn)
+
+
+def busy_note(busy: str, age: str = _UNHEARD) -> str:
+    """Return the note on another command that works on a swarm.
+
+    :param busy: that command, in words.
+    :param age: how old is what is known.
+    """
+    return f"another command is working on this swarm ({busy}); {age}"
 
 
 @contextlib.contextmanager

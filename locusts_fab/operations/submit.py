@@ -12,18 +12,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Chunk
+from locusts_fab.model import Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
-from locusts_fab.operations.scripts import render_scripts
-from locusts_fab.operations.session import opened
+from locusts_fab.operations.judgement import Judged, judge_submit, remember
+from locusts_fab.operations.scripts import render_scripts, what_is_asked
+from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks, make_plan
-from locusts_fab.progress import Silent
+from locusts_fab.preflight.here import DanglingInputs
+from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import stage_replica
-from locusts_fab.text import first_few
+from locusts_fab.results.lists import refuse_tables_of_others
+from locusts_fab.text import counted, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import fabric
 
@@ -31,11 +34,17 @@ if TYPE_CHECKING:
     from locusts_fab.model import Counts, Planned, Submission, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
+    from locusts_fab.state.ledger import Ledger
     from locusts_fab.ui.screen import Screen
 
 #: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
 FENCE_S = 1.0
 _SHOWN = 5
+#: Said where some of an earlier submit has begun.
+_OUTDATED = (
+    "the config has changed since the submit that is running, and it goes on as it was started;"
+    " `locusts cancel`, then `locusts submit`, runs the rest by the config as it is now"
+)
 
 
 @dataclass(frozen=True)
@@ -60,64 +69,152 @@ def submit(
     connection: fabric.Connection | None = None,
     *,
     redo: bool = False,
+    redo_changed: bool = False,
     retry: bool = False,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    overwrite: bool = False,
+    force: bool = False,
     screen: Screen | Silent | None = None,
 ) -> Submitted:
     """Submit what has not ended yet: new, lost and interrupted tasks.
 
     :param connection: an open Fabric connection to use.
-    :param redo: forget all earlier results first.
+    :param redo: forget all earlier results first; with `only` or `limit`, run again just what those choose.
+    :param redo_changed: submit done tasks again too whose command, inputs or outputs have changed since they ran.
     :param retry: submit failed tasks again too.
+    :param only: ids, or patterns of them with `*`, `?` and `[…]`: submit no others.
+    :param limit: submit no more than so many, the first of those that would be.
+    :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.
+    :param force: do not look first whether the target can take it.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
     """
+    if limit is not None and limit < 1:
+        raise StateError(f"limit: {limit} tasks are none", hint="give a number from 1 on")
     screen = screen or Silent()
+    choice = Choice(retry, redo_changed, redo, tuple(only), limit)
     with opened(swarm, connection, create=True) as session:
         is_there = session.poll()
         session.refuse_strangers()
-        if redo:
-            _plan(session, screen, None)  # before anything is forgotten: what cannot be planned keeps its results
-            _forget(session, screen)
+        if not overwrite:
+            refuse_tables_of_others(results_of(swarm), session.ledger)
+        judged = Judged() if force else None
+        if redo and not choice.is_partial:
+            judged = _begin_anew(session, connection, screen, judged, is_there=is_there)
             is_there = session.poll()
         live = session.live_submission()
-        plan, planned = _plan(session, screen, live)
-        retried = session.ledger.reset_failed() if retry else 0
-        notes = [*plan.warnings, *_note_changed(planned)]
+        live_number = live.number if live else None
+        dangling = DanglingInputs(swarm)
+        plan, planned = _plan(session, screen, live_number, dangling)
+        notes = [*plan.warnings, *_note_changed(planned, is_redone=redo_changed or redo), *_note_gone(planned)]
         ledger = session.ledger
-        if live is not None and ledger.count_pending(beyond=live.number) + retried == 0:
-            counts = ledger.counts()
-            return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+        if ledger.choose(choice, live_number) == 0:
+            notes += _note_unchosen(ledger, choice)
+            if live is not None and not _may_replace(session, live, plan, notes):
+                counts = ledger.counts()
+                return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+        judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
+        notes += judged.notes
         _fence(session, live)
-        pending = ledger.count_pending()
+        waiting, suspects = ledger.take_chosen(live_number)
         failures_left(swarm, ledger.counts())  # before anything is sent
-        if pending:
-            _start(session, plan, pending, screen, notes, is_there=is_there)
-        return Submitted(pending, planned.total, planned.changed, notes)
+        if waiting:
+            _start(session, plan, (waiting, suspects), screen, notes, is_there=is_there)
+            remember(session, judged)
+        return Submitted(waiting, planned.total, planned.changed, notes)
 
 
-def _plan(session: Session, screen: Screen | Silent, live: Submission | None) -> tuple[Plan, Planned]:
-    """Enter into the ledger what the config means now, and return the plan and how it differs from what was known."""
-    plan = make_plan(session.swarm, session.site.environment.root)
+def _begin_anew(
+    session: Session,
+    connection: fabric.Connection | None,
+    screen: Screen | Silent,
+    judged: Judged | None,
+    *,
+    is_there: bool,
+) -> Judged:
+    """Forget all results; before that, see that all can be planned and run, for else they are kept.
+
+    :param judged: the judgement, if there is one already.
+    """
+    dangling = DanglingInputs(session.swarm)
+    plan, _ = _plan(session, screen, None, dangling)
+    judged = judged or judge_submit(session, connection, plan, dangling, Choice(ended=True), is_there=is_there)
+    _forget(session, screen)
+    return judged
+
+
+def _may_replace(session: Session, live: Submission, plan: Plan, notes: list[str]) -> bool:
+    """Return whether a submission that has all that is to do gives way to another, for the config has changed.
+
+    :param notes: gets what a person should know of it.
+    """
+    if not _is_outdated(session, live, plan):
+        return False
+    if not session.has_begun_nothing(live):
+        notes.append(_OUTDATED)
+        return False
+    notes.append(f"job {live.job} of the earlier submit waits, and the config has changed: it is replaced")
+    return True
+
+
+def _is_outdated(session: Session, live: Submission, plan: Plan) -> bool:
+    """Return whether the config would start the managers of a submission, or run its waiting tasks, differently now."""
+    number, _, asked = (session.ledger.fact("asked") or "").partition(" ")
+    if number == str(live.number) and asked != what_is_asked(plan):
+        return True
+    return session.ledger.count_replanned(live.number) > 0
+
+
+def _plan(
+    session: Session, screen: Screen | Silent, live: int | None, dangling: DanglingInputs
+) -> tuple[Plan, Planned]:
+    """Enter into the ledger what the config means now, and return the plan and how it differs from what was known.
+
+    :param dangling: notes inputs that are links to nothing.
+    """
+    plan = make_plan(session.swarm, session.site.environment.root, session.ledger.memory())
     with screen.step("planning", plan.count) as progress:
 
-        def counted() -> Iterator[Task]:
-            for count, task in enumerate(plan.tasks(), 1):
+        def shown() -> Iterator[Task]:
+            for count, task in enumerate(dangling.passing(plan.tasks(stamped=True)), 1):
                 if count % 1000 == 0:
                     progress.update(count)
                 yield task
 
-        planned = session.ledger.take_plan(counted(), session.site.environment.root, live.number if live else None)
+        planned = session.ledger.take_plan(shown(), session.site.environment.root, live, plan.last_number)
     return plan, planned
 
 
-def _note_changed(planned: Planned) -> list[str]:
-    """Return a note on done tasks that the config would run differently now, if there are any."""
-    if not planned.changed:
+def _note_changed(planned: Planned, *, is_redone: bool) -> list[str]:
+    """Return a note on done tasks that would run differently now, if there are any and they stay as they are."""
+    if not planned.changed or is_redone:
         return []
     names = ", ".join(first_few(planned.changed, _SHOWN))
-    stand = "they stay as they are; --redo runs everything again"
-    return [f"{len(planned.changed)} done tasks have changed in the config since they ran ({names}); {stand}"]
+    have, they = ("has", "it") if len(planned.changed) == 1 else ("have", "they")
+    tasks = counted(len(planned.changed), "done task")
+    stand = "what was run stays as it is; `locusts submit --redo-changed` runs just these again"
+    return [f"{tasks} {have} changed, in the config or by inputs, since {they} ran ({names}); {stand}"]
+
+
+def _note_gone(planned: Planned) -> list[str]:
+    """Return a note on tasks that are no longer in the config, if there are any."""
+    if not planned.gone:
+        return []
+    names = ", ".join(first_few(planned.gone, _SHOWN))
+    are = "is" if len(planned.gone) == 1 else "are"
+    return [
+        f"{counted(len(planned.gone), 'task')} {are} no longer in the config ({names}); what was run stays, as it is"
+    ]
+
+
+def _note_unchosen(ledger: Ledger, choice: Choice) -> list[str]:
+    """Return a note on tasks that were named and need not be run."""
+    if not choice.only:
+        return []
+    states = ", ".join(f"{count} {state}" for state, count in sorted(ledger.states_of(choice.only).items()))
+    return [f"of the tasks that were named: {states}; `locusts retry` runs failed ones again, --redo done ones, too"]
 
 
 def _fence(session: Session, live: Submission | None) -> None:
@@ -133,18 +230,19 @@ def _fence(session: Session, live: Submission | None) -> None:
 
 
 def _start(
-    session: Session, plan: Plan, pending: int, screen: Screen | Silent, notes: list[str], *, is_there: bool
+    session: Session, plan: Plan, waiting: tuple[int, int], screen: Screen | Silent, notes: list[str], *, is_there: bool
 ) -> None:
-    """Stage and start the pending tasks as a new submission.
+    """Stage and start the chosen tasks as a new submission.
 
+    :param waiting: how many there are, and how many of them were lost twice with their managers.
     :param notes: what a person should know is added to them.
     :param is_there: whether there is an environment.
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
-    chunks, alone_from = _cut(session, pending, first)
-    submission = ledger.begin_submission(first, chunks[-1].number)
+    chunks, alone_from = _cut(swarm, *waiting, first)
+    submission = ledger.begin_submission(first, chunks[-1].number, chosen=True)
     try:
         site = reserve(swarm, session.site, ledger, submission, chunks, is_there=is_there)
     except StateError:
@@ -159,12 +257,26 @@ def _start(
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
     )
-    site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    where = (swarm.name, swarm.target_name)
+    LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, waiting[0], len(chunks))
+    notes += _note_left_out(
+        site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
+    )
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
+    ledger.set_fact("asked", f"{submission.number} {what_is_asked(plan)}")
     ledger.set_submission(submission.number, state="starting")
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
+    LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
+
+
+def _note_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Return a note on what of inputs and shared files tasks will not see, if there is anything."""
+    if not left_out:
+        return []
+    lines = first_few([f"{path}, {why}" for path, why in left_out.items()], _SHOWN)
+    return ["\n  ".join(["left out of inputs and shared files:", *lines])]
 
 
 def failures_left(swarm: Swarm, counts: Counts) -> int:
@@ -184,27 +296,34 @@ def failures_left(swarm: Swarm, counts: Counts) -> int:
     return most - counts.failed
 
 
-def _cut(session: Session, pending: int, first: int) -> tuple[list[Chunk], int]:
-    """Cut the pending tasks into chunks: those that were lost twice with their managers each into one of its own, last.
+def _cut(swarm: Swarm, waiting: int, suspects: int, first: int) -> tuple[list[Chunk], int]:
+    """Cut the tasks that wait into chunks: those lost twice with their managers each into one of its own, last.
 
     :returns: the chunks, and the number of the first that is to run alone; there need not be one.
     """
-    swarm = session.swarm
-    suspects = session.ledger.count_suspects()
-    chunks = make_chunks(pending - suspects, swarm.slots * swarm.target.nodes, first)
+    chunks = make_chunks(waiting - suspects, swarm.slots * swarm.target.nodes, first)
     alone_from = first + len(chunks)
     return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from
 
 
 def retry(
-    swarm: Swarm, connection: fabric.Connection | None = None, *, screen: Screen | Silent | None = None
+    swarm: Swarm,
+    connection: fabric.Connection | None = None,
+    *,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    force: bool = False,
+    screen: Screen | Silent | None = None,
 ) -> Submitted:
-    """Submit again what failed or was lost, as the config has it now.
+    """Submit again what failed or was lost, as the config has it now; what it means no more is not run.
 
+    :param only: as in `submit`.
+    :param limit: as in `submit`.
+    :param force: as in `submit`.
     :returns: as `submit`.
     :raises LocustsError: as `submit`.
     """
-    return submit(swarm, connection, retry=True, screen=screen)
+    return submit(swarm, connection, retry=True, only=only, limit=limit, force=force, screen=screen)
 
 
 def _forget(session: Session, screen: Screen | Silent) -> None:

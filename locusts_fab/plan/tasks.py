@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.names import why_id_is_unusable, why_not_plain
+from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Environment, Results, folders_above
-from locusts_fab.model import Chunk, Task
+from locusts_fab.layout import FAILED, Environment, Results, folders_above
+from locusts_fab.model import Chunk, Memory, Task
+from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
-from locusts_fab.plan.sources import Source, read_source
+from locusts_fab.plan.numbers import Rows
+from locusts_fab.plan.places import check_places
+from locusts_fab.plan.sources import read_source
+from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
-from locusts_fab.text import first_few, printable
+from locusts_fab.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.model import Values
+    from locusts_fab.plan.source import Source
 
 #: The longest chunk; see docs/design.md for why these sizes.
 LONGEST_CHUNK = 128
-_SHOWN = 10
 _NAME_SHOWN = 40
 
 
@@ -34,6 +40,7 @@ class Plan:
     :param ids: their ids, in order.
     :param warnings: what a person should know, a line each.
     :param program: the program, if each command is one plain call of it; else empty.
+    :param last_number: the highest number that was ever given to a task as its id.
     """
 
     swarm: Swarm
@@ -44,36 +51,43 @@ class Plan:
     environment_dir: str
     warnings: list[str] = field(default_factory=list)
     program: str = ""
+    last_number: int = 0
+
+    @cached_property
+    def shared(self) -> dict[str, str]:
+        """The path on the target of each shared file, by its key."""
+        return shared_paths(self.swarm, self.environment_dir)
 
     @property
     def count(self) -> int:
         """The number of tasks."""
         return len(self.source.ids)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self, *, stamped: bool = False) -> Iterator[Task]:
         """Yield the tasks, in the order of their ids.
 
+        :param stamped: look at the sizes and times of their inputs, too.
         :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
         """
+        stamp = stamper(self.swarm.indir) if stamped else lambda _inputs: b""
         limits = Limits.of(self.environment_dir, str(self.swarm.outdir))
         bad: list[str] = []
         long: list[str] = []
         lacking: list[str] = []
-        for task_id, values in self.source.rows():
-            command = self._command(task_id, values)
-            inputs = tuple([template.render(values) for template in self.inputs])
-            outputs = tuple([template.render(values) for template in self.outputs])
+        for index, task_id in enumerate(self.source.ids):
+            command, inputs, outputs = self.text(index, task_id)
             problem = _why_unusable(command, inputs, outputs)
             if problem:
                 bad.append(f"task {task_id}: {problem}")
             elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
-                yield Task(task_id, command, inputs, outputs)
+                values = self._values(index, task_id)
+                yield Task(task_id, command, inputs, outputs, values, stamp(inputs), self.swarm.settings.strict)
         if bad:
-            raise PlanError(_listing("names that cannot be used", bad))
+            raise PlanError(listing("names that cannot be used", bad))
         if long:
-            raise PlanError(_listing("tasks with something too long to be run", long), hint=HINT)
+            raise PlanError(listing("tasks with something too long to be run", long), hint=HINT)
         if lacking:
             self._complain(lacking)
 
@@ -88,31 +102,58 @@ class Plan:
 
     def _complain(self, lacking: list[str]) -> None:
         """Refuse tasks without their inputs, or warn that they are left out."""
-        message = _listing(f"{len(lacking)} of {self.count} tasks lack an input in {self.swarm.indir}", lacking)
+        lack = "lacks" if len(lacking) == 1 else "lack"
+        message = listing(
+            f"{len(lacking)} of {counted(self.count, 'task')} {lack} an input in {self.swarm.indir}", lacking
+        )
         if self.swarm.settings.missing_inputs == "error":
-            raise PlanError(message, hint='add the files, or leave those tasks out with missing_inputs = "skip"')
+            hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
+            if self.source.is_numbered and any("id" in template.handles for template in self.inputs):
+                others = ", ".join(f"<{name}>" for name in sorted(self.source.handles - {"id"}))
+                hint = f"<id> is the number of the task here; to name inputs by their values there are {others}"
+            raise PlanError(message, hint=hint)
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
             self.warnings.append(warning)
 
-    def _command(self, task_id: str, values: dict[str, str]) -> str:
+    def _values(self, index: int, task_id: str) -> Values:
+        """Return the values of a task, without one that only says what its id says."""
+        values = self.source.own(index)
+        return values if self.source.is_numbered else tuple([pair for pair in values if pair != ("id", task_id)])
+
+    def text(self, index: int, task_id: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Return command, inputs and outputs of the task at a place.
+
+        :param task_id: its id; `<id>` becomes this one, unless the config has another value for it.
+        :raises PlanError: a value cannot stand where it should.
+        """
+        values = self.source.values(index)
+        if not self.source.has_own_id:
+            values["id"] = task_id
+        return (
+            self._command(index, task_id, values),
+            tuple([template.render(values) for template in self.inputs]),
+            tuple([template.render(values) for template in self.outputs]),
+        )
+
+    def _command(self, index: int, task_id: str, values: dict[str, str]) -> str:
         """Return a task's command; the PlanError of a value that cannot stand where it should names the task."""
         try:
-            return self.command.render(values) if self.command else self._own_command(task_id, values)
+            return self.command.render(values) if self.command else self._own_command(index, values)
         except PlanError as error:
             message = f"task {printable(task_id, keep='')}: {error.message}"
             raise PlanError(message, hint=error.hint, task_ids=[task_id]) from None
 
-    def _own_command(self, task_id: str, values: dict[str, str]) -> str:
+    def _own_command(self, index: int, values: dict[str, str]) -> str:
         """Return a line of a command file with its values; each line is a template of its own."""
-        shared = shared_paths(self.swarm, self.environment_dir)
-        return Template.command(self.source.commands[task_id], {"id"}, shared).render(values)
+        return Template.command(self.source.commands[index], {"id"}, self.shared).render(values)
 
 
-def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
+def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) -> Plan:
     """Return the tasks that the config means.
 
     :param environment_dir: the environment's folder on the target, absolute, for the paths of shared files.
+    :param memory: the tasks that are known, for those with numbers to keep them; None: they are numbered from 1 on.
     :raises PlanError: the inputs do not give a set of tasks that can be run.
     """
     settings = swarm.settings
@@ -120,6 +161,8 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
         if not swarm.shared_source(key).exists():
             raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="fix its path in the config")
     source = read_source(swarm)
+    if settings.id is not None:
+        name_tasks(source, settings.id)
     shared = shared_paths(swarm, environment_dir)
     check_shared(shared)
     check_variables(settings.env)
@@ -137,9 +180,20 @@ def make_plan(swarm: Swarm, environment_dir: str) -> Plan:
     )
     if settings.command is not None and is_direct(settings.command):
         plan.program = settings.command.split(None, 1)[0]
-    _check_ids(source.ids)
+    if source.is_numbered:
+        plan.last_number = _number(plan, memory or Memory())
+    check_ids(source)
     _check_outputs(plan)
+    check_places(swarm, plan.inputs, plan.count, plan.tasks, are_sought=source.is_from_files)
     return plan
+
+
+def _number(plan: Plan, memory: Memory) -> int:
+    """Give the tasks of a plan their numbers, and return the highest that was ever given."""
+    told = {handle for template in [plan.command, *plan.outputs] if template for handle in template.handles}
+    inputs = {handle for template in plan.inputs for handle in template.handles}
+    rows = Rows(plan.source, frozenset(told | inputs), plan.text, inputs <= told | {"id"})
+    return rows.number(memory)
 
 
 def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
@@ -171,16 +225,6 @@ def make_chunks(tasks: int, slots: int, first: int) -> list[Chunk]:
     return [Chunk(number, size) for number, size in enumerate(chunk_sizes(tasks, slots), first)]
 
 
-def _check_ids(ids: list[str]) -> None:
-    bad = [(task_id, why) for task_id in ids if (why := why_id_is_unusable(task_id))]
-    if bad:
-        raise PlanError(
-            _listing("ids that cannot be used", [f"{task_id}: {why}" for task_id, why in bad]),
-            hint="rename those inputs",
-            task_ids=[task_id for task_id, _ in bad],
-        )
-
-
 def _check_outputs(plan: Plan) -> None:
     """Raise a PlanError if two outputs would end up in one place."""
     settings = plan.swarm.settings
@@ -196,6 +240,7 @@ def _check_flat(plan: Plan) -> None:
     results = Results(plan.swarm.outdir, is_flat=True)
     owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
     owners["logs"] = "the logs"
+    owners[FAILED] = "the outputs of failed tasks"
     users: dict[str, str] = {}  # of each folder, the first who has an output in it
     for task in plan.tasks():
         owner = f"task {task.id}"
@@ -225,8 +270,3 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
     if len(set(outputs)) < len(outputs):
         return "two of its outputs have the same name"
     return None
-
-
-def _listing(title: str, lines: list[str]) -> str:
-    """Return a title and the first few of many lines."""
-    return "\n  ".join([f"{title}:", *(printable(line, keep="") for line in first_few(lines, _SHOWN))])

@@ -32,6 +32,8 @@ _SAFE_RSYNC = (3, 4)
 _RSYNC_VERSION = re.compile(r"rsync +version +v?([0-9]{1,9})\.([0-9]{1,9})\S*")
 #: File systems that live in the memory of one machine.
 _IN_MEMORY = {"tmpfs", "ramfs"}
+#: How a complaint on a variable ends that is not there, or empty; resolve_root.sh writes the same.
+NOT_SET = "is not set there"
 _MOST_NOISE = 60
 #: Numbers that the script gives of a file system: free blocks, their size, all inodes, free inodes.
 _NUMBERS = 4
@@ -165,7 +167,7 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     target, facts = swarm.target, seen.facts
     runs_there = not swarm.has_scheduler
     if target.scratch is not None:
-        yield _judge_scratch(target.scratch, facts.get("scratch_complaint"), runs_there=runs_there)
+        yield _judge_scratch(swarm, target.scratch, facts.get("scratch_complaint"))
     if target.setup:
         complaint = facts.get("setup_complaint")
         if complaint:
@@ -186,15 +188,18 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
             yield Finding("image", doubt, f"there is no {image}", "fix its path in the config, or take it there")
 
 
-def _judge_scratch(scratch: str, complaint: str | None, *, runs_there: bool) -> Finding:
-    """Return the finding on the folder for sandboxes; that of a node can be seen from the node only.
-
-    :param runs_there: tasks run on the very machine that was looked at.
-    """
-    if not scratch.startswith("/"):
+def _judge_scratch(swarm: Swarm, scratch: str, complaint: str | None) -> Finding:
+    """Return the finding on the folder for sandboxes; that of a node can be seen from the node only."""
+    if not scratch.startswith("/") and (swarm.has_scheduler or not scratch.startswith("$")):
         return Finding("scratch", "ok", f"{scratch} is known only where tasks run")
     if complaint is None:
         return Finding("scratch", "ok", f"{scratch} can be made and written")
-    if runs_there:
-        return Finding("scratch", "error", f"{scratch}: {complaint}", "choose another scratch in the config")
-    return Finding("scratch", "warning", f"{scratch}: {complaint}", "that is on the login host; nodes may differ")
+    found = f"{scratch}: {complaint}"
+    if swarm.has_scheduler:
+        return Finding("scratch", "warning", found, "that is on the login host; nodes may differ")
+    if not complaint.endswith(NOT_SET):
+        return Finding("scratch", "error", found, "choose another scratch in the config")
+    if swarm.target.setup:
+        return Finding("scratch", "warning", found, "no harm if setup exports it")
+    advice = 'write a folder that is there, such as "/tmp", as scratch in the config, or export the variable in setup'
+    return Finding("scratch", "error", found, advice)

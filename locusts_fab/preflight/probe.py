@@ -24,7 +24,7 @@ class Questions:
 
     :param root: the root, as the config has it.
     :param name: the name of the swarm.
-    :param scratch: the scratch folder, if it is an absolute path.
+    :param scratch: the scratch folder, if it is an absolute path, or begins with a variable that is known there.
     :param setup: the lines of `setup`.
     :param shared: name of a folder below the root that this machine has made, and what it wrote into it.
     :param scheduler: the text of the script that looks at the scheduler.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locusts_fab.fs import tree_size
+from locusts_fab.bounds.follow import tree_size
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes
 from locusts_fab.text import size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locusts_fab.model import Task
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
 
@@ -68,18 +71,21 @@ class SpaceNeeded:
         )
 
 
-def estimate_space(plan: Plan, tree: Selection | None, *, is_linked: bool) -> SpaceNeeded:
+def estimate_space(
+    plan: Plan, tree: Selection | None, *, is_linked: bool, tasks: Iterable[Task] | None = None
+) -> SpaceNeeded:
     """Return the space that a plan needs at least; every input is looked at once.
 
     :param tree: what of a custom environment's tree will be replicated; None if nothing is.
     :param is_linked: inputs and shared files are not copied to the target.
+    :param tasks: the tasks of the plan, for one who looks at them too on their way.
     :raises PlanError: names of inputs or outputs cannot be used as they come out.
     """
     swarm = plan.swarm
     indir = f"{swarm.indir}/"
-    tasks = inputs = outputs = input_bytes = 0
-    for task in plan.tasks():
-        tasks += 1
+    count = inputs = outputs = input_bytes = 0
+    for task in plan.tasks() if tasks is None else tasks:
+        count += 1
         inputs += len(task.inputs)
         outputs += len(task.outputs)
         for name in task.inputs:
@@ -87,12 +93,12 @@ def estimate_space(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Sp
     shared = [tree_size(swarm.shared_source(key)) for key in swarm.settings.shared]
     slots = swarm.slots * swarm.target.nodes
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
-    at_once = tasks if swarm.settings.keep == "all" else min(tasks, slots * LONGEST_CHUNK)
-    part = at_once / tasks if tasks else 0
-    chunks = len(chunk_sizes(tasks, slots))
+    at_once = count if swarm.settings.keep == "all" else min(count, slots * LONGEST_CHUNK)
+    part = at_once / count if count else 0
+    chunks = len(chunk_sizes(count, slots))
     files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
     return SpaceNeeded(
-        tasks=tasks,
+        tasks=count,
         chunks=chunks,
         files=files,
         input_bytes=input_bytes,
@@ -102,7 +108,7 @@ def estimate_space(plan: Plan, tree: Selection | None, *, is_linked: bool) -> Sp
         is_linked=is_linked,
         inodes=_FIXED_INODES
         + files
-        + _INODES_OF_TASK * tasks
+        + _INODES_OF_TASK * count
         + round(inputs * part)
         + _INODES_OF_CHUNK * chunks
         + (len(shared) if is_linked else sum(found[0] for found in shared)),

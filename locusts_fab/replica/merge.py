@@ -67,11 +67,14 @@ class Brought:
     notes: list[str]
 
 
-def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_removals: bool) -> Brought:
+def bring_back(
+    swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_removals: bool, writes_list: bool = True
+) -> Brought:
     """Bring what tasks created and changed into the local tree, and write modified.tsv.
 
     :param screen: where to show progress.
     :param apply_removals: also remove here what tasks removed there.
+    :param writes_list: whether modified.tsv is to be written.
     :returns: what was brought, and what the user should know.
     :raises HostError: the tree on the target cannot be listed.
     :raises TransferError: something did not arrive, while all else did; to collect again carries on.
@@ -91,9 +94,10 @@ def bring_back(swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_remov
         if merge.fault is None:  # else the target may be out of reach; an older copy there does no harm
             send_manifest(site, manifest)
     changes = changes_since_staging(manifest, theirs)
-    with written(swarm.outdir / "modified.tsv"):
-        swarm.outdir.mkdir(parents=True, exist_ok=True)
-        write_whole(swarm.outdir / "modified.tsv", format_changes(changes), mode=0o666)
+    if writes_list:
+        with written(swarm.outdir / "modified.tsv"):
+            swarm.outdir.mkdir(parents=True, exist_ok=True)
+            write_whole(swarm.outdir / "modified.tsv", format_changes(changes), mode=0o666)
     merge.raise_failures()
     return Brought(changes, merge.moved, merge.notes)
 

@@ -28,7 +28,7 @@ from locusts_fab.replica.manifest import (
     parse_scan,
 )
 from locusts_fab.replica.select import select_replica
-from locusts_fab.shell.scripts import remote_script
+from locusts_fab.shell.scripts import lacks_gnu_find, remote_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,9 @@ def scan(swarm: Swarm, site: Site, known: int) -> dict[str, Mark]:
     if result.exit_status != 0:
         raise HostError(
             f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",
-            hint="see that GNU find is there and that all of the tree can be read",
+            hint="install GNU find there, and put it first on the PATH"
+            if lacks_gnu_find(result.stderr)
+            else "see what the lines above name: all of the tree has to be there, and readable",
             stderr=result.stderr,
         )
     try:

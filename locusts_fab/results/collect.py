@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
+from locusts_fab.model import TaskState
+from locusts_fab.results.own import InTheWayError, Own, mark_of
 from locusts_fab.results.place import bring
 from locusts_fab.results.source import NotBroughtError, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment, Results
     from locusts_fab.model import Fetched, Outcome
+    from locusts_fab.state.own_files import OwnFiles
 
 
 def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
@@ -57,30 +60,54 @@ class Placed:
     """The result of putting some tasks in place.
 
     :param places: for each task its number and its folder, relative to outdir.
-    :param troubles: the outputs that did not come: number of the task, output, and why.
+    :param troubles: the outputs that did not come: number of the task, output, and why; of a log, the output is empty.
+    :param files: what is ours under outdir now: path, task and mark of each.
+    :param gone: paths of what was ours, and is there no more.
     """
 
-    places: list[tuple[int, str]]
-    troubles: list[tuple[int, str, str]]
+    places: list[tuple[int, str]] = field(default_factory=list)
+    troubles: list[tuple[int, str, str]] = field(default_factory=list)
+    files: list[tuple[str, int, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
 
-def put_in_place(fetched: Fetched, outcomes: Iterable[Outcome], results: Results, total: int) -> Placed:
+def put_in_place(
+    fetched: Fetched,
+    outcomes: Iterable[Outcome],
+    results: Results,
+    total: int,
+    own_files: OwnFiles,
+    *,
+    overwrite: bool = False,
+) -> Placed:
     """Put the outputs and logs of tasks that have ended in their places under outdir.
+
+    What stands there and is not ours stays, and keeps an output from coming.
 
     :param fetched: what was made reachable on this machine, with all that these tasks left.
     :param total: the number of tasks of the swarm; with many, their folders are spread over batches.
+    :param own_files: what is ours under outdir. What is going to be put there is entered at once; the rest of what is
+        returned is not.
+    :param overwrite: replace what is not ours, too.
     :raises TransferError: the folder of results cannot be written.
     """
-    placed = Placed([], [])
+    placed = Placed()
     try:
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir, Sources(fetched) as sources:
-            to = _Placing(fetched, sources, results, outdir)
-            for outcome in outcomes:
-                place = outcome.place or results.place(outcome.id, outcome.number, total)
-                is_moved = to.may_move(outcome) and to.move_sandbox(outcome, Name(place))
-                placed.troubles.extend(to.place_task(outcome, place, is_moved=is_moved))
-                placed.places.append((outcome.number, place))
+            wanted = [_Wanted(outcome, results, total) for outcome in outcomes]
+            earlier = own_files.of_tasks(each.outcome.number for each in wanted if each.outcome.place)
+            paths = [path for each in wanted for path in each.paths() if outdir.look(path) is not None]
+            marks = own_files.marks(paths)
+            for files in earlier.values():
+                marks.update(files)
+            own = Own(outdir, marks, overwrites=overwrite)
+            own_files.expect(
+                (path, each.outcome.number) for each in wanted for path in each.paths() if own.is_ours(path)
+            )
+            to = _Placing(fetched, sources, results, outdir, own)
+            for each in wanted:
+                to.place_task(each, earlier.get(each.outcome.number, ()), placed)
     except OSError as error:
         raise TransferError(
             f"results cannot be written to {results.outdir}: {error.strerror or error}",
@@ -89,80 +116,166 @@ def put_in_place(fetched: Fetched, outcomes: Iterable[Outcome], results: Results
     return placed
 
 
+class _Wanted:
+    """What is to come of one task, and where to.
+
+    :ivar place: the folder of the task, relative to outdir.
+    :ivar outputs: the outputs that are to come, each with its path relative to outdir: folders before what is in them.
+    :ivar log: the path of its log; None if it has none.
+    """
+
+    def __init__(self, outcome: Outcome, results: Results, total: int) -> None:
+        self.outcome = outcome
+        self.place = _place_of(outcome, results, total)
+        names = sorted(name for name, found in outputs_to_bring(outcome, results) if found)
+        self.outputs = [(name, results.output(self.place, name)) for name in names]
+        self.log = results.log(outcome.id) if outcome.log else None
+
+    def paths(self) -> list[Name]:
+        """Return where something is to come to."""
+        return [*(path for _, path in self.outputs), *([self.log] if self.log else [])]
+
+
+def _place_of(outcome: Outcome, results: Results, total: int) -> str:
+    """Return the folder of a task, relative to outdir: where it has one already, that, if it is the right one."""
+    if outcome.state is not TaskState.DONE and results.tree_dir is None:
+        return results.failed_place(outcome.id)
+    if outcome.place and not results.is_failed_place(outcome.place):
+        return outcome.place
+    return results.place(outcome.id, outcome.number, total)
+
+
+def set_apart(outcomes: Sequence[Outcome], results: Results, own_files: OwnFiles) -> Placed:
+    """Move what failed tasks left from beside good outputs, where earlier versions put it, if it is ours.
+
+    :param outcomes: those of `Ledger.failed_beside`.
+    :raises TransferError: the folder of results cannot be written.
+    """
+    moved = Placed()
+    if not outcomes or results.tree_dir is not None or not results.outdir.is_dir():
+        return moved
+    try:
+        with Inside(results.outdir) as outdir:
+            for outcome in outcomes:
+                files = own_files.of_tasks([outcome.number])[outcome.number]
+                files.pop(results.log(outcome.id), None)
+                own = Own(outdir, files)
+                folder = results.failed_place(outcome.id)
+                for path in map(Name, sorted(files)):
+                    to = Name(f"{folder}/{path.removeprefix(f'{outcome.place}/')}")
+                    if outdir.look(path) is not None and own.is_ours(path) and outdir.look(to) is None:
+                        outdir.take(f"{results.outdir}/{path}", to)
+                        own.remove(path)  # only what is empty above it
+                        moved.files.append((to, outcome.number, mark_of(outdir, to)))
+                        moved.gone.append(path)
+                moved.places.append((outcome.number, folder))
+    except OSError as error:
+        raise TransferError(
+            f"results cannot be moved in {results.outdir}: {error.strerror or error}",
+            hint="fix the cause and collect again; nothing is lost",
+        ) from error
+    return moved
+
+
 class _Placing:
     """The placing of tasks, one after another.
 
     :param outdir: the folder of results, below which all goes.
+    :param own: what in there is ours.
     """
 
-    def __init__(self, fetched: Fetched, sources: Sources, results: Results, outdir: Inside) -> None:
-        self._fetched, self._sources, self._results, self._outdir = fetched, sources, results, outdir
+    def __init__(self, fetched: Fetched, sources: Sources, results: Results, outdir: Inside, own: Own) -> None:
+        self._fetched, self._sources, self._results = fetched, sources, results
+        self._outdir, self._own = outdir, own
 
-    def may_move(self, outcome: Outcome) -> bool:
+    def place_task(self, wanted: _Wanted, earlier: Iterable[str], placed: Placed) -> None:
+        """Bring one task's outputs and log.
+
+        :param earlier: the paths of what of it is here already, from an earlier attempt too.
+        :param placed: where to note what was done.
+        """
+        number, own = wanted.outcome.number, self._own
+        paths = wanted.paths()
+        for path in map(Name, sorted(set(earlier).difference(paths), reverse=True)):  # what is in a folder before it
+            if own.remove(path):
+                placed.gone.append(path)
+        is_moved = self._may_move(wanted) and self._move_sandbox(wanted)
+        here = []
+        for name, path in wanted.outputs:
+            try:
+                if not is_moved or self._outdir.look(path) is None:
+                    self._bring_output(wanted, name, path)
+            except NotBroughtError as error:
+                placed.troubles.append((number, name, str(error)))
+                self._leave_nothing(path, error, placed)
+                continue
+            own.add(path)
+            here.append(path)
+        if wanted.log is not None:
+            try:
+                self._bring_log(wanted, wanted.log)
+            except NotBroughtError as error:
+                if isinstance(error, InTheWayError):  # else it is gone
+                    placed.troubles.append((number, "", str(error)))
+                self._leave_nothing(wanted.log, error, placed)
+            else:
+                own.add(wanted.log)
+                here.append(wanted.log)
+        placed.files.extend((path, number, mark_of(self._outdir, path)) for path in here)
+        placed.places.append((number, wanted.place))
+
+    def _leave_nothing(self, path: Name, error: NotBroughtError, placed: Placed) -> None:
+        """Remove what an earlier attempt left in the place of something that does not come, but nothing else."""
+        is_empty = self._outdir.look(path) is None
+        if is_empty or (not isinstance(error, InTheWayError) and self._own.remove(path)):
+            placed.gone.append(path)
+
+    def _may_move(self, wanted: _Wanted) -> bool:
         """Return whether all of a sandbox is wanted, is there for us alone, and nothing of the task is here yet."""
-        fetched, results = self._fetched, self._results
-        if outcome.place or results.is_flat or not fetched.is_ours:
+        fetched, outcome = self._fetched, wanted.outcome
+        if wanted.place in {outcome.place, "."} or not fetched.is_ours:
             return False
-        return not (
-            fetched.troubles and any(map(fetched.troubles.get, wanted_files(outcome, fetched.environment, results)))
-        )
+        names = wanted_files(outcome, fetched.environment, self._results)
+        return not (fetched.troubles and any(map(fetched.troubles.get, names)))
 
-    def move_sandbox(self, outcome: Outcome, folder: Name) -> bool:
+    def _move_sandbox(self, wanted: _Wanted) -> bool:
         """Make the sandbox itself the folder of results, if there is none; that costs a fraction of bringing its files.
 
         What is moved keeps the group and the modes that it was made with, so it is not moved to where others are given.
 
         :returns: whether that was done.
         """
-        environment = self._fetched.environment
-        sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+        sandbox, folder = self._fetched.environment.absolute(self._sandbox(wanted)), Name(wanted.place)
         with contextlib.suppress(OSError):  # nothing came, a folder is there, or another file system: `bring` sees
             if self._sources.are_plain and self._outdir.is_plain(folder):
                 self._outdir.take(sandbox, folder)
                 return True
         return False
 
-    def place_task(self, outcome: Outcome, place: str, *, is_moved: bool) -> Iterator[tuple[int, str, str]]:
-        """Bring one task's outputs and log, and yield the outputs that did not come.
+    def _sandbox(self, wanted: _Wanted) -> Name:
+        outcome = wanted.outcome
+        return self._fetched.environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
 
-        :param place: the folder of the task, relative to outdir.
-        :param is_moved: what came of the outputs is in its place already.
-        :returns: number of the task, output, and why it did not come.
-        """
-        results, outdir, environment = self._results, self._outdir, self._fetched.environment
-        sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt)
-        for name, found in sorted(outputs_to_bring(outcome, results)):  # a folder before what is named in it
-            place_of_output = results.output(place, name)
-            if found:
-                if is_moved and outdir.look(place_of_output) is not None:
-                    continue
-                try:
-                    self._bring_output(sandbox, name, place_of_output)
-                except NotBroughtError as error:
-                    yield outcome.number, name, str(error)
-                else:
-                    continue
-            if outcome.place:
-                outdir.remove(place_of_output)  # from an earlier attempt
-        log = results.log(outcome.id)
-        if outcome.log:
-            with contextlib.suppress(NotBroughtError):
-                bring(self._sources.find(environment.log(outcome.claim, outcome.log), sandbox), outdir, log)
-                return
-        if outcome.place:
-            outdir.remove(log)
+    def _bring_log(self, wanted: _Wanted, place: Name) -> None:
+        outcome = wanted.outcome
+        log = self._fetched.environment.log(outcome.claim, outcome.log)
+        source = self._sources.find(log, self._sandbox(wanted))
+        if self._own.clear_way(source, place):
+            bring(source, self._outdir, place)
 
-    def _bring_output(self, sandbox: Name, name: Name, place: Name) -> None:
+    def _bring_output(self, task: _Wanted, name: Name, place: Name) -> None:
         """Bring one output.
 
-        :param sandbox: relative to the environment.
         :param place: where it shall be, relative to outdir.
-        :raises NotBroughtError: it does not come whole.
+        :raises NotBroughtError: it does not come whole, or something that is not ours stands there.
         """
+        sandbox = self._sandbox(task)
         wanted = sandbox / name
         if wanted in self._fetched.troubles:
             raise NotBroughtError(self._fetched.troubles[wanted])
         source = self._sources.find(wanted, sandbox)
+        if not self._own.clear_way(source, place):
+            return
         # tasks may have known the environment by another path, or have run in `scratch`
         roots = {self._fetched.environment.root, *(self._fetched.homes or ())}
         names = {f"{source.folder.root.rstrip('/')}/{source.name}", *(f"{root}/{wanted}" for root in roots)}

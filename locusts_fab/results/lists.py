@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import TransferError
+from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import write_whole
-from locusts_fab.model import TaskReason
+from locusts_fab.manager.last_words import last_lines, with_words
+from locusts_fab.model import TaskReason, TaskState
+from locusts_fab.results.own import mark_of_status
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -15,41 +19,147 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome
+    from locusts_fab.model import Outcome, Values
+    from locusts_fab.state.ledger import Ledger
+    from locusts_fab.state.own_files import OwnFiles
 
-_REASON_LENGTH = 200
+_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason"
+#: No value of a task may have the name of one of the columns, of those to come neither.
+_TAKEN = frozenset({*_TASKS_HEADER.split("\t"), "cpu_s", "peak_mb"})
+_OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
+_START = 5
+_ENDED = frozenset({TaskState.DONE.value, TaskState.FAILED.value})
 _TAIL_BYTES = 4096
 
 
-def write_lists(outcomes: Iterable[Outcome], troubles: Mapping[tuple[int, str], str], results: Results) -> None:
-    r"""Write tasks.tsv and outputs.tsv: every task, and every designated output of every task.
+class TableInTheWayError(StateError):
+    """A table has a place where one stands that is not ours, or that somebody has changed."""
+
+
+def write_lists(
+    outcomes: Iterable[Outcome],
+    troubles: Mapping[tuple[int, str], str],
+    results: Results,
+    own_files: OwnFiles | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    r"""Write tasks.tsv and outputs.tsv: every task with its values, and every designated output of every task.
 
     Fields hold no tab and no newline: backslash, tab and the ends of lines are written as `\\`, `\t`, `\n`, `\r`.
 
     :param outcomes: every task.
     :param troubles: why an output could not be brought back, by the number of the task and its name.
+    :param own_files: what is ours under outdir; not given: all that bears these names.
+    :param overwrite: replace tables that are not ours, too.
+    :raises TableInTheWayError: a table that is not ours has one of the names; neither is written.
     :raises TransferError: they cannot be written.
     """
-    tasks = ["task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\n"]
-    outputs = ["task\toutput\tstatus\tpath\n"]
+    tasks, values = [], _ValueColumns()
+    outputs = [_OUTPUTS_HEADER]
     for outcome in outcomes:
-        tasks.append(_task_row(outcome, troubles, results))
+        tasks.append(_task_row(outcome, troubles, results) + values.cells(outcome.values))
         outputs.extend(_output_rows(outcome, troubles, results))
+    header = _TASKS_HEADER + values.names()
+    tables = {results.tasks_table: values.whole_rows([header, *tasks]), results.outputs_table: outputs}
+    if own_files is not None and not overwrite:
+        _refuse_other_tables(results, own_files, tasks)
     try:
         results.outdir.mkdir(parents=True, exist_ok=True)
-        for path, rows in ((results.tasks_table, tasks), (results.outputs_table, outputs)):
-            write_whole(path, os.fsencode("".join(rows)), mode=0o666)
+        for path, rows in tables.items():
+            with entered(path, own_files):
+                write_whole(path, os.fsencode("".join(rows)), mode=0o666)
     except OSError as error:
         raise TransferError(f"the tables cannot be written: {error}", hint="fix the cause and collect again") from error
 
 
+def refuse_tables_of_others(results: Results, ledger: Ledger) -> None:
+    """Raise an error if a table stands under outdir that never was ours; one of ours may have been changed since.
+
+    :raises TableInTheWayError: there is one.
+    """
+    rows = (_task_row(outcome, {}, results) for outcome in ledger.outcomes())
+    _refuse_other_tables(results, ledger.own_files, rows, is_changed_fine=True)
+
+
+def _refuse_other_tables(
+    results: Results, own_files: OwnFiles, rows: Iterable[str], *, is_changed_fine: bool = False
+) -> None:
+    """Raise an error if a table stands under outdir that is not ours: another swarm's, or one that somebody changed.
+
+    After a lost ledger it is ours if it lists done tasks just as we would.
+
+    :param rows: of tasks.tsv, as it would be written now.
+    :raises TableInTheWayError: there is one.
+    """
+    tables = [results.tasks_table, results.outputs_table]
+    if results.tree_dir is not None:
+        tables.append(results.modified_table)
+    marks = own_files.marks(path.name for path in tables)
+    is_known = functools.cache(lambda: _lists_the_same(results.tasks_table, rows))
+    for path in tables:
+        try:
+            now = mark_of_status(path.lstat())
+        except OSError:  # it is not there; else whoever writes it says so
+            continue
+        mark = marks.get(path.name)
+        if mark is None and not is_known():
+            raise TableInTheWayError(
+                f"{path} is here already, and this swarm has not written it, as far as is known here; it stays",
+                hint="give the swarm an outdir of its own, or move that file away;"
+                " `locusts run --overwrite`, or `submit --overwrite` and `collect --overwrite`, replace what is there",
+            )
+        if mark not in {None, "", now} and not is_changed_fine:
+            raise TableInTheWayError(
+                f"{path} was changed here since it was written, so it stays as it is; all else has come",
+                hint="move it away and collect again; `locusts collect --overwrite` replaces it",
+            )
+
+
+def _lists_the_same(table: Path, rows: Iterable[str]) -> bool:
+    """Return whether a table of tasks lists ended ones that began when these rows say, and no done one that did not.
+
+    One in which no task has ended is the same if it lists no others than these.
+    """
+    try:
+        header, *lines = os.fsdecode(table.read_bytes()).removesuffix("\n").split("\n")
+    except OSError:
+        return False
+    if header.split("\t")[: _START + 1] != _TASKS_HEADER.split("\t")[: _START + 1]:
+        return False
+    ours, theirs = _states(rows), _states(lines)
+    if not any(state in _ENDED for state, _ in theirs.values()):
+        return bool(theirs) and theirs.keys() <= ours.keys()
+    shared = [task for task in ours.keys() & theirs.keys() if ours[task][0] in _ENDED and theirs[task][0] in _ENDED]
+    differ = [task for task in shared if ours[task] != theirs[task]]
+    done = TaskState.DONE.value
+    return len(differ) < len(shared) and not any(ours[task][0] == theirs[task][0] == done for task in differ)
+
+
+def _states(rows: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the tasks in rows of tasks.tsv: of each its state and when it began, as it is written there."""
+    fields = (row.split("\t") for row in rows)
+    return {each[0]: (each[1], each[_START]) for each in fields if len(each) > _START}
+
+
+@contextlib.contextmanager
+def entered(path: Path, own_files: OwnFiles | None) -> Iterator[None]:
+    """Enter that a table is ours that is written within.
+
+    :param path: the table, right below outdir.
+    """
+    if own_files is not None:
+        own_files.expect([(path.name, 0)])
+    yield
+    if own_files is not None and path.exists():
+        own_files.enter([(path.name, 0, mark_of_status(path.lstat()))])
+
+
 def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> str:
     state = outcome.state.value if outcome.has_ended else "pending"
-    reason = describe(outcome)
-    if outcome.has_ended and outcome.exit_code and outcome.log and outcome.cause is TaskReason.EXIT:
-        reason += last_line(results.outdir / results.log(outcome.id))
+    reason = describe(outcome) if (outcome.number, "") in troubles else described(outcome, results)
     if troubles and outcome.has_ended:
-        lost = [(name, troubles.get((outcome.number, name))) for name in outcome.outputs]
+        lost = [(name or "its log", troubles.get((outcome.number, name))) for name in (*outcome.outputs, "")]
         reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
     fields = [
         escape(outcome.id),
@@ -61,7 +171,50 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
         "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
         escape(reason),
     ]
-    return "\t".join(fields) + "\n"
+    return "\t".join(fields)
+
+
+class _ValueColumns:
+    """The columns after all others: one for each handle that gives tasks their values, in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, int] = {}
+        self._names: list[str] = []
+
+    def names(self) -> str:
+        """Return the names of the columns, as the header goes on with them."""
+        return "".join(f"\t{escape(name)}" for name in self._names)
+
+    def cells(self, values: Values) -> str:
+        """Return the values of a task, as its row goes on with them; columns that come later are not among them."""
+        for name, _ in values:
+            if name not in self._at:
+                self._at[name] = len(self._names)
+                self._names.append(self._free(name))
+        cells = [""] * len(self._names)
+        for name, value in values:
+            cells[self._at[name]] = escape(value)
+        return "".join(f"\t{cell}" for cell in cells)
+
+    def whole_rows(self, rows: Iterable[str]) -> Iterator[str]:
+        """Yield rows with all columns, and their ends."""
+        tabs = _TASKS_HEADER.count("\t") + len(self._names)
+        for row in rows:
+            yield row + "\t" * (tabs - row.count("\t")) + "\n"
+
+    def _free(self, name: str) -> str:
+        """Return a name for a column that no other one has."""
+        while name in _TAKEN or name in self._names:
+            name += "_"
+        return name
+
+
+def described(outcome: Outcome, results: Results) -> str:
+    """Return what `describe` does, and with it the line that tells why, where the manager did not know it yet."""
+    reason = describe(outcome)
+    if outcome.has_ended and outcome.log and reason == f"exit {outcome.exit_code}":  # by a manager that adds no words
+        return with_words(reason, _lines_at_end(results.outdir / results.log(outcome.id)))
+    return reason
 
 
 def describe(outcome: Outcome) -> str:
@@ -71,23 +224,22 @@ def describe(outcome: Outcome) -> str:
         return f"{outcome.reason}{where}" or "not started"
     absent = [name for name, found in outcome.designated if not found]
     if outcome.cause is TaskReason.MISSING_OUTPUT:
-        return f"missing output: {', '.join(absent)}"
+        words = outcome.reason.removeprefix(TaskReason.MISSING_OUTPUT.value)
+        return f"missing output: {', '.join(absent)}{words}"
     if outcome.bad_node and not outcome.reason:
         return f"failed on node {outcome.bad_node}, where nearly all did, and was run again"
     return outcome.reason
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of what a task printed, as `: line`, shortened; empty if there is none."""
+def _lines_at_end(log: Path) -> list[str]:
+    """Return the last lines of what a task printed."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
-            lines = file.read().split(b"\n")
+            return last_lines(file.read())
     except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip()]
-    return f": {os.fsdecode(said[-1][:_REASON_LENGTH])}" if said else ""
+        return []
 
 
 def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[str]:

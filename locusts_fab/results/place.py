@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.budget import pieces
 from locusts_fab.bounds.inside import PERMISSIONS, Inside
 from locusts_fab.outputs import GONE, NOT_WHOLE, ODD, UNREADABLE, LeadsOutError, in_folder, links_to_make
+from locusts_fab.results.own import IN_THE_WAY, InTheWayError
 from locusts_fab.results.source import NotBroughtError, Source
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def bring(source: Source, results: Inside, place: Name, names: Collection[str] =
         else:
             raise NotBroughtError(ODD)
     except NotADirectoryError as error:
-        raise NotBroughtError(f"a file or a link lies in its way, above {place}") from error
+        raise InTheWayError(f"{IN_THE_WAY}: on the path to {place} lies a file or a link") from error
     except OSError as error:
         if error.errno in _ABOUT_A_NAME:
             raise NotBroughtError(f"the file system here does not take it: {error.strerror}") from error

@@ -103,6 +103,9 @@ class Scheduler(Protocol):
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """Return the ids, as submissions have them, of the jobs of which something waits, runs, or is just ending."""
 
+    def waiting_jobs(self, jobs: Iterable[JobStatus]) -> list[JobStatus]:
+        """Return the jobs that have not started, or wait to be started again."""
+
     def paused_elements(self, jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
         """Return which jobs, by id and element, were stopped for a while: what runs in them is silent, and not gone."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from locusts_fab.errors import HostError
+from locusts_fab.errors import HostError, SetupError
 from locusts_fab.layout import Environment, manager_id
 from locusts_fab.manager.render import render
+from locusts_fab.manager.setup_failures import advice, failed_setups
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.schedulers.base import Queue
 from locusts_fab.schedulers.fence import not_ours, put_up_fence
@@ -33,6 +34,7 @@ class Detached:
 
         :returns: an empty id: there is no job.
         :raises StateError: the environment, or the submission, is somebody else's.
+        :raises SetupError: an entry of `setup` failed within a few seconds; the manager records one that fails later.
         :raises HostError: it ended at once, or the environment cannot be written.
         """
         name = manager_id(submission)
@@ -40,11 +42,18 @@ class Detached:
         result = self.host.run(remote_script("start_detached"), *where, str(submission), name, token)
         if result.exit_status in {RemoteExit.FOREIGN, RemoteExit.TAKEN}:
             raise not_ours(self.environment, self.host.name)
+        if result.exit_status == RemoteExit.SETUP_FAILED:
+            raise SetupError(
+                "; ".join(failed_setups([(self.host.name, result.text.strip())])),
+                hint=advice(self.environment.absolute(self.environment.manager_log(name))),
+            )
         if result.exit_status != 0:
             is_shut = result.exit_status == RemoteExit.NO_ENVIRONMENT
-            cause = f"{self.environment.root} can be written" if is_shut else "`setup` works"
+            log = self.environment.absolute(self.environment.manager_log(name))
+            cause = f"{self.environment.root} can be written" if is_shut else f"`setup` works ({log} is its log)"
+            said = result.text.strip() or result.stderr.strip() or "it ended without a word (an `exec` in `setup`?)"
             raise HostError(
-                f"{self.host.name}: the manager did not start:\n{result.text.strip() or result.stderr.strip()}",
+                f"{self.host.name}: the manager did not start:\n{said}",
                 hint=f"see that {cause} there, then submit again",
                 stderr=result.stderr,
             )
@@ -89,7 +98,11 @@ class NoScheduler:
 
     def start_scripts(self, swarm: Swarm, environment: Environment, _bad_nodes: Sequence[str]) -> dict[str, str]:
         """See `Scheduler.start_scripts`: the lines of `setup`, then the manager."""
-        values = {"setup": swarm.target.setup, "manager": environment.absolute(environment.manager_script)}
+        values = {
+            "setup": swarm.target.setup,
+            "manager": environment.absolute(environment.manager_script),
+            "logs": environment.absolute(environment.logs_folder),
+        }
         return {environment.start_script: render("start.sh.j2", values)}
 
     def last_call_s(self, _swarm: Swarm) -> int:
@@ -107,6 +120,10 @@ class NoScheduler:
     def active_jobs(self, _jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`."""
         return set()
+
+    def waiting_jobs(self, _jobs: Iterable[JobStatus]) -> list[JobStatus]:
+        """See `Scheduler.waiting_jobs`."""
+        return []
 
     def paused_elements(self, _jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
         """See `Scheduler.paused_elements`."""

@@ -7,6 +7,12 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
+#: What bash says where there is no find, and what others than GNU find say of what we ask of them.
+_NO_FIND = re.compile(
+    r"find: (command not found|not found|No such file or directory)$"
+    r"|find: (unknown predicate|unrecognized|illegal option|bad option|-printf)",
+    re.MULTILINE,
+)
 _FROM_LIBRARY = re.compile(r"^# shellcheck source=(lib/[a-z_]+\.sh)\n\. .*\n", re.MULTILINE)
 
 
@@ -28,6 +34,8 @@ class RemoteExit(IntEnum):
     TAKEN = 7
     #: Others than us may change what is in the environment, or own it.
     OPEN = 8
+    #: An entry of `setup` failed, so the manager runs nothing.
+    SETUP_FAILED = 9
 
 
 @cache
@@ -46,3 +54,8 @@ def remote_script(name: str) -> str:
     folder = templates_folder() / "remote"
     text = (folder / f"{name}.sh").read_text(encoding="utf-8")
     return _FROM_LIBRARY.sub(lambda line: (folder / line[1]).read_text(encoding="utf-8"), text)
+
+
+def lacks_gnu_find(complaint: str) -> bool:
+    """Return whether a script failed for want of GNU find, by what was printed on stderr."""
+    return _NO_FIND.search(complaint) is not None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.lexer import Lexer
+from locusts_fab.shell.misspelt import refuse_misspelt, variables_like_handles
 from locusts_fab.shell.quoting import KEYWORDS, Hole, as_it_is, excerpt, find_key
 from locusts_fab.text import nearest
 
@@ -33,8 +34,7 @@ class Template:
 
     :param text: the template as the user wrote it.
     :param parts: its literal texts and its handles, in order.
-    :param suspects: warnings about every `<word>` that is no handle but looks like one misspelt, and about every value
-        that is taken for code.
+    :param suspects: warnings about every shared key with a tail, and about every value that is taken for code.
     """
 
     def __init__(self, text: str, parts: Collection[str | Hole], suspects: Collection[str] = ()) -> None:
@@ -57,17 +57,18 @@ class Template:
 
         :param handles: the names that every task has a value for, such as `id` and `arg0`.
         :param shared: the path on the target for each shared key.
-        :raises PlanError: a handle stands where no quoting makes its value safe, `<shared>` has an unknown key, or
-            quotes and brackets do not close.
+        :raises PlanError: a handle stands where no quoting makes its value safe, `<shared>` has an unknown key, quotes
+            and brackets do not close, or something looks like a handle that is misspelt.
         """
+        refuse_misspelt(text, handles, shared or {})
         if "<" not in text:
-            return cls(text, [text])
+            return cls(text, [text], list(variables_like_handles(text, handles)))
         lexer = Lexer(text, handles, shared or {})
         if lexer.handle.search(text):
             lexer.read()
         else:  # whatever it is, it needs no quoting
             lexer.parts.append(text)
-        return cls(text, lexer.parts, [*_find_suspects(text, handles, shared or {}), *lexer.warnings()])
+        return cls(text, lexer.parts, [*_find_tails(text, shared or {}), *lexer.warnings()])
 
     @classmethod
     def name(cls, text: str, handles: Collection[str], shared: Mapping[str, str] | None = None) -> Template:
@@ -136,12 +137,9 @@ def _split_name(text: str, handles: Collection[str], shared: Mapping[str, str]) 
     yield text[at:]
 
 
-def _find_suspects(text: str, handles: Collection[str], shared: Mapping[str, str]) -> list[str]:
-    """Return warnings of each `<word>` in a command that is no handle but close to one, and of keys with a tail."""
-    known = {form for handle in (*handles, "shared") for form in (handle, f"{handle}:raw")}
-    words = dict.fromkeys(found[1] for found in re.finditer(r"(?<!\\)<([A-Za-z_][\w.-]*(?::\w+)?)>", text))
-    advice = ((word, _did_you_mean(word, known)) for word in words if word not in known)
-    suspects = [f"<{word}> is no handle here and stays as it is; {near}" for word, near in advice if near]
+def _find_tails(text: str, shared: Mapping[str, str]) -> list[str]:
+    """Return warnings of shared keys with a tail."""
+    suspects = []
     for word in dict.fromkeys(re.findall(r"(?<!\\)<shared(?::raw)?>(\w+)", text)):
         if not any(key.startswith(word) for key in shared):
             key = max((key for key in shared if word.startswith(key)), key=len, default=word)

@@ -11,82 +11,31 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import JobStatus, ManagerState, Planned, PlannedTask, Submission
+from locusts_fab.model import JobStatus, ManagerState, PlannedTask, Submission
 from locusts_fab.state.clock import read_clock
-from locusts_fab.state.reports import Reports
-from locusts_fab.state.schema import CHANGED_TASKS, KEEP_PLANNED, SUBMISSION, SUSPECT, TAKE_COMMANDS, fingerprint
+from locusts_fab.state.planning import Planning
+from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, write_values
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.manager.planfile import PlannedChunk
-    from locusts_fab.model import Task
 
 _DELETE_REPORTS = ("DELETE FROM managers", "DELETE FROM attempts", "DELETE FROM troubles")
 _DELETE_PLAN = ("DELETE FROM tasks", "DELETE FROM commands", "DELETE FROM submissions", "DELETE FROM jobs")
 
 
-class Ledger(Reports):
-    """The state file of a swarm; `Queries` has what can be read from it, `Reports` what managers tell.
+class Ledger(Planning):
+    """The state file of a swarm.
+
+    `Queries` has what can be read from it, `Reports` what managers tell, `Planning` what the config means.
 
     :param path: the file; made if it is not there.
     :raises StateError: it is no ledger of this version.
     """
 
-    # ------------------------------------------------------------------------------------------------------- facts
-
-    def set_fact(self, name: str, value: str | None) -> None:
-        """Write a fact; None forgets it."""
-        if value is None:
-            self._db.execute("DELETE FROM facts WHERE name = ?", (name,))
-        else:
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
     # -------------------------------------------------------------------------------------------------------- plan
-
-    def take_plan(self, tasks: Iterable[Task], environment_dir: str, live: int | None = None) -> Planned:
-        """Enter the tasks that the config means now, and return how they differ from the known ones.
-
-        Pending and failed tasks take over what the config says now; done tasks keep what was run. Tasks that the
-        config does not mean any more are forgotten if they wait.
-
-        :param live: the submission whose managers may still be running, so that its tasks are not forgotten.
-        """
-        with self.transaction():
-            self._db.execute(
-                "CREATE TEMP TABLE IF NOT EXISTS config (id BLOB PRIMARY KEY, command, inputs, outputs, mark)"
-            )
-            self._db.execute("DELETE FROM config")
-            self._db.executemany(
-                "INSERT INTO config VALUES (?, ?, ?, ?, ?)",
-                (
-                    (
-                        os.fsencode(task.id),
-                        os.fsencode(task.command),
-                        os.fsencode(join_fields(task.inputs)),
-                        os.fsencode(join_fields(task.outputs)),
-                        fingerprint(task, environment_dir),
-                    )
-                    for task in tasks
-                ),
-            )
-            (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
-            forgotten = self._db.execute(
-                "SELECT number FROM tasks"
-                " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
-                (live,),
-            ).fetchall()
-            self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
-            self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
-            new = self._db.execute(
-                "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
-                " ORDER BY config.rowid"
-            ).rowcount
-            changed = [os.fsdecode(row[0]) for row in self._db.execute(CHANGED_TASKS)]
-            self._db.execute(KEEP_PLANNED)
-            self._db.execute(TAKE_COMMANDS)
-        return Planned(total, new, changed)
 
     def rebuild(self, chunks: Iterable[PlannedChunk], submissions: Iterable[Submission]) -> int:
         """Enter what the plan on the target says, in place of all that is known; the next submit compares the config.
@@ -116,6 +65,10 @@ class Ledger(Reports):
                 number = next(after, submissions[-1].number if submissions else 0)
                 for task in chunk.tasks:
                     self._learn(task, number)
+                self._db.executemany(
+                    "UPDATE commands SET vals = ? WHERE number = ?",
+                    [(write_values(values), task) for task, values in chunk.values.items()],
+                )
             self._db.execute("DELETE FROM commands WHERE number NOT IN (SELECT number FROM tasks)")
             self._db.execute(
                 "UPDATE submissions SET last_chunk = max(last_chunk, ?)"
@@ -130,20 +83,24 @@ class Ledger(Reports):
         command, outputs = os.fsencode(task.command), os.fsencode(join_fields(task.outputs))
         self._db.execute("DELETE FROM tasks WHERE number < ? AND id = ?", key)
         self._db.execute("INSERT OR IGNORE INTO tasks (number, id) VALUES (?, ?)", key)
-        known = self._db.execute("SELECT command, outputs FROM commands WHERE number = ?", key[:1]).fetchone()
-        since = 0 if known in {None, (command, outputs)} else submission
+        known = self._db.execute("SELECT 1 FROM commands WHERE number = ?", key[:1]).fetchone()
+        since = 0 if known is None else submission  # its inputs may have been others before
         self._db.execute(
             "UPDATE tasks SET submission = ?, since = max(since, ?) WHERE number = ?", (submission, since, task.number)
         )
         self._db.execute(
-            "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'' FROM tasks WHERE number = ? AND id = ?",
+            "INSERT OR REPLACE INTO commands SELECT number, ?, ?, ?, x'', NULL, NULL FROM tasks"
+            " WHERE number = ? AND id = ?",
             (command, os.fsencode(join_fields(task.inputs)), outputs, *key),
         )
 
     # -------------------------------------------------------------------------------------------------- submissions
 
-    def begin_submission(self, first_chunk: int, last_chunk: int) -> Submission:
-        """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks."""
+    def begin_submission(self, first_chunk: int, last_chunk: int, *, chosen: bool = False) -> Submission:
+        """Enter a new submit, and return it: all pending tasks that no manager is running are its tasks.
+
+        :param chosen: only those that `take_chosen` took.
+        """
         with self.transaction():
             cursor = self._db.execute(
                 "INSERT INTO submissions (first_chunk, last_chunk, state, created, token)"
@@ -151,11 +108,9 @@ class Ledger(Reports):
                 (first_chunk, last_chunk, time.time(), f"locusts-{secrets.token_hex(6)}"),
             )
             made = int(cursor.lastrowid or 0)
-            self._db.execute(
-                "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END,"
-                " planned = NULL WHERE state = 'pending'",
-                {"made": made},
-            )
+            self._db.execute(TAKE_CHOSEN if chosen else TAKE_PENDING, {"made": made})
+            if chosen:
+                self._db.execute(NOTE_STAMPS, (made,))
             self.set_fact("cancelled", None)
             row = self._db.execute(f"{SUBMISSION} WHERE number = ?", (made,)).fetchone()
         return Submission(*row)
@@ -193,17 +148,6 @@ class Ledger(Reports):
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", [(job.id, job.state, job.reason) for job in jobs]
         )
 
-    def reset_failed(self) -> int:
-        """Make failed tasks pending again.
-
-        :returns: how many there were.
-        """
-        return self._db.execute(
-            "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0, lost = min(lost, ?)"
-            " WHERE state = 'failed'",
-            (SUSPECT,),
-        ).rowcount
-
     def forget_results(self) -> None:
         """Make every task pending, as if nothing had been run; `place` stays, for what lies there is replaced."""
         with self.transaction():
@@ -235,14 +179,24 @@ class Ledger(Reports):
 
     # -------------------------------------------------------------------------------------------------------- collected
 
-    def set_collected(self, tasks: Iterable[tuple[int, str]], troubles: Iterable[tuple[int, str, str]] = ()) -> None:
+    def set_collected(
+        self,
+        tasks: Iterable[tuple[int, str]],
+        troubles: Iterable[tuple[int, str, str]] = (),
+        files: Iterable[tuple[str, int, str]] = (),
+        gone: Iterable[str] = (),
+    ) -> None:
         """Enter that the outcomes of tasks are here, and which outputs did not come.
 
         :param tasks: number and place under outdir of each.
         :param troubles: number, output, and why it did not come.
+        :param files: path, task and mark of what was put under outdir.
+        :param gone: paths of what is there no more.
         """
         tasks = list(tasks)
         with self.transaction():
+            self.own_files.forget(gone)
+            self.own_files.enter(files)
             self._db.executemany("DELETE FROM troubles WHERE number = ?", [(number,) for number, _ in tasks])
             self._db.executemany(
                 "UPDATE tasks SET collected = 1, place = ? WHERE number = ?",
@@ -252,6 +206,16 @@ class Ledger(Reports):
                 "INSERT INTO troubles VALUES (?, ?, ?)",
                 [(number, os.fsencode(output), message) for number, output, message in troubles],
             )
+
+    def set_places(
+        self, tasks: Iterable[tuple[int, str]], files: Iterable[tuple[str, int, str]], gone: Iterable[str]
+    ) -> None:
+        """Enter that what came back of tasks was moved; see `set_collected`."""
+        with self.transaction():
+            self.own_files.forget(gone)
+            self.own_files.enter(files)
+            rows = [(os.fsencode(place), number) for number, place in tasks]
+            self._db.executemany("UPDATE tasks SET place = ? WHERE number = ?", rows)
 
     def set_uncollected(self, numbers: Iterable[int]) -> None:
         """Enter that the outcomes of tasks have to be brought again."""

@@ -6,8 +6,28 @@ import os
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
-from locusts_fab.model import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission, TaskState
-from locusts_fab.state.schema import OUTCOME, SUBMISSION, SUSPECT, open_database, read_outcome, read_task
+from locusts_fab.model import (
+    Counts,
+    JobStatus,
+    LeaveReason,
+    ManagerState,
+    ManagerStatus,
+    Memory,
+    Submission,
+    TaskState,
+)
+from locusts_fab.state.own_files import OwnFiles
+from locusts_fab.state.schema import (
+    OUTCOME,
+    PLANNED,
+    SUBMISSION,
+    SUSPECT,
+    any_text,
+    open_database,
+    read_outcome,
+    read_task,
+    read_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +40,14 @@ class Queries:
     """The questions that a ledger answers.
 
     :param path: the file; made if it is not there.
+    :ivar own_files: what was put under outdir.
     :raises StateError: it is no ledger of this version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = open_database(path)
+        self.own_files = OwnFiles(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -33,8 +55,8 @@ class Queries:
 
     def fact(self, name: str) -> str | None:
         """Return a fact about the swarm as a whole, such as `target`; None if it is not known."""
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (any_text(name),)).fetchone()
+        return None if row is None else os.fsdecode(row[0])
 
     # ------------------------------------------------------------------------------------------------------ submissions
 
@@ -62,6 +84,14 @@ class Queries:
             return None
         return float(updated) - submission.created_s
 
+    def span_s(self, submission: Submission) -> float | None:
+        """Return the time from the start of the first task of a submit to the end of its last; None if none ran."""
+        row = self._db.execute(
+            "SELECT max(start + seconds) - min(start) FROM tasks WHERE state IN ('done', 'failed') AND submission = ?",
+            (submission.number,),
+        ).fetchone()
+        return None if row[0] is None else max(0.0, float(row[0]))
+
     def jobs(self) -> list[JobStatus]:
         """Return our jobs, as of the scheduler's last answer."""
         return [JobStatus(*row) for row in self._db.execute("SELECT id, state, reason FROM jobs ORDER BY id")]
@@ -76,6 +106,11 @@ class Queries:
         ).fetchone()
         return int(count)
 
+    def count_replanned(self, submission: int) -> int:
+        """Return how many tasks of a submission wait whose command, inputs or outputs the config has changed since."""
+        query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND submission = ? AND planned IS NOT NULL"
+        return int(self._db.execute(query, (submission,)).fetchone()[0])
+
     def count_suspects(self) -> int:
         """Return how many tasks wait that were lost twice with their managers, so that they come last, and alone."""
         query = "SELECT count(*) FROM tasks WHERE state = 'pending' AND lost >= ?"
@@ -83,12 +118,20 @@ class Queries:
 
     def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
         """Yield the waiting tasks of a submission in order, those last that were lost with managers."""
-        for number, task_id, command, inputs, outputs in self._db.execute(
-            "SELECT number, id, command, inputs, outputs FROM tasks JOIN commands USING (number)"
-            " WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
+        for row in self._db.execute(
+            f"{PLANNED} WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
             (submission, SUSPECT),
         ):
-            yield read_task(number, task_id, command, inputs, outputs)
+            yield read_task(*row)
+
+    def memory(self) -> Memory:
+        """Return the tasks that are known, for the next plan; they are read when they are asked for."""
+        valued = "SELECT id, vals FROM tasks JOIN commands USING (number) WHERE vals IS NOT NULL ORDER BY number"
+        return Memory(
+            ((os.fsdecode(task_id), read_values(values)) for task_id, values in self._db.execute(valued)),
+            (read_task(*row) for row in self._db.execute(f"{PLANNED} WHERE vals IS NULL ORDER BY number")),
+            int(self.fact("last_number") or 0),
+        )
 
     # --------------------------------------------------------------------------------------------------------- managers
 
@@ -105,6 +148,11 @@ class Queries:
         """Return why a manager left; empty if that is not known."""
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
+
+    def done_by_node(self) -> dict[str, int]:
+        """Return how many tasks went well on each node."""
+        rows = self._db.execute("SELECT host, sum(done) FROM managers WHERE host != '' GROUP BY host")
+        return {host: int(done) for host, done in rows}
 
     def bad_nodes(self) -> list[str]:
         """Return the nodes whose managers left because all failed there, while nearly all succeed elsewhere."""
@@ -161,10 +209,23 @@ class Queries:
         for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
             yield read_outcome(row)
 
+    def failed(self) -> Iterator[Outcome]:
+        """Yield the tasks that failed, in order."""
+        for row in self._db.execute(f"{OUTCOME} WHERE t.state = 'failed' ORDER BY t.number"):
+            yield read_outcome(row)
+
     def placed(self) -> Iterator[Outcome]:
         """Yield the ended tasks of which something came back at some time."""
         for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
             yield read_outcome(row)
+
+    def failed_beside(self, folder: str) -> list[Outcome]:
+        """Return the failed tasks of which something came back, but not to a folder in this one."""
+        rows = self._db.execute(
+            f"{OUTCOME} WHERE t.state = 'failed' AND t.place IS NOT NULL AND substr(t.place, 1, ?) != ?",
+            (len(folder) + 1, os.fsencode(f"{folder}/")),
+        )
+        return [read_outcome(row) for row in rows]
 
     def uncollected(self, limit: int | None = None) -> list[Outcome]:
         """Return the tasks that have ended and whose outcome is not here.

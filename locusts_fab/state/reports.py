@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.manager.records import Began, Ended, Left, Manager, Suspect, submission_of, write_found
 from locusts_fab.model import ManagerState
 from locusts_fab.state.queries import Queries
-from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON
+from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON, any_text
 from locusts_fab.tsv import split_fields
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ class Reports(Queries):
                 self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Write a fact; None forgets it."""
+        if value is None:
+            self._db.execute("DELETE FROM facts WHERE name = ?", (any_text(name),))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (any_text(name), any_text(value)))
 
     def apply(self, manager: str, records: Iterable[Record], read: int) -> None:
         """Enter what a manager reported, and that so many more bytes of its file were read; within a transaction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError, names
@@ -15,12 +16,17 @@ from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.model import Task
+    from locusts_fab.model import Task, Values
 
 #: Raised when the schema changes.
-VERSION = 4
+VERSION = 5
+#: What makes a file of an older version one of the next.
+_MIGRATIONS = {
+    4: ("ALTER TABLE commands ADD COLUMN vals BLOB", "ALTER TABLE commands ADD COLUMN stamp BLOB"),
+}
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -43,7 +49,9 @@ CREATE TABLE tasks (                 -- what has become of each task
 CREATE INDEX tasks_by_state ON tasks (state, collected);
 CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
     number INTEGER PRIMARY KEY, command BLOB NOT NULL, inputs BLOB NOT NULL, outputs BLOB NOT NULL,
-    fingerprint BLOB NOT NULL
+    fingerprint BLOB NOT NULL,
+    vals BLOB,                       -- names and values of its handles in turn; NULL: not known
+    stamp BLOB                       -- of its inputs, as they were when they were staged last; NULL: not known
 );
 CREATE TABLE submissions (           -- each submit that started managers
     number INTEGER PRIMARY KEY, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,  -- of its part of the plan
@@ -68,9 +76,12 @@ CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs t
 """
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
-    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node
+    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals
     FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
 
+
+#: The columns that `read_task` reads.
+PLANNED = "SELECT number, id, command, inputs, outputs, vals FROM tasks JOIN commands USING (number)"
 
 #: A task that was lost with its manager so often is suspected of ending it: it runs last and alone. Once more, and it
 #: is not run again.
@@ -92,20 +103,50 @@ def _filled(query: str) -> str:
     return query.replace("KNOWN", known).replace("IS_SAME", is_same)
 
 
-#: The done tasks of the config that it would run differently now.
-CHANGED_TASKS = _filled("SELECT id FROM KNOWN WHERE t.state = 'done' AND (NOT IS_SAME OR t.planned IS NOT NULL)")
+#: The done tasks of the config that it would run differently now, or with inputs that have changed.
+CHANGED_TASKS = _filled(
+    "SELECT id FROM KNOWN WHERE t.state = 'done' AND (NOT IS_SAME OR t.planned IS NOT NULL"
+    " OR coalesce(c.stamp != nullif(n.stamp, x''), 0)) ORDER BY t.number"
+)
+#: The tasks that are known still, though the config does not mean them any more.
+GONE_TASKS = "SELECT id FROM tasks WHERE state != 'pending' AND id NOT IN (SELECT id FROM config) ORDER BY number"
 #: What was planned may still run, or have run: what is heard of it is about the outputs that it had then.
 KEEP_PLANNED = _filled(
     "UPDATE tasks SET planned = (SELECT outputs FROM commands c WHERE c.number = tasks.number)"
     " WHERE planned IS NULL AND submission > 0 AND state IN ('pending', 'failed')"
     " AND number IN (SELECT number FROM KNOWN WHERE NOT IS_SAME)"
 )
-#: New, pending and failed tasks take over what the config says.
+#: New, pending and failed tasks take over what the config says. Where it says what is known, values may be called other
+#: names now, or others have come that nothing uses.
 TAKE_COMMANDS = _filled(
-    "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark"
+    "INSERT OR REPLACE INTO commands SELECT t.number, n.command, n.inputs, n.outputs, n.mark, n.vals, c.stamp"
     " FROM config n JOIN tasks t USING (id) LEFT JOIN commands c USING (number)"
-    " WHERE c.number IS NULL OR (c.fingerprint != n.mark AND IS_SAME)"
+    " WHERE c.number IS NULL OR (IS_SAME AND (c.fingerprint != n.mark OR c.vals IS NOT n.vals))"
     " OR (t.state IN ('pending', 'failed') AND NOT IS_SAME)"
+)
+
+
+#: What waits belongs to a new submission.
+TAKE_PENDING = (
+    "UPDATE tasks SET submission = :made, since = CASE WHEN planned IS NULL THEN since ELSE :made END, planned = NULL"
+    " WHERE state = 'pending'"
+)
+TAKE_CHOSEN = TAKE_PENDING.replace("'pending'", "'pending' AND number IN (SELECT number FROM chosen)")
+#: Failed tasks wait again.
+RESET_FAILED = (
+    "UPDATE tasks SET state = 'pending', reason = 'to be retried', collected = 0, lost = min(lost, ?)"
+    " WHERE state = 'failed'{}"
+)
+#: Chosen tasks that are done wait again; what was heard of them before the next submit counts no more.
+RESET_DONE = (
+    "UPDATE tasks SET state = 'pending', reason = 'to be run again', collected = 0, lost = 0,"
+    " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
+    " WHERE state = 'done' AND number IN (SELECT number FROM chosen)"
+)
+#: The inputs of the tasks of a submission are staged as they are now.
+NOTE_STAMPS = (
+    "UPDATE commands SET stamp = (SELECT nullif(n.stamp, x'') FROM config n JOIN tasks t USING (id)"
+    " WHERE t.number = commands.number) WHERE number IN (SELECT number FROM tasks WHERE submission = ?)"
 )
 
 
@@ -131,30 +172,92 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _make_schema(database: sqlite3.Connection) -> int:
-    """Make the schema if there is none yet; return the version that was found, 0 if there was none."""
+    """Make the schema if there is none yet, or bring it up to date; return its version, 0 if there was none."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
+    version = _version(database)
     if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
-    return int(version)
+        database.execute("BEGIN IMMEDIATE")
+        if _version(database) == 0:  # else somebody was quicker
+            for statement in _statements(f"{SCHEMA}PRAGMA user_version = {VERSION};"):
+                database.execute(statement)
+        database.execute("COMMIT")
+    elif version in _MIGRATIONS:
+        version = _migrate(database)
+    return version
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(database: sqlite3.Connection) -> int:
+    """Bring the schema up to date, all at once or not at all, and return its version."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(database)  # another command may have been first
+        while version in _MIGRATIONS:
+            for statement in _MIGRATIONS[version]:
+                database.execute(statement)
+            version += 1
+        database.execute(f"PRAGMA user_version = {version}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+    return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one: `executescript` would end the transaction that it is called in."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def fingerprint(task: Task, environment_dir: str) -> bytes:
     """Return a hash of what a task runs, the same wherever its environment lies."""
     text = "\n".join(
-        (task.command.replace(environment_dir, "<environment>"), join_fields(task.inputs), join_fields(task.outputs))
+        (
+            task.command.replace(environment_dir, "<environment>"),
+            join_fields(task.inputs),
+            join_fields(task.outputs),
+            *([] if task.is_strict else ["loose"]),
+        )
     )
     return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
 
 
-def read_task(number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes) -> PlannedTask:
+def write_values(values: Values) -> bytes:
+    """Return the values of a task as a row of commands holds them; `read_values` reads it."""
+    return os.fsencode(join_fields(chain.from_iterable(values)))
+
+
+def read_values(text: bytes | None) -> Values:
+    """Return the values in a row of commands; none if they are not known."""
+    fields = split_fields(os.fsdecode(text)) if text else []
+    return tuple(zip(fields[::2], fields[1::2], strict=False))
+
+
+def any_text(text: str) -> str | bytes:
+    """Return a text as SQLite can hold it: a path may hold bytes that are no text."""
+    return text if text.isascii() else os.fsencode(text)
+
+
+def read_task(
+    number: int, task_id: bytes, command: bytes, inputs: bytes, outputs: bytes, values: bytes | None
+) -> PlannedTask:
     """Return a row of tasks and commands as a planned task.
 
     :raises StateError: it holds a name that no task can have.
     """
     try:
-        return PlannedTask(number, _id(task_id), os.fsdecode(command), _names(inputs), _names(outputs))
+        text = os.fsdecode(command)
+        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), os.fsdecode(values or b""))
     except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
         raise _not_ours(error) from error
 
@@ -190,7 +293,7 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
 
 
 def _read_outcome(row: tuple[Any, ...]) -> Outcome:
-    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node = row
+    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node, values = row
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(
         number=number,
@@ -211,4 +314,5 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
         place=_place(place),
         cause=read_task_reason(reason),
         bad_node=bad_node,
+        values=read_values(values),
     )

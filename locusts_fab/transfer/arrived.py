@@ -33,7 +33,7 @@ from locusts_fab.outputs import (
     in_folder,
     links_to_make,
 )
-from locusts_fab.shell.scripts import remote_script
+from locusts_fab.shell.scripts import lacks_gnu_find, remote_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -149,7 +149,10 @@ def _ask(host: Carrier, root: str, absent: Sequence[str], folders: Sequence[str]
     result = host.run(remote_script("list_outputs"), root, str(len(absent)), *names, quiet_s=LONG_S, most=most)
     fault = ""
     if result.exit_status != 0:
-        fault = f"nobody can see whether it came whole: is GNU find there? {result.stderr.strip()}".strip()
+        complaint = result.stderr.strip()
+        if not complaint or lacks_gnu_find(complaint):
+            complaint = f"{complaint or 'listing it failed'}; GNU find has to be first on the PATH there"
+        fault = f"nobody can see whether it came whole: {complaint}"
     listed = {name: _Listed(fault=fault) for name in names}
     fields = result.stdout.split(b"\0")
     for at in range(0, len(fields) - _FIELDS, _FIELDS):

@@ -34,11 +34,12 @@ class Transfer(Protocol):
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
-    ) -> None:
+    ) -> dict[str, str]:
         """Put the plan, the inputs, the shared files and the scripts in place.
 
         :param tasks: a function that returns the tasks, each time that it is called.
         :param scripts: by their paths in the environment.
+        :returns: what of inputs and shared files was left out, and why; see `Follow`.
         :raises TransferError: something did not arrive; staging again carries on.
         """
 

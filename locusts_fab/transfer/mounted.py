@@ -11,13 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import Account, TooMuchError, pieces
+from locusts_fab.bounds.follow import Follow
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import TREE
 from locusts_fab.model import Fetched
 from locusts_fab.text import first_few
-from locusts_fab.transfer.stage import copy_in, make_environment, put_link, stage_shared, stage_tasks
+from locusts_fab.transfer.stage import copy_in, make_environment, put_laid_out, put_link, stage_shared, stage_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ class MountedTransfer:
 
     :param environment: the environment as this machine sees it.
     :param put: the function that puts inputs and shared files there: `put_link` where tasks see this machine's files
-        as we do, `put_copy` where they do not.
+        as we do, `put_copy` where they do not, `put_laid_out` where somebody is going to follow all links.
     :param homes: see `Fetched`.
     """
 
@@ -59,19 +60,22 @@ class MountedTransfer:
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
-    ) -> None:
+    ) -> dict[str, str]:
         """See `Transfer.stage`."""
-        chunks = list(chunks)
+        chunks, follow = list(chunks), Follow()
         make_environment(self.environment)
-        stage_shared(swarm, self.environment, self.put)
+        stage_shared(swarm, self.environment, self.put, follow)
+        # sandboxes are made of what is laid out, and cp cannot copy what leads nowhere
+        put = put_laid_out if self.put is put_link else self.put
         with screen.step("staging", sum(chunk.size for chunk in chunks)) as progress:
-            stage_tasks(swarm, self.environment, tasks(), chunks, progress.update, self.put)
+            stage_tasks(swarm, self.environment, tasks(), chunks, progress.update, put, follow)
         try:
             with self._inside() as inside:
                 for path, text in scripts.items():
                     inside.write(Name(path), os.fsencode(text), _MODE)
         except OSError as error:
             raise TransferError(f"scripts cannot be written: {error}", hint="fix the cause and submit again") from error
+        return follow.left_out
 
     @contextmanager
     def fetched(self, _names: Sequence[str], _screen: Screen | Silent) -> Iterator[Fetched]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import Most
+from locusts_fab.bounds.follow import Follow
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
@@ -17,6 +18,7 @@ from locusts_fab.model import Fetched
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.arrived import complete, fetch_files
 from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.stage import put_laid_out
 from locusts_fab.transfer.tarball import pack
 
 if TYPE_CHECKING:
@@ -62,28 +64,31 @@ class SshTransfer:
         chunks: Iterable[Chunk],
         scripts: Mapping[str, str],
         screen: Screen | Silent,
-    ) -> None:
+    ) -> dict[str, str]:
         """See `Transfer.stage`. Into a new environment all goes in one archive.
 
         Else, and if that fails, rsync sees what is new. Nothing is copied here first: a tree of links is laid out,
         and rsync follows them.
         """
-        chunks = list(chunks)
+        chunks, follow = list(chunks), Follow()
+
+        def send_all(send: Callable[[bytes], object]) -> None:
+            pack(send, swarm, self.environment.id, tasks(), chunks, scripts, progress.update_bytes, follow)
+
         with screen.step("sending") as progress:
-            if self.host.unpack(
-                self.environment,
-                lambda send: pack(send, swarm, self.environment.id, tasks(), chunks, scripts, progress.update_bytes),
-            ):
-                return
+            if self.host.unpack(self.environment, send_all):
+                return follow.left_out
         self._unpack_inputs()
         with fresh_folder(self.state_dir, "stage-") as folder:
-            MountedTransfer(Environment(str(folder), self.environment.id)).stage(swarm, tasks, chunks, scripts, screen)
+            staged = MountedTransfer(Environment(str(folder), self.environment.id), put_laid_out)
+            left_out = staged.stage(swarm, tasks, chunks, scripts, screen)
             # rsync passes over what has the same size and second as before, and two submits may come within one: so
             # their scripts get a time that no other submit has, for no other has this chunk
             for path in scripts:
                 os.utime(folder / path, (_SCRIPTS_SINCE_S + chunks[0].number,) * 2)
             with screen.step("sending") as progress:
                 self.host.push(folder, self.environment.root, delete=ONLY_OLD_INPUTS, progress=progress.update_bytes)
+        return left_out
 
     def _unpack_inputs(self) -> None:
         """Unpack what the first submit left packed, so that rsync finds it."""

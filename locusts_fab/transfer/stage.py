@@ -1,7 +1,7 @@
 """The making of a swarm's environment: its folders, the plan, the inputs and the shared files.
 
 Where tasks run on this machine nothing is copied: inputs and shared files are symlinks to where the user has them,
-and sandboxes are copied from there.
+and sandboxes are copied from there. An input folder of which something has to be left out is a folder of such symlinks.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.follow import Follow
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import folders_above
-from locusts_fab.manager.planfile import plan_text
+from locusts_fab.manager.planfile import ValuesFiles, plan_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from locusts_fab.bounds.follow import Place
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, PlannedTask
 
     Progress = Callable[[int], None]
-    Put = Callable[[str, Inside, Name], None]
+    Put = Callable[[str, Inside, Name, Follow], None]
 
 #: Of files of the environment that are ours alone.
 _MODE = 0o600
@@ -62,30 +64,37 @@ def stage_tasks(
     chunks: Iterable[Chunk],
     progress: Progress = lambda _count: None,
     put: Put | None = None,
+    follow: Follow | None = None,
 ) -> None:
     """Write the plan of the chunks and lay out the inputs of their tasks.
 
     :param progress: called with the number of tasks staged so far.
-    :param put: the function that puts an input in its place, `put_link` if not given.
+    :param put: the function that puts an input in its place, `put_laid_out` if not given.
+    :param follow: notes what is left out.
     :raises TransferError: something cannot be written.
     """
-    tasks = iter(tasks)
-    staged = 0
+    tasks, chunks = iter(tasks), list(chunks)
+    put, follow = put or put_laid_out, follow or Follow()
+    staged, values = 0, ValuesFiles(environment)
     try:
         with Inside(environment.root, folder_mode=0o700) as inside:
             for chunk in chunks:
                 members = list(islice(tasks, chunk.size))
                 for task in members:
-                    _stage_inputs(swarm.indir, environment, task, inside, put or put_link)
+                    _stage_inputs(swarm.indir, environment, task, inside, put, follow)
                 plan = os.fsencode(plan_text(members, environment.id))
                 inside.write(Name(environment.chunk(chunk.number)), plan, _MODE)
+                if file := values.add(members, chunk, is_last=chunk is chunks[-1]):
+                    inside.write(Name(file[0]), file[1], _MODE)
                 staged += len(members)
                 progress(staged)
     except OSError as error:
         raise TransferError(f"staging failed: {error}", hint="fix the cause and submit again") from error
 
 
-def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, inside: Inside, put: Put) -> None:
+def _stage_inputs(
+    indir: Path, environment: Environment, task: PlannedTask, inside: Inside, put: Put, follow: Follow
+) -> None:
     """Lay out the inputs that the sandboxes of a task start with."""
     if not task.inputs:
         return
@@ -96,7 +105,7 @@ def _stage_inputs(indir: Path, environment: Environment, task: PlannedTask, insi
     except FileExistsError:
         _tidy(inside, folder, names)
     for name in names:
-        put(f"{indir}/{name}", inside, folder / name)
+        put(f"{indir}/{name}", inside, folder / name, follow)
 
 
 def outermost(names: tuple[str, ...]) -> Iterable[str]:
@@ -130,7 +139,7 @@ def _tidy(inside: Inside, folder: Name, names: Collection[str]) -> None:
                 inside.remove(folder / name)
 
 
-def put_link(source: str, inside: Inside, name: Name) -> None:
+def put_link(source: str, inside: Inside, name: Name, _follow: Follow | None = None) -> None:
     """Make a symlink, in place of whatever was there."""
     try:
         inside.symlink(source, name)
@@ -141,20 +150,45 @@ def put_link(source: str, inside: Inside, name: Name) -> None:
             inside.symlink(source, name)
 
 
-def put_copy(source: str, inside: Inside, name: Name) -> None:
+def put_laid_out(source: str, inside: Inside, name: Name, follow: Follow | None = None) -> None:
+    """Make a symlink; where something of a folder has to be left out, a folder of symlinks to all else."""
+    follow = follow or Follow()
+    if not os.path.lexists(source) or follow.is_whole(source):  # of one that has gone just now the task will tell
+        put_link(source, inside, name)
+    else:
+        _put(source, inside, name, follow, lambda place, name: put_link(place.path, inside, name))
+
+
+def put_copy(source: str, inside: Inside, name: Name, follow: Follow | None = None) -> None:
     """Make a file or folder a copy of its source, where this machine's own paths mean nothing.
 
-    What is there already as it should be stays as it is; what the source does not hold goes.
+    Symlinks are followed, as `Follow` does. What is there already as it should be stays as it is; what the source does
+    not hold goes.
     """
-    wanted, there = os.stat(source), inside.look(name)
-    if stat.S_ISDIR(wanted.st_mode):
-        _put_folder(source, inside, name, there)
-        return
-    if there is not None and stat.S_ISREG(there.st_mode) and _size_and_time(there) == _size_and_time(wanted):
-        return
-    with inside.beside(name) as part:
-        copy_in(source, inside, part, (wanted.st_mode & 0o700) | 0o400)
-        inside.replace(part, name)
+
+    def copy(place: Place, name: Name) -> None:
+        wanted, there = place.status, inside.look(name)
+        if there is not None and stat.S_ISREG(there.st_mode) and _size_and_time(there) == _size_and_time(wanted):
+            return
+        with inside.beside(name) as part:
+            copy_in(place.path, inside, part, (wanted.st_mode & 0o700) | 0o400)
+            inside.replace(part, name)
+
+    _put(source, inside, name, follow or Follow(), copy)
+
+
+def _put(source: str, inside: Inside, name: Name, follow: Follow, put_file: Callable[[Place, Name], None]) -> None:
+    """Make a file or folder what its source is, but for what is left out of it.
+
+    :param put_file: puts a single file in its place.
+    """
+    place = follow.start(source)
+    if place is None:
+        inside.remove(name)
+    elif place.is_folder:
+        _put_folder(place, inside, name, follow, put_file)
+    else:
+        put_file(place, name)
 
 
 def _size_and_time(status: os.stat_result) -> tuple[int, int]:
@@ -170,29 +204,36 @@ def copy_in(source: str | Path, inside: Inside, name: Name, mode: int) -> None:
         os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _put_folder(source: str, inside: Inside, name: Name, there: os.stat_result | None) -> None:
-    """Make a folder a copy of its source, a real folder even where a symlink to one was."""
-    names = os.listdir(source)
+def _put_folder(
+    place: Place, inside: Inside, name: Name, follow: Follow, put_file: Callable[[Place, Name], None]
+) -> None:
+    """Make a folder what its source is, a real folder even where a symlink to one was."""
+    there, entries = inside.look(name), dict(follow.within(place))
     if there is None or not stat.S_ISDIR(there.st_mode):
         inside.remove(name)
         inside.make_folder(name)
     else:
-        for entry in {entry for entry, _ in inside.list(name)}.difference(names):
+        for entry in {entry for entry, _ in inside.list(name)}.difference(entries):
             inside.remove(name / entry)
-    for entry in names:
-        put_copy(f"{source}/{entry}", inside, name / entry)
+    for entry, inner in entries.items():
+        if inner.is_folder:
+            _put_folder(inner, inside, name / entry, follow, put_file)
+        else:
+            put_file(inner, name / entry)
 
 
-def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None) -> None:
+def stage_shared(swarm: Swarm, environment: Environment, put: Put | None = None, follow: Follow | None = None) -> None:
     """Lay out the shared files and folders.
 
     :param put: the function that puts them in their places, `put_link` if not given.
+    :param follow: notes what is left out.
     :raises TransferError: a link cannot be made.
     """
     try:
         with Inside(environment.root, folder_mode=0o700) as inside:
             for key in swarm.settings.shared:
                 source = swarm.shared_source(key)
-                (put or put_link)(str(source), inside, Name(environment.shared(key, source.name)))
+                place = Name(environment.shared(key, source.name))
+                (put or put_link)(str(source), inside, place, follow or Follow())
     except OSError as error:
         raise TransferError(f"shared files cannot be staged: {error}") from error

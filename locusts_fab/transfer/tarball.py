@@ -9,21 +9,21 @@ from the target to here, is hosts/untar.py.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import tarfile
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from locusts_fab.fs import tree_size
+from locusts_fab.bounds.follow import Follow, place_size
 from locusts_fab.layout import Environment
-from locusts_fab.manager.planfile import plan_text
+from locusts_fab.manager.planfile import ValuesFiles, plan_text
 from locusts_fab.transfer.stage import outermost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
 
+    from locusts_fab.bounds.follow import Place
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Chunk, PlannedTask
 
@@ -44,18 +44,22 @@ def pack(
     chunks: Iterable[Chunk],
     scripts: Mapping[str, str],
     progress: Progress,
+    follow: Follow | None = None,
 ) -> None:
     """Send an environment as a tar archive of relative names: folders, plan, inputs, shared files, scripts.
 
-    Symlinks are followed. Folders are to come out 0700, files with their owner's part of their mode, and their times.
+    Symlinks are followed, as `Follow` does. Folders are to come out 0700, files with their owner's part of their mode,
+    and their times.
 
     :param send: the function that gets the pieces of the archive.
     :param scripts: by their paths in the environment.
     :param progress: called with (files packed, bytes sent) now and then.
-    :raises OSError: a file cannot be read, or is neither a file nor a folder.
+    :param follow: notes what is left out.
+    :raises OSError: a file cannot be read.
     """
-    environment, tasks = Environment("", environment_id), iter(tasks)
-    packer = _Packer(send, progress)
+    environment, tasks, chunks = Environment("", environment_id), iter(tasks), list(chunks)
+    values = ValuesFiles(environment)
+    packer = _Packer(send, progress, follow or Follow())
     for folder in environment.FOLDERS:
         packer.add_folder(folder)
     for key in swarm.settings.shared:
@@ -64,6 +68,8 @@ def pack(
     for chunk in chunks:
         members = list(islice(tasks, chunk.size))
         packer.add_bytes(environment.chunk(chunk.number), os.fsencode(plan_text(members, environment.id)))
+        if file := values.add(members, chunk, is_last=chunk is chunks[-1]):
+            packer.add_bytes(*file)
         if any(task.inputs for task in members):
             _pack_inputs(packer, f"{swarm.indir}/", environment, chunk, members)
     for path, text in scripts.items():
@@ -75,49 +81,49 @@ def _pack_inputs(
     packer: _Packer, indir: str, environment: Environment, chunk: Chunk, tasks: Iterable[PlannedTask]
 ) -> None:
     """Add the inputs of a chunk: all in an archive of their own if they are small, else each at its place."""
-    inputs = {task.number: {name: os.stat(indir + name) for name in outermost(task.inputs)} for task in tasks}
-    if sum(_size_bytes(indir + name, status) for each in inputs.values() for name, status in each.items()) > _SMALL:
+    start = packer.follow.start
+    inputs = {task.number: {name: start(indir + name) for name in outermost(task.inputs)} for task in tasks}
+    if sum(place_size(place)[1] for each in inputs.values() for place in each.values()) > _SMALL:
         for task, each in inputs.items():
-            for name, status in each.items():
-                packer.add(indir + name, f"{environment.inputs(task)}/{name}", status)
+            for name, place in each.items():
+                packer.add_place(place, f"{environment.inputs(task)}/{name}")
         return
     pieces: list[bytes] = []
-    inner = _Packer(pieces.append, lambda _files, _sent: None)
+    inner = _Packer(pieces.append, lambda _files, _sent: None, packer.follow)
     for task, each in inputs.items():
         folder = environment.inputs(task).removeprefix("inputs/")
         if not each:
             inner.add_folder(folder)
-        for name, status in each.items():
-            inner.add(indir + name, f"{folder}/{name}", status)
+        for name, place in each.items():
+            inner.add_place(place, f"{folder}/{name}")
     inner.close()
     packer.add_bytes(environment.archive(chunk.number), b"".join(pieces), files=inner.files)
-
-
-def _size_bytes(source: str, status: os.stat_result) -> int:
-    return tree_size(source)[1] if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
 class _Packer:
     """A tar archive that is sent while it is made."""
 
-    def __init__(self, send: Send, progress: Progress) -> None:
-        self._send, self._progress = send, progress
+    def __init__(self, send: Send, progress: Progress, follow: Follow) -> None:
+        self._send, self._progress, self.follow = send, progress, follow
         self._waiting = bytearray()
         self._sent = 0
         self.files = 0
 
-    def add(self, source: str, name: str, status: os.stat_result | None = None) -> None:
+    def add(self, source: str, name: str) -> None:
         """Add a file or a folder with all that is in it. The folders above come by themselves."""
-        status = status or os.stat(source)
-        if stat.S_ISDIR(status.st_mode):
+        self.add_place(self.follow.start(source), name)
+
+    def add_place(self, place: Place | None, name: str) -> None:
+        """Add what was found, as `add` does; nothing, if it was left out."""
+        if place is None:
+            return
+        if place.is_folder:
             self.add_folder(name)
-            for entry in sorted(os.listdir(source)):
-                self.add(f"{source}/{entry}", f"{name}/{entry}")
-        elif stat.S_ISREG(status.st_mode):
-            with open(source, "rb", buffering=0) as file:
-                self._add_file(file, name, status)
+            for entry, inner in self.follow.within(place):
+                self.add_place(inner, f"{name}/{entry}")
         else:
-            raise OSError(f"{source} is neither a file nor a folder")
+            with open(place.path, "rb", buffering=0) as file:
+                self._add_file(file, name, place.status)
 
     def add_folder(self, name: str) -> None:
         """Add an empty folder."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from locusts_fab.progress import PATIENCE_S
-from locusts_fab.text import duration, printable, size
+from locusts_fab.text import duration, fitted, printable, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,9 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a line for a person."""
-        self.console.print(printable(text), markup=False, emoji=False)
+        shown = printable(text)
+        shown = fitted(shown, self.console.width) if self.console.is_terminal else shown
+        self.console.print(shown, markup=False, emoji=False)
 
     def waits(self, what: str, seconds: float) -> None:
         """Show what is waited for, and for how long: where everything else stands, or as a line, once.

@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from locusts_fab.progress import Progress
 
 
+#: Of two tables, managers and jobs, each has no more rows; so many lines are for all else.
+_MOST_ROWS, _OTHER_ROWS = 8, 12
+
+
 @contextlib.contextmanager
 def step_bar(console: Console, title: str, total: int | None) -> Iterator[Progress]:
     """Show a bar within, and yield the progress that moves it.
 
     :param total: what it counts up to; None if that is unknown.
     """
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
+    title_column = TextColumn("{task.description}", markup=False)
+    columns = (title_column, BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=console, transient=True, expand=True) as bars:
         yield _Bar(bars, title, bars.add_task(title, total=total))
 
 
@@ -39,18 +44,21 @@ def step_bar(console: Console, title: str, total: int | None) -> Iterator[Progre
 def live_status(console: Console) -> Iterator[LiveStatus]:
     """Show a status within, and yield what puts another in its place."""
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        yield LiveStatus(live)
+        yield LiveStatus(live, max(1, min(_MOST_ROWS, (console.height - _OTHER_ROWS) // 2)))
 
 
 class LiveStatus:
-    """A status that changes in place, and below it what is waited for."""
+    """A status that changes in place, and below it what is waited for.
 
-    def __init__(self, live: Live) -> None:
-        self._live, self._status, self._wait = live, Group(), ""
+    :param most: no more managers than that, nor jobs, so that all of it is seen.
+    """
+
+    def __init__(self, live: Live, most: int) -> None:
+        self._live, self._most, self._status, self._wait = live, most, Group(), ""
 
     def __call__(self, status: Status, /) -> None:
         """Show a status."""
-        self._status = Group(status_panel(status))
+        self._status = Group(status_panel(status, self._most))
         self._draw()
 
     def waits(self, text: str) -> None:

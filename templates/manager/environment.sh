@@ -11,26 +11,54 @@ keep_given() {
   done
 }
 
-# find_hidden: set HIDDEN to NAME=VALUE for each variable that was given and that the functions of this script mention.
+# find_hidden: set HIDDEN to NAME=VALUE for each variable of the tasks that the functions of this script mention; env(1)
+# gives them to each task. Set ASSIGNMENTS to the others that the config asks for, as they stand before a command.
 find_hidden() {
-  local name script
-  HIDDEN=()
+  local name entry script
+  local -A asked=()
+  HIDDEN=() ASSIGNMENTS=''
   # shellcheck disable=SC2086 # names again
   script=$(unset -f $IMPORTED 2>/dev/null && declare -f)
+  for entry in ${TASK_ENV[@]+"${TASK_ENV[@]}"}; do
+    name=${entry%%=*}
+    asked[$name]=1
+    if is_mentioned; then
+      eval "HIDDEN+=($entry)"
+    else
+      ASSIGNMENTS+="$entry "
+    fi
+  done
   for name in "${!GIVEN[@]}"; do
-    case $name in
-      _ | PWD | OLDPWD) continue ;;  # a matter of each shell
-      TMPDIR | HOSTNAME) continue ;; # they are only read here
-      LC_ALL) continue ;;            # here it is set for single programs
-      SHLVL) continue ;;             # a matter of bash
-      TERM) continue ;;              # here it is only the name of a signal
-    esac
-    # shellcheck disable=SC2053 # a pattern
-    [[ $name == $ONLY_READ ]] && continue
-    if [[ $script =~ [^A-Za-z_0-9]"$name"[^A-Za-z_0-9] ]]; then
+    if [[ -z ${asked[$name]-} ]] && is_mentioned; then
       HIDDEN+=("$name=${GIVEN[$name]}")
     fi
   done
+}
+
+# is_mentioned: succeed if the text in script mentions the variable in name, and not only to read it.
+is_mentioned() {
+  case $name in
+    _ | PWD | OLDPWD) return 1 ;;  # a matter of each shell
+    TMPDIR | HOSTNAME) return 1 ;; # they are only read here
+    LC_ALL) return 1 ;;            # here it is set for single programs
+    SHLVL) return 1 ;;             # a matter of bash
+    TERM) return 1 ;;              # here it is only the name of a signal
+  esac
+  # shellcheck disable=SC2053 # a pattern
+  [[ $name != $ONLY_READ && $script =~ [^A-Za-z_0-9]"$name"[^A-Za-z_0-9] ]]
+}
+
+# find_shell_words: set SHELL_WORDS to the words that start a command in a fresh bash, in the container if there is one.
+# Where the config gives tasks another PATH, programs stand with their folders: what starts a task is not looked for in it.
+find_shell_words() {
+  local begin=(${CONTAINER[@]+"${CONTAINER[@]}"} bash) program=env
+  if [[ " $ASSIGNMENTS" == *" PATH="* ]]; then
+    program=$(type -P -- "${begin[0]}") && begin[0]=$program
+    program=$(type -P env)
+  fi
+  SHELL_WORDS=()
+  ((${#HIDDEN[@]} == 0)) || SHELL_WORDS=("$program" "${HIDDEN[@]}")
+  SHELL_WORDS+=("${begin[@]}" "${STRICTLY[@]}" -c --)
 }
 
 declare -A GIVEN=()

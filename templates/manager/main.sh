@@ -265,7 +265,12 @@ say_goodbye() {
   local reason=
   mark_suspects
   read -r reason 2>/dev/null <"$RUN/leave"
-  reason=${reason:-finished}
+  take_leave "${reason:-finished}"
+}
+
+# take_leave REASON: write that record and that mark.
+take_leave() {
+  local reason=$1
   [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
   if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
     return # what is at that place now is not ours
@@ -292,7 +297,8 @@ BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEA
 DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
 SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
 
-# main NAME: run this manager; NAME is its submission and its element, as in 1-0.
+# main NAME [WHAT FAILED]...: run this manager; NAME is its submission and its element, as in 1-0. If its setup failed, see
+# report_setup, only record that.
 main() {
   local slot TICK EPOCH
   if [[ $1 != "$SUBMISSION-"* ]]; then
@@ -306,6 +312,11 @@ main() {
   look_at_clock
   find_place
   find_name "$1"
+  start_clock
+  if (($# > 1)); then
+    report_setup "${@:2}"
+    exit 1
+  fi
   make_run
   readonly MAIN_PID=$$ ELEMENT NODE BEGAN_CS=$UP_CS LINGER_S=$((BEAT_S * 3 / 2))
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
@@ -314,13 +325,13 @@ main() {
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP
-  start_clock
   beat
   announce
   find_end
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch
   find_hidden
+  find_shell_words
   find_program
   keep_level
   find_tar

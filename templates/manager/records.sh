@@ -8,7 +8,8 @@
 #   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
 #   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
-#                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing
+#                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing;
+#                                             REASON: of a failure with its last lines; see words.sh
 #   suspect  CLAIM TASK ATTEMPT               that attempt failed on a node where all do: it counts for nothing
 #   left     REASON TIME                      the manager takes no more tasks
 

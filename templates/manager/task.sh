@@ -6,6 +6,15 @@
 # the reason of a task that was interrupted though it had most of its manager's time; see TaskReason in model.py
 readonly OUT_OF_TIME_REASON="interrupted: out of time"
 
+# the reason of one that SIGPIPE ended within a pipe; see TaskReason in model.py
+# shellcheck disable=SC2016 # the user's `|| [[ $? == 141 ]]`
+readonly PIPE_REASON='exit 141: a program in a pipe wrote to one that had ended (as with `| head`); end that pipe with `|| [[ $? == 141 ]]`, or set strict = false'
+
+# how the bash of a task is started
+STRICTLY=(+e)
+((STRICT == 0)) || STRICTLY=(-e -o pipefail)
+readonly STRICTLY
+
 # lines longer than this are split by `read`: what is done below by patterns takes the square of their length
 readonly LONG=4000
 
@@ -59,7 +68,7 @@ run_task() {
 
     if cd ${TREE:+-P} -- "$sandbox"; then
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
-      { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$command &"; } || start_bash
+      { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$ASSIGNMENTS$command &"; } || start_bash
       PID=$!
       printf '%-10s %20s %15s %15s\n' "$PID" "$begun" "$DONE_COUNT" "$FAILED_COUNT" # as show_running does, sooner
       wait "$PID" || await
@@ -108,7 +117,7 @@ give_back() {
 # script (variables, functions, $$) can be seen from it.
 start_bash() {
   # the parentheses leave SHLVL alone: at 1 a bash that was reached over SSH would run the user's ~/.bashrc
-  (exec ${HIDDEN[@]+env "${HIDDEN[@]}"} ${CONTAINER[@]+"${CONTAINER[@]}"} bash -c -- "$command") >"$log_file" 2>&1 &
+  (eval "$ASSIGNMENTS"'exec "${SHELL_WORDS[@]}" "$command"') >"$log_file" 2>&1 &
 }
 
 # prepare_another: prepare another attempt of run_task.
@@ -177,6 +186,8 @@ judge() {
   elif [[ $pid == "$PID" ]] || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
     [[ $what != "out of time" || $pid != "$PID" ]] || judge_time
+  elif ((STATUS == 141 && STRICT)) && [[ ${command//"||"/} == *"|"* ]]; then
+    STATE=failed REASON=$PIPE_REASON
   elif ((STATUS > 128 && STATUS < 193)); then
     STATE=failed REASON="signal $((STATUS - 128))"
   elif ((STATUS == 126)) && [[ ! -d $sandbox ]]; then
@@ -185,6 +196,9 @@ judge() {
     STATE=failed REASON="exit $STATUS"
   elif ((absent)); then
     STATE=failed REASON="missing output"
+  fi
+  if [[ $STATE == failed && -s $log_file ]]; then
+    add_last_words
   fi
   may_retry
 }

@@ -8,7 +8,7 @@
 #     ROOT        the root, as the config has it
 #     NAME        the name of the swarm, and so of its environment in the root
 #     RESOLVER    the text of resolve_root.sh, which makes it absolute
-#     SCRATCH     the scratch folder, if it is an absolute path
+#     SCRATCH     the scratch folder, if it is an absolute path, or begins with a variable that is known here
 #     SETUP       the lines of `setup`
 #     RUNTIME     the container's runtime
 #     IMAGE       its image
@@ -118,6 +118,7 @@ look_at_tools() {
   fi
   say missing "${missing#, }"
   [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
+  type -P tar >/dev/null && say tar yes
   if type -P rsync >/dev/null; then
     hear rsync --version
     say rsync "$(printf '%s\n' "${SAID:-$COMPLAINT}" | head -n 1)"
@@ -152,8 +153,13 @@ look_at_root() {
 
 # look_at_scratch: report whether it can be written.
 look_at_scratch() {
-  try "$scratch" || say scratch_complaint "$COMPLAINT"
-  untry "$scratch"
+  local place=$scratch
+  if [[ $scratch == '$'* ]] && ! place=$(resolve "$scratch"); then
+    say scratch_complaint "$place"
+    return
+  fi
+  try "$place" || say scratch_complaint "$COMPLAINT"
+  untry "$place"
 }
 
 # look_at_setup: report whether bash can read the lines; they are not run. They may switch extglob on by themselves.

@@ -11,12 +11,13 @@
 #     TOKEN         the token of the submission
 #
 #   prints: why it did not start
-#   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; FOREIGN; TAKEN; NOT_STARTED if it ended at once
+#   exits with: 0 if it was started, now or before; NO_ENVIRONMENT; FOREIGN; TAKEN; NOT_STARTED if it ended at once;
+#     SETUP_FAILED if it said within a few seconds that an entry of `setup` failed
 #
 # The folder exec/started.SUBMISSION/once is made first. A repeat of this, because the reply was lost, finds it there
 # and starts nothing.
 
-readonly NO_ENVIRONMENT=3 NOT_STARTED=4 FOREIGN=6 TAKEN=7
+readonly NO_ENVIRONMENT=3 NOT_STARTED=4 FOREIGN=6 TAKEN=7 SETUP_FAILED=9
 # What is started here inherits the variables of this shell. Those of this script begin with my_, so that they do not
 # take the place of something that the user exports.
 my_environment=$1 my_id=$2 my_submission=$3 my_manager=$4 my_token=$5
@@ -26,6 +27,17 @@ my_output=exec/logs/$my_manager.out
 # has_begun: succeed if the manager has a heartbeat.
 has_begun() {
   compgen -G "exec/beats/$my_manager-*" >/dev/null
+}
+
+# end_well: end, unless the manager has left because an entry of `setup` failed.
+end_well() {
+  while IFS=$'\t' read -r my_word my_reason _; do
+    if [[ $my_word == left && $my_reason == "setup failed: "* ]]; then
+      printf '%s\n' "$my_reason"
+      exit "$SETUP_FAILED"
+    fi
+  done 2>/dev/null <"exec/cache/$my_manager-$my_id.tsv"
+  exit 0
 }
 
 # is_running: succeed if the process that was started is still there.
@@ -67,11 +79,11 @@ fi
 
 launch
 for ((my_round = 0; my_round < 50; my_round++)); do
-  has_begun && exit 0
+  has_begun && end_well
   is_running || break
   sleep 0.1
 done
 is_running && exit 0
-has_begun && exit 0
+has_begun && end_well
 tail -n 5 "$my_output"
 exit "$NOT_STARTED"

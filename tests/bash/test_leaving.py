@@ -206,7 +206,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     """A record that is torn counts as none; the manager leaves, and what was whole stays whole."""
-    filling = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null; true'
+    filling = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null || true'
     with ManualEnvironment(small_disk, slots=1) as env:
         env.temp = tmp_path
         env.plan(["echo first"] * 5 + [filling] + [f'echo >> "{tmp_path}/ran"'] * 500).run()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.manager.records import read_task_reason
+from locusts_fab.model import TaskReason
 from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, holding, printed_by
 from tests.support.processes import wait_until
 
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
         ("mkdir -p a/b; : > a/b/o; : > o", ["a/b/o", "o"], "done", 0, ""),
         ("exit 3", [], "failed", 3, "exit 3"),
         ("false", [], "failed", 1, "exit 1"),
+        ("printf '1%%\\r2%%\\r'; echo loading; echo Error: no; echo bye; exit 3", [], "failed", 3, "exit 3: Error: no"),
+        ("seq 5000; exit 3", [], "failed", 3, "exit 3: 5000"),
+        ("echo Error: no rows", ["o"], "failed", 0, "missing output (Error: no rows)"),
         ("exit 255", [], "failed", 255, "exit 255"),
         (": > o; exit 4", ["o"], "failed", 4, "exit 4"),
         (":", ["o"], "failed", 0, "missing output"),
         (": > o", ["o", "p"], "failed", 0, "missing output"),
         ("ln -s nowhere o", ["o"], "failed", 0, "missing output"),
         ('cd /; rm -rf "$OLDPWD"', ["o"], "failed", 0, "missing output"),
-        ("no-such-program", [], "failed", 127, "exit 127"),
-        ("/etc/passwd", [], "failed", 126, "exit 126"),
-        ("if then", [], "failed", 2, "exit 2"),
+        ("no-such-program", [], "failed", 127, "exit 127: bash: line 1: no-such-program: command not found"),
+        ("/etc/passwd", [], "failed", 126, "exit 126: bash: line 1: /etc/passwd: Permission denied"),
+        ("if then", [], "failed", 2, "exit 2: bash: -c: line 1: syntax error near unexpected token `then'"),
         ("kill -SEGV $$", [], "failed", 139, "signal 11"),
         ("kill -KILL $$", [], "failed", 137, "signal 9"),
         ("kill -TERM $$", [], "failed", 143, "signal 15"),
@@ -52,6 +57,63 @@ def test_what_becomes_of_a_task(
         assert len(end.found) == len(outputs)
         assert env.left() == "finished"
         assert env.has_left_in_order()
+
+
+#: What the shell of a task takes for an end, and what it takes for one only if commands are strict.
+STRICTNESS = [
+    ("false\n: > o", 1, 0),
+    ("cp no-such-file here; echo fine > o", 1, 0),
+    ("no-such-program\necho fine > o", 127, 0),
+    ("cd no-such-folder; echo fine > o", 1, 0),
+    ("x=$(false); : > o", 1, 0),
+    ("no-such-program | cat > o", 127, 0),
+    ("false | cat > o\n:", 1, 0),
+    ("(exit 9); : > o", 9, 0),
+    ("if false; then :; fi; false || : > o", 0, 0),
+    ("[[ -e o ]] && :; : > o", 0, 0),
+    ("set +e; false; : > o", 0, 0),
+    ("exit 3", 3, 3),
+]
+
+
+@pytest.mark.parametrize(("command", "strict", "loose"), STRICTNESS)
+def test_a_line_that_fails_ends_the_task_unless_commands_are_loose(
+    tmp_path: Path, command: str, strict: int, loose: int
+) -> None:
+    for is_strict, status in ((1, strict), (0, loose)):
+        with ManualEnvironment(tmp_path, f"env{is_strict}", strict=is_strict) as env:
+            end = env.plan([command]).run().end_of()
+            state, reason = ("failed", f"exit {status}") if status else ("done", "")
+            assert (end.state, end.exit_code, end.reason.partition(": ")[0]) == (state, status, reason)
+
+
+#: Commands that end with 141, and whether that comes of a pipe.
+BROKEN_PIPES = [
+    ("yes | head -n 1 > o", True),
+    ("yes | head -n 1 > o\necho more >> o", True),
+    ("seq 1000000 | sort | (exec head -n 1) > o", True),
+    ("yes | tee copy | head -n 2", True),
+    ("kill -PIPE $$", False),
+    ("false || kill -PIPE $$", False),
+]
+
+
+@pytest.mark.parametrize(("command", "is_told"), BROKEN_PIPES)
+def test_a_broken_pipe_is_told_as_what_it_is(tmp_path: Path, command: str, *, is_told: bool) -> None:
+    with ManualEnvironment(tmp_path) as env:
+        end = env.plan([command]).run().end_of()
+        assert (end.state, end.exit_code) == ("failed", 141)
+        assert read_task_reason(end.reason) is (TaskReason.BROKEN_PIPE if is_told else TaskReason.SIGNAL)
+        for words in ("`| head`", "|| [[ $? == 141 ]]", "strict = false"):
+            assert (words in end.reason) == is_told
+
+
+@pytest.mark.parametrize("strict", [1, 0])
+def test_both_ways_out_of_a_broken_pipe(tmp_path: Path, strict: int) -> None:
+    command = f"yes | head -n 1 > o{' || [[ $? == 141 ]]' if strict else ''}\necho more >> o"
+    with ManualEnvironment(tmp_path, strict=strict) as env:
+        end = env.plan([Spec(command, ["o"])]).run().end_of()
+        assert (end.state, env.output("o")) == ("done", "y\nmore\n")
 
 
 def test_outputs_are_told_one_by_one(tmp_path: Path) -> None:

@@ -651,27 +651,30 @@ def test_a_job_inherits_what_the_user_exports(
     assert {word: seen.get(word) for word in words} == dict.fromkeys(words, "the user's")
 
 
-# ---- first_words ----
+# ---- last_words ----
 
 
-def test_the_first_words_of_whoever_said_something(run: Run, environment: Environment) -> None:
+def test_the_last_words_of_whoever_said_something(run: Run, environment: Environment) -> None:
     logs = Path(environment.absolute("exec/logs"))
     (logs / "1-0.out").touch()
     (logs / "1-1.out").write_text("".join(f"line {number}\n" for number in range(9)))
     (logs / "12-0.out").write_text("another submission\n")
-    assert run("first_words", environment.root, "1").text == "".join(f"line {number}\n" for number in range(5))
-    assert run("first_words", environment.root, "12").text == "another submission\n"
+    assert run("last_words", environment.root, "1").text == "1-1.out\n" + "".join(
+        f"line {number}\n" for number in range(4, 9)
+    )
+    assert run("last_words", environment.root, "12").text == "12-0.out\nanother submission\n"
 
 
 def test_nobody_said_anything(run: Run, environment: Environment, tmp_path: Path) -> None:
-    assert run("first_words", environment.root, "1").text == ""
+    assert run("last_words", environment.root, "1").text == "\n"
     assert list(Path(environment.absolute("exec/logs")).iterdir()) == []
-    assert run("first_words", str(tmp_path / "nowhere"), "1").exit_status == 0
+    nowhere = run("last_words", str(tmp_path / "nowhere"), "1")
+    assert (nowhere.exit_status, nowhere.text) == (0, "")
 
 
 def test_a_line_without_an_end_is_cut_off(run: Run, environment: Environment) -> None:
     Path(environment.absolute("exec/logs/1-0.out")).write_text("x" * 100_000)
-    assert run("first_words", environment.root, "1").text == "x" * 2000
+    assert run("last_words", environment.root, "1").text == "1-0.out\n" + "x" * 2000
 
 
 def test_a_disk_that_is_full_is_said_to_be(run: Run, tmp_path: Path) -> None:
@@ -686,6 +689,6 @@ def test_a_disk_that_is_full_is_said_to_be(run: Run, tmp_path: Path) -> None:
         environment = founded(disk / "s")
         with contextlib.suppress(OSError), (disk / "much").open("wb") as file:
             file.write(b"x" * 100_000)
-        assert "No space left on device" in run("first_words", environment.root, "1").text
+        assert "No space left on device" in run("last_words", environment.root, "1").text
     finally:
         subprocess.run(["umount", "-l", disk], check=True)

@@ -20,6 +20,7 @@ import pytest
 
 from locusts_fab.manager.render import environment, render
 from locusts_fab.schedulers.registry import SCHEDULERS
+from locusts_fab.shell.quoting import quote_word
 from locusts_fab.shell.scripts import remote_script, templates_folder
 from tests.support.managers import VALUES
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parent / "golden"
 LIBRARIES = sorted((templates_folder() / "manager").glob("*.sh"))
+#: What start.sh and the job script take in.
+STARTING = sorted((templates_folder() / "start").glob("*.sh"))
 REMOTE = sorted((templates_folder() / "remote").glob("*.sh"))
 #: What several of them take in.
 SHARED = sorted((templates_folder() / "remote/lib").glob("*.sh"))
@@ -67,9 +70,17 @@ MANAGERS: dict[str, dict[str, Any]] = {
     },
 }
 STARTS: dict[str, dict[str, Any]] = {
-    "plain": {"setup": [], "manager": "/scratch/me/locusts/pairs/exec/manager.sh"},
-    "setup": {"setup": ["module load openmpi", "export TOOLS=~/tools"], "manager": "/scratch/me/it's/exec/manager.sh"},
-    "hostile": {"setup": [": what a user writes here is code"], "manager": HOSTILE},
+    "plain": {
+        "setup": [],
+        "manager": "/scratch/me/locusts/pairs/exec/manager.sh",
+        "logs": "/scratch/me/locusts/pairs/exec/logs",
+    },
+    "setup": {
+        "setup": ["module load openmpi", "export TOOLS=~/tools\nif [[ ! -d $TOOLS ]]; then\n  exit 3\nfi"],
+        "manager": "/scratch/me/it's/exec/manager.sh",
+        "logs": "/scratch/me/it's/exec/logs",
+    },
+    "hostile": {"setup": [HOSTILE], "manager": HOSTILE, "logs": HOSTILE},
 }
 JOBS: dict[str, dict[str, Any]] = {
     "plain": {**STARTS["plain"], "cpus": 16, "warning_s": 120, "directives": []},
@@ -90,8 +101,9 @@ JOBS["hostile"]["directives"] = [JOBS["hostile"]["directives"][0].replace("\n", 
 CASES = {"manager.sh.j2": MANAGERS, "start.sh.j2": STARTS, "job.sbatch.j2": JOBS}
 RENDERED = [(template, name) for template, cases in CASES.items() for name in cases]
 
-#: What shellcheck says of values such as '$TMPDIR' or '$(…)': they do not expand in '…'. That is the point.
-DATA_LOOKS_LIKE_CODE = "SC2016"
+#: What shellcheck says of values such as '$TMPDIR' or '$(…)': they do not expand in '…'. That is the point. And of a
+#: quote in a value that is quoted twice: that it may be meant otherwise.
+DATA_LOOKS_LIKE_CODE = "SC2016,SC1003"
 #: What it says of a library by itself, because the other libraries and the header are not in sight:
 #: a variable that is used is assigned elsewhere (and is no misspelling of a similar one), one that is assigned is used
 #: elsewhere.
@@ -116,7 +128,7 @@ def check(*command: str, script: str | bytes) -> None:
     assert result.stdout == b""
 
 
-SOURCES = {f"manager/{path.name}": path.read_text() for path in LIBRARIES}
+SOURCES = {f"{path.parent.name}/{path.name}": path.read_text() for path in (*LIBRARIES, *STARTING)}
 SOURCES.update({name: (templates_folder() / name).read_text() for name in TEMPLATES})
 SOURCES.update({f"remote/{path.name}": remote_script(path.stem) for path in REMOTE})
 
@@ -153,7 +165,7 @@ def test_rendered_scripts_are_well_formed(template: str, name: str) -> None:
     check(tool("shellcheck"), *excluded, "-", script=script)
 
 
-@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*LIBRARIES, *STARTING], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_libraries_are_well_formed_by_themselves(path: Path) -> None:
     script = path.read_text()
     check("bash", "-n", script=script)
@@ -177,14 +189,17 @@ def test_values_arrive_as_they_are(name: str, tmp_path: Path) -> None:
     """Let the script tell what it was told, instead of running it."""
     values = MANAGERS[name]
     header = rendered("manager.sh.j2", name).rpartition('main "$@"')[0]
-    names = '"$ROOT" "$PROGRAM" "$SCRATCH" "$KEEP" "$SLOTS" "$TIMEOUT_US" ${CONTAINER[@]+"${CONTAINER[@]}"}'
+    names = '"$ROOT" "$PROGRAM" "$SCRATCH" "$KEEP" "$SLOTS" "$TIMEOUT_US" "${CONTAINER[@]}" "${TASK_ENV[@]}"'
     tell = rf"printf '%s\0' {names}"
-    tell_env = "; ".join(f'printf "%s\\0" "${variable}"' for variable, _value in values["env"])
     result = subprocess.run(
-        ["bash", "-c", f"{header}\n{tell}\n{tell_env}"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["bash", "-c", f"{header}\n{tell}"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     told = [values[key] for key in ("root", "program", "scratch", "keep", "slots", "timeout_us")]
-    expected = [*map(str, told), *values["container"], *(value for _variable, value in values["env"])]
+    expected = [
+        *map(str, told),
+        *values["container"],
+        *(f"{variable}={quote_word(value)}" for variable, value in values["env"]),
+    ]
     assert result.stdout.split("\0")[:-1] == expected
     assert list(tmp_path.iterdir()) == []
 
@@ -201,8 +216,6 @@ def test_a_value_that_is_missing_is_an_error() -> None:
 
 #: Outputs that are not quoted, each with the reason.
 UNQUOTED = {
-    ("start.sh.j2", "line"): "the lines of `setup` are shell code by contract",
-    ("job.sbatch.j2", "line"): "the same",
     ("job.sbatch.j2", "directive"): "stands in a comment, which SLURM reads; it holds no newline",
 }
 
@@ -230,7 +243,7 @@ def test_outputs_are_found() -> None:
     assert len(list(outputs("manager.sh.j2"))) >= len(VALUES)
 
 
-@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*LIBRARIES, *STARTING], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_libraries_are_plain_bash(path: Path) -> None:
     """Nothing in them means anything to Jinja, so that what is read here is what runs there."""
     source = path.read_text()
@@ -294,6 +307,10 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
+    ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
+    ("manager/environment.sh", "STRICTLY"): "holds at least an option",
+    ("manager/environment.sh", "begin"): "holds at least a bash",
+    ("manager/environment.sh", "HIDDEN"): "looked at before",
 }
 
 

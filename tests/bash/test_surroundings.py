@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from shlex import quote
@@ -119,8 +120,55 @@ def test_variables_arrive_as_they_are(tmp_path: Path, *, is_from_config: bool) -
         assert env.complaints() == ""
 
 
+#: What would stop the manager, or mislead it, if it had them itself.
+FOR_TASKS_ONLY = {
+    "PATH": "/nowhere",
+    "LD_PRELOAD": "/nowhere/lib.so",
+    "TMPDIR": "/nowhere/at all",
+    "IFS": "0123456789",
+    "POSIXLY_CORRECT": "1",
+    "LC_ALL": "C",
+    "SECONDS": "7",
+    "BASH_ENV": "/nowhere/env",
+    "GLOBIGNORE": "*",
+    "SLOTS": "99",
+    "STOP": "/",
+    "SHELL_WORDS": "x",
+}
+
+
+@pytest.mark.parametrize("names", [["PATH"], ["IFS", "SLOTS", "PATH"], list(FOR_TASKS_ONLY)], ids=" ".join)
+def test_what_the_config_gives_tasks_is_nothing_to_the_manager(tmp_path: Path, names: list[str]) -> None:
+    """Not even where it looks for the shell of a task."""
+    values = [(name, FOR_TASKS_ONLY[name]) for name in names]
+    with ManualEnvironment(tmp_path, slots=2, env=values, retries=1) as env:
+        env.plan(
+            ["printf '%s\\0' \"${!B@}\"; exec /usr/bin/env -0 2>/dev/null"], ["exit 3"], [Spec(": > out", ["out"])]
+        ).run()
+        assert env.states() == {1: ["done"], 2: ["retry", "failed"], 3: ["done"]}
+        seen = dict(entry.split("=", 1) for entry in env.log().split("\0") if "=" in entry)
+        # bash takes no IFS from anybody
+        assert {name: seen.get(name) for name, _ in values if name != "IFS"} == {
+            name: value for name, value in values if name != "IFS"
+        }
+        assert (env.complaints(), env.left()) == ("", "finished")
+
+
+def test_a_program_that_slots_start_themselves_has_its_variables(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    tool = tmp_path / "tools" / "tool"
+    tool.write_text('#!/bin/sh\necho "$0 $A,$B"\n')
+    tool.chmod(0o755)
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "tools", other)
+    values = [("PATH", f"{tmp_path}/tools:{os.environ['PATH']}"), ("A", "it's $1\n"), ("B", "")]
+    with ManualEnvironment(tmp_path, program="tool", env=values) as env:
+        env.plan(["tool x", "tool y"]).run(env={"PATH": f"{other}:{os.environ['PATH']}", "B": "b"})
+        assert env.log() == f"{tool} it's $1\n,\n"
+
+
 def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
-    shown = printed_by(tmp_path, "compgen -e; compgen -A function; true", is_direct=False)
+    shown = printed_by(tmp_path, "compgen -e; compgen -A function || true", is_direct=False)
     assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "SHLVL", "_"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import secrets
 import select
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.processes import Started
 from tests.support.workspace import REPOSITORY, Workspace
 
 from .sshd import ALIAS
@@ -107,9 +109,9 @@ class FarWorkspace(Workspace):
                 # Random, for what can be compressed or found elsewhere would not have to move.
                 (self.folder / "in" / f"f_{number}.txt").write_bytes(f"{number}\n".encode() + secrets.token_bytes(size))
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **more: Any) -> Started:
         """Start the program as the user of the cluster, far from any terminal, and do not wait."""
-        return subprocess.Popen(
+        return Started(
             [sys.executable, "-m", "locusts_fab", *words],
             cwd=self.folder,
             env=self._environment(),
@@ -248,7 +250,12 @@ def assert_clear(text: str, *says: str) -> None:
     assert len(lines) == len(set(lines)) <= 8, text
     assert "rsync error" not in text, text
     for words in says:
-        assert text.count(words) == 1, (words, text)
+        assert unwrapped(text).count(words) == 1, (words, text)
+
+
+def unwrapped(text: str) -> str:
+    """Undo the breaking of lines for a terminal: what follows a break is indented."""
+    return re.sub(r"\n +", " ", text)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.processes import Started
 from tests.support.workspace import REPOSITORY, Workspace
 
 from .accounts import NOISE
@@ -41,7 +42,7 @@ class ClusterWorkspace(Workspace):
     env: dict[str, str] = field(default_factory=dict)
     patches: dict[str, int] = field(default_factory=dict)
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **more: Any) -> Started:
         """Start the program and do not wait."""
         if not self.patches:
             return self.python("-m", "locusts_fab", *words, **more)
@@ -49,7 +50,7 @@ class ClusterWorkspace(Workspace):
         source = f"from locusts_fab.manager import times; {patches}from locusts_fab.cli.program import main; main()"
         return self.python("-c", source, *words, **more)
 
-    def python(self, *words: str, before: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[bytes]:
+    def python(self, *words: str, before: tuple[str, ...] = (), **more: Any) -> Started:
         """Start Python as the program is started.
 
         :param before: a command that runs it.
@@ -61,7 +62,7 @@ class ClusterWorkspace(Workspace):
             "stderr": subprocess.PIPE,
             "stdin": subprocess.DEVNULL,
         }
-        return subprocess.Popen([*before, sys.executable, *words], **{**given, **more})
+        return Started([*before, sys.executable, *words], **{**given, **more})
 
     @contextlib.contextmanager
     def listen(self, *words: str) -> Iterator[Conversation]:

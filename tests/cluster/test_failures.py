@@ -12,13 +12,13 @@ import pytest
 from locusts_fab.config.load import load
 from locusts_fab.errors import HostError
 from locusts_fab.hosts import link
-from locusts_fab.operations import status
 from locusts_fab.operations.collect import EAGER_WORTH
+from locusts_fab.operations.look import status
 from locusts_fab.progress import Silent
 from locusts_fab.target import forget_logins
 from tests.support.processes import wait_until
 
-from .failures import NO_RSYNC, FarWorkspace, assert_clear, small_disk
+from .failures import NO_RSYNC, FarWorkspace, assert_clear, small_disk, unwrapped
 from .sshd import ALIAS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .conftest import Cluster
     from .sshd import Sshd
 
-CONNECTION, SCHEDULER = 3, 4
+USAGE, CONNECTION, SCHEDULER = 2, 3, 4
 #: More than the pipes and windows between two programs hold, so that a transfer that is stopped is stopped half-way.
 LARGE = 2_000_000
 
@@ -114,12 +114,9 @@ def test_the_root_cannot_be_written(workspace: FarWorkspace) -> None:
     workspace.root.mkdir(mode=0o555)
     workspace.give(workspace.root)
     workspace.swarm()
-    workspace.fail(
-        CONNECTION,
-        f"{ALIAS}: the environment {workspace.root}/s cannot be made or written",
-        "Permission denied",
-        "permissions",
-    )
+    workspace.fail(USAGE, f"root: {workspace.root}: ", "Permission denied", "choose a folder that you may write")
+    environment = f"{ALIAS}: the environment {workspace.root}/s cannot be made or written"
+    workspace.fail(CONNECTION, environment, "Permission denied", "permissions", words=("run", "--force"))
     workspace.root.chmod(0o700)
     workspace.finish()
 
@@ -128,7 +125,9 @@ def test_the_root_cannot_be_written(workspace: FarWorkspace) -> None:
 def test_the_disk_of_the_host_is_full(workspace: FarWorkspace) -> None:
     with small_disk(workspace.root, workspace.account.home) as disk:
         workspace.swarm(size=LARGE)
-        workspace.fail(CONNECTION, f"{ALIAS}: rsync failed: the disk is full on {ALIAS}", "free some space there")
+        workspace.fail(USAGE, "space: ", "free on", "at least", "--force")
+        full = f"{ALIAS}: rsync failed: the disk is full on {ALIAS}"
+        workspace.fail(CONNECTION, full, "free some space there", words=("run", "--force"))
         disk.grow()
         workspace.finish()
 
@@ -136,7 +135,9 @@ def test_the_disk_of_the_host_is_full(workspace: FarWorkspace) -> None:
 def test_the_host_has_no_rsync(workspace: FarWorkspace) -> None:
     workspace.swarm()
     workspace.account.write_start_up(NO_RSYNC + "rm -f ~/some/tar\n")
-    workspace.fail(CONNECTION, f"{ALIAS}: rsync failed: rsync is not installed on the host", "install it there")
+    workspace.fail(CONNECTION, f"rsync on {ALIAS}: missing", "install it there")
+    missing = f"{ALIAS}: rsync failed: rsync is not installed on the host"
+    workspace.fail(CONNECTION, missing, "install it there", words=("run", "--force"))
     workspace.finish()
 
 
@@ -166,10 +167,12 @@ def test_this_machine_has_no_rsync(workspace: FarWorkspace, tmp_path: Path) -> N
 
 # The other half of rsync, on a link that stops half-way.
 SLOW_UP = """#!/bin/bash
+[[ $* != *--version* ]] || exec {{real}} "$@"
 exec 3<&0
 {{real}} "$@" < <(stdbuf -o0 head -c {size} <&3; touch {mark}; while [ -e {mark} ]; do sleep 0.1; done)
 """
 SLOW_DOWN = """#!/bin/bash
+[[ $* != *--version* ]] || exec {{real}} "$@"
 exec 3>&1
 {{real}} "$@" > >(stdbuf -o0 head -c {size} >&3; touch {mark}; while [ -e {mark} ]; do sleep 0.1; done)
 """
@@ -284,7 +287,9 @@ def test_the_disk_for_the_local_state_is_full_from_the_first(workspace: FarWorks
 @pytest.mark.usefixtures("cluster")
 def test_the_partition_is_unknown(workspace: FarWorkspace) -> None:
     workspace.swarm("[targets.far.slurm]", 'partition = "nosuch"')
-    workspace.fail(SCHEDULER, f"{ALIAS}: sbatch refused the job", "invalid partition", "fix [targets.")
+    workspace.fail(SCHEDULER, "there is no partition nosuch", "invalid partition", "fix [targets.", "nothing was sent")
+    refused = f"{ALIAS}: sbatch refused the job"
+    workspace.fail(SCHEDULER, refused, "invalid partition", "fix [targets.", words=("run", "--force"))
     workspace.swarm("[targets.far.slurm]", 'partition = "short"')
     workspace.finish()
 
@@ -373,6 +378,7 @@ def test_an_outage_is_not_survived_where_a_person_would_be_asked_again(
         sshd.cut()
         assert run.end() == CONNECTION, run.text
     assert run.text.count(workspace.prompt) == 1
-    assert run.text.count(f"{workspace.host}: the link broke, and a new login might ask you again") == 1
+    told = f"{workspace.host}: the link broke, and a new login might ask you again"
+    assert unwrapped(run.text).count(told) == 1
     go.touch()
     workspace.finish_at_terminal()

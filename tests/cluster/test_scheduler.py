@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .sshd import Sshd
 
 FAILED = 1
+SCHEDULER = 4
 #: Managers say more often that they live, and are taken for dead sooner; in seconds.
 HURRY = {"BEAT_S": 1, "STALE_S": 6, "FRESH_S": 4}
 
@@ -91,6 +92,7 @@ def held(workspace: ClusterWorkspace) -> str:
 
 #: sbatch makes the job and then says that it did not, as it does when the controller is slow.
 TIMES_OUT = """#!/bin/bash
+[[ " $* " == *" --test-only "* ]] && exec {real} "$@"
 {real} "$@" >/dev/null
 echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
 exit 1
@@ -127,6 +129,7 @@ def assert_one_array_at_work(workspace: ClusterWorkspace, slurm: Slurm, known: s
 
 #: sbatch tells where it is, and goes on a little later.
 IN_STEPS = """#!/bin/bash
+[[ " $* " == *" --test-only "* ]] && exec {{real}} "$@"
 touch {home}/called
 sleep {before}
 {{real}} "$@"
@@ -293,6 +296,66 @@ def test_jobs_are_gone_and_tasks_are_left(
     assert_all_done(workspace, 6)
 
 
+@pytest.mark.parametrize("option", ["--hold", "--begin=now+1day"])
+def test_a_job_that_does_not_start_is_explained_and_replaced(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], option: str
+) -> None:
+    swarm(workspace, 4, slurm=f'extra = ["{option}"]')
+    with workspace.listen("run") as said:
+        said.read_until("jobs wait (")
+    code, text = workspace.locusts("status")
+    assert (code, "jobs wait (" in text, "None" in text) == (0, True, False), text
+    assert "4 tasks of an earlier submit are running or wait their turn" in workspace.locusts("submit")[1]
+    (first,) = arrays(cluster.slurm, known)
+    swarm(workspace, 4, slots=2)
+    code, text = workspace.locusts("run")
+    assert f"job {first} of the earlier submit waits, and the config has changed: it is replaced" in text
+    assert code == 0, text
+    assert_all_done(workspace, 4)
+    assert len(arrays(cluster.slurm, {*known, first})) == 1
+    assert {job.state for job in cluster.slurm.squeue() if job.id.startswith(f"{first}_")} <= {"CANCELLED"}
+
+
+def test_more_slots_than_any_node_has_are_refused_before_anything_is_sent(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
+    swarm(workspace, 4, slots=64)
+    code, text = workspace.locusts("run")
+    assert (code, "64 slots" in text, "nothing was sent" in text) == (SCHEDULER, True, True), text
+    assert not workspace.root.exists()
+    assert arrays(cluster.slurm, known) == set()
+
+
+def test_a_config_that_changed_while_jobs_run(workspace: ClusterWorkspace, cluster: Cluster, known: set[str]) -> None:
+    swarm(workspace, 6, command=held(workspace), slots=1)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 2)
+    swarm(workspace, 6, command=held(workspace), slots=2)
+    code, text = workspace.locusts("submit")
+    assert (code, "`locusts cancel`, then `locusts submit`" in text) == (0, True), text
+    assert len(arrays(cluster.slurm, known)) == 1
+    (workspace.root / "go").touch()
+    assert workspace.locusts("collect", "--wait")[0] == 0
+
+
+def test_a_setup_that_fails_on_every_node_is_told_once(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    swarm(workspace, 8, nodes=3)
+    config = (workspace.folder / "locusts.toml").read_text()
+    broken = config.replace("slots = 2\n", "slots = 2\nsetup = [': fine', 'echo no luck in $SLURM_JOB_ID; exit 7']\n")
+    assert broken != config
+    workspace.write(broken)
+    code, text = workspace.locusts("run")
+    told = "setup failed: entry 2, ended the shell with exit code 7"
+    assert (code, text.count(told)) == (FAILED, 1), text
+    assert "no luck in" in text
+    assert workspace.locusts("status")[1].count(told) == 1
+    workspace.write(config)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert_all_done(workspace, 8)
+    assert not [job for job in cluster.slurm.squeue() if job.state in ACTIVE]
+
+
 def test_cancel_leaves_nothing_on_any_node(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     workspace.patches = HURRY
     swarm(workspace, 12, command=held(workspace), nodes=3, slots=3)
@@ -376,7 +439,7 @@ def test_more_nodes_than_an_array_may_have(tmp_path: Path, sshd: Sshd) -> None:
         workspace.write(target(workspace.root, "local", scheduler="slurm", slots=1, nodes=5) + COPY)
         code, text = workspace.locusts("run")
         assert code == 0, text
-        assert {job.id for job in slurm.squeue()} == {"1_0", "1_1", "1_2"}
+        assert {job.id.partition("_")[2] for job in slurm.squeue()} == {"0", "1", "2"}
         assert {row["state"] for row in workspace.tasks().values()} == {"done"}
 
 

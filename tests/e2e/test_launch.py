@@ -79,6 +79,16 @@ def test_arguments_go_in_as_they_are(workspace: Workspace) -> None:
     assert workspace.result("000002/out 1.txt").read_text() == "1\ntwo words\n"
 
 
+def test_commands_are_as_loose_as_they_were(workspace: Workspace) -> None:
+    """A line that fails does not end the task, and of a pipe the last program counts."""
+    commands = ["false; : > out", "yes | head -n 1 > out", "cp no-such-file here\necho fine > out"]
+    collected = locusts_fab.launch(
+        outdir="results/s", code="s", cmd="<arg0>", args=[[command] for command in commands], outs=["out"]
+    )
+    assert (collected.status.tasks.done, collected.status.tasks.failed) == (3, 0)
+    assert [workspace.result(f"{task}/out").read_text() for task in workspace.tasks()] == ["", "y\n", "fine\n"]
+
+
 def test_the_same_call_runs_what_failed_again_and_leaves_what_is_done(workspace: Workspace) -> None:
     workspace.pairs(3)
     ran, flag = shell(workspace, "ran"), shell(workspace, "flag")
@@ -219,7 +229,7 @@ MEANINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("given", "table"), MEANINGS)
 def test_what_the_arguments_mean(given: dict[str, Any], table: dict[str, Any]) -> None:
     found, problems, notes = swarm_table({name: value for name, value in given.items() if name != "code"})
-    assert found == table
+    assert found == {**table, "strict": False}
     assert problems == notes == []
     target = {"t": {"mode": "local"}}
     assert make_config("x", {"targets": target, "swarms": {"s": found}}).swarms["s"].command
@@ -241,9 +251,9 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ]),
     ({**GOOD, "code": "my swarm/x"}, [f"code: 'my swarm/x' cannot name a swarm; {NAMES}"]),
     ({**GOOD, "indir": None}, ["indir: missing; it is the folder of the inputs"]),
-    ({**GOOD, "spcins": "a_<id>"}, ['spcins: expected an array, in brackets: ["…"]; found "a_<id>"']),
+    ({**GOOD, "spcins": "a_<id>"}, ['spcins: expected an array, in brackets: ["…"]; found "a_<id>"; write ["a_<id>"]']),
     ({**GOOD, "spcins": ["/a_<id>"], "outs": ["../x"]}, [
-        'spcins[0]: must be a relative path; take the leading / off; found "/a_<id>"',
+        'spcins[0]: must be relative to indir; set indir to its folder, or list it in shared; found "/a_<id>"',
         'outs[0]: must not lead upward; take the .. out; found "../x"',
     ]),
     ({**GOOD, "spcins": ["a"]}, [
@@ -257,7 +267,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ]),
     ({**GOOD, "shdins": ["a b:c"]}, [f'shdins."a b": {NAMES}']),
     ({**GOOD, "shdins": "k:f"}, ["shdins: expected a list of key:file"]),
-    ({**GOOD, "args": ["12"]}, ['args[0]: expected an array, in brackets: ["…"]; found "12"']),
+    ({**GOOD, "args": ["12"]}, ['args[0]: expected an array, in brackets: ["…"]; found "12"; write ["12"]']),
     ({"code": "s", "cmd": "c", "envfs": "f"}, [
         "args: missing; with envroot, a row of values makes each task",
         'envroot: missing; environment = "custom" needs the folder to replicate',

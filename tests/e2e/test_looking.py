@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import locusts_fab
-from locusts_fab.errors import BusyError, HostError, LoginRefusedError
+from locusts_fab.errors import BusyError, HostError, LoginRefusedError, StateError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.model import Status, SwarmState
 from locusts_fab.operations import session as sessions
-from locusts_fab.operations import status as module
 from locusts_fab.operations.collect import _EagerCollector
+from locusts_fab.operations.look import status as module
 from locusts_fab.operations.session import looked_at, opened
 from locusts_fab.progress import Silent
 from locusts_fab.state.lock import locked
@@ -162,14 +162,13 @@ def test_two_who_look_at_once_enter_each_record_once(swarm: Swarm, monkeypatch: 
 # Another command at work
 
 
-@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["logs", "0"]])
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["failures"], ["logs", "0"]])
 def test_a_command_at_work_keeps_nobody_from_looking(swarm: Swarm, workspace: Workspace, command: list[str]) -> None:
     with locked(lock(swarm)):
         code, text = workspace.locusts(*command)
     assert code == 0, text
-    if command[0] == "status":
-        assert f"process {os.getpid()}" in text
-        assert "this was known" in text
+    assert f"process {os.getpid()}" in text
+    assert "this was known" in text
     if command[-1] == "--json":
         found = json.loads(text)
         assert found["tasks"]["done"] == 3
@@ -199,6 +198,75 @@ def test_before_the_first_plan_there_is_nothing_to_see_yet(workspace: Workspace)
     with locked(lock(swarm)), sessions._ledger_in(swarm.state_dir):
         found = module.status(swarm)
     assert (found.state, bool(found.busy)) == (SwarmState.PLANNED, True)
+
+
+@pytest.mark.parametrize("has_ledger", [False, True])
+def test_during_the_very_first_submit(workspace: Workspace, *, has_ledger: bool) -> None:
+    workspace.pairs(2)
+    workspace.write(HERE + COPY)
+    swarm = load(workspace, HERE + COPY)
+    swarm.state_dir.mkdir(parents=True)
+    with locked(lock(swarm)):
+        if has_ledger:
+            with sessions._ledger_in(swarm.state_dir):
+                pass
+        for command in (["status"], ["failures"], ["logs", "1"]):
+            code, text = workspace.locusts(*command)
+            assert (code, f"process {os.getpid()}" in text) == (0, True), text
+        assert "not started" in text
+        code, text = workspace.locusts("logs", "7")
+        assert (code, "has no task '7'" in text) == (2, True), text
+
+
+def test_a_watch_waits_for_the_very_first_submit(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace.pairs(2)
+    workspace.write(HERE + COPY)
+    swarm = load(workspace, HERE + COPY)
+    swarm.state_dir.mkdir(parents=True)
+    pauses: list[float] = []
+
+    def submits(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            lock_of_another.close()
+            assert workspace.locusts("run")[0] == 0
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=submits))
+    lock_of_another = ExitStack()
+    lock_of_another.enter_context(locked(lock(swarm)))
+    assert module.watch(swarm).state is SwarmState.FINISHED
+    assert pauses
+
+
+@pytest.mark.parametrize("command", ["status", "failures", "logs"])
+@pytest.mark.parametrize("error", [HostError("gone"), StateError("somebody else's"), BusyError("it writes")])
+def test_a_command_that_comes_in_makes_no_look_fail(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, command: str, error: Exception
+) -> None:
+    """What goes wrong because the environment is being made anew, say, means nothing; it looks again."""
+    ask = sessions.Session._look
+    looks: list[str] = []
+
+    def overtaken(self: sessions.Session) -> Any:
+        looks.append(command)
+        if len(looks) > 1:
+            return ask(self)
+        with opened(swarm):
+            pass
+        raise error
+
+    monkeypatch.setattr(sessions.Session, "_look", overtaken)
+    getattr(locusts_fab, command)(swarm, *(["0"] if command == "logs" else []))
+    assert len(looks) == 2
+
+
+def test_what_goes_wrong_by_itself_is_told(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> None:
+        raise HostError("gone")
+
+    monkeypatch.setattr(sessions.Session, "_look", fails)
+    with pytest.raises(HostError, match="gone"):
+        module.status(swarm)
 
 
 def test_a_watch_goes_on_through_another_commands_lock(workspace: Workspace, tmp_path: Path) -> None:
@@ -242,7 +310,7 @@ def test_a_command_that_comes_between_two_steps_of_a_look_holds_up_nothing(
     swarm: Swarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager = _EagerCollector(swarm, None)
-    monkeypatch.setattr("locusts_fab.operations.collect.status", lambda *_: module.status(swarm))
+    monkeypatch.setattr("locusts_fab.operations.collect.look", lambda *_: module.look(swarm))
     with opened(swarm):
         monkeypatch.setattr(sessions, "holder_of", lambda _: "")  # the lock was free when it looked
         assert eager.look().tasks.done == 3

@@ -70,7 +70,7 @@ def interrupted(tmp_path: Path, name: str, source: str, *words: str) -> tuple[in
 @pytest.mark.parametrize("source", [WAITING, STUBBORN], ids=["waiting", "stubborn"])
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("invoke", ["status"]), ("invoke", ["--version"]), ("invoke", ["--list"])],
+    [("click", ["status"]), ("click", ["--version"]), ("click", ["--help"])],
 )
 def test_while_the_program_loads(tmp_path: Path, name: str, words: list[str], source: str) -> None:
     code, text = interrupted(tmp_path, name, source, *words)
@@ -190,7 +190,7 @@ def test_what_failed_was_given_up_too(small: Workspace) -> None:
 # Nobody was heard
 
 
-def test_the_first_words_of_a_manager_are_shown(small: Workspace) -> None:
+def test_the_last_words_of_a_manager_are_shown(small: Workspace) -> None:
     assert small.locusts("submit")[0] == 0
     assert small.locusts("watch")[0] == 0
     environment = small.folder / ".locusts/here/s/exec"
@@ -202,4 +202,8 @@ def test_the_first_words_of_a_manager_are_shown(small: Workspace) -> None:
     for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
         (small.folder / ".locusts/s" / name).unlink(missing_ok=True)
     text = small.locusts("attach")[1] + small.locusts("status")[1]
-    assert "nobody was heard: bash: cannot write: No space left on device / \\x1b[2J / more" in text
+    words = "ends with: bash: cannot write: No space left on device / \\x1b[2J / more"
+    assert f"nobody was heard; {environment}/logs/1-0.out {words}" in text
+    (environment / "logs/1-0.out").write_text("")
+    text = small.locusts("status")[1]
+    assert f"nobody was heard, and nothing was printed to {environment}/logs/1-*.out" in text

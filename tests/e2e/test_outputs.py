@@ -77,3 +77,148 @@ def test_a_command_that_no_program_can_be_given_starts_nothing(workspace: Worksp
     assert not (workspace.folder / ".locusts/here").exists()
     workspace.write(f'{HERE}[swarms.s]\ncommand = "true {"x" * 131_066}"\nargs = [["1"], ["2"]]\n')
     assert workspace.locusts("run")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("outdir", "output", "said"),
+    [
+        ("in", "f_<id>.txt", "would land on the input f_0.txt of task 0"),
+        ("alias", "f_<id>.txt", "would land on the input f_0.txt of task 0"),
+        ("in", "f_<id>_.txt", "matches the input f_<id>.txt"),
+        (".locusts", "out_<id>", "lies in the folder for the local state"),
+    ],
+)
+def test_a_config_that_would_harm_inputs_starts_nothing(
+    workspace: Workspace, outdir: str, output: str, said: str
+) -> None:
+    workspace.pairs(2)
+    (workspace.folder / "alias").symlink_to("in")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'tr 0-9 a-j < f_<id>.txt > {output}'\nindir = 'in'\noutdir = '{outdir}'\n"
+        f"inputs = ['f_<id>.txt']\noutputs = ['{output}']\nlayout = 'flat'\n"
+    )
+    code, printed = workspace.locusts("run")
+    assert (code, said in printed, "choose" in printed) == (2, True, True), printed
+    assert {path.name: path.read_text() for path in (workspace.folder / "in").iterdir()} == {
+        "f_0.txt": "0\n",
+        "f_1.txt": "1\n",
+    }
+    assert not (workspace.folder / ".locusts/here").exists()
+
+
+FIGURES = """[swarms.{name}]
+command = "mkdir figures; echo {word} <id> > figures/<id>.txt"
+args = [["1"]]
+outputs = ["figures"]
+outdir = "{outdir}"
+layout = "flat"
+"""
+
+
+def test_what_is_the_users_own_stays_unless_it_is_to_be_overwritten(workspace: Workspace) -> None:
+    (workspace.folder / "figures").mkdir()
+    mine = workspace.folder / "figures/mine.txt"
+    mine.write_text("precious")
+    workspace.write(HERE + FIGURES.format(name="s", word="new", outdir="."))
+    code, said = workspace.locusts("run")
+    assert (code, "1 output could not be brought back; tasks.tsv says why" in said) == (1, True)
+    assert "1 task collected now" in said
+    assert "move it away and collect again, or replace it with `collect --overwrite`" in said
+    assert mine.read_text() == "precious"
+    table = (workspace.folder / "tasks.tsv").read_text()
+    assert "figures did not come back: in the way: figures is here already, and was not put there by this" in table
+    assert workspace.locusts("collect")[0] == 1
+    assert workspace.locusts("clean")[0] == 2
+    assert workspace.locusts("collect", "--overwrite")[0] == 0
+    assert [path.name for path in (workspace.folder / "figures").iterdir()] == ["000001.txt"]
+    mine.write_text("edited")
+    workspace.locusts("submit", "--redo")
+    assert workspace.locusts("run")[0] == 1
+    assert mine.read_text() == "edited"
+    assert "was changed here since it was brought" in (workspace.folder / "tasks.tsv").read_text()
+    assert workspace.locusts("run", "--overwrite")[0] == 0
+    assert not mine.exists()
+
+
+def test_tables_of_others_are_not_replaced(workspace: Workspace) -> None:
+    (workspace.folder / "tasks.tsv").write_text("temperature\n3\n")
+    workspace.write(HERE + FIGURES.format(name="s", word="one", outdir="."))
+    code, said = workspace.locusts("run")
+    assert (code, "tasks.tsv is here already, and this swarm has not written it" in said) == (2, True)
+    assert "locusts run --overwrite" in said
+    assert not (workspace.folder / ".locusts/here").exists()
+    (workspace.folder / "tasks.tsv").unlink()
+    assert workspace.locusts("run")[0] == 0
+    assert workspace.locusts("submit", "--redo")[0] == 0
+    (workspace.folder / "other.toml").write_text(HERE + FIGURES.format(name="t", word="two", outdir="."))
+    before = (workspace.folder / "tasks.tsv").read_text()
+    code, said = workspace.locusts("run", "--config", "other.toml")
+    assert (code, "give the swarm an outdir of its own" in said) == (2, True)
+    assert (workspace.folder / "tasks.tsv").read_text() == before
+    assert (workspace.folder / "figures/000001.txt").read_text() == "one 000001\n"
+    assert workspace.locusts("run")[0] == 0
+
+
+def test_two_swarms_that_ran_at_once_keep_apart_what_each_brought(workspace: Workspace) -> None:
+    for name, word in (("s", "one"), ("t", "two")):
+        (workspace.folder / f"{name}.toml").write_text(HERE + FIGURES.format(name=name, word=word, outdir="out"))
+        assert workspace.locusts("submit", "--config", f"{name}.toml")[0] == 0
+    for name in ("s", "t"):
+        workspace.locusts("watch", "--config", f"{name}.toml")
+    assert workspace.locusts("collect", "--config", "s.toml")[0] == 0
+    code, said = workspace.locusts("collect", "--config", "t.toml")
+    assert (code, "is here already" in said) == (2, True)
+    assert (workspace.folder / "out/figures/000001.txt").read_text() == "one 000001\n"
+    (workspace.folder / "t.toml").write_text(HERE + FIGURES.format(name="t", word="two", outdir="out/t"))
+    assert workspace.locusts("collect", "--config", "t.toml")[0] == 0
+    assert (workspace.folder / "out/t/figures/000001.txt").read_text() == "two 000001\n"
+
+
+@pytest.mark.parametrize("layout", ["tasks", "flat"])
+def test_half_results_do_not_lie_beside_good_ones(workspace: Workspace, layout: str) -> None:
+    command = "seq 3 > o_<arg0>; [ <arg0> = 0 ] || grep good <shared>k; seq 9 > o_<arg0>"
+    (workspace.folder / "k").write_text("bad")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'set -e; {command}'\nargs = [['0'], ['1']]\noutputs = ['o_<arg0>']\n"
+        f"layout = '{layout}'\nshared = {{ k = 'k' }}\n"
+    )
+    assert workspace.locusts("run")[0] == 1
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert found["o_1"] == workspace.result("failed/000002/o_1")
+    assert "failed" not in found["o_0"].parts
+    (workspace.folder / "k").write_text("good")
+    workspace.locusts("retry")
+    assert workspace.locusts("run")[0] == 0
+    found = {path.name: path for path in workspace.result("").rglob("o_*")}
+    assert {path.read_text().count("\n") for path in found.values()} == {9}
+    assert not workspace.result("failed").exists()
+    assert [row["path"] for row in workspace.table("outputs.tsv")] == [
+        str(found[name].relative_to(workspace.result(""))) for name in ("o_0", "o_1")
+    ]
+
+
+def test_the_list_of_what_a_tree_became_is_a_table_like_the_others(workspace: Workspace) -> None:
+    (workspace.folder / "tree").mkdir()
+    (workspace.folder / "tree/a").write_text("a")
+    out = workspace.folder / "out"
+    out.mkdir()
+    (out / "modified.tsv").write_text("mine\n")
+    workspace.write(
+        f"{HERE}[swarms.s]\nenvironment = 'custom'\nroot = 'tree'\nin_place = false\noutdir = 'out'\n"
+        "command = 'echo <arg0> > b'\nargs = [['1']]\n"
+    )
+    code, said = workspace.locusts("run")
+    assert (code, "modified.tsv is here already" in said) == (2, True)
+    (out / "modified.tsv").unlink()
+    assert workspace.locusts("run")[0] == 0
+    written = (out / "modified.tsv").read_text()
+    assert "b" in written
+    (out / "modified.tsv").write_text("my notes\n")
+    (workspace.folder / "tree/b").unlink()
+    assert workspace.locusts("submit", "--redo")[0] == 0
+    code, said = workspace.locusts("collect", "--wait")
+    assert (code, "was changed here since it was written" in said) == (2, True)
+    assert (workspace.folder / "tree/b").read_text() == "1\n"
+    assert (out / "modified.tsv").read_text() == "my notes\n"
+    assert workspace.locusts("collect", "--overwrite")[0] == 0
+    assert (out / "modified.tsv").read_text() == written

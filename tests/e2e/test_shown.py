@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_the_tables(evil: Workspace) -> None:
     tasks = evil.tasks()
     assert set(tasks) == {"ok", "no\x1b]0;x\a\u202e"}
     assert tasks["ok"]["node"] == "node\x1b[2J"
-    assert tasks["no\x1b]0;x\a\u202e"]["reason"].startswith("exit 1: \x1b]52;c;cm0gLXJm\a")
+    assert tasks["no\x1b]0;x\a\u202e"]["reason"].startswith("exit 1: it \b\b ")  # what it drew last
     for row in evil.table("outputs.tsv"):
         assert evil.result(row["path"]).read_text() == row["task"]
 
@@ -105,3 +106,22 @@ def test_an_id_that_is_not_there(evil: Workspace) -> None:
     assert obeyed(shown(evil, "logs", "\x1b[2J\u202e")) == []
     assert obeyed(shown(evil, "\x1b[2J\u202e")) == []
     assert unescape(r"\x1b") == "\x1b"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo '''\n{}\n'''", "echo {}", "echo " + "long" * 200, "true\n" * 50, "echo '\\u001b[2J'"],
+    ids=["lines", "words", "word", "commands", "control"],
+)
+@pytest.mark.parametrize("count", [1, 6, 500])
+def test_a_preview_fits_a_screen(workspace: Workspace, command: str, count: int) -> None:
+    filled = command.format("\n".join(f"line {number} of a text" for number in range(60)))
+    rows = [[str(number)] for number in range(count)]
+    workspace.write(f"{HERE}\n[swarms.s]\ncommand = {json.dumps(filled)}\nargs = {json.dumps(rows)}\n")
+    code, text = workspace.locusts("submit", "--dry-run")
+    assert code == 0
+    assert sum(1 + (len(line) - 1) // 80 for line in text.splitlines()) < 24
+    assert f"{count} tasks in" in text
+    assert "task 000001: " in text
+    if command.startswith("echo {"):
+        assert (" ..." in text) == (len(filled) > 200)

@@ -9,7 +9,8 @@ import pytest
 
 import locusts_fab
 from locusts_fab.errors import HostError
-from locusts_fab.operations import attach, logs
+from locusts_fab.operations import attach
+from locusts_fab.operations.look import logs
 from locusts_fab.state import poll
 from tests.support.findings import load
 from tests.support.workspace import COPY, HERE

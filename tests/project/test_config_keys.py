@@ -130,5 +130,6 @@ def sample(annotation: Any) -> Any:
 
 @pytest.mark.parametrize("name", Slurm.model_fields)
 def test_a_key_of_slurm_becomes_an_option_of_sbatch(name: str) -> None:
-    slurm = Slurm.model_validate({name: sample(Slurm.model_fields[name].annotation)})
+    value = {"mem": "1G", "mem_per_cpu": "1G"}.get(name) or sample(Slurm.model_fields[name].annotation)
+    slurm = Slurm.model_validate({name: value})
     assert len(directives(slurm)) == len(directives(Slurm())) + 1

@@ -67,7 +67,7 @@ def test_a_folder_of_unit_tests_mirrors_one_of_the_package() -> None:
 
 def command_modules() -> set[str]:
     """List the modules of commands."""
-    return {path.stem for path in COMMANDS.glob("*.py") if path.stem != "__init__"}
+    return {path.stem.rstrip("_") for path in COMMANDS.rglob("*.py") if path.stem != "__init__"}
 
 
 def test_a_module_of_a_command_is_registered() -> None:

@@ -184,7 +184,7 @@ def test_commands_exist(path: Path) -> None:
 def test_the_readme_lists_every_command_and_function() -> None:
     listed = [code_of(row[0]).split()[1] for row in table_rows(section(ROOT / "README.md", "## Commands"))]
     assert sorted(listed) == sorted(make_collection().task_names)
-    assert all(callable(getattr(locusts_fab, name)) for name in listed if name != "run")
+    assert all(callable(getattr(locusts_fab, name)) for name in listed if name not in {"run", "try", "init"})
 
 
 def test_the_docs_list_every_exit_code() -> None:
@@ -277,7 +277,7 @@ def test_the_quickstart_runs(quickstart: Tried) -> None:
     assert "6 tasks" in dry
     assert "run_1.txt > mean_1.txt" in dry
     assert "5 of 6 done, 1 failed" in first
-    assert first.count("could not convert string to float: 'n/a\\n'") == 1  # in the log
+    assert first.count("could not convert string to float: 'n/a\\n'") >= 2  # in the log, and as the reason above it
     assert first.count("could not convert string to float: 'n/a\\\\n'") == 1  # in the table, where it is escaped
     assert "submitted 1 of 6 tasks" in second
     assert "6 of 6 done" in second

@@ -42,7 +42,8 @@ USERS = {
     "pydantic": {"config"},
     "tomli": {"config.load"},
     "rich": {"ui", "cli"},
-    "invoke": {"cli"},
+    "invoke": {"cli.collection"},
+    "click": {"cli.program"},
 }
 
 
@@ -140,7 +141,8 @@ def test_a_package_of_ours_holds_a_docstring_only(package: str) -> None:
 
 def test_no_package_is_crowded() -> None:
     count = Counter(path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-    assert {str(folder): files for folder, files in count.items() if files > (15 if folder.parts else 12)} == {}
+    most = {folder: 15 if folder.parts else 12 for folder in count}
+    assert {str(folder): files for folder, files in count.items() if files > most[folder]} == {}
 
 
 def test_no_package_bears_the_name_of_a_public_function() -> None:
@@ -169,7 +171,7 @@ def test_to_list_the_commands_loads_nothing_heavy(code: str) -> None:
     shown = subprocess.run(command, cwd=REPOSITORY, check=True, timeout=60, stdout=subprocess.PIPE).stdout
     loaded = set(shown.decode().split())
     assert "locusts_fab" in loaded
-    assert loaded & {"fabric", "paramiko", "jinja2", "rich", "pydantic", "tomli", "sqlite3"} == set()
+    assert loaded & {"fabric", "paramiko", "jinja2", "rich", "pydantic", "tomli", "sqlite3", "click"} == set()
     ours = {name.partition(".")[2] for name in loaded if name.startswith("locusts_fab.")}
     commands = {module for module in MODULES if module.startswith("cli.commands")}
-    assert ours <= {"early", "errors", "text", "cli", "cli.collection", "cli.command", *commands}
+    assert ours <= {"early", "errors", "text", "cli", "cli.collection", "cli.command", "cli.registry", *commands}

@@ -198,6 +198,35 @@ def test_an_input_that_is_gone(tmp_path: Path, files: Transfer) -> None:
         stage(files, swarm)
 
 
+def test_links_to_nothing_and_in_a_circle_keep_nothing_from_being_sent(
+    tmp_path: Path, files: Transfer, environment: Environment
+) -> None:
+    swarm = swarm_in(tmp_path)
+    for folder in ("sub", "big"):
+        if folder == "big":
+            (tmp_path / "in" / "big").unlink()
+            (tmp_path / "in" / "big").mkdir()
+            (tmp_path / "in" / "big" / "b").write_text("shared")
+        (tmp_path / "in" / folder / "gone").symlink_to("/no/such/file")
+        (tmp_path / "in" / folder / "self").symlink_to(".")
+        (tmp_path / "in" / folder / "link").symlink_to("b")
+    names = ("gone", "self")
+    for submission in (1, 2):  # by tar, then by rsync
+        left_out = files.stage(swarm, lambda: TASKS, [Chunk(submission, 2)], {"exec/x.sh": "x\n"}, Silent())
+        shared_is_sent = not (isinstance(files, MountedTransfer) and files.put is put_link)
+        folders = ("sub", "big") if shared_is_sent else ("sub",)
+        assert set(left_out) == {f"{tmp_path}/in/{folder}/{name}" for folder in folders for name in names}
+        there = {} if not shared_is_sent else tree(environment.root)
+        if shared_is_sent:
+            found = {name: data for name, data in there.items() if name.startswith(("inputs/0/1/sub", "shared"))}
+            assert found == {
+                "inputs/0/1/sub/b": b"deep",
+                "inputs/0/1/sub/link": b"deep",
+                "shared/big/big/b": b"shared",
+                "shared/big/big/link": b"shared",
+            }
+
+
 def test_collect(tmp_path: Path, files: Transfer, environment: Environment) -> None:
     sandbox = Path(environment.absolute("work/000001.1/1"))
     (sandbox / "folder").mkdir(parents=True)
@@ -212,7 +241,8 @@ def test_collect(tmp_path: Path, files: Transfer, environment: Environment) -> N
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
         results = Results(tmp_path / "results", is_flat=False)
         assert [collect_ended(ledger, files, results, Silent()) for _ in range(2)] == [1, 0]
-    assert tree(str(results.outdir)) == {"a/out": b"result", "a/folder/x": b"inside", "logs/a.log": b"said\n"}
+    left = {"failed/a/out": b"result", "failed/a/folder/x": b"inside"}
+    assert tree(str(results.outdir)) == {**left, "logs/a.log": b"said\n"}
 
 
 def test_collect_some(tmp_path: Path, files: Transfer, environment: Environment) -> None:
@@ -236,7 +266,7 @@ def test_read_and_write(tmp_path: Path, files: Transfer, environment: Environmen
 
 
 def test_collect_twice_what_came_once(tmp_path: Path, files: Transfer, environment: Environment) -> None:
-    """A folder of results that is there already is filled; what is missing of it is said to be missing."""
+    """A folder that is there already is filled; what is somebody else's stays, and what is missing is named."""
     for number in (1, 2):
         sandbox = Path(environment.absolute(f"work/000001.1/{number}"))
         sandbox.mkdir(parents=True)
@@ -252,5 +282,6 @@ def test_collect_twice_what_came_once(tmp_path: Path, files: Transfer, environme
             ended = [Ended("000001.1", task, 1, "done", 0, 1.0, 2.0, (True, True), 0, "") for task in (1, 2)]
             ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *ended], 10)
         assert collect_ended(ledger, files, results, Silent()) == 2
-        assert set(ledger.troubles()) == {(1, "lost"), (2, "lost")}
-    assert tree(str(results.outdir)).items() >= {"a/out": b"new", "b/out": b"new"}.items()
+        assert set(ledger.troubles()) == {(1, "lost"), (2, "lost"), (2, "out")}
+        assert ledger.troubles()[2, "out"].startswith("in the way: b/out is here already")
+    assert tree(str(results.outdir)) == {"a/out": b"new", "b/out": b"old", "b/lost": b"somebody else's"}

@@ -332,4 +332,5 @@ def test_a_host_without_gnu_find_has_its_folders_doubted(
     monkeypatch.setattr(host, "run", without)
     reasons = task.collect()
     assert list(reasons) == ["out"]
-    assert reasons["out"].startswith("nobody can see whether it came whole: is GNU find there?")
+    assert reasons["out"].startswith("nobody can see whether it came whole: ")
+    assert reasons["out"].endswith("; GNU find has to be first on the PATH there")

@@ -61,8 +61,8 @@ A = ["a1", "a2", "a3"]
 B = ["b1", "b2", "b3", "b4"]
 
 
-def expected(words: list[str]) -> dict[str, str]:
-    return {f"{number:06d}": word for number, word in enumerate(words, 1)}
+def expected(words: list[str], first: int = 1) -> dict[str, str]:
+    return {f"{number:06d}": word for number, word in enumerate(words, first)}
 
 
 def lose(laptop: Laptop, how: str) -> Laptop:
@@ -97,10 +97,13 @@ def test_who_does_not_know_the_environment_changes_nothing_and_may_attach(first:
     assert listing(root) == before
     status = locusts_fab.attach(second.swarm(B), second.connection())
     assert (status.tasks.total, status.tasks.done) == (3, 3)
+    other_command = second.swarm(A, "printf 'other %s\\n' <arg0> > out.txt")
+    submitted = locusts_fab.submit(other_command, second.connection())
+    assert (submitted.tasks, len(submitted.changed)) == (0, 3)  # those that ran another command are named
     submitted = locusts_fab.submit(second.swarm(B), second.connection())
-    assert (submitted.tasks, len(submitted.changed)) == (1, 3)  # those that ran another command are named
+    assert (submitted.tasks, len(submitted.changed)) == (4, 0)  # a task is its values, so all of these are new
     locusts_fab.collect(second.swarm(B), second.connection(), wait=True)
-    assert second.results() == expected([*A, "b4"])
+    assert second.results() == expected([*A, *B])
 
 
 def test_an_environment_without_an_id_is_nobodys(first: Laptop, root: Path) -> None:
@@ -198,7 +201,7 @@ def test_removed_by_hand_while_managers_run_and_made_anew_at_once(
     (gates[1] / "go").touch()
     collected = locusts_fab.collect(swarm, first.connection(), wait=True)
     assert (collected.status.tasks.done, collected.troubles) == (4, 0)
-    assert first.results() == expected(B)
+    assert first.results() == expected(B, 4 if removed == "environment" else 1)  # no number is given twice
     (made,) = root.glob("exec/id.*")
     of_ours = f"{1 if 'ledger' in removed else 2}-0-{made.name[3:]}.tsv"
     # the first manager may have left a file too, under its own name
@@ -234,4 +237,4 @@ def test_attach_reads_a_damaged_plan_as_far_as_it_is_whole(first: Laptop, root: 
     assert any("damaged" in note for note in status.notes)
     assert locusts_fab.submit(first.swarm(A), first.connection()).tasks == 1
     locusts_fab.collect(first.swarm(A), first.connection(), wait=True)
-    assert first.results() == expected(A)
+    assert first.results() == {"000001": "a1", "000003": "a3", "000004": "a2"}  # no number is given twice

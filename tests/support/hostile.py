@@ -43,7 +43,7 @@ _KNOBS: dict[str, object] = {
     "locusts_fab.hosts.link:ATTEMPT_DELAYS_S": [0, 0, 0],
     "locusts_fab.hosts.ssh:TRANSFER_DELAYS_S": [0, 0],
     "locusts_fab.target:POLL_FAR_S": [0.05, 0.2],
-    "locusts_fab.operations.status:RETRY_S": [0],
+    "locusts_fab.operations.look.status:RETRY_S": [0],
     "locusts_fab.operations.submit:FENCE_S": 0,
     "locusts_fab.operations.cancel:GRACE_S": -14,
 }
@@ -174,7 +174,7 @@ class World:
         """Return all of the laptop that is none of the swarm's business."""
         ours = (self.state, self.outdir, self.project / "world/data")
         mine = self.outdir / "mine.txt"
-        left = {"what is left of temporary files": tuple(os.listdir(self.folder / "tmp"))}  # noqa: PTH208 - names
+        left = {"what is left of temporary files": tuple(os.listdir(self.folder / "tmp"))}
         return photograph(self.home, without=ours) | {str(mine): seen(mine)} | left
 
     def run(self, words: str) -> Done:

@@ -9,9 +9,8 @@ from pathlib import Path
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager, read_found
 from locusts_fab.model import Task
-from locusts_fab.operations.collect import collect_ended
+from locusts_fab.operations.collect import collect_ended, mark_to_come_again
 from locusts_fab.progress import Silent
-from locusts_fab.results.collect import find_lost
 from locusts_fab.results.lists import write_lists
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.transfer.mounted import MountedTransfer
@@ -61,14 +60,16 @@ class Case:
                 "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0
             )
 
-    def collect(self, homes: tuple[str, ...] | None = None) -> int:
+    def collect(self, homes: tuple[str, ...] | None = None, *, overwrite: bool = False) -> int:
         """Collect as `locusts collect` does.
 
         :param homes: as in mode remote-shared: what the environment is called there and here.
         """
-        self.ledger.set_uncollected(list(find_lost(self.ledger.placed(), self.results)))
-        count = collect_ended(self.ledger, MountedTransfer(self.environment, homes=homes), self.results, Silent())
-        write_lists(self.ledger.outcomes(), self.ledger.troubles(), self.results)
+        mark_to_come_again(self.ledger, self.results, overwrite=overwrite)
+        transfer = MountedTransfer(self.environment, homes=homes)
+        count = collect_ended(self.ledger, transfer, self.results, Silent(), overwrite=overwrite)
+        ledger = self.ledger
+        write_lists(ledger.outcomes(), ledger.troubles(), self.results, ledger.own_files, overwrite=overwrite)
         return count
 
     def table(self, path: Path) -> list[dict[str, str]]:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 PATIENCE_S = 180.0
+
+
+class Started(subprocess.Popen[bytes]):
+    """A process that ends when the test that uses it fails: it may wait for what only that test would have done."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for the end, whoever brings it about."""
+        if exc_type is not None:
+            self.kill()
+        super().__exit__(exc_type, value, traceback)
 
 
 def heed_signals() -> None:
@@ -23,7 +40,7 @@ def heed_signals() -> None:
 
 def open_files() -> int:
     """Count what this process has open: files, sockets, pipes."""
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are all we want
+    return len(os.listdir("/proc/self/fd"))
 
 
 def await_end(pid: int) -> None:

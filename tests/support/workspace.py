@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from locusts_fab.tsv import unescape
+from tests.support.processes import Started
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -40,9 +41,9 @@ class Workspace:
         """Write the config."""
         (self.folder / "locusts.toml").write_text(config, encoding="utf-8")
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **more: Any) -> Started:
         """Start the program and do not wait."""
-        return subprocess.Popen(
+        return Started(
             [sys.executable, "-m", "locusts_fab", *words],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},

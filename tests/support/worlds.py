@@ -60,7 +60,7 @@ def make_world(workspace: Workspace, config: str, target: str, hold: str = "true
     :param hold: bash; no task ends before it succeeds.
     """
     args = [[str(number)] for number in range(TASKS)]
-    workspace.write(config + CONFIG.format(target=target, args=args, hold=json.dumps(hold)))
+    workspace.write(config + CONFIG.format(target=target, args=args, hold=json.dumps(hold.replace("$", "$$"))))
     (workspace.folder / "tree.fst").write_text(TREE)
     world = workspace.folder / "world"
     for name in ("scripts", "data/existing", "data/hostile", "data/empty", "outside"):

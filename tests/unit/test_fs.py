@@ -18,10 +18,8 @@ from locusts_fab.fs import (
     remove,
     remove_left_folders,
     remove_tree,
-    tree_size,
     write_whole,
 )
-from tests.support.processes import open_files
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -40,19 +38,6 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_whole(path, b"new")
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_count_that_is_interrupted_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: str) -> NoReturn:
-        raise KeyboardInterrupt
-
-    for name in "ab":
-        (tmp_path / name).touch()
-    monkeypatch.setattr("locusts_fab.fs.tree_size", interrupt)
-    before = open_files()
-    with pytest.raises(KeyboardInterrupt) as caught:
-        tree_size(tmp_path)
-    assert open_files() == before, caught
 
 
 def test_remove(tmp_path: Path) -> None:

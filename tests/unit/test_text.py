@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.text import duration, first_few, nearest, printable
+from locusts_fab.text import counted, duration, first_few, fitted, nearest, printable, rate
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
@@ -93,3 +93,43 @@ def test_the_word_that_was_meant(word: str, meant: str | None) -> None:
 )
 def test_of_many_the_first_few(count: int, shown: list[str]) -> None:
     assert first_few([str(number) for number in range(count)], 2) == shown
+
+
+@pytest.mark.parametrize(
+    ("per_second", "shown"),
+    [
+        (1234.5, "1,234 tasks a second"),
+        (35.2, "35 tasks a second"),
+        (7.94, "7.9 tasks a second"),
+        (0.5, "30 tasks a minute"),
+        (0.01, "36 tasks an hour"),
+        (0.0001, "0.36 tasks an hour"),
+    ],
+)
+def test_rates(per_second: float, shown: str) -> None:
+    assert rate(per_second) == shown
+
+
+def test_counted() -> None:
+    assert [counted(count, "task") for count in (0, 1, 2, 8312)] == ["0 tasks", "1 task", "2 tasks", "8,312 tasks"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("short", "short"),
+        ("a line that is broken", "a line that is\n  broken"),
+        ("  a hint that is broken", "  a hint that is\n    broken"),
+        ("/a/path/that/is/too/long/to/fit and more", "/a/path/that/is/too/long/to/fit\n  and more"),
+        ("next: `locusts logs 5` shows", "next:\n  `locusts logs 5`\n  shows"),
+        ("one\n\ntwo", "one\n\ntwo"),
+        ("", ""),
+    ],
+)
+def test_lines_are_broken_between_words(text: str, shown: str) -> None:
+    assert fitted(text, 18) == shown
+
+
+@given(st.text("ab /`-.", max_size=80), st.integers(10, 40))
+def test_no_word_is_lost_or_broken(text: str, width: int) -> None:
+    assert fitted(text, width).split() == text.split()

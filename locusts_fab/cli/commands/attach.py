@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command()
+@command(example="locusts attach --target cluster")
 def attach(invocation: Invocation) -> ExitStatus:
-    """Rebuild the local state of a swarm from the target alone: other laptop, lost disk."""
+    """Find a swarm again from its target alone.
+
+    Rebuilds what was known here: on another laptop, after a lost disk.
+    """
     from locusts_fab.cli import messages
     from locusts_fab.operations.attach import attach as operation
 

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command()
+@command(example="locusts cancel")
 def cancel(invocation: Invocation) -> ExitStatus:
-    """Stop managers and jobs; what is done stays, and `submit` carries on."""
+    """Stop managers and jobs; what is done stays.
+
+    `locusts submit` carries on.
+    """
     from locusts_fab.cli.messages import print_note
     from locusts_fab.operations.cancel import cancel as operation
 

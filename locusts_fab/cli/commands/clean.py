@@ -10,9 +10,15 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command(force="Also while tasks run (they are stopped) or results are uncollected (they are lost).")
+@command(
+    example="locusts clean",
+    force="Also while tasks run (they are stopped) or results are uncollected (they are lost).",
+)
 def clean(invocation: Invocation, *, force: bool = False) -> None:
-    """Remove the environment from the target; what was collected stays."""
+    """Remove the environment from the target.
+
+    What was collected stays.
+    """
     from locusts_fab.cli.messages import print_note
     from locusts_fab.operations.clean import clean as operation
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from locusts_fab.cli.command import plain_command
 
-if TYPE_CHECKING:
-    from invoke.context import Context
-
 
 @plain_command(
+    example="locusts convert parameters.par --cmd 'prog <id>'",
     lists=("spcins", "shdins", "outs"),
     par="The parameter file.",
     code="Name of the swarm (default: swarm).",
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     force="Write over a file that is there.",
 )
 def convert(
-    _c: Context,
+    _context: object,
     par: str,
     *,
     code: str = "swarm",
@@ -38,7 +35,7 @@ def convert(
     output: str | None = None,
     force: bool = False,
 ) -> None:
-    """Make a locusts.toml from a parameter file of the original locusts."""
+    """Make a config from an original parameter file."""
     from locusts_fab.cli.messages import print_note
     from locusts_fab.legacy.convert import convert as operation
     from locusts_fab.legacy.convert import save

@@ -10,10 +10,22 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
 
 
-@command()
-def retry(invocation: Invocation) -> None:
-    """Submit again what failed or was lost, with the config as it is now."""
+@command(
+    lists=("only",),
+    example="locusts retry && locusts collect --wait",
+    only="Only tasks with this id or pattern; repeatable.",
+    limit="Only the first so many tasks.",
+    force="Do not look first, as `check` does.",
+)
+def retry(
+    invocation: Invocation, *, only: list[str] | None = None, limit: int | None = None, force: bool = False
+) -> None:
+    """Submit again what failed or was lost.
+
+    It runs as the config has it now.
+    """
     from locusts_fab.cli import messages
     from locusts_fab.operations.submit import retry as operation
 
-    messages.print_submitted(operation(invocation.swarm, invocation.connection, screen=invocation.screen))
+    swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
+    messages.print_submitted(operation(swarm, connection, only=only or (), limit=limit, force=force, screen=screen))

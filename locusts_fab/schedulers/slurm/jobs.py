@@ -38,6 +38,10 @@ ACTIVE = frozenset(
 )
 #: States in which it was stopped, and goes on when somebody lets it.
 PAUSED = frozenset({"SUSPENDED", "STOPPED"})
+#: States in which it has not started, or waits to be started again.
+WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
+#: What squeue prints for a job that has no reason to wait.
+_NO_REASON = "None"
 #: The fields that `templates/remote/slurm_queue.sh` asks squeue for; the reason comes last, for it is free text.
 _FIELDS = 6
 #: How the script marks what squeue complained of.
@@ -125,7 +129,8 @@ def parse_squeue(status: int, said: str) -> Queue:
             continue
         fields = line.split("|", _FIELDS - 1)
         if len(fields) == _FIELDS:
-            jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), fields[5].strip()))
+            reason = fields[5].strip()
+            jobs.append(JobStatus(fields[0].strip(), fields[3].strip(), "" if reason == _NO_REASON else reason))
     known = status == 0 or any("Invalid job id" in complaint for complaint in complaints)
     return Queue(jobs, known, "" if known else _why_silent(status, complaints))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 #: How sbatch begins each line of its own.
 _SBATCH = "sbatch: "
+#: What sbatch says where nodes are there, but none can be used just now; it takes the job all the same.
+_OUT_OF_WORK = "down, drained or reserved"
+#: What sbatch says of a job that no node can ever run; but also of nodes that just do not answer, as after a restart.
+_NO_SUCH_NODES = "Requested node configuration is not available"
+#: What sbatch says where it has not heard from the controller, so that nothing follows from it.
+_SILENCE = ("timed out", "Unable to contact", "Zero Bytes were transmitted", "temporarily")
 _INFINITE = {"infinite", "unlimited"}
 
 
@@ -30,7 +37,8 @@ def judge_slurm(swarm: Swarm, facts: Mapping[str, str]) -> Iterator[Finding]:
         return
     if "slurm_silent" in facts or "partitions" not in facts:
         complaint = facts.get("slurm_silent", "").strip() or "it does not answer"
-        yield _found("scheduler", "error", complaint, "see `scontrol ping` there; try again when it answers")
+        advice = "see `scontrol ping` there; try again when it answers"
+        yield replace(_found("scheduler", "error", complaint, advice), may_pass=True)
         return
     yield _found("scheduler", "ok", "SLURM answers")
     if unset := facts.get("slurm_unset", "").split():
@@ -62,10 +70,17 @@ def _judge_answer(status: int | None, said: str) -> Finding:
     lines = [line.removeprefix(_SBATCH) for line in lines if line.startswith(_SBATCH)] or lines
     if status == 0:
         return _found("test job", "ok", lines[-1] if lines else "sbatch would take it")
-    if status == TOO_LONG:
-        return _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
+    if status == TOO_LONG or any(silence in line for line in lines for silence in _SILENCE):
+        silent = _found("test job", "error", "\n".join(lines), "try again when the scheduler answers")
+        return replace(silent, may_pass=True)
+    if any(_OUT_OF_WORK in line for line in lines):
+        return _found("test job", "warning", "\n".join(lines), "the job will wait for those nodes")
     advice = "fix [targets.….slurm] in the config"
-    return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)
+    refused = "sbatch refuses it: " + "\n".join(lines or ["it does not say why"])
+    if any(_NO_SUCH_NODES in line for line in lines):
+        advice = f"see with sinfo there whether nodes are down just now; else {advice}"
+        return replace(_found("test job", "error", refused, advice), may_pass=True)
+    return _found("test job", "error", refused, advice)
 
 
 def _judge_partitions(swarm: Swarm, known: list[Partition]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from locusts_fab.schedulers.slurm.jobs import (
     ACTIVE,
     KILL_WAIT_S,
     PAUSED,
+    WAITING,
     directives,
     parse_job_id,
     parse_squeue,
@@ -48,6 +49,7 @@ class SlurmScheduler:
         values = {
             "setup": swarm.target.setup,
             "manager": environment.absolute(environment.manager_script),
+            "logs": environment.absolute(environment.logs_folder),
             "directives": directives(swarm.target.slurm, bad_nodes),
             "cpus": swarm.slots * swarm.settings.cpus_per_task,
             "warning_s": warning_s(swarm.target.slurm.time),
@@ -69,6 +71,10 @@ class SlurmScheduler:
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`. An element of an array, `12_3`, belongs to the job 12."""
         return {job.id.partition("_")[0] for job in jobs if job.state in ACTIVE}
+
+    def waiting_jobs(self, jobs: Iterable[JobStatus]) -> list[JobStatus]:
+        """See `Scheduler.waiting_jobs`."""
+        return [job for job in jobs if job.state in WAITING]
 
     def paused_elements(self, jobs: Iterable[JobStatus]) -> set[tuple[str, int]]:
         """See `Scheduler.paused_elements`."""

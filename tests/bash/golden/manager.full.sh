@@ -3,9 +3,12 @@
 # The manager of one swarm: runs its tasks on this machine, each in a sandbox of its own.
 # Made by locusts_fab; read it, but do not edit it: the next submit writes it anew.
 #
-#   usage: bash manager.sh NAME
+#   usage: bash manager.sh NAME [NUMBER HOW TEXT WORDS SCRIPT]
 #
 #     NAME   the submission and the number of this manager in it, such as 1-0; its id is made of this
+#     NUMBER HOW TEXT WORDS SCRIPT
+#            run nothing, but record that an entry of `setup` failed: its number and text, how, what was printed last, and
+#            the script that it stood in
 #
 # How it works: SLOTS loops run side by side. Each takes a chunk of the plan by creating a hard link under claims/
 # (only one process can), makes the sandboxes of the chunk, runs its tasks one after another, and appends a line to
@@ -16,10 +19,6 @@
 
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
-
-# what the config gives the tasks as `env`
-export GREETING='it'\''s me'
-export OMP_NUM_THREADS=1
 
 # …the whole of templates/manager/environment.sh…
 
@@ -40,6 +39,8 @@ readonly HAS_INPUTS=0
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
 readonly PROGRAM=python3
+# 1: in the bash of a task, a command that fails ends the task, also within a pipe
+readonly STRICT=1
 # further attempts after a failure
 readonly RETRIES=2
 # time for one attempt, in microseconds and in words; 0: no limit
@@ -58,6 +59,8 @@ readonly GRACE_S=5
 readonly LAST_CALL_S=90
 # node-local folder for sandboxes; empty: in the environment
 readonly SCRATCH='$TMPDIR'
+# the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
+readonly TASK_ENV=('GREETING='\''it'\''\'\'''\''s me'\''' 'OMP_NUM_THREADS=1')
 # the command that each task is wrapped in
 readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
@@ -71,6 +74,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
 # …the whole of templates/manager/sandbox.sh…
 
+# …the whole of templates/manager/words.sh…
+
 # …the whole of templates/manager/task.sh…
 
 # …the whole of templates/manager/health.sh…
@@ -82,6 +87,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/slot.sh…
 
 # …the whole of templates/manager/slurm.sh…
+
+# …the whole of templates/manager/setup.sh…
 
 # …the whole of templates/manager/main.sh…
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
 import sys
@@ -12,37 +11,32 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from locusts_fab.cli.collection import make_collection
-from locusts_fab.cli.command import Invocation, command, plain_command
+from locusts_fab.cli.collection import CommandTask, make_collection
+from locusts_fab.cli.command import LETTERS, Command, Ending, Invocation, command, plain_command
+from locusts_fab.cli.registry import COMMANDS
+from locusts_fab.cli.streams import ReaderGoneError
 from locusts_fab.errors import ConfigError, ExitStatus, HostError, LocustsError, SchedulerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from invoke.parser.argument import Argument
-    from invoke.tasks import Task
-
-COMMANDS = make_collection().tasks
+#: The options of every command.
+COMMON = ["swarm -s", "target -t", "config -c", "quiet -q"]
 
 
-def options(task: Task[Any]) -> list[Argument]:
-    """Return the options of a task, in their order. Invoke takes the lines of help from the task, so it gets a copy."""
-    return copy.deepcopy(task).get_arguments()
+def flags(command: Command) -> list[str]:
+    """Return the options of a command as Invoke has them: `swarm -s`, or `swarm` if it has no letter."""
+    return [" -".join(option.names) for option in CommandTask(command).get_arguments()]
 
 
-def flags(task: Task[Any]) -> list[str]:
-    """Return the options of a task as `swarm -s`, or `swarm` if it has no letter."""
-    return [" -".join(option.names) for option in options(task)]
-
-
-def ending(task: Task[Any], *args: Any, **kwargs: Any) -> tuple[str, int]:
-    """Call a task that ends the program, and return its last words and its exit code."""
+def ending(command: Command, *args: Any, **kwargs: Any) -> tuple[str, int]:
+    """Call a command as an Invoke task, and return its last words and its exit code."""
     with pytest.raises(Exit) as caught:
-        task(Context(), *args, **kwargs)
+        CommandTask(command)(Context(), *args, **kwargs)
     return str(caught.value.message or ""), caught.value.code
 
 
-def failing(error: BaseException) -> Task[Any]:
+def failing(error: BaseException) -> Command:
     """Make a command that only raises an error."""
 
     @command()
@@ -59,34 +53,59 @@ def failing(error: BaseException) -> Task[Any]:
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("run", []),
-        ("submit", ["dry-run -d", "redo -r"]),
+        ("run", ["only", "limit -n", "force -f", "overwrite"]),
+        ("submit", ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit -n", "force -f"]),
         ("status", ["json -j"]),
         ("watch", []),
-        ("collect", ["wait -w", "apply-removals -a"]),
-        ("retry", []),
+        ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),
+        ("retry", ["only", "limit -n", "force -f"]),
         ("cancel", []),
-        ("check", []),
+        ("check", ["json -j"]),
         ("clean", ["force -f"]),
         ("attach", []),
     ],
 )
 def test_the_common_options_come_first(name: str, own: list[str]) -> None:
-    assert flags(COMMANDS[name]) == ["swarm -s", "target -t", "config -c", *own]
+    assert flags(COMMANDS[name]) == [*COMMON, *own]
 
 
 def test_an_argument_that_is_needed_comes_before_the_common_options() -> None:
-    assert flags(COMMANDS["logs"]) == ["task -t", "swarm -s", "target -a", "config -c", "raw -r"]
+    assert flags(COMMANDS["logs"])[:5] == ["task", *COMMON]
 
 
 def test_a_plain_command_has_its_own_options_only() -> None:
-    names = ["par", "code", "indir", "outdir", "cmd", "spcins", "shdins", "outs", "output", "force"]
+    names = ["par", "quiet -q", "code", "indir", "outdir", "cmd", "spcins", "shdins", "outs", "output", "force -f"]
     assert flags(COMMANDS["convert"]) == names
 
 
+def test_an_option_is_the_same_wherever_it_stands() -> None:
+    found: dict[str, set[type]] = {}
+    for argument in (argument for each in COMMANDS.values() for argument in each.arguments):
+        if not argument.is_positional:
+            found.setdefault(argument.option, set()).add(argument.kind)
+    assert [option for option, kinds in found.items() if len(kinds) > 1] == []
+
+
+def test_a_letter_means_one_thing() -> None:
+    assert len(set(LETTERS.values())) == len(LETTERS)
+    assert not set(LETTERS.values()) & {"h", "V"}
+
+
 def test_every_option_has_its_line_of_help() -> None:
-    for task in COMMANDS.values():
-        assert [option.name for option in options(task) if not option.help] == []
+    for each in COMMANDS.values():
+        assert [argument.name for argument in each.arguments if not argument.help] == []
+
+
+def test_a_line_of_help_belongs_to_an_argument() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+
+        @command(nothing="No such argument.")
+        def look(_invocation: Invocation) -> None:
+            """Look."""
+
+
+def test_invoke_sees_the_same_commands() -> None:
+    assert make_collection().task_names.keys() == COMMANDS.keys()
 
 
 def test_a_command_keeps_the_name_and_the_text_of_its_function() -> None:
@@ -94,9 +113,10 @@ def test_a_command_keeps_the_name_and_the_text_of_its_function() -> None:
     def dig(_invocation: Invocation, *, deep: bool = False) -> None:
         """Dig a hole."""
 
-    assert dig.name == "dig"
-    assert inspect.getdoc(dig) == "Dig a hole."
-    assert list(inspect.signature(dig.body).parameters) == ["c", "swarm", "target", "config", "deep"]
+    task = CommandTask(dig)
+    assert task.name == "dig"
+    assert inspect.getdoc(task) == "Dig a hole."
+    assert list(inspect.signature(task.body).parameters) == ["c", "swarm", "target", "config", "quiet", "deep"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -110,9 +130,10 @@ def test_a_body_gets_what_was_chosen_and_its_own_arguments() -> None:
     def look(invocation: Invocation, task: str, *, often: int = 1) -> None:
         seen.append((invocation.swarm_name, invocation.target_name, invocation.config, task, often))
 
-    look(Context(), "t1")
-    look(Context(), "t2", "pairs", config="other.toml", often=2)
-    look(Context(), task="t3", target="cluster")
+    task = CommandTask(look)
+    task(Context(), "t1")
+    task(Context(), "t2", "pairs", config="other.toml", often=2)
+    task(Context(), task="t3", target="cluster")
     assert seen == [
         (None, None, "locusts.toml", "t1", 1),
         ("pairs", None, "other.toml", "t2", 2),
@@ -156,7 +177,8 @@ def test_a_body_that_comes_to_nothing_bad_just_returns(code: ExitStatus | None) 
     def end(_invocation: Invocation) -> ExitStatus | None:
         return code
 
-    assert end(Context()) is None
+    assert end.run(Context()) == Ending()
+    CommandTask(end)(Context())
 
 
 def test_any_other_exit_code_ends_the_program_without_a_word() -> None:
@@ -174,7 +196,6 @@ def test_any_other_exit_code_ends_the_program_without_a_word() -> None:
         (HostError("no route", hint="try again"), "no route\n  try again", 3),
         (SchedulerError("refused"), "refused", 4),
         (LocustsError("a \x1b[31mred\x1b[0m word"), r"a \x1b[31mred\x1b[0m word", 2),
-        (Exit("its own words", code=7), "its own words", 7),
         (KeyboardInterrupt(), "interrupted; the same command again carries on", 130),
     ],
 )
@@ -200,10 +221,40 @@ def test_a_plain_command_is_guarded_too() -> None:
     assert ending(fail) == ("no route", 3)
 
 
-def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", sys.stdout)  # so that it is put back afterwards
-    assert failing(BrokenPipeError())(Context()) is None
-    assert sys.stdout is None
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    assert failing(ReaderGoneError()).run(Context()) == Ending()
+
+
+def test_another_link_that_breaks_is_one() -> None:
+    message, code = ending(failing(BrokenPipeError("a socket")))
+    assert "a socket" in message
+    assert code == 2
+
+
+def test_a_body_may_say_how_it_ended() -> None:
+    @command()
+    def end(_invocation: Invocation) -> Ending:
+        return Ending(1, "so and so")
+
+    assert ending(end) == ("so and so", 1)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "json_", "printed"),
+    [(False, False, ("answer", "note")), (True, False, ("", "")), (True, True, ("answer", ""))],
+)
+def test_quiet_prints_only_what_was_asked_for(
+    capfd: pytest.CaptureFixture[str], printed: tuple[str, str], *, quiet: bool, json_: bool
+) -> None:
+    @command(json_="Print JSON.")
+    def tell(_invocation: Invocation, *, json_: bool = False) -> Ending:
+        del json_
+        sys.stdout.write("answer")
+        sys.stderr.write("note")
+        return Ending(1, "trouble")
+
+    assert tell.run(Context(), quiet=quiet, json_=json_) == Ending(1, "trouble")
+    assert tuple(capfd.readouterr()) == printed
 
 
 def test_what_nobody_foresaw_goes_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

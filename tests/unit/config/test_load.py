@@ -24,13 +24,19 @@ from tests.support.configs import CLUSTER, LOCAL, OTHERS, PAIRS, SWARM, TARGETS,
         ("swarms = []", "swarms: expected tables, [swarms.NAME]; found an array"),
         ("swarm = 3", "swarm: unknown key; did you mean swarms?"),
         ("zzz = 3\n" + SWARM, "zzz: unknown key; the keys here are targets, swarms"),
-        ("[a]\nb =", "line 2, column 4: not TOML: invalid value"),
-        ("a = 1\na = 2\n", "line 2, column 6: not TOML: cannot overwrite a value"),
-        ('a = "x', "line 1, column 7: not TOML: unterminated string"),
+        ("[a]\nb =", "line 2, column 4: not TOML: invalid value; the value is missing after the ="),
+        (
+            "a = 1\na = 2\n",
+            (
+                "line 2, column 6: not TOML: cannot overwrite a value; "
+                "this key stands twice in its table; keep one of them"
+            ),
+        ),
+        ('a = "x', "line 1, column 7: not TOML: unterminated string; the quotes at its end are missing"),
         (f"a = {'[' * 100_000}", "not TOML that can be read: arrays or tables are nested too deeply"),
         (f"a = {'1' * 5000}", "not TOML that can be read: a number in it is too long; put it in quotes"),
         (b"a = 1\n# caf\xe9\n", "line 2: byte 0xe9 is not UTF-8; save the file as UTF-8 text"),
-        (SWARM.encode("utf-16"), "line 1: byte 0xff is not UTF-8; save the file as UTF-8 text"),
+        (SWARM.encode("utf-16"), "line 1: not TOML: it is UTF-16; save the file as UTF-8 text"),
     ],
 )
 def test_files_that_are_no_config(tmp_path: Path, content: str | bytes, problem: str) -> None:

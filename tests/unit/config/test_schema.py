@@ -63,25 +63,28 @@ BAD: list[tuple[str, list[str]]] = [
     (CLUSTER + "slot = 2", ["targets.t.slot: unknown key; did you mean slots?"]),
     (CLUSTER + 'partition = "p"', ["targets.t.partition: unknown key here; it belongs in [targets.NAME.slurm]"]),
     (CLUSTER + 'timeout = "2h"', ["targets.t.timeout: unknown key here; it belongs in [swarms.NAME]"]),
-    (CLUSTER + 'slots = "4"', ['targets.t.slots: expected a whole number; found "4"']),
+    (CLUSTER + 'slots = "4"', ['targets.t.slots: expected a whole number; found "4"; write 4, without quotes']),
     (CLUSTER + "slots = 1.5", ["targets.t.slots: expected a whole number; found 1.5"]),
     (CLUSTER + "slots = true", ["targets.t.slots: expected a whole number; found true"]),
     (CLUSTER + "slots = 0", ["targets.t.slots: expected at least 1; found 0"]),
     (CLUSTER + f"slots = 0x{'f' * 5000}", ["targets.t.slots: expected at most 10000; found a very long number"]),
     (CLUSTER + "nodes = -1", ["targets.t.nodes: expected at least 1; found -1"]),
     (CLUSTER + 'setup = "module load x"', [
-        'targets.t.setup: expected an array, in brackets: ["…"]; found "module load x"',
+        'targets.t.setup: expected an array, in brackets: ["…"]; found "module load x"; write ["module load x"]',
     ]),
-    (CLUSTER + "setup = [1]", ["targets.t.setup[0]: expected text in quotes; found 1"]),
+    (CLUSTER + "setup = [1]", ['targets.t.setup[0]: expected text in quotes; found 1; write "1"']),
     (CLUSTER + 'known_hosts = "no"', ['targets.t.known_hosts: expected "strict" or "accept-new"; found "no"']),
     (CLUSTER + 'scratch = "a\\nb"', ['targets.t.scratch: must be one line; take the line break out; found "a\\nb"']),
     (CLUSTER + 'scheduler = "slrm"', [
         'targets.t.scheduler: expected "none" or "slurm"; found "slrm"; did you mean "slurm"?',
     ]),
     (CLUSTER + 'scheduler = "none"\nnodes = 2', ['targets.t.nodes: more than one node needs scheduler = "slurm"']),
-    (CLUSTER + 'container = "x.sif"', ['targets.t.container: expected a table; found "x.sif"']),
+    (CLUSTER + 'container = "x.sif"', [
+        'targets.t.container: expected a table; found "x.sif"; write container = { image = "path" }',
+    ]),
     (CLUSTER + 'container = { runtime = "docker" }', [
-        'targets.t.container.runtime: expected "apptainer" or "singularity"; found "docker"',
+        ('targets.t.container.runtime: expected "apptainer" or "singularity"; found "docker"; '
+        'apptainer runs its images: image = "docker://NAME"'),
         "targets.t.container.image: missing; this table needs it",
     ]),
     (CLUSTER + 'container = { image = "x", optoins = [] }', [
@@ -137,7 +140,7 @@ BAD: list[tuple[str, list[str]]] = [
         'targets.t.slurm.qos: must be one line; take the line break out; found "a\\n#SBATCH --x"',
     ]),
     (CLUSTER + "[targets.t.slurm]\nexclusive = 3", [
-        'targets.t.slurm.exclusive: expected true, false, "user" or "mcs"; found 3',
+        'targets.t.slurm.exclusive: expected true or false, without quotes, "user", "mcs" or "topo"; found 3',
     ]),
     (CLUSTER + '[targets.t.slurm]\nextra = ["hint"]', [f'targets.t.slurm.extra[0]: {SBATCH_RULE}; found "hint"']),
     (CLUSTER + "[targets.t.slurm]\nntasks_per_core = 0", [
@@ -177,8 +180,12 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
     ('command = " "\nargs = [[1]]', ['swarms.x.command: must not be empty; found " "']),
     ('command = "a\\u0000"\nargs = [[1]]', [r'swarms.x.command: the character NUL cannot be used here; found "a\x00"']),
     ('command = "c"\nargs = []', ["swarms.x.args: expected at least one; found none"]),
-    ('command = "c"\nargs = ["a"]', ['swarms.x.args[0]: expected an array, in brackets: ["…"]; found "a"']),
-    ('command = "c"\nargs = [["a", ["b"]]]', ["swarms.x.args[0][1]: expected text in quotes; found an array"]),
+    ('command = "c"\nargs = ["a"]', [
+        'swarms.x.args[0]: expected an array, in brackets: ["…"]; found "a"; write ["a"]',
+    ]),
+    ('command = "c"\nargs = [["a", ["b"]]]', [
+        'swarms.x.args[0][1]: expected text in quotes; found an array; write one text, such as "b"',
+    ]),
     (f'command = "c"\nargs = [[0x{"f" * 5000}]]', [
         "swarms.x.args[0][0]: too long a number; put it in quotes; found a very long number",
     ]),
@@ -192,7 +199,8 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
         f'swarms.x.sweep."a b": {NAME_RULE}',
     ]),
     ('command_file = "f"\noutputs = ["/a", "b/../c", "", "./", "\\u0000"]', [
-        'swarms.x.outputs[0]: must be a relative path; take the leading / off; found "/a"',
+        ("swarms.x.outputs[0]: must be a relative path: of an input, to indir (write the folder there; what all tasks"
+        ' read can go into shared); of an output, to the folder that its task runs in; found "/a"'),
         'swarms.x.outputs[1]: must not lead upward; take the .. out; found "b/../c"',
         'swarms.x.outputs[2]: must not be empty; found ""',
         'swarms.x.outputs[3]: names no file; found "./"',
@@ -201,9 +209,11 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
     ('command_file = "f"\nshared = { "a b" = "x", c = "x/..", d = 1 }', [
         f'swarms.x.shared."a b": {NAME_RULE}',
         'swarms.x.shared.c: names no file; found "x/.."',
-        "swarms.x.shared.d: expected text in quotes; found 1",
+        'swarms.x.shared.d: expected text in quotes; found 1; write "1"',
     ]),
-    ('command_file = "f"\nshared = ["x"]', ["swarms.x.shared: expected a table; found an array"]),
+    ('command_file = "f"\nshared = ["x"]', [
+        'swarms.x.shared: expected a table; found an array; write shared = { name = "path" }',
+    ]),
     ('command_file = "f"\nenv = { "A B" = 1, UID = 2, X = { y = 1 } }', [
         f'swarms.x.env."A B": {VARIABLE_RULE}',
         "swarms.x.env.UID: bash lets nobody set this variable",
@@ -217,7 +227,7 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
         'swarms.x.keep: expected "none", "failed" or "all"; found "Failed"; did you mean "failed"?',
     ]),
     ('command_file = "f"\nroot = "r"\nin_place = "no"', [
-        'swarms.x.in_place: expected true or false; found "no"',
+        'swarms.x.in_place: expected true or false; found "no"; write false, without quotes',
         'swarms.x.root: only with environment = "custom"',
     ]),
     ('command_file = "f"\nenvironment = "custom"\nlayout = "flat"\ntree = "t"\nexclude = ["e"]', [
@@ -252,3 +262,54 @@ def test_all_problems_come_at_once_with_the_file_before_each(tmp_path: Path) -> 
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert str(caught.value).splitlines() == [f"{path}: {problem}" for problem in expected]
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("if true; then", "syntax error: unexpected end of file"),
+        ("fi", "syntax error near unexpected token `fi'"),
+        ("echo (", "syntax error near unexpected token `newline'"),
+        ("cat <<E\nx", "warning: here-document at line 1 delimited by end-of-file (wanted `E')"),
+        ("echo 'a", "unexpected EOF while looking for matching `''"),
+        ("module load x", ""),
+        ("if true; then\n\techo 1 # one\nfi", ""),
+        ("shopt -s extglob\nls !(a|b); cat <<E\nx\nE", ""),
+        ("", ""),
+    ],
+)
+def test_each_entry_of_setup_is_complete_bash(tmp_path: Path, entry: str, why: str) -> None:
+    text = f"{CLUSTER}setup = [':', {json.dumps(entry)}]\n[swarms.s]\ncommand = 'a'\nargs = [['1']]\n"
+    if not why:
+        assert load_config(write(tmp_path, text)).targets["t"].setup == [":", entry]
+        return
+    problem = f"targets.t.setup[1]: not complete bash ({why}); each entry is run by itself; found "
+    assert [line[: len(problem)] for line in problems_of(write(tmp_path, text))] == [problem]
+
+
+VARIABLES = [
+    ({"A": "plain", "B": 2, "C": True, "D": "<none>", "E": "a$$b$$$$", "F": "x < y > z"}, []),
+    ({"PATH": "/opt/bin:$PATH"}, ["PATH: a $ is not expanded here"]),
+    ({"A": "$", "B": "$$$", "C": "${HOME}"}, [f"{name}: a $ is not expanded here" for name in "ABC"]),
+    ({"A": "<id>"}, ["env: A: <id> has no value here"]),
+    (
+        {"A": "x<arg0:raw>y<id>", "B": "<shared>ref"},
+        ["env: A: <arg0:raw> has no value", "env: B: <shared> has no value"],
+    ),
+    ({"A": "<temperature>", "B": "<seed>"}, ["env: A: <temperature> has no value"]),
+]
+
+
+@pytest.mark.parametrize(("env", "problems"), VARIABLES)
+def test_variables_are_literal(tmp_path: Path, env: dict[str, object], problems: list[str]) -> None:
+    pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
+    text = f"[swarms.s]\ncommand = 'a'\nsweep = {{ temperature = [1] }}\nenv = {{ {pairs} }}\n"
+    if problems:
+        told = problems_of(write(tmp_path, text))
+        assert len(told) == len(problems)
+        for line, problem in zip(told, problems, strict=True):
+            assert line.startswith(f"swarms.s.{problem}" if problem.startswith("env") else f"swarms.s.env.{problem}")
+            assert "in the command" in line
+        return
+    found = load_config(write(tmp_path, text)).swarms["s"].env
+    assert found == {"A": "plain", "B": "2", "C": "true", "D": "<none>", "E": "a$b$$", "F": "x < y > z"}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from locusts_fab.config.types import parse_duration
+from locusts_fab.config.load import load
+from locusts_fab.config.units import parse_duration
+from tests.support.configs import SWARM, problems_of, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [
-        (90, 90), (0.5, 0.5), ("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400),
+        (90, 90), (0.5, 0.5), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400),
         ("1h30m", 5400), ("1d 2h", 93600), ("1.5h", 5400), (" 3s ", 3), ("2m1s", 121),
     ],
 )  # fmt: skip
@@ -21,10 +28,24 @@ def test_times_as_people_write_them(written: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "", " ", "0", 0, -1, "0s", "-1", "m", "10 minutes", "1h30", "1m1h", "inf", "9" * 400, "\u0663s",
+        "", " ", "90", "0", 0, -1, "0s", "-1", "m", "10 minutes", "1h30", "1m1h", "inf", "9" * 400, "\u0663s",
         float("nan"), float("inf"), 10**400, True, [],
     ],
 )  # fmt: skip
 def test_no_times(written: object) -> None:
     with pytest.raises(ValueError, match="expected a time such as 90"):
         parse_duration(written)
+
+
+@pytest.mark.parametrize("name", ["*.csv", "plots/*.png", "**/x", "out?.txt", "run[0-9].txt", "a[!x]", "<id>*"])
+def test_a_pattern_in_outputs_is_refused_with_what_to_write(tmp_path: Path, name: str) -> None:
+    (problem,) = problems_of(write(tmp_path, f"{SWARM}outputs = ['{name}']\n"))
+    assert "is no pattern here" in problem
+    assert "[*] for *" in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("a[*].csv", "a*.csv"), ("[?]", "?"), ("[[]1].txt", "[1].txt"), ("a]", "a]"), ("[]", "[]")]
+)
+def test_characters_of_patterns_can_be_meant(tmp_path: Path, written: str, meant: str) -> None:
+    assert load(write(tmp_path, f"{SWARM}outputs = ['{written}']\n")).settings.outputs == [meant]

@@ -57,6 +57,7 @@ def test_the_swarm_is_the_one_that_was_given(tmp_path: Path) -> None:
     assert swarm.model_dump(exclude_unset=True) == {
         "target": "cluster",
         "command": PARTS["cmd"],
+        "strict": False,
         "indir": "in",
         "outdir": "results/s",
         "inputs": ["f_<id>.txt"],

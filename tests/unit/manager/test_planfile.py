@@ -6,8 +6,10 @@ import os
 
 import pytest
 
-from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, parse_plan, plan_text
-from locusts_fab.model import PlannedTask
+from locusts_fab.layout import Environment
+from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text
+from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.tsv import join_fields
 from tests.support.environments import ID, OTHER_ID
 
 TASKS = [
@@ -85,3 +87,42 @@ def test_a_number_that_is_none_is_damage(number: str) -> None:
     (chunk,) = parse_plan(printed(os.fsencode(number) + plan[1:]), ID)
     assert chunk == PlannedChunk(1, [], is_whole=False)
     assert list(parse_plan(b"chunk\t" + os.fsencode(number) + b"\n" + plan, ID)) == []
+
+
+# ---- values ----
+
+
+VALUES = [
+    PlannedTask(1, "000001", "x", (), (), join_fields(("t", "a\tb\n", "s", ""))),
+    PlannedTask(2, "000002", "x", (), ()),
+    PlannedTask(3, "000003", "x", (), (), join_fields(("t", "\udcff"))),
+]
+
+
+def test_values_come_back() -> None:
+    files = ValuesFiles(Environment("/e", ID))
+    assert files.add(VALUES[:2], Chunk(7, 2), is_last=False) is None
+    made = files.add(VALUES[2:], Chunk(8, 1), is_last=True)
+    assert made is not None
+    name, data = made
+    assert name == "exec/plan/000008.values"
+    expected = {1: (("t", "a\tb\n"), ("s", "")), 3: (("t", "\udcff"),)}
+    text = b"chunk\t000008.values\n" + data
+    assert list(parse_plan(text + b"more\n", ID)) == [PlannedChunk(8, [], is_whole=True, values=expected)]
+    nothing = [PlannedChunk(8, [], is_whole=True)]
+    assert list(parse_plan(text, OTHER_ID)) == nothing
+    for damaged in (
+        text[:-3],
+        text.replace(b"1\tt", b"1\tt\tu"),
+        text.replace(b"3\tt", b"x"),
+        text.replace(b"1\t", b"\0\t", 1),
+    ):
+        assert list(parse_plan(damaged, ID)) == nothing
+
+
+def test_there_is_no_file_of_values_where_there_are_none_and_several_where_there_are_many() -> None:
+    files = ValuesFiles(Environment("/e", ID))
+    assert files.add(VALUES[1:2], Chunk(1, 1), is_last=True) is None
+    many = [PlannedTask(number, "x", "x", (), (), join_fields(("t", "x" * 1000))) for number in range(100)]
+    made = [files.add(many, Chunk(number, 100), is_last=number == 29) for number in range(30)]
+    assert [number for number, file in enumerate(made) if file] == [9, 19, 29]

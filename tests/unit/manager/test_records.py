@@ -32,8 +32,9 @@ from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
 
-#: Words that the writing side may put into a field: no tab, no newline, any other text; other bytes become escapes.
-words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0").decode("utf-8", "backslashreplace"))
+#: Words that the writing side may put into a field: no tab, no newline, no mark of last words, any other text; other
+#: bytes become escapes.
+words = st.binary(max_size=12).map(lambda data: data.translate(None, b"\t\n\0\x1f").decode("utf-8", "backslashreplace"))
 times = st.integers(0, 4 * 10**15).map(lambda us: us / 1_000_000)
 claims = st.tuples(st.integers(1, 10**7), st.integers(1, 3)).map(lambda pair: f"{pair[0]:06d}.{pair[1]}.c0ffee12")
 tasks = st.integers(1, 10**6)
@@ -201,7 +202,8 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
 
 def test_what_reasons_of_tasks_mean() -> None:
     for text, reason in [
-        ("exit 7", TaskReason.EXIT), ("signal 9", TaskReason.SIGNAL), ("timeout after 1 s", TaskReason.TIMEOUT),
+        ("exit 141", TaskReason.EXIT), ("exit 7", TaskReason.EXIT),
+        ("signal 9", TaskReason.SIGNAL), ("timeout after 1 s", TaskReason.TIMEOUT),
         ("missing output", TaskReason.MISSING_OUTPUT), ("interrupted", TaskReason.INTERRUPTED), ("", TaskReason.OTHER),
         ("the sandbox could not be made", TaskReason.NO_SANDBOX), ("exited", TaskReason.OTHER),
         ("lost with its manager", TaskReason.LOST), ("running", TaskReason.OTHER),
@@ -220,11 +222,13 @@ def test_what_reasons_of_managers_mean() -> None:
 
 def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
     scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh"))
-    texts = re.findall(r"REASON=(\w+|\"[^\"]*\")|(\"lost with[^\"]*\")", scripts)
-    given_to_tasks = {read_task_reason("".join(pair).strip('"')) for pair in texts}
+    texts = re.findall(r"REASON=(\w+|\"[^\"]*\"|'[^']+')|(\"lost with[^\"]*\")", scripts)
+    given_to_tasks = {read_task_reason("".join(pair).strip("\"'")) for pair in texts}
     assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}
-    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("slot.sh", "main.sh", "health.sh", "turn.sh"))
-    given = r"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|readonly NO_SPACE=(\"[^\"]*\")"
+    scripts = "".join(
+        (LIBRARY.parent / name).read_text() for name in ("slot.sh", "main.sh", "health.sh", "turn.sh", "setup.sh")
+    )
+    given = r"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|readonly (?:NO_SPACE|SETUP_FAILED)=(\"[^\"]*\")"
     texts = re.findall(given, scripts)
     given_by_managers = {read_leave_reason("".join(pair).strip('"')) for pair in texts}
     assert given_by_managers == set(LeaveReason)

@@ -29,7 +29,7 @@ def test_our_templates_are_found() -> None:
 
 
 def test_a_template_is_rendered() -> None:
-    assert render("start.sh.j2", {"setup": [], "manager": "m"}).startswith("#!")
+    assert render("start.sh.j2", {"setup": [], "manager": "m", "logs": "l"}).startswith("#!")
 
 
 @pytest.mark.parametrize("value", ["", *HOSTILE, "<b>", "{{ x }}", "a\n\nb\n"])

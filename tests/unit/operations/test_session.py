@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.model import ManagerState, SwarmState, Task
+from locusts_fab.model import JobStatus, ManagerState, SwarmState, Task
 from locusts_fab.operations.session import Session, looked_at, opened
 from locusts_fab.state import poll as polling
 from locusts_fab.state.clock import Reading, read_clock
@@ -22,6 +23,8 @@ from tests.support.environments import ID, founded, reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from locusts_fab.model import Submission
 
 HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 STOOD_STILL = "its heartbeat stood still for more than 300 s"
@@ -83,6 +86,102 @@ def test_a_manager_that_was_not_heard_left_for_that(session: Session, monkeypatc
         assert session.ledger.manager_reason(f"1-0-{ID}") == STOOD_STILL
     assert f"({STOOD_STILL})" in session.status().notes[0]
     assert session.ledger.counts().pending == 2
+
+
+def in_queue(session: Session, *jobs: tuple[str, str, str], number: int = 1) -> Submission:
+    """Let the swarm have been submitted to SLURM as job 12, of which the queue says this."""
+    slurm = Target(mode="local", scheduler="slurm", nodes=2)
+    object.__setattr__(session, "swarm", replace(session.swarm, target=slurm))
+    session.ledger.set_submission(number, state="started", job="12")
+    session.ledger.set_jobs([JobStatus(*job) for job in jobs])
+    latest = session.ledger.latest_submission()
+    assert latest is not None
+    return latest
+
+
+WAITING = [
+    ([("12_0", "PENDING", "Resources")], "1 job waits (Resources)"),
+    ([("12_0", "PENDING", "Priority"), ("12_1", "PENDING", "Priority")], "2 jobs wait (Priority)"),
+    ([("12_0", "PENDING", "")], "1 job waits (no reason given yet)"),
+    ([("12_0", "RUNNING", ""), ("12_1", "PENDING", "(Odd, reason)")], "1 job waits ((Odd, reason))"),
+    (
+        [("12_0", "PENDING", "A"), ("12_1", "PENDING", "B"), ("12_2", "PENDING", "B")],
+        "2 jobs wait (B), 1 job waits (A)",
+    ),
+    ([("12_0", "RUNNING", "")], ""),
+]
+
+
+@pytest.mark.parametrize(("jobs", "told"), WAITING)
+def test_what_jobs_wait_for_is_told(session: Session, jobs: list[tuple[str, str, str]], told: str) -> None:
+    in_queue(session, *jobs)
+    status = session.status()
+    assert (status.state, status.waiting) == (SwarmState.SUBMITTED, told)
+    assert status.summary.endswith(told or "2 waiting")
+    session.ledger.set_jobs([])
+    assert session.status().waiting == ""
+
+
+def test_what_has_begun_nothing_is_only_what_waits(session: Session) -> None:
+    waits, runs, over = ("12_0", "PENDING", "x"), ("12_1", "RUNNING", ""), ("12_1", "COMPLETED", "")
+    other = ("11_0", "RUNNING", "")
+    for jobs, begun_nothing in (
+        ([waits], True),
+        ([waits, over], True),
+        ([waits, other], True),
+        ([waits, runs], False),
+        ([runs], False),
+        ([over], False),
+        ([], False),
+    ):
+        assert session.has_begun_nothing(in_queue(session, *jobs)) is begun_nothing, jobs
+    latest = in_queue(session, waits)
+    session.ledger.set_fact("scheduler_silent", "no answer")
+    assert not session.has_begun_nothing(latest)
+    session.ledger.set_fact("scheduler_silent", None)
+    write(session)
+    session.poll()
+    assert not session.has_begun_nothing(in_queue(session, waits)), "a manager was heard"
+
+
+def fail_setups(session: Session, *reasons: str) -> None:
+    """Let managers 1-0, 1-1, … leave, each for its reason."""
+    folder = Path(session.site.environment.root) / "exec"
+    for element, reason in enumerate(reasons):
+        name = f"1-{element}-{ID}"
+        records = f"manager\t{name}\tn{element}\t1\t1\t9.0\t5.2\t.\nleft\t{reason}\t10.0\t.\n"
+        (folder / f"cache/{name}.tsv").write_text(records)
+        (folder / f"beats/{name}.end").touch()
+    session.poll()
+
+
+LOAD = "setup failed: entry 2, exit code 127 (module load x)"
+
+
+def test_setups_that_fail_alike_are_told_once(session: Session) -> None:
+    fail_setups(session, f"{LOAD}: job 1", f"{LOAD}: job 2", f"{LOAD}: job 3")
+    status = session.status()
+    assert status.state is SwarmState.STALLED
+    told, advice = status.notes
+    assert told == f"{LOAD}: job 1 [on n0, n1, n2]"
+    assert advice.startswith("fix `setup`")
+    assert advice.endswith(f"{session.site.environment.root}/exec/logs/1-0.out")
+
+
+def test_a_setup_that_fails_on_one_of_several_nodes_is_told_too(session: Session) -> None:
+    other = "setup failed: entry 1, ended the shell with exit code 3 (exit 3)"
+    fail_setups(session, "finished", LOAD, other)
+    told = session.status().notes
+    assert told[:2] == [f"{LOAD} [on n1]", f"{other} [on n2]"]
+    assert told[2].endswith("/exec/logs/1-1.out")
+    assert told[3].startswith("tasks are left, but no manager is running")
+
+
+def test_a_setup_that_failed_is_told_while_others_run(session: Session) -> None:
+    fail_setups(session, LOAD, "finished")
+    session.ledger.set_manager(f"1-1-{ID}", ManagerState.ALIVE)
+    status = session.status()
+    assert (status.state, status.notes[0]) == (SwarmState.RUNNING, f"{LOAD} [on n0]")
 
 
 def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

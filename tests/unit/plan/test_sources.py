@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +11,7 @@ from hypothesis import strategies as st
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
-from locusts_fab.plan.sources import (
-    from_args_file,
-    from_command_file,
-    from_inputs,
-    from_rows,
-    from_sweep,
-    read_source,
-    sort_ids,
-)
+from locusts_fab.plan.sources import from_inputs, read_source, sort_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +35,11 @@ def fill(folder: Path, *names: str) -> Path:
         (["in_1.txt", "in_10.txt", "in_2.txt", "in_.txt", "other"], ["in_<id>.txt"], ["1", "2", "10"]),
         (["a.x", "a.y", "b.x", "b.y"], ["<id>.x", "<id>.y"], ["a", "b"]),
         (["a b.x", "-rf.x", "$(x).x", "é.x", "n\nl.x", "\udcff.x", "'.x"], ["<id>.x"], None),
-        ([".x", "..x", "x"], ["<id>.x"], ["."]),
+        ([".hid.x", "._a.x", ".#b.x", "..x", "a.x"], ["<id>.x"], ["a"]),
+        ([".a.x", ".b.x", "c.x"], [".<id>.x"], ["a", "b"]),
+        ([".git/x", "a/x", "a/.x"], ["<id>/x"], ["a"]),
+        (["a/.1.x", "a/2.x"], ["a/<id>.x"], ["2"]),
+        (["a/.1", "a/2"], ["a/.<id>"], ["1"]),
         (["1/data.csv", "2/data.csv", "3/other.csv", "4"], ["<id>/data.csv"], ["1", "2"]),
         (["a/1.csv", "a/2.csv", "b/1.csv"], ["a/<id>.csv"], ["1", "2"]),
         (["1/1.csv", "1/2.csv", "2/2.csv"], ["<id>/<id>.csv"], ["1", "2"]),
@@ -122,7 +117,7 @@ def test_no_tasks_from_files(tmp_path: Path, files: list[str], inputs: list[str]
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="there is no folder") as caught:
+    with pytest.raises(PlanError, match="nowhere is not there") as caught:
         from_inputs(tmp_path / "nowhere", ["<id>.x"])
     assert caught.value.hint
 
@@ -149,162 +144,6 @@ def test_ids_sort_as_numbers(numbers: list[int]) -> None:
 )
 def test_order_of_ids(ids: list[str], expected: list[str]) -> None:
     assert sort_ids(ids) == expected
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Rows of arguments
-
-
-def test_rows() -> None:
-    source = from_rows([["1", "a b"], ["2", ""]], "args")
-    assert list(source.rows()) == [
-        ("000001", {"id": "000001", "arg0": "1", "arg1": "a b"}),
-        ("000002", {"id": "000002", "arg0": "2", "arg1": ""}),
-    ]
-    assert source.handles == {"id", "arg0", "arg1"}
-    assert not source.is_from_files
-
-
-def test_ragged_rows_have_the_handles_that_all_of_them_fill() -> None:
-    source = from_rows([["1", "a"], ["2"], ["3", "b", "c"]], "args")
-    assert source.handles == {"id", "arg0"}
-    assert [values["arg0"] for _, values in source.rows()] == ["1", "2", "3"]
-    assert "differ in length" in source.warnings[0]
-
-
-def test_no_rows() -> None:
-    with pytest.raises(PlanError, match="no task"):
-        from_rows([], "args")
-
-
-def test_ids_of_a_swarm_that_grows_stay_the_same() -> None:
-    few = from_rows([["x"]] * 3, "args").ids
-    many = from_rows([["x"]] * 12_345, "args").ids
-    assert many[:3] == few == ["000001", "000002", "000003"]
-    assert many[-1] == "012345"
-    assert sort_ids(many) == many
-
-
-def test_a_sweep_is_every_combination() -> None:
-    source = from_sweep({"temperature": ["280", "300"], "seed": ["1", "2", "3"]})
-    combinations = [(values["temperature"], values["seed"]) for _, values in source.rows()]
-    assert combinations == list(itertools.product(["280", "300"], ["1", "2", "3"]))
-    assert source.handles == {"id", "arg0", "arg1", "temperature", "seed"}
-    assert next(source.rows())[1] == {"id": "000001", "arg0": "280", "arg1": "1", "temperature": "280", "seed": "1"}
-
-
-BOM = b"\xef\xbb\xbf"
-TWO = [{"t": "1", "s": "a"}, {"t": "2", "s": "b"}]
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "rows"),
-    [
-        ("g.csv", b"t,s\n1,a\n2,b\n", TWO),
-        ("g.csv", b"t,s\n1,a\n2,b", TWO),  # no newline at the end
-        ("g.csv", BOM + b"t,s\r\n1,a\r\n2,b\r\n", TWO),
-        ("g.csv", b"t,s\r1,a\r2,b\r", TWO),  # the line ends of old Macs
-        ("g.csv", b"\n".join([b"t,s", b"", b"1,a", b"", b"2,b", b"", b""]), TWO),
-        ("g.csv", b" t , s \n1,a\n2,b\n", TWO),
-        ("g.tsv", b"t\ts\n1\ta\n2\tb\n", TWO),
-        ("g.TSV", b"t\ts\n1\ta\n2\tb\n", TWO),
-        ("g.txt", b"t\ts\n1\ta\n2\tb\n", TWO),
-        ("g.tab", b"t\n1,a\n", [{"t": "1,a"}]),
-        ("g.csv", b't,s\n"1,\n2","say ""hi"""\n', [{"t": "1,\n2", "s": 'say "hi"'}]),
-        ("g.csv", b't,s\r\n"1\r\n2",a\r\n', [{"t": "1\n2", "s": "a"}]),
-        ("g.csv", b"t,s\n 1 ,\n", [{"t": " 1 ", "s": ""}]),
-        ("g.csv", b"t\n1\n", [{"t": "1"}]),
-        ("g.csv", b"t,s\n\xff,$(x)\n", [{"t": "\udcff", "s": "$(x)"}]),
-        ("g.csv", "größe".encode() + b"\n", None),
-        ("g.csv", b"a.b,_c-d\n1,2\n", [{"a.b": "1", "_c-d": "2"}]),
-    ],
-)
-def test_a_table_of_arguments(tmp_path: Path, name: str, data: bytes, rows: list[dict[str, str]] | None) -> None:
-    path = tmp_path / name
-    path.write_bytes(data)
-    if rows is None:
-        with pytest.raises(PlanError, match="is no name"):
-            from_args_file(path, name)
-        return
-    source = from_args_file(path, name)
-    numbered = [{f"arg{index}": value for index, value in enumerate(row.values())} for row in rows]
-    found = [values for _, values in source.rows()]
-    assert found == [
-        {"id": f"{number:06d}", **row, **more} for number, (row, more) in enumerate(zip(rows, numbered, strict=True), 1)
-    ]
-    assert source.handles == set(found[0])
-    assert source.warnings == []
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "it is empty"),
-        (BOM, "it is empty"),
-        (b"t,s\n", "no task"),
-        (b"t,s\n1,a\n2\n", "line 3: 1 fields where the header has 2"),
-        (b"t,s\n1\n2\n", "and so is 1 more"),
-        (b"t,s\n1\n2\n3\n", "and so are 2 more"),
-        (b't,s\n"1\n2",a\n3,b,c\n', "line 4: 3 fields"),
-        (b"t,t\n1,2\n", "two columns are called 't'"),
-        (b"id,s\n1,2\n", "cannot be called 'id'"),
-        (b"shared,s\n1,2\n", "cannot be called 'shared'"),
-        (b"arg7,s\n1,2\n", "cannot be called 'arg7'"),
-        (b"t,\n1,2\n", "'' in the header is no name"),
-        (b"t,a b\n1,2\n", "'a b' in the header is no name"),
-        (b"280,300\n1,2\n", "'280' in the header is no name"),
-        (b't,s\n"1,2\n', "line 2"),
-        (b't,s\n"1"2,a\n', "line 2"),
-        (b"t\0s\n", "NUL"),
-        ("t,s\n1,2\n".encode("utf-16"), "NUL"),
-    ],
-)
-def test_a_table_that_cannot_be_used(tmp_path: Path, data: bytes, message: str) -> None:
-    path = tmp_path / "g.csv"
-    path.write_bytes(data)
-    with pytest.raises(PlanError) as caught:
-        from_args_file(path, "my grid.csv")
-    assert caught.value.message.startswith("my grid.csv: ")
-    assert message in caught.value.message
-
-
-def test_a_table_that_is_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.csv", tmp_path):
-        with pytest.raises(PlanError, match="cannot be read") as caught:
-            from_args_file(path, "grid.csv")
-        assert caught.value.hint
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Lines of commands
-
-
-@pytest.mark.parametrize(
-    ("data", "commands"),
-    [
-        (b"echo a\necho b\n", ["echo a", "echo b"]),
-        (b"echo a\necho b", ["echo a", "echo b"]),
-        (BOM + b"echo a\r\necho b\r\n", ["echo a", "echo b"]),
-        (b"\n# one\n  # two\n\t\necho a # three\n", ["echo a # three"]),
-        (b"  echo a \n", ["  echo a "]),
-        (b"cat '\xff' <id>\n", ["cat '\udcff' <id>"]),
-        ("echo a\u2028b\x0bc\n".encode(), ["echo a\u2028b\x0bc"]),
-    ],
-)
-def test_a_file_of_commands(tmp_path: Path, data: bytes, commands: list[str]) -> None:
-    path = tmp_path / "commands.txt"
-    path.write_bytes(data)
-    source = from_command_file(path, "commands.txt")
-    assert [source.commands[task_id] for task_id in source.ids] == commands
-    assert list(source.rows()) == [(f"{number:06d}", {"id": f"{number:06d}"}) for number in range(1, len(commands) + 1)]
-
-
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"# nothing\n", b" \t\n"])
-def test_a_file_without_commands(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "commands.txt"
-    path.write_bytes(data)
-    with pytest.raises(PlanError, match=r"commands\.txt: there is no command in it"):
-        from_command_file(path, "commands.txt")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

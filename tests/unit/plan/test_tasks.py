@@ -69,7 +69,8 @@ def test_tasks_of_arguments(tmp_path: Path) -> None:
     plan = plan_of(
         tmp_path, command="run <arg1:raw> <id>", args=[["a", "-x -y"]], inputs=["<arg0>"], outputs=["<id>.<arg0>"]
     )
-    assert list(plan.tasks()) == [Task("000001", "run -x -y 000001", ("a",), ("000001.a",))]
+    values = (("arg0", "a"), ("arg1", "-x -y"))
+    assert list(plan.tasks()) == [Task("000001", "run -x -y 000001", ("a",), ("000001.a",), values=values)]
 
 
 def test_tasks_of_lines(tmp_path: Path) -> None:
@@ -91,9 +92,10 @@ def test_a_plain_call_of_a_program_is_noticed(tmp_path: Path, command: str, prog
     assert plan_of(tmp_path, command=command, args=[["a"]]).program == program
 
 
-def test_a_handle_that_looks_misspelt_is_a_warning(tmp_path: Path) -> None:
-    (warning,) = plan_of(tmp_path, command="run <temprature>", sweep={"temperature": ["1"]}).warnings
-    assert "<temperature>" in warning
+def test_a_handle_that_looks_misspelt_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, command="echo <temp> > o.txt", sweep={"temperature": ["1"]})
+    assert "<temp> is no handle here" in error.message
+    assert "did you mean <temperature>?" in str(error.hint)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -207,6 +209,13 @@ def test_inputs_that_are_not_there(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, **settings, missing_inputs="skip")
     assert [task.id for task in plan.tasks()] == ["000001"]
     assert "left out" in plan.warnings[-1]
+
+
+def test_inputs_named_by_a_number_that_nothing_gives(tmp_path: Path) -> None:
+    error = refused(tmp_path, sweep={"t": ["1"]}, inputs=["run_<id>.txt"])
+    assert "1 of 1 task lacks an input" in error.message
+    assert "<id> is the number of the task here" in str(error.hint)
+    assert "<t>" in str(error.hint)
 
 
 FLAT_CLASHES = [

@@ -14,7 +14,7 @@ from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import Began
 from locusts_fab.model import Task
 from locusts_fab.results.collect import wanted_files
-from locusts_fab.results.lists import describe, last_line
+from locusts_fab.results.lists import describe
 from tests.support.outcomes import Case
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def test_outputs_and_logs_come_back(case: Case) -> None:
     case.end(1, "11")
     case.end(2, "10", "failed", log="hello\nsorry\n", reason="exit 3")
     assert case.collect() == 2
-    assert case.files() == {"a/out", "a/sub/out", "b/out", "logs/b.log"}
+    assert case.files() == {"a/out", "a/sub/out", "failed/b/out", "logs/b.log"}
     assert (case.outdir / "a/sub/out").read_text(encoding="utf-8") == "a sub"
     assert (case.outdir / "logs/b.log").read_text(encoding="utf-8") == "hello\nsorry\n"
     assert case.outputs() == [
         ("a", "out", "present", "a/out"),
         ("a", "sub/out", "present", "a/sub/out"),
-        ("b", "out", "present", "b/out"),
+        ("b", "out", "present", "failed/b/out"),
         ("b", "other", "missing", ""),
         ("c", "out", "missing", ""),
     ]
@@ -177,10 +177,13 @@ def test_what_was_removed_comes_again(case: Case) -> None:
 
 def test_an_older_file_is_replaced_whole(case: Case) -> None:
     case.plan(a=("out",))
-    (case.sandbox(1) / "out").write_text("new", encoding="utf-8")
-    (case.outdir / "a").mkdir(parents=True)
-    (case.outdir / "a/out").write_text("old, and longer", encoding="utf-8")
+    (case.sandbox(1) / "out").write_text("old, and longer", encoding="utf-8")
     case.end(1, "1")
+    case.collect()
+    case.ledger.forget_results()
+    case.ledger.begin_submission(2, 2)
+    (case.sandbox(1, claim="000002.1") / "out").write_text("new", encoding="utf-8")
+    case.end(1, "1", claim="000002.1")
     with (case.outdir / "a/out").open(encoding="utf-8") as reader:
         case.collect()
         assert reader.read() == "old, and longer"
@@ -195,16 +198,16 @@ def test_outputs_of_an_earlier_attempt_that_are_missing_now_are_removed(case: Ca
     (case.sandbox(1) / "tree").mkdir()
     case.end(1, "111", "failed", log="old", reason="exit 3")
     case.collect()
-    assert (case.outdir / "a/tree").is_dir()
-    assert case.files() == {"a/out", "a/kept", "logs/a.log"}
+    assert (case.outdir / "failed/a/tree").is_dir()
+    assert case.files() == {"failed/a/out", "failed/a/kept", "logs/a.log"}
     case.ledger.reset_failed()
     case.ledger.begin_submission(2, 2)
     (case.sandbox(1, claim="000002.1") / "kept").write_text("new", encoding="utf-8")
     case.end(1, "001", "failed", claim="000002.1", reason="exit 3")
     case.collect()
-    assert case.files() == {"a/kept"}
-    assert not (case.outdir / "a/tree").exists()
-    assert (case.outdir / "a/kept").read_text(encoding="utf-8") == "new"
+    assert case.files() == {"failed/a/kept"}
+    assert not (case.outdir / "failed/a/tree").exists()
+    assert (case.outdir / "failed/a/kept").read_text(encoding="utf-8") == "new"
     assert [row[2] for row in case.outputs()] == ["missing", "missing", "present"]
 
 
@@ -257,7 +260,7 @@ def test_an_output_with_a_file_in_its_way_is_an_error(case: Case) -> None:
     case.end(1, "11")
     case.collect()
     assert [row[2] for row in case.outputs()] == ["error", "present"]
-    assert "in its way" in case.ledger.troubles()[1, "sub/out"]
+    assert case.ledger.troubles()[1, "sub/out"] == "in the way: on the path to a/sub/out lies a file or a link"
     assert case.collect() == 1  # it is tried again, and there is still no place for it
     assert case.files() == {"a/sub", "a/other"}
 
@@ -432,24 +435,12 @@ def test_a_running_task_is_pending_in_the_table(case: Case) -> None:
     assert list(case.tasks()[0].values()) == ["a", "pending", "", "1", "", "10.500000", "", "running"]
 
 
-@pytest.mark.parametrize(
-    ("log", "shown"),
-    [
-        ("one\ntwo\n\n", ": two"),
-        ("  two  \n", ": two"),
-        ("", ""),
-        ("\n \n", ""),
-        ("x" * 1000, ": " + "x" * 200),
-        ("a\tb", ": a\tb"),
-        ("\udcff", ": \udcff"),
-        ("x\n" * 10_000 + "end", ": end"),
-    ],
-)
-def test_the_last_line_of_a_log(tmp_path: Path, log: str, shown: str) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(os.fsencode(log))
-    assert last_line(path) == shown
-    assert last_line(tmp_path / "nowhere") == ""
+def test_a_reason_that_has_the_line_stays_as_it_is(case: Case) -> None:
+    case.plan(a=(), b=("x",))
+    case.end(1, "", "failed", reason="exit 3: Error: no", log="Error: no\nbye\n")
+    case.end(2, "0", "failed", reason="missing output (Error: no)", log="Error: no\nbye\n")
+    case.collect()
+    assert [row["reason"] for row in case.tasks()] == ["exit 3: Error: no", "missing output: x (Error: no)"]
 
 
 @pytest.mark.parametrize("log", ["10%\r20%\rfailed", "a\x0bb", "a\x1cb\x85c\u2028d", "\x1b[31mred\x1b[0m", "a\rb\n"])

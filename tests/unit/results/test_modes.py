@@ -33,7 +33,7 @@ def mask() -> Iterator[None]:
 
 
 @pytest.fixture
-def case(tmp_path: Path, mask: None) -> Iterator[Case]:  # noqa: ARG001 - for what it does
+def case(tmp_path: Path, mask: None) -> Iterator[Case]:
     made = Case(tmp_path)
     made.plan(a=("out", "run", "odd", "folder"))
     sandbox = made.sandbox(1)
@@ -51,7 +51,7 @@ def case(tmp_path: Path, mask: None) -> Iterator[Case]:  # noqa: ARG001 - for wh
 def collect(case: Case, mode: str) -> None:
     homes = None if mode == "local" else ("/there", case.environment.root)
     fetched = Fetched(case.environment, is_ours=mode == "remote", homes=homes)
-    assert put_in_place(fetched, case.ledger.uncollected(), case.results, 1).troubles == []
+    assert put_in_place(fetched, case.ledger.uncollected(), case.results, 1, case.ledger.own_files).troubles == []
     write_lists(case.ledger.outcomes(), {}, case.results)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.errors import HostError
+from locusts_fab.errors import HostError, SetupError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.model import Submission
@@ -106,6 +106,29 @@ def test_a_manager_that_ends_at_once_is_an_error_with_what_it_said(detached: Det
         detached.start(1, "t", 1)
     assert "setup" in str(caught.value.hint)
     assert not detached.is_alive(submission(1))
+
+
+@pytest.mark.parametrize("reason", ["setup failed: entry 1, exit code 1 (false)", "finished"])
+def test_a_manager_that_left_because_setup_failed_is_an_error(detached: Detached, reason: str) -> None:
+    start = path_in(detached, "exec/start.sh")
+    records = f"manager\t1-0\tn\t1\t1\t1.0\t5\t.\nleft\t{reason}\t2.0\t.\n"
+    path_in(detached, f"exec/cache/1-0-{ID}.tsv").write_text(records, encoding="utf-8")
+    start.write_text(f': >"exec/beats/1-0-{ID}.end"; exit 1\n', encoding="utf-8")
+    if reason == "finished":
+        assert detached.start(1, "t", 1) == ""
+        return
+    with pytest.raises(SetupError, match=r"setup failed: entry 1, exit code 1 \(false\)") as caught:
+        detached.start(1, "t", 1)
+    assert caught.value.exit_status == 1
+    assert str(caught.value.hint).endswith(f"{detached.environment.root}/exec/logs/1-0.out")
+    assert detached.start(1, "t", 1) == "", "started once, whatever came of it"
+
+
+def test_a_shell_that_was_replaced_is_an_error_with_the_place_of_its_log(detached: Detached) -> None:
+    path_in(detached, "exec/start.sh").write_text("exec true\n", encoding="utf-8")
+    with pytest.raises(HostError, match="did not start:\nit ended without a word") as caught:
+        detached.start(1, "t", 1)
+    assert f"{detached.environment.root}/exec/logs/1-0.out" in str(caught.value.hint)
 
 
 def test_a_manager_that_has_ended_already_has_started(detached: Detached) -> None:

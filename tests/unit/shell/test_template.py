@@ -215,16 +215,9 @@ def test_a_refusal_points_at_the_place() -> None:
     ]
 
 
-def test_words_that_may_be_misspelt_handles_are_named() -> None:
-    template = "a <temprature> <ID> <arg5> <id:row> <shard>sf <infile> <b> \\<ids> <id> <shared>sf10 <shared>sf.txt"
-    suspects = Template.command(template, HANDLES, SHARED).suspects
-    assert suspects == [
-        "<temprature> is no handle here and stays as it is; did you mean <temperature>?",
-        "<ID> is no handle here and stays as it is; did you mean <id>?",
-        "<arg5> is no handle here and stays as it is; did you mean <arg1>?",
-        "<id:row> is no handle here and stays as it is; did you mean <id:raw>?",
-        "<shard> is no handle here and stays as it is; did you mean <shared>?",
-        "<shared>sf10: no shared file has this key, so it is the path of sf1 with a tail",
+def test_a_shared_key_with_a_tail_is_named() -> None:
+    assert Template.command("a \\<ids> <id> <shared>sf10 <shared>sf.txt <b>", HANDLES, SHARED).suspects == [
+        "<shared>sf10: no shared file has this key, so it is the path of sf1 with a tail"
     ]
 
 

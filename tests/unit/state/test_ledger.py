@@ -6,8 +6,10 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -129,6 +131,14 @@ def test_done_tasks_keep_what_was_run_and_changes_are_named(ledger: Ledger) -> N
     assert found(ledger, "b").outputs == ("other",)
 
 
+def test_a_task_whose_command_became_strict_or_loose_has_changed(ledger: Ledger) -> None:
+    started(ledger, "a", "b")
+    tell(ledger, "1-0", began(1), ended(1, "done"))
+    loose = [replace(task(task_id), is_strict=False) for task_id in "ab"]
+    assert ledger.take_plan(loose, ROOT) == Planned(2, 0, ["a"])
+    assert ledger.take_plan([task("a"), task("b")], ROOT) == Planned(2, 0, [])
+
+
 def test_a_task_that_only_moved_has_not_changed(ledger: Ledger) -> None:
     ledger.take_plan([task("a", "cat /old/pairs/shared/x/y")], "/old/pairs")
     tell(ledger, "1-0", ended(1, "done"))
@@ -139,7 +149,7 @@ def test_a_task_that_only_moved_has_not_changed(ledger: Ledger) -> None:
 def test_waiting_tasks_that_are_not_meant_any_more_are_forgotten(ledger: Ledger) -> None:
     started(ledger, "a", "b", "c", "d")
     tell(ledger, "1-0", ended(1, "done"), ended(2, "failed"), began(3))
-    assert ledger.take_plan([task("e")], ROOT) == Planned(1, 1, [])
+    assert ledger.take_plan([task("e")], ROOT) == Planned(1, 1, [], gone=["a", "b", "c"])
     assert [outcome.id for outcome in ledger.outcomes()] == ["a", "b", "c", "e"]
     assert ledger.find("d") is None
 
@@ -309,7 +319,7 @@ def test_an_exception_within_a_transaction_leaves_all_as_it_was(ledger: Ledger, 
         return list(ledger.outcomes()), ledger.managers(), ledger.offsets(), ledger.fact("updated")
 
     before = look()
-    with pytest.raises(error), ledger.transaction():  # noqa: PT012 - the change is half-way when it breaks off
+    with pytest.raises(error), ledger.transaction():
         change_much(ledger)
         raise error
     assert look() == before
@@ -381,3 +391,26 @@ def test_for_how_long_it_ran_whatever_the_time_of_day(
     latest = ledger.latest_submission()
     assert latest is not None
     assert ledger.elapsed_s(latest) == elapsed_s
+
+
+def test_two_who_make_the_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another command makes it after we have seen that there is none yet."""
+    path = tmp_path / "ledger.sqlite"
+    connect = sqlite3.connect
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            found = super().execute(sql, *values)
+            if sql == "PRAGMA user_version":
+                monkeypatch.setattr(sqlite3, "connect", connect)
+                if not others:
+                    others.append(Ledger(path))
+            return found
+
+    others: list[Ledger] = []
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Slow))
+    with contextlib.closing(Ledger(path)) as ledger:
+        assert ledger.is_empty()
+    for other in others:
+        other.close()
+    assert len(others) == 1

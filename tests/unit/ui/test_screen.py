@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
-from locusts_fab.model import Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
+from locusts_fab.model import Cause, Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
 from locusts_fab.progress import Silent
 from locusts_fab.ui import screen as module
 from locusts_fab.ui.screen import Screen
-from locusts_fab.ui.tables import status_panel
+from locusts_fab.ui.show import Hanging, show
+from locusts_fab.ui.tables import headline, status_panel
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
@@ -85,8 +87,8 @@ def test_watching_prints_a_line_when_something_has_changed(
 # A terminal
 
 
-def terminal() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None, legacy_windows=False)
+def terminal(width: int = 100) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, legacy_windows=False)
 
 
 def printed(console: Console) -> str:
@@ -123,8 +125,8 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
 # Tables
 
 
-def panel(status: Status) -> str:
-    console = terminal()
+def panel(status: Status, width: int = 100) -> str:
+    console = terminal(width)
     console.print(status_panel(status))
     return printed(console)
 
@@ -150,7 +152,7 @@ def test_managers_jobs_and_notes_are_shown() -> None:
 
 def test_ten_thousand_tasks_fit_into_eighty_columns() -> None:
     counts = Counts(total=10_000, pending=4_000, running=64, done=5_924, failed=12)
-    lines = panel(status_of(counts, eta_s=11_460.0, elapsed_s=60.0)).splitlines()
+    lines = panel(status_of(counts, eta_s=11_460.0, elapsed_s=60.0, rate=0.34), 80).splitlines()
     assert max(map(len, lines)) <= 80
     assert "about 3 h 11 min left" in lines[2]
 
@@ -238,3 +240,84 @@ def test_a_wait_does_not_spoil_a_bar() -> None:
         progress.update(3)
         screen.goes_on()
     assert screen._spinner is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Causes, and what is printed where
+
+
+CAUSES = [
+    Cause("exit 1: [red]no rows", "exit", 1, 1200, ["a\x1b", "b", "c"], "node7", "`locusts logs a` shows all"),
+    Cause("signal 9", "signal", 137, 1, ["d"], "", "raise `mem`"),
+]
+
+
+def test_causes_are_shown_with_what_to_do() -> None:
+    counts = Counts(total=2000, pending=0, running=0, done=799, failed=1201)
+    assert panel(status_of(counts, SwarmState.FINISHED, causes=CAUSES)).splitlines()[2:] == [
+        "1,201 failed, 2 causes:",
+        "  1,200  exit 1: [red]no rows",
+        "         tasks a\\x1b, b, c and 1,197 more; all on node node7",
+        "         `locusts logs a` shows all",
+        "      1  signal 9",
+        "         task d",
+        "         raise `mem`",
+    ]
+
+
+def test_of_many_causes_the_first_are_shown() -> None:
+    shown = panel(status_of(HALF, causes=CAUSES * 5))
+    assert "and 5 more causes: `locusts failures`" in shown
+
+
+@pytest.mark.parametrize("state", [SwarmState.FINISHED, SwarmState.RUNNING, SwarmState.SUBMITTED, SwarmState.PLANNED])
+def test_where_something_failed_the_headline_is_red(state: SwarmState) -> None:
+    head = headline(status_of(HALF, state))
+    red = [head.plain[span.start : span.end] for span in head.spans if "red" in str(span.style)]
+    assert red == [head.plain if state in {SwarmState.FINISHED, SwarmState.PLANNED} else "1 failed"]
+    assert not headline(status_of(Counts(5, 0, 0, 5, 0), state)).spans
+
+
+def test_few_failures_show_in_the_bar() -> None:
+    bar = panel(status_of(Counts(total=100_000, pending=0, running=0, done=99_999, failed=1))).splitlines()[1]
+    assert (len(bar), bar[-6:]) == (100, " 100 %")
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_a_hanging_text_is_broken_between_words(width: int) -> None:
+    console = terminal(width)
+    text = "see with `locusts logs 000017` what it did and what it printed before it ended, then run it again"
+    console.print(Hanging(Text(text), "  12  "))
+    first, *others = printed(console).splitlines()
+    assert first.startswith("  12  see")
+    assert all(line.startswith("      ") and len(line) <= width for line in others)
+    assert "`locusts logs 000017`" in printed(console)
+    assert " ".join([first[6:], *(line.strip() for line in others)]) == text
+
+
+def test_a_pipe_gets_whole_lines_without_padding() -> None:
+    file = io.StringIO()
+    managers = [ManagerStatus("1-0", "node", ManagerState.ALIVE, 1, 0, 0)]
+    notes = [f"a note that is {'very ' * 100}long"]
+    show(status_panel(status_of(HALF, managers=managers, causes=CAUSES, notes=notes)), file)
+    lines = file.getvalue().splitlines()
+    assert notes[0] in lines
+    assert [line for line in lines if line != line.rstrip() or "\x1b" in line or "━" in line] == []
+
+
+def test_a_small_window_has_few_rows() -> None:
+    managers = [ManagerStatus(f"1-{number}", "node", ManagerState.ALIVE, 1, 0, 0) for number in range(100)]
+    jobs = [JobStatus(f"9_{number}", "RUNNING", "") for number in range(100)]
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    with Screen(console).watching() as watch:
+        watch(status_of(HALF, managers=managers, jobs=jobs, notes=["one", "two"], elapsed_s=5.0))
+    assert "two" in printed(console)
+    assert "and 94 more" in printed(console)
+
+
+def test_a_terminal_that_knows_ascii_only_has_a_bar_too() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=file, force_terminal=True, width=17, color_system=None, legacy_windows=False)
+    console.print(status_panel(status_of(HALF)))
+    file.seek(0)
+    assert "####x......  50 %" in file.read()

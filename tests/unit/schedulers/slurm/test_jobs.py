@@ -119,13 +119,14 @@ QUEUE = """\
 def test_the_queue() -> None:
     queue = parse_squeue(0, QUEUE)
     assert queue.jobs == [
-        JobStatus("12_0", "RUNNING", "None"),
+        JobStatus("12_0", "RUNNING", ""),
         JobStatus("12_1", "PENDING", "Resources"),
-        JobStatus("12_2", "COMPLETED", "None"),
+        JobStatus("12_2", "COMPLETED", ""),
         JobStatus("13", "PENDING", "(ReqNodeNotAvail, UnavailableNodes:n[1-3]) | odd"),
     ]
     assert (queue.answered, queue.complaint) == (True, "")
     assert SlurmScheduler().active_jobs(queue.jobs) == {"12", "13"}
+    assert [job.id for job in SlurmScheduler().waiting_jobs(queue.jobs)] == ["12_1", "13"]
     asked = re.search(r"-o '(.*)'", remote_script("slurm_queue"))
     assert asked is not None
     assert len(QUEUE.splitlines()[0].split("|")) == len(asked[1].split("|"))

@@ -62,8 +62,7 @@ def judged(workspace: Workspace, slurm: str = "", target: str = "", cpus: int = 
         ("partition = 'closed'\n", {}, {**ALL_OK, "partition": "error"}),
         ("partition = 'asleep'\n", {}, {**ALL_OK, "partition": "warning"}),
         ("time = '1:00:01'\n", {}, {**ALL_OK, "time limit": "error"}),
-        ("time = 60\n", {}, ALL_OK),
-        ("time = 'soon'\n", {}, {**ALL_OK, "time limit": "error"}),
+        ("time = '60'\n", {}, ALL_OK),
         ("time = 'UNLIMITED'\n", {}, {**ALL_OK, "time limit": "error"}),
         ("partition = 'short,long'\ntime = '2:00:00'\n", {}, {**ALL_OK, "time limit": "warning"}),
         ("", {"cpus": 16}, {**ALL_OK, "nodes": "warning"}),  # only the node that is down
@@ -83,6 +82,17 @@ def judged(workspace: Workspace, slurm: str = "", target: str = "", cpus: int = 
 )
 def test_what_slurm_says(workspace: Workspace, slurm: str, given: dict[str, Any], expected: dict[str, str]) -> None:
     assert judged(workspace, slurm, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [("Invalid account", True), ("Requested node configuration is not available", False), ("Socket timed out", False)],
+)
+def test_a_submit_is_refused_only_for_what_stays_as_it_is(workspace: Workspace, said: str, *, refuses: bool) -> None:
+    """A controller that has just begun again says of nodes that have not answered yet what it says of none at all."""
+    facts = {**FINE, "sbatch_status": "1", "sbatch": f"sbatch: error: {said}"}
+    (job,) = (each for each in judge_slurm(load(workspace, SLURM + COPY), facts) if each.what == "test job")
+    assert (job.state, job.may_pass) == ("error", not refuses)
 
 
 def test_errors_of_slurm_come_with_advice(workspace: Workspace) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.command import command
@@ -12,15 +11,18 @@ if TYPE_CHECKING:
     from locusts_fab.errors import ExitStatus
 
 
-@command(json_="Print one JSON object.")
+@command(example="locusts status --json", json_="Print one JSON object.")
 def status(invocation: Invocation, *, json_: bool = False) -> ExitStatus:
-    """Look once: how many tasks are done, failed, running; who is running them; what to do if nobody is."""
+    """Show how many tasks are done, failed and running.
+
+    Looks once: who is running them, too, and what to do if nobody is.
+    """
     from locusts_fab.cli import messages
-    from locusts_fab.operations.status import status as operation
+    from locusts_fab.operations.look.status import status as operation
 
     found = operation(invocation.swarm, invocation.connection)
     if json_:
-        print(json.dumps(found.to_dict(), indent=2))
+        messages.print_json(found.to_dict())
     else:
         messages.print_panel(found)
     return messages.exit_status(found)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError
 from locusts_fab.model import Counts, Status, SwarmState
-from locusts_fab.operations.session import looked_at
+from locusts_fab.operations.look.glance import glanced_at, working_on
+from locusts_fab.operations.session import busy_note
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
+from locusts_fab.results.causes import find_causes
+from locusts_fab.state.faults import faults_explained
+from locusts_fab.state.ledger import Ledger
 from locusts_fab.target import forget_logins, poll_pauses_s
 
 if TYPE_CHECKING:
@@ -33,15 +39,49 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """Return the status of a swarm, after one look; if another command is working on it, as it was known before.
 
-    :returns: how the swarm stands now.
+    :returns: how the swarm stands now, and why tasks failed.
+    :raises LocustsError: the target could not be asked.
+    """
+    return _explained(look(swarm, connection), swarm)
+
+
+def look(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
+    """Return the status of a swarm as `status` does, but not why tasks failed, which takes longer.
+
     :raises LocustsError: the target could not be asked.
     """
     if not (swarm.state_dir / "ledger.sqlite").exists():
-        count = make_plan(swarm, swarm.environment_dir).count
-        return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, Counts(count, count, 0, 0, 0), 0)
-    with looked_at(swarm, connection) as session:
-        session.poll()
+        return _before_the_first_plan(swarm)
+    with glanced_at(swarm, connection) as session:
         return session.status()
+
+
+def _before_the_first_plan(swarm: Swarm) -> Status:
+    """Return the status of a swarm of which nothing is known here; its first submit may have begun just now."""
+    busy = working_on(swarm)
+    count = make_plan(swarm, swarm.environment_dir).count
+    notes = [busy_note(busy)] if busy else []
+    counts = Counts(count, count, 0, 0, 0)
+    return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, counts, 0, notes=notes, busy=busy)
+
+
+def with_causes(status: Status, ledger: Ledger) -> Status:
+    """Return a status with why tasks failed."""
+    if not status.tasks.failed:
+        return status
+    return replace(status, causes=find_causes(ledger.failed(), ledger.done_by_node()))
+
+
+def _explained(status: Status, swarm: Swarm) -> Status:
+    """Return a status with why tasks failed, by what is known here; nobody is asked.
+
+    :raises StateError: the local state is damaged.
+    """
+    if not status.tasks.failed:
+        return status
+    path = swarm.state_dir / "ledger.sqlite"
+    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
+        return with_causes(status, ledger)
 
 
 def watch(
@@ -55,8 +95,8 @@ def watch(
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if somebody answered there at first.
     """
-    look = partial(status, swarm, connection)
-    return keep_looking(look, swarm, screen or Silent(), reconnect=connection is None)
+    last = keep_looking(partial(look, swarm, connection), swarm, screen or Silent(), reconnect=connection is None)
+    return _explained(last, swarm)
 
 
 def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import command
 
 if TYPE_CHECKING:
-    from locusts_fab.cli.command import Invocation
-    from locusts_fab.errors import ExitStatus
+    from locusts_fab.cli.command import Ending, Invocation
 
 
-@command()
-def watch(invocation: Invocation) -> ExitStatus:
-    """Show live progress until nothing is left to run. Ctrl-C leaves the swarm running."""
+@command(example="locusts watch")
+def watch(invocation: Invocation) -> Ending:
+    """Show live progress until nothing is left to run.
+
+    Ctrl-C leaves the swarm running.
+    """
     from locusts_fab.cli import messages
-    from locusts_fab.operations.status import watch as operation
+    from locusts_fab.operations.look.status import watch as operation
 
     with messages.interruptible(invocation.swarm):
         found = operation(invocation.swarm, invocation.connection, screen=invocation.screen)
     messages.print_status(found)
-    return messages.exit_status(found)
+    return messages.ending(found, quiet=invocation.quiet)

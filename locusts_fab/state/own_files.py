@@ -1,0 +1,113 @@
+"""What a swarm has put under outdir: a table of its ledger, by path, so that nothing else is ever replaced or removed.
+
+Each entry has a mark, by which it can be told whether somebody has changed the file since; `results/own.py` makes it.
+It is empty where the mark is not known: from just before something is put there until that is done, and for what came
+before there was this table.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locusts_fab.bounds.names import TaskId, UnsafeNameError
+from locusts_fab.layout import Results
+from locusts_fab.manager.records import read_found
+from locusts_fab.tsv import split_fields
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+_SCHEMA = (
+    "CREATE TABLE own_files (path BLOB PRIMARY KEY, task INTEGER NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX own_files_by_task ON own_files (task)",
+)
+#: What came back before there was this table.
+_EARLIER = """SELECT t.number, t.id, t.place, coalesce(t.planned, c.outputs), t.found, t.log
+    FROM tasks t JOIN commands c USING (number) WHERE t.place IS NOT NULL"""
+_AT_ONCE = 500
+
+
+class OwnFiles:
+    """The paths of what is ours, relative to outdir: outputs, logs, and tables, which are of task 0.
+
+    :param database: the open file of the ledger; an older one is given the table.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'own_files'").fetchone():
+            self._make()
+
+    def _make(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'own_files'").fetchone():
+                for statement in _SCHEMA:
+                    self._db.execute(statement)
+                self.enter((path, number, "") for path, number in self._earlier())
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _earlier(self) -> Iterator[tuple[str, int]]:
+        """Yield what tasks may have left under outdir, as far as the ledger remembers it."""
+        results, number = Results(Path(), is_flat=False), 0
+        for number, task_id, place, outputs, found, log in self._db.execute(_EARLIER):
+            names = split_fields(os.fsdecode(outputs)) if outputs else []
+            there = read_found(found)
+            is_known = len(there) == len(names)
+            folder = "" if place == b"." else f"{os.fsdecode(place)}/"
+            for at, name in enumerate(names):
+                if not is_known or there[at]:
+                    yield folder + name, number
+            try:
+                if log or not found:
+                    yield results.log(TaskId(os.fsdecode(task_id))), number
+            except UnsafeNameError:
+                continue  # whoever reads that task says so
+        if number:
+            for table in (results.tasks_table, results.outputs_table, results.modified_table):
+                yield table.name, 0
+
+    def marks(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the marks of those of the paths that are ours."""
+        found: dict[str, str] = {}
+        wanted = list(map(os.fsencode, paths))
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            holes = ",".join("?" * len(part))
+            rows = self._db.execute(f"SELECT path, mark FROM own_files WHERE path IN ({holes})", part)  # noqa: S608  # only ?
+            found.update((os.fsdecode(path), mark) for path, mark in rows)
+        return found
+
+    def of_tasks(self, numbers: Iterable[int]) -> dict[int, dict[str, str]]:
+        """Return what is ours of each of these tasks: paths and marks."""
+        found: dict[int, dict[str, str]] = {}
+        for number in numbers:
+            rows = self._db.execute("SELECT path, mark FROM own_files WHERE task = ?", (number,))
+            found[number] = {os.fsdecode(path): mark for path, mark in rows}
+        return found
+
+    def expect(self, paths: Iterable[tuple[str, int]]) -> None:
+        """Enter, before it is done, what of which task will be put somewhere: it is ours, even if we are killed."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self.enter((path, number, "") for path, number in paths)
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def enter(self, files: Iterable[tuple[str, int, str]]) -> None:
+        """Enter what is ours: path, task and mark of each."""
+        rows = ((os.fsencode(path), number, mark) for path, number, mark in files)
+        self._db.executemany("INSERT OR REPLACE INTO own_files VALUES (?, ?, ?)", rows)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Enter that these are ours no more, or gone."""
+        self._db.executemany("DELETE FROM own_files WHERE path = ?", ((os.fsencode(path),) for path in paths))

@@ -1,0 +1,191 @@
+"""What the config means, entered into a swarm's ledger; and which of its tasks a submit takes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from locusts_fab.errors import StateError
+from locusts_fab.model import Planned
+from locusts_fab.state.reports import Reports
+from locusts_fab.state.schema import (
+    CHANGED_TASKS,
+    GONE_TASKS,
+    KEEP_PLANNED,
+    RESET_DONE,
+    RESET_FAILED,
+    SUSPECT,
+    TAKE_COMMANDS,
+    fingerprint,
+    write_values,
+)
+from locusts_fab.text import nearest
+from locusts_fab.tsv import join_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locusts_fab.model import Choice, Task
+
+#: So many ids are compared with one that is unknown, for comparing takes long.
+_COMPARED = 2000
+
+
+class Planning(Reports):
+    """The part of a ledger that takes in what the config means now."""
+
+    def take_plan(
+        self, tasks: Iterable[Task], environment_dir: str, live: int | None = None, last_number: int = 0
+    ) -> Planned:
+        """Enter the tasks that the config means now, and return how they differ from the known ones.
+
+        Pending and failed tasks take over what the config says now; done tasks keep what was run. Tasks that the
+        config does not mean any more are forgotten if they wait.
+
+        :param live: the submission whose managers may still be running, so that its tasks are not forgotten.
+        :param last_number: the highest number that was ever given to a task as its id.
+        """
+        with self.transaction():
+            self._enter_config(tasks, environment_dir)
+            (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
+            self._forget_waiting(live)
+            new = self._db.execute(
+                "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
+                " ORDER BY config.rowid"
+            ).rowcount
+            changed = [os.fsdecode(row[0]) for row in self._db.execute(CHANGED_TASKS)]
+            gone = [os.fsdecode(row[0]) for row in self._db.execute(GONE_TASKS)]
+            self._db.execute(KEEP_PLANNED)
+            self._db.execute(TAKE_COMMANDS)
+            if last_number:
+                self.set_fact("last_number", str(max(last_number, int(self.fact("last_number") or 0))))
+        return Planned(total, new, changed, gone)
+
+    def _enter_config(self, tasks: Iterable[Task], environment_dir: str) -> None:
+        """Make the table `config`, which only this connection sees, of the tasks that the config means now."""
+        self._db.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS config (id BLOB PRIMARY KEY, command, inputs, outputs, mark, vals, stamp)"
+        )
+        self._db.execute("DELETE FROM config")
+        self._db.executemany(
+            "INSERT INTO config VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    os.fsencode(task.id),
+                    os.fsencode(task.command),
+                    os.fsencode(join_fields(task.inputs)),
+                    os.fsencode(join_fields(task.outputs)),
+                    fingerprint(task, environment_dir),
+                    write_values(task.values),
+                    task.stamp,
+                )
+                for task in tasks
+            ),
+        )
+
+    def _forget_waiting(self, live: int | None) -> None:
+        """Forget the tasks that wait and that the config does not mean any more, but for those of a submission."""
+        forgotten = self._db.execute(
+            "SELECT number FROM tasks"
+            " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
+            (live,),
+        ).fetchall()
+        self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
+        self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
+
+    def reset_failed(self) -> int:
+        """Make failed tasks pending again.
+
+        :returns: how many there were.
+        """
+        return self._db.execute(RESET_FAILED.format(""), (SUSPECT,)).rowcount
+
+    def choose(self, choice: Choice, live: int | None) -> int:
+        """Choose the tasks that a submit is to take, of those that the config means now.
+
+        :param live: the submission whose managers may still be running, which has its tasks already.
+        :returns: how many there are.
+        :raises StateError: there is no task of an id that was named.
+        """
+        wanted = self._find_ids(choice.only) if choice.only else None
+        states = {"pending"} | ({"failed"} if choice.failed or choice.ended else set())
+        states |= {"done"} if choice.ended else set()
+        changed = {bytes(row[0]) for row in self._db.execute(CHANGED_TASKS)} if choice.changed else set()
+        numbers = [
+            number
+            for number, task_id, state, submission in self._db.execute(
+                "SELECT t.number, t.id, t.state, t.submission FROM config JOIN tasks t USING (id) ORDER BY t.number"
+            )
+            if (state in states or task_id in changed)
+            and (wanted is None or task_id in wanted)
+            and (state != "pending" or live is None or submission != live)
+        ][: choice.limit]
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (number INTEGER PRIMARY KEY)")
+        self._db.execute("DELETE FROM chosen")
+        self._db.executemany("INSERT INTO chosen VALUES (?)", [(number,) for number in numbers])
+        return len(numbers)
+
+    def is_chosen(self, task_id: str) -> bool:
+        """Return whether `choose` has chosen a task."""
+        query = "SELECT 1 FROM chosen JOIN tasks USING (number) WHERE id = ?"
+        return self._db.execute(query, (os.fsencode(task_id),)).fetchone() is not None
+
+    def take_chosen(self, live: int | None) -> tuple[int, int]:
+        """Make the chosen tasks wait, with what a submission held that has been stopped, and return how many they are.
+
+        What waits and is no longer in the config is forgotten.
+
+        :param live: that submission, if there is one.
+        :returns: how many wait, and how many of them were lost twice with their managers, so that they come last.
+        """
+        with self.transaction():
+            self._forget_waiting(None)
+            self._db.execute(
+                "INSERT OR IGNORE INTO chosen SELECT number FROM tasks WHERE state = 'pending' AND submission = ?",
+                (live,),
+            )
+            self._db.execute(RESET_FAILED.format(" AND number IN (SELECT number FROM chosen)"), (SUSPECT,))
+            self._db.execute(RESET_DONE)
+            self._db.execute(TAKE_COMMANDS)
+            waiting, suspects = self._db.execute(
+                "SELECT count(*), coalesce(sum(lost >= ?), 0) FROM tasks JOIN chosen USING (number)"
+                " WHERE state = 'pending'",
+                (SUSPECT,),
+            ).fetchone()
+        return int(waiting), int(suspects)
+
+    def states_of(self, only: Iterable[str]) -> dict[str, int]:
+        """Return how many of the named tasks of the config are in each state.
+
+        :raises StateError: there is no task of an id that was named.
+        """
+        wanted = self._find_ids(only)
+        rows = self._db.execute("SELECT t.id, t.state FROM config JOIN tasks t USING (id)")
+        return dict(Counter(str(state) for task_id, state in rows if task_id in wanted))
+
+    def _find_ids(self, only: Iterable[str]) -> set[bytes]:
+        """Return the ids of the config that are named, or match a pattern.
+
+        :raises StateError: there is none.
+        """
+        ids = [os.fsdecode(row[0]) for row in self._db.execute("SELECT id FROM config ORDER BY rowid")]
+        known, found = set(ids), set()
+        for pattern in only:
+            matching = {pattern} & known or {task_id for task_id in ids if fnmatchcase(task_id, pattern)}
+            if not matching:
+                raise self._no_such(pattern, ids)
+            found |= matching
+        return {os.fsencode(task_id) for task_id in found}
+
+    def _no_such(self, pattern: str, ids: list[str]) -> StateError:
+        """Return the error for an id that no task of the config has."""
+        if self._db.execute("SELECT 1 FROM tasks WHERE id = ?", (os.fsencode(pattern),)).fetchone():
+            return StateError(f"task {pattern!r} is no longer in the config", hint="what it left stays as it is")
+        near = next((task_id for task_id in ids if task_id.lstrip("0") == pattern.lstrip("0")), None)
+        near = near or nearest(pattern, ids[:_COMPARED])
+        return StateError(
+            f"there is no task {pattern!r} in the config",
+            hint=f"did you mean {near}?" if near else f"ids are such as {', '.join(ids[:3])}; * stands for any text",
+        )

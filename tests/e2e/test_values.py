@@ -1,0 +1,90 @@
+"""A task is its values: swarms that grow and shrink, as the program runs them, also from another laptop."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+import locusts_fab
+from locusts_fab.tsv import unescape
+from tests.support.laptops import Laptop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locusts_fab.config.swarm import Swarm
+
+TARGET = "[targets.here]\nmode = 'local'\nslots = 2\nroot = {root!r}\n"
+
+
+def grid(folder: Path, sweep: str, more: str = "") -> Swarm:
+    """Write a config with a sweep, and load it."""
+    folder.mkdir(exist_ok=True)
+    text = f"""
+command = "echo <temperature> <seed> > out.txt; echo x >> {folder.parent}/ran"
+outputs = ["out.txt"]
+sweep = {sweep}
+{more}"""
+    target = TARGET.format(root=str(folder.parent / "root"))
+    (folder / "locusts.toml").write_text(f"{target}[swarms.s]{text}", encoding="utf-8")
+    loaded: Swarm = locusts_fab.load(folder / "locusts.toml")
+    return loaded
+
+
+def results(folder: Path) -> dict[str, str]:
+    """Return what each task wrote, by its id."""
+    lines = (folder / "results/s/outputs.tsv").read_text().splitlines()[1:]
+    rows = [list(map(unescape, line.split("\t"))) for line in lines]
+    return {row[0]: (folder / "results/s" / row[3]).read_text().strip() for row in rows}
+
+
+def runs(folder: Path) -> int:
+    """Return how many tasks have run so far."""
+    return len((folder.parent / "ran").read_text().splitlines())
+
+
+def run(swarm: Swarm) -> list[str]:
+    """Run a swarm, and return what is said of it."""
+    submitted = locusts_fab.submit(swarm)
+    locusts_fab.collect(swarm, wait=True)
+    return submitted.notes
+
+
+def test_a_sweep_that_grows_runs_the_new_combinations_and_no_others(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    run(grid(folder, "{ temperature = [280, 300], seed = [1, 2, 3] }"))
+    before = results(folder)
+    assert run(grid(folder, "{ temperature = [280, 300], seed = [0, 1, 2, 3] }")) == []
+    assert runs(folder) == 8
+    assert results(folder) == {**before, "000007": "280 0", "000008": "300 0"}
+    (note,) = run(grid(folder, "{ temperature = [300], seed = [0, 1] }"))
+    assert note.startswith("6 tasks are no longer in the config (000001, 000002, 000003, 000005, 000006, and 1 more)")
+    assert runs(folder) == 8
+
+
+@pytest.mark.parametrize("values", ["known", "unknown"])
+def test_another_laptop_knows_which_task_is_which(tmp_path: Path, values: str) -> None:
+    folder, other = tmp_path / "project", tmp_path / "other"
+    sweep = "{ temperature = [280, 300], seed = [1, 2] }"
+    run(grid(folder, sweep))
+    shutil.rmtree(folder)
+    if values != "known":  # as an older version left the target
+        for file in (tmp_path / "root/s/exec/plan").glob("*.values"):
+            file.unlink()
+    sweep = "{ temperature = [280, 300], seed = [0, 1, 2] }"
+    locusts_fab.attach(grid(other, sweep))
+    notes = run(grid(other, sweep))
+    found = results(other)
+    assert found["000001"] == "280 1"
+    assert (found["000004"], runs(other)) == ("300 2", 6)
+    assert notes == []
+    assert len(set(found.values())) == 6
+
+
+def test_rows_that_were_put_into_the_middle(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "project", "[targets.here]\nmode = 'local'\nslots = 2")
+    laptop.run(laptop.swarm(["a", "c"]))
+    laptop.run(laptop.swarm(["a", "b", "c", "c"]))
+    assert laptop.results() == {"000001": "a", "000002": "c", "000003": "b", "000004": "c"}
