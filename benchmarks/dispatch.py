@@ -1,9 +1,11 @@
 """Tasks per second of one manager with two slots, side by side with peers, and how the cost grows with their number.
 
     python benchmarks/dispatch.py [--tasks 20000] [--rounds 3] [--rows 1,2] [--dir FOLDER]
+                                  [--old CHECKOUT [--alone]]
 
 Contenders take turns, so that what else the machine does hits all alike; ratios are taken round by round, and their
-median is compared with the budget. No figure of one run means anything beside one of another.
+median is compared with the budget. With --old, the manager of an older version takes its turns, too. No figure of one
+run means anything beside one of another.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.peers import HyperQueue, Manager, Parallel, WholeRun, Xargs, XargsInSandboxes
+from benchmarks.peers import HyperQueue, Manager, OlderManager, Parallel, WholeRun, Xargs, XargsInSandboxes
 
 if TYPE_CHECKING:
     from benchmarks.peers import Contender, Timing
 
 #: How many times the rate of each peer the manager shall reach.
-BUDGETS = {Xargs.name: 1.5, Parallel.name: 3.5, HyperQueue.name: 3.0}
+BUDGETS = {Xargs.name: 1.5, Parallel.name: 3.5, HyperQueue.name: 3.0, OlderManager.name: 0.97}
 #: The time per task at many tasks against few.
 FLATNESS = 1.15
 FEW, MANY = 1_000, 100_000
@@ -36,19 +38,29 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", default="1,2", help="1: rates beside peers; 2: flatness up to 100,000 tasks")
     parser.add_argument("--dir", type=Path, default=None, help="where to work (default: the system's temporary folder)")
+    parser.add_argument("--old", type=Path, help="a checkout of an older version to compare the manager with")
+    parser.add_argument("--alone", action="store_true", help="with --old: without the peers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         if "1" in options.rows:
-            compare(Path(folder), options.tasks, options.rounds)
+            compare(Path(folder), options.tasks, options.rounds, options.old, is_alone=options.alone)
         if "2" in options.rows:
             flatness(Path(folder), options.rounds)
     return 0
 
 
-def compare(folder: Path, tasks: int, rounds: int) -> None:
-    """Measure the manager and the peers in turns."""
+def compare(folder: Path, tasks: int, rounds: int, old: Path | None, *, is_alone: bool) -> None:
+    """Measure the manager and the peers in turns.
+
+    :param old: a checkout of an older version, whose manager takes its turns, too.
+    :param is_alone: leave the peers out.
+    """
     ours = Manager()
-    contenders: list[Contender] = [ours, Xargs(), XargsInSandboxes(), Parallel(), HyperQueue(), WholeRun()]
+    contenders: list[Contender] = [ours]
+    if old is not None:
+        contenders.append(OlderManager(old))
+    if not is_alone:
+        contenders += [Xargs(), XargsInSandboxes(), Parallel(), HyperQueue(), WholeRun()]
     present = [each for each in contenders if each.missing() is None]
     for each in contenders:
         if (advice := each.missing()) is not None:

@@ -178,6 +178,25 @@ class Manager(Contender):
             yield Path(environment.absolute(environment.sandbox(claim, number, 1))) / "out.txt"
 
 
+class OlderManager(Manager):
+    """The manager of an older version, from a checkout of it, which also plans and stages."""
+
+    name = "locusts_fab: older manager"
+
+    def __init__(self, checkout: Path) -> None:
+        self._checkout = checkout.resolve()
+
+    def prepare(self, folder: Path, tasks: int) -> None:
+        """Stage as that version does."""
+        program = (
+            "import sys; from pathlib import Path; from benchmarks.peers import Manager;"
+            " Manager().prepare(Path(sys.argv[1]), int(sys.argv[2]))"
+        )
+        env = {**os.environ, "PYTHONPATH": str(self._checkout)}
+        words = [sys.executable, "-c", program, str(folder), str(tasks)]
+        subprocess.run(words, cwd=self._checkout, env=env, check=True)
+
+
 class WholeRun(Contender):
     """The command `run`: plan, stage, manager, watch, collect, tables."""
 
