@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.messages import print_note
@@ -17,36 +20,47 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Outcome
 
-_COLUMNS = ("task", "state", "exit", "attempts", "node", "seconds", "reason")
+_COLUMNS = ("state", "exit", "attempts", "node", "seconds", "reason")
 _NUMBERS = {"exit", "attempts", "seconds"}
 _WIDEST = 40
+_BETWEEN = "  "
+#: A last column narrower than this is not broken into lines: it would be a tower of words.
+_NARROWEST = 20
 
 
 def print_tasks(found: Sequence[Outcome], results: Results) -> None:
-    """Print tasks as a table, a line each."""
-    rows = [_COLUMNS, *(_cells(each, results) for each in found)]
+    """Print tasks as a table, with their values; a line each, but where a terminal is too narrow for the reason."""
+    names = list(dict.fromkeys(name for each in found for name, _ in each.values))
+    header = ["task", *(printable(escape(name), "") for name in names), *_COLUMNS]
+    rows = [header, *(_cells(each, names, results) for each in found)]
     widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    start = sum(widths[:-1]) + len(_BETWEEN) * len(widths[:-1])
+    space = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
     for row in rows:
         cells = [
             cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
-            for name, cell, width in zip(_COLUMNS, row, widths, strict=True)
+            for name, cell, width in zip(header, row, widths, strict=True)
         ]
-        print("  ".join(cells).rstrip())
+        if _NARROWEST <= space < len(row[-1]):
+            cells[-1] = f"\n{' ' * start}".join(textwrap.wrap(row[-1], space))
+        print(_BETWEEN.join(cells).rstrip())
     if not found:
         print_note("no such tasks")
 
 
-def _cells(outcome: Outcome, results: Results) -> tuple[str, ...]:
-    """Return the cells of a task's row."""
-    return (
+def _cells(outcome: Outcome, names: Sequence[str], results: Results) -> list[str]:
+    """Return the cells of a task's row, its values under their names."""
+    values = dict(outcome.values)
+    return [
         printable(escape(outcome.id), ""),
+        *(printable(escape(values.get(name, "")), "") for name in names),
         outcome.state.value,
         "" if outcome.exit_code is None else str(outcome.exit_code),
         str(outcome.attempts),
         printable(escape(outcome.node), ""),
         "" if outcome.seconds is None else f"{outcome.seconds:.2f}",
         printable(escape(described(outcome, results)), ""),
-    )
+    ]
 
 
 def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -> None:
@@ -55,6 +69,7 @@ def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -
     for number, each in enumerate(found, 1):
         values = {
             "id": each.id,
+            "values": dict(each.values),
             "state": each.state.value,
             "exit": each.exit_code,
             "attempts": each.attempts,

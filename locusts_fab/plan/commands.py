@@ -33,7 +33,7 @@ def from_command_file(path: Path, where: str) -> Source:
     lines = read_text(path, where).split("\n")
     found = list(_read_commands(lines, where))
     if not found:
-        raise PlanError(f"{where}: there is no command in it")
+        raise PlanError(f"{where}: there is no command in it", hint="write one command a line; # begins a comment")
     commands = [command for _, command in found]
     ids = first_numbers(len(commands))
     return Source(

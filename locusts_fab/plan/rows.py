@@ -27,7 +27,12 @@ def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] 
     :param where: the name of the rows in messages.
     """
     if not rows:
-        raise PlanError(f"{where}: there is no row, so there is no task")
+        raise PlanError(
+            f"{where}: there is no row, so there is no task",
+            hint="write a line of values for each task, below the names of the columns"
+            if columns
+            else "write a row a task",
+        )
     shortest = min(map(len, rows))
     names = [*[f"arg{index}" for index in range(shortest)], *columns]
     warnings = []
@@ -76,7 +81,10 @@ def from_args_file(path: Path, where: str) -> Source:
         header = ["_".join(name.split()) for name in next(reader, [])]
         numbered = [(reader.line_num, row) for row in reader if any(row) or len(row) == 1]
     except csv.Error as error:
-        raise PlanError(f"{where}: line {reader.line_num}: {error}") from error
+        raise PlanError(
+            f"{where}: line {reader.line_num}: {error}",
+            hint="each quote that begins a field needs another at its end; one within a field is written twice",
+        ) from error
     width = len(header)
     while width > 1 and not header[width - 1] and not any(any(row[width - 1 :]) for _, row in numbered):
         width -= 1
@@ -115,7 +123,10 @@ def _tidy(text: str, delimiter: str) -> str:
 
 def _check_header(header: list[str], where: str) -> None:
     if not header:
-        raise PlanError(f"{where}: it is empty; its first line must name the columns")
+        raise PlanError(
+            f"{where}: it is empty; its first line must name the columns",
+            hint="write the names, such as temperature,seed and below them a line of values for each task",
+        )
     for name in header:
         if not _COLUMN.fullmatch(name):
             raise PlanError(
@@ -124,10 +135,11 @@ def _check_header(header: list[str], where: str) -> None:
             )
         if name == "shared" or re.fullmatch("arg[0-9]+", name):
             raise PlanError(
-                f"{where}: a column cannot be called {name!r}, for <{name}> means something else; rename it"
+                f"{where}: a column cannot be called {name!r}, for <{name}> means something else",
+                hint="rename it in the first line",
             )
         if header.count(name) > 1:
-            raise PlanError(f"{where}: two columns are called {name!r}")
+            raise PlanError(f"{where}: two columns are called {name!r}", hint="rename one of them in the first line")
 
 
 def from_sweep(sweep: dict[str, list[str]]) -> Source:

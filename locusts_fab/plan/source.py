@@ -72,5 +72,9 @@ def read_text(path: Path, where: str) -> str:
             f"{where}: {path} cannot be read: {error.strerror}", hint="fix its path in the config"
         ) from error
     if b"\0" in data:
-        raise PlanError(f"{where}: {path} holds a NUL byte, so it is no text file")
+        is_utf_16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise PlanError(
+            f"{where}: {path} {'is in UTF-16' if is_utf_16 else 'holds a NUL byte, so it is no text file'}",
+            hint="save it as text in UTF-8" if is_utf_16 else "see that the config names the right file",
+        )
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").replace("\r\n", "\n")

@@ -56,7 +56,8 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
     :param skip_incomplete: leave out ids that lack one of the inputs, with a warning, instead of refusing them.
     """
     if not indir.is_dir():
-        raise PlanError(f"indir: there is no folder {indir}", hint="fix indir in the config")
+        found_is = "is no folder" if indir.exists() else "is not there"
+        raise PlanError(f"indir: {indir} {found_is}", hint="fix indir in the config; it is the folder with the inputs")
     templates = [Template.name(text, {"id"}) for text in inputs]
     found: dict[str, list[str]] = {}  # an id: the inputs that it has
     list_once = functools.lru_cache(8)(_list)  # most templates look into the same folder
@@ -65,9 +66,12 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
             for task_id in sorted(find_ids(indir, template, list_once)):
                 found.setdefault(task_id, []).append(template.text)
         elif not (indir / template.render({})).exists():
-            raise PlanError(f"inputs: {template.text}: there is no such file in {indir}")
+            raise PlanError(
+                f"inputs: {template.text}: there is no such file in {indir}",
+                hint="put it there, or take it out of inputs; a file that all tasks read may stand in shared, too",
+            )
     if not found:
-        raise PlanError(_nothing_matches(indir, [template.text for template in templates if template.handles]))
+        raise _nothing_matches(indir, [template.text for template in templates if template.handles])
     wanted = [template.text for template in templates if template.handles]
     incomplete = {task_id: has for task_id, has in found.items() if len(has) < len(wanted)}
     warnings = []
@@ -135,7 +139,10 @@ def sort_ids(ids: list[str]) -> list[str]:
     return sorted(ids)
 
 
-def _nothing_matches(indir: Path, wanted: list[str]) -> str:
+def _nothing_matches(indir: Path, wanted: list[str]) -> PlanError:
     there = sorted(_list(indir), key=lambda name: (name.startswith("."), name))[:3]
     lies = f"; what lies there: {', '.join(map(repr, there))}, …" if there else "; the folder is empty"
-    return f"inputs: no file in {indir} matches {' or '.join(map(repr, wanted))}{lies}"
+    return PlanError(
+        f"inputs: no file in {indir} matches {' or '.join(map(repr, wanted))}{lies}",
+        hint="put <id> where the names of the files differ, and the rest as it is there; or fix indir",
+    )

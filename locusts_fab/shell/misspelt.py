@@ -19,6 +19,7 @@ _OF_PARALLEL = re.compile(r"(?<![$\\\w\"'])\{(?:[./#]|//|/\.|[0-9]+[./]*)?\}(?!\
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 #: Programs to which {} means something.
 _KNOWS_BRACES = re.compile(r"\b(?:find|xargs|parallel|fd|rush|git)\b")
+_VARIABLE = re.compile(r"(?<!\\)\$\{?([A-Za-z_]\w*)\b")
 _ALIKE = 0.7
 #: A word of so many letters that a handle begins with is short for it.
 _SHORTEST = 3
@@ -75,3 +76,16 @@ def _braces(text: str, handles: Collection[str]) -> Iterator[tuple[int, int, str
     if not _KNOWS_BRACES.search(text):
         for found in _OF_PARALLEL.finditer(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
             yield *found.span(), found[0], "<arg0>" if "arg0" in handles else "<id>"
+
+
+def variables_like_handles(text: str, handles: Collection[str]) -> Iterator[str]:
+    """Yield a warning for each variable that has the name of a handle and is given no value, in a command without any.
+
+    It may have its value from elsewhere: from `env`, or `setup`.
+    """
+    if any(f"<{handle}" in text for handle in handles):
+        return
+    for name in dict.fromkeys(_VARIABLE.findall(text)):
+        is_given = re.search(rf"\b{name}\+?=|\b(?:for|read|local|declare|export)\b.*\b{name}\b", text)
+        if name in handles and not is_given:
+            yield f"${name} is a variable of bash, and nothing here gives it a value; write <{name}> for the task's own"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.lexer import Lexer
-from locusts_fab.shell.misspelt import refuse_misspelt
+from locusts_fab.shell.misspelt import refuse_misspelt, variables_like_handles
 from locusts_fab.shell.quoting import KEYWORDS, Hole, as_it_is, excerpt, find_key
 from locusts_fab.text import nearest
 
@@ -62,7 +62,7 @@ class Template:
         """
         refuse_misspelt(text, handles, shared or {})
         if "<" not in text:
-            return cls(text, [text])
+            return cls(text, [text], list(variables_like_handles(text, handles)))
         lexer = Lexer(text, handles, shared or {})
         if lexer.handle.search(text):
             lexer.read()

@@ -354,7 +354,7 @@ keep = "none"
     [
         ("", "swarms: there is none"),
         ("[swarms.s]\ncomand = 'x'\nargs = [['1']]", "swarms.s.comand: unknown key; did you mean command?"),
-        ("[swarms.s]\ncommand = 'x <id>'\ninputs = ['f_<id>']\nindir = 'nowhere'", "there is no folder"),
+        ("[swarms.s]\ncommand = 'x <id>'\ninputs = ['f_<id>']\nindir = 'nowhere'", "nowhere is not there"),
         ("[swarms.s\n", "line 1"),
         ("[swarms.s]\ncommand = 'x `<id>`'\nargs = [['1']]", "<id>"),
     ],

@@ -134,7 +134,7 @@ def test_a_table_of_arguments(tmp_path: Path, name: str, data: bytes, rows: list
         (b't,s\n"1,2\n', "line 2"),
         (b't,s\n"1"2,a\n', "line 2"),
         (b"t\0s\n", "NUL"),
-        ("t,s\n1,2\n".encode("utf-16"), "NUL"),
+        ("t,s\n1,2\n".encode("utf-16"), "UTF-16"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path: Path, data: bytes, message: str) -> None:

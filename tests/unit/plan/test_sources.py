@@ -117,7 +117,7 @@ def test_no_tasks_from_files(tmp_path: Path, files: list[str], inputs: list[str]
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="there is no folder") as caught:
+    with pytest.raises(PlanError, match="nowhere is not there") as caught:
         from_inputs(tmp_path / "nowhere", ["<id>.x"])
     assert caught.value.hint
 
