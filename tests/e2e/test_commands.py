@@ -130,3 +130,12 @@ def test_the_variables_of_tasks_are_nothing_to_the_manager(workspace: Workspace,
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert [workspace.result(f"{task}/out.txt").read_text() for task in workspace.tasks()] == [f"{value}\n"] * 2
+
+
+@pytest.mark.parametrize("line", ["outdir = 'results/<id>'", "outdir = '<temperature>'", "indir = 'in/<id:raw>'"])
+def test_a_folder_that_would_be_taken_literally_starts_nothing(workspace: Workspace, line: str) -> None:
+    (workspace.folder / "in/<id:raw>").mkdir(parents=True)
+    swarm(workspace, "true", f"{SWEEP}{line}\n")
+    assert "has no value here, for all tasks share this folder" in refused(workspace)
+    swarm(workspace, "true", f"{SWEEP}outdir = 'a <folder> of mine'\n")
+    assert workspace.locusts("run")[0] == 0
