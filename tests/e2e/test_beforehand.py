@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.state.ledger import Ledger
+from locusts_fab.state.lock import locked
 from tests.support.findings import SLURM
-from tests.support.processes import wait_until
 from tests.support.workspace import COPY, HERE
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ _FAKES = {
 [[ ! -e $FAKES/job ]] || printf '%s_0|%s|0|PENDING||%s\n' "$(<"$FAKES/job")" "$(<"$FAKES/job")" "$(<"$FAKES/why")" """,
     "scancel": 'echo "scancel $(<"$FAKES/job")" >>"$FAKES/calls"; rm -f "$FAKES/job"',
     "sbatch": """[[ " $* " != *" --test-only "* ]] || exit 0
-: >"$FAKES/reached"
-until [[ -e $FAKES/go ]]; do sleep 0.02; done
 echo sbatch >>"$FAKES/calls"
 wc -l <"$FAKES/calls" | tee "$FAKES/job" """,
 }
@@ -38,7 +38,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Workspace)
     """Put SLURM's programs on the PATH, and return the folder that says what was called and what they answer."""
     fakes = tmp_path / "fakes"
     fakes.mkdir()
-    for name, text in {"calls": "", "why": "Resources", "go": ""}.items():
+    for name, text in {"calls": "", "why": "Resources"}.items():
         (fakes / name).write_text(text)
     for name, text in _FAKES.items():
         (fakes / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
@@ -160,21 +160,16 @@ def test_a_job_that_waits_with_an_earlier_config_is_replaced(
     assert (slurm / "calls").read_text().splitlines() == ["sbatch", "scancel 1", "sbatch"]
 
 
-@pytest.mark.parametrize("line", ["status", "status --json", "failures", "tasks", "logs 0", "watch"])
-def test_nobody_who_looks_is_refused_while_the_first_submit_runs(workspace: Workspace, slurm: Path, line: str) -> None:
-    (slurm / "go").unlink()
-    workspace.write(config())
-    with workspace.start("submit") as submit:
-        wait_until((slurm / "reached").exists, "sbatch")
-        try:
-            if line == "watch":
-                with workspace.start("watch") as watch:
-                    assert watch.stderr is not None
-                    assert b"s on far: " in watch.stderr.readline()
-                    watch.terminate()
-            else:
-                code, text = workspace.locusts(*line.split())
-                assert code == 0, text
-        finally:
-            (slurm / "go").touch()
-        assert submit.wait(120) == 0
+# ---------------------------------------------------------------------------------------------------------------------
+# While a submit runs
+
+
+@pytest.mark.parametrize("line", ["status", "status --json", "failures", "logs 0"])
+def test_nobody_who_looks_is_refused_while_the_first_submit_plans(workspace: Workspace, line: str) -> None:
+    workspace.pairs(2)
+    workspace.write(HERE + COPY)
+    state = workspace.folder / ".locusts/s"
+    state.mkdir(parents=True)
+    with locked(state / "lock"), contextlib.closing(Ledger(state / "ledger.sqlite")):
+        code, text = workspace.locusts(*line.split())
+        assert code == 0, text
