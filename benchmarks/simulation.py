@@ -51,7 +51,7 @@ class Scenario:
         """Return how long each task takes."""
         if self.sigma == 0:
             return [self.task_s] * self.tasks
-        chance = random.Random(seed)  # noqa: S311 - no secrets here
+        chance = random.Random(seed)
         return [self.task_s * chance.lognormvariate(-(self.sigma**2) / 2, self.sigma) for _ in range(self.tasks)]
 
     def ideal_s(self, work_s: float) -> float:
@@ -152,7 +152,7 @@ def walk_forward(claims: Claims, offset: int) -> Slot:
 
 def walk_lowest(claims: Claims, offset: int) -> Slot:
     """Take the lowest chunk that is free, again and again, as `walk` in templates/manager/walk.sh does."""
-    chance = random.Random(offset)  # noqa: S311 - no secrets here
+    chance = random.Random(offset)
     block = max(1, min(64, claims.count // 64))
     low, crowd, chunk = 0, 0, offset % claims.count
     while True:

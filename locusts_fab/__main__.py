@@ -8,7 +8,7 @@ def main() -> None:
     leave_on_interrupt()
     open_closed_streams()
     speak_utf8()
-    from locusts_fab.cli.program import main as run  # noqa: PLC0415
+    from locusts_fab.cli.program import main as run  # noqa: PLC0415 - what is above comes first
 
     run()
 

@@ -385,7 +385,7 @@ class PlannedTask:
     """A task as staging needs it.
 
     :param number: its number on the target.
-    :param values: empty if they are not known.
+    :param values: its values, as fields of a line: name, value, name, value, …; empty if they are not known.
     """
 
     number: int
@@ -393,7 +393,7 @@ class PlannedTask:
     command: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    values: Values = ()
+    values: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 #: What a terminal would obey, or what makes a text look other than it is: C0 and C1 (as single bytes of no UTF-8 too),
 #: what joins, hides and turns text round (the format characters of Unicode 15), and its own ends of lines.
-_OBEYED = (
-    "\x00-\x1f\x7f-\x9f\udc80-\udc9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+_TAB = "\t"
+_OBEYED_BESIDES_TAB = (
+    "\x00-\x08\x0a-\x1f\x7f-\x9f\udc80-\udc9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
-_ODD = re.compile(rf"[\\{_OBEYED}]")
+_ODD = re.compile(rf"[\\{_TAB}{_OBEYED_BESIDES_TAB}]")
+_ODD_BESIDES_TAB = re.compile(rf"[\\{_OBEYED_BESIDES_TAB}]")
 _ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2})(?:\\x[0-9a-f]{2})*|\\(.)", re.DOTALL)
 
 
@@ -57,7 +59,11 @@ def _unescaped(found: re.Match[str]) -> str:
 
 def join_fields(fields: Iterable[str]) -> str:
     """Return fields of any content as one line, without its newline."""
-    return "\t".join(map(escape, fields))
+    fields = tuple(fields)
+    line = _TAB.join(fields)
+    if line.count(_TAB) == len(fields) - 1 and not _ODD_BESIDES_TAB.search(line):  # nearly always: one look at all
+        return line
+    return _TAB.join(map(escape, fields))
 
 
 def split_fields(line: str) -> list[str]:

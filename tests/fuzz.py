@@ -52,7 +52,7 @@ def main() -> int:
     if reason := why_not():
         sys.stderr.write(f"{reason}\n")
         return 1
-    first = options.seed or random.randrange(1, 1_000_000)  # noqa: S311 - no secret
+    first = options.seed or random.randrange(1, 1_000_000)
     with tempfile.TemporaryDirectory() as folder:
         make_locale(GB18030, Path(folder))
         total, number = 0, first

@@ -41,9 +41,9 @@ def measure(spins: list[int], size: int) -> tuple[float, float]:
 
 def simulate(temperature: float, seed: int, size: int, sweeps: int) -> dict[str, float]:
     """Let the spins settle for a quarter of the sweeps, then average over the rest."""
-    draw = random.Random(f"{temperature} {seed}")  # noqa: S311 - physics, not secrets
+    draw = random.Random(f"{temperature} {seed}")
     # a list that is read with indices -4 to 4: Python counts negative ones from its end
-    flip_chance = [math.exp(-2 * (field - 9 if field > 4 else field) / temperature) for field in range(9)]  # noqa: PLR2004
+    flip_chance = [math.exp(-2 * (field - 9 if field > 4 else field) / temperature) for field in range(9)]  # noqa: PLR2004 - as above
     spins = [1] * (size * size)
     energies, magnets = [], []
     for number in range(sweeps):

@@ -67,7 +67,7 @@ def _enter(above: int, entry: str) -> tuple[int, list[str]]:
         if mode & stat.S_IRWXU != stat.S_IRWXU:
             with contextlib.suppress(PermissionError):  # it is not ours: then what is in it tells
                 os.fchmod(descriptor, stat.S_IRWXU)
-        return descriptor, os.listdir(descriptor)  # noqa: PTH208 - of an open folder
+        return descriptor, os.listdir(descriptor)
     except BaseException:
         os.close(descriptor)
         raise

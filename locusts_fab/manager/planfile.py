@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
@@ -24,7 +24,7 @@ from locusts_fab.errors import HostError
 from locusts_fab.layout import VALUES
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
-from locusts_fab.tsv import escape, unescape
+from locusts_fab.tsv import join_fields, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -64,10 +64,7 @@ def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
 
     :param environment_id: the environment that the plan is for.
     """
-    lines = [
-        "\t".join([str(task.number), escape(task.id), escape(task.command), *map(escape, task.outputs), ".\n"])
-        for task in tasks
-    ]
+    lines = [f"{task.number}\t{join_fields((task.id, task.command, *task.outputs))}\t.\n" for task in tasks]
     return "".join([*lines, f"{_LAST_LINE}\t{len(tasks)}\t{environment_id}\t.\n"])
 
 
@@ -86,7 +83,7 @@ class ValuesFiles:
         """
         for task in tasks:
             if task.values:
-                line = "\t".join([str(task.number), *map(escape, chain.from_iterable(task.values)), ".\n"])
+                line = f"{task.number}\t{task.values}\t.\n"
                 self._lines.append(line)
                 self._size += len(line)
         if not self._lines or (self._size < _FULL and not is_last):

@@ -79,19 +79,24 @@ def from_args_file(path: Path, where: str) -> Source:
     reader = csv.reader(io.StringIO(_tidy(text, delimiter), newline=""), delimiter=delimiter, strict=True)
     try:
         header = ["_".join(name.split()) for name in next(reader, [])]
-        numbered = [(reader.line_num, row) for row in reader if any(row) or len(row) == 1]
+        rows, lines = [], []
+        for row in reader:
+            if any(row) or len(row) == 1:
+                rows.append(row)
+                lines.append(reader.line_num)
     except csv.Error as error:
         raise PlanError(
             f"{where}: line {reader.line_num}: {error}",
             hint="each quote that begins a field needs another at its end; one within a field is written twice",
         ) from error
     width = len(header)
-    while width > 1 and not header[width - 1] and not any(any(row[width - 1 :]) for _, row in numbered):
+    while width > 1 and not header[width - 1] and not any(any(row[width - 1 :]) for row in rows):
         width -= 1
     header = header[:width]
     _check_header(header, where)
-    numbered = [(line, row[:width] if not any(row[width:]) else row) for line, row in numbered]
-    bad = [(line, row) for line, row in numbered if len(row) != width]
+    if any(len(row) > width for row in rows):
+        rows = [row if any(row[width:]) else row[:width] for row in rows]
+    bad = [(line, row) for line, row in zip(lines, rows, strict=True) if len(row) != width]
     if bad:
         line, row = bad[0]
         others = len(bad) - 1
@@ -100,7 +105,7 @@ def from_args_file(path: Path, where: str) -> Source:
             f"{where}: line {line}: {counted(len(row), 'field')} where the header has {width}{more}",
             hint="a field that holds the delimiter needs quotes around it",
         )
-    return from_rows([row for _, row in numbered], where, header)
+    return from_rows(rows, where, header)
 
 
 def _find_delimiter(path: Path, text: str) -> str:

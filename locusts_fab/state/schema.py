@@ -257,7 +257,7 @@ def read_task(
     """
     try:
         text = os.fsdecode(command)
-        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), read_values(values))
+        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), os.fsdecode(values or b""))
     except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
         raise _not_ours(error) from error
 

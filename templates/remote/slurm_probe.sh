@@ -37,11 +37,16 @@ look_at_partitions() {
   within 20 sinfo -h -e -a -o '%P|%a|%l|%D|%c|%m|%t'
   say partitions "$SAID"
   within 20 scontrol show config
-  say array_limit "$(printf '%s\n' "$SAID" | sed -n 's/^MaxArraySize *= *//p')"
+  limit=$(printf '%s\n' "$SAID" | sed -n 's/^MaxArraySize *= *//p')
+  say array_limit "$limit"
 }
 
-# look_at_job: report what sbatch says of it; it does so on stderr, whether it would take the job or not.
+# look_at_job: report what sbatch says of it; it does so on stderr, whether it would take the job or not. As when the
+# job is started, no more elements are asked for than an array may have.
 look_at_job() {
+  if [[ $limit =~ ^[1-9][0-9]{0,8}$ ]] && ((elements > limit)); then
+    elements=$limit
+  fi
   within 60 sbatch --test-only --job-name=locusts-check --array="0-$((elements - 1))" --output=/dev/null \
     < <(printf '%s' "$job")
   say sbatch_status "$?"

@@ -229,7 +229,7 @@ def test_who_left_in_order_leaves_nothing_to_do_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1])
 def test_a_storm(tmp_path: Path, seed: int) -> None:
     """Managers are killed, frozen and asked to leave at random; then one runs undisturbed, and nothing is lost."""
-    dice = random.Random(seed)  # noqa: S311 - a storm that can be repeated
+    dice = random.Random(seed)
     count = 400
     with ManualEnvironment(tmp_path, slots=2, stale_s=2) as env:
         with_tasks(env, count, 6, "sleep 0.02")

@@ -114,7 +114,7 @@ def say(text: str) -> None:
 def _order(cells: list[Cell], seed: int, *, once: bool) -> Iterator[tuple[Cell, int]]:
     """Yield cells and seeds: all cells once, in an order of the seed's, then again with the next."""
     for each in itertools.count(seed):
-        yield from ((cell, each) for cell in Random(each).sample(cells, len(cells)))  # noqa: S311 - dice
+        yield from ((cell, each) for cell in Random(each).sample(cells, len(cells)))
         if once:
             return
 

@@ -46,7 +46,7 @@ def play(cell: Cell, seed: int, places: Places) -> Result:
     """
     result = Result(cell, seed)
     start = time.monotonic()
-    dice = Random(f"{cell.name} {seed}")  # noqa: S311 - dice, not secrets
+    dice = Random(f"{cell.name} {seed}")
     with places.open(cell.mode) as place:
         try:
             with _world(cell, place, dice) as world:

@@ -48,7 +48,7 @@ def cluster_packages() -> None:
 
 
 @pytest.fixture(scope="session")
-def sshd(cluster_packages: None) -> Iterator[Sshd]:  # noqa: ARG001 - it only has to be there
+def sshd(cluster_packages: None) -> Iterator[Sshd]:
     """Start an sshd with one noisy account."""
     with Sshd() as server:
         yield server

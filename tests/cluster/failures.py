@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import secrets
 import select
 import subprocess
@@ -249,7 +250,12 @@ def assert_clear(text: str, *says: str) -> None:
     assert len(lines) == len(set(lines)) <= 8, text
     assert "rsync error" not in text, text
     for words in says:
-        assert text.count(words) == 1, (words, text)
+        assert unwrapped(text).count(words) == 1, (words, text)
+
+
+def unwrapped(text: str) -> str:
+    """Undo the breaking of lines for a terminal: what follows a break is indented."""
+    return re.sub(r"\n +", " ", text)
 
 
 @dataclass

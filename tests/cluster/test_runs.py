@@ -251,7 +251,8 @@ def test_a_root_by_a_variable_and_one_in_the_home_folder(workspace: ClusterWorks
         code, text = workspace.locusts("run")
         assert code == 0, text
         assert workspace.locusts("clean")[0] == 0
-        shutil.rmtree(workspace.folder / ".locusts")
+        for known in (".locusts", "results"):
+            shutil.rmtree(workspace.folder / known)
     assert sorted(path.name for path in (sshd.home / workspace.root.name).iterdir()) == ["a", "b", "c"]
     workspace.write(target("$NOWHERE/x", scheduler="none") + COPY)
     code, text = workspace.locusts("run")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .sshd import Sshd
 
 FAILED = 1
+SCHEDULER = 4
 #: Managers say more often that they live, and are taken for dead sooner; in seconds.
 HURRY = {"BEAT_S": 1, "STALE_S": 6, "FRESH_S": 4}
 
@@ -295,11 +296,11 @@ def test_jobs_are_gone_and_tasks_are_left(
     assert_all_done(workspace, 6)
 
 
-@pytest.mark.parametrize(("slurm", "slots"), [('extra = ["--hold"]', 2), ("", 64)], ids=["held", "too large"])
-def test_a_job_that_can_never_start_is_explained_and_replaced(
-    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], slurm: str, slots: int
+@pytest.mark.parametrize("option", ["--hold", "--begin=now+1day"])
+def test_a_job_that_does_not_start_is_explained_and_replaced(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], option: str
 ) -> None:
-    swarm(workspace, 4, slots=slots, slurm=slurm)
+    swarm(workspace, 4, slurm=f'extra = ["{option}"]')
     with workspace.listen("run") as said:
         said.read_until("jobs wait (")
     code, text = workspace.locusts("status")
@@ -313,6 +314,16 @@ def test_a_job_that_can_never_start_is_explained_and_replaced(
     assert_all_done(workspace, 4)
     assert len(arrays(cluster.slurm, {*known, first})) == 1
     assert {job.state for job in cluster.slurm.squeue() if job.id.startswith(f"{first}_")} <= {"CANCELLED"}
+
+
+def test_more_slots_than_any_node_has_are_refused_before_anything_is_sent(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
+    swarm(workspace, 4, slots=64)
+    code, text = workspace.locusts("run")
+    assert (code, "64 slots" in text, "nothing was sent" in text) == (SCHEDULER, True, True), text
+    assert not workspace.root.exists()
+    assert arrays(cluster.slurm, known) == set()
 
 
 def test_a_config_that_changed_while_jobs_run(workspace: ClusterWorkspace, cluster: Cluster, known: set[str]) -> None:
@@ -428,7 +439,7 @@ def test_more_nodes_than_an_array_may_have(tmp_path: Path, sshd: Sshd) -> None:
         workspace.write(target(workspace.root, "local", scheduler="slurm", slots=1, nodes=5) + COPY)
         code, text = workspace.locusts("run")
         assert code == 0, text
-        assert {job.id for job in slurm.squeue()} == {"1_0", "1_1", "1_2"}
+        assert {job.id.partition("_")[2] for job in slurm.squeue()} == {"0", "1", "2"}
         assert {row["state"] for row in workspace.tasks().values()} == {"done"}
 
 

@@ -372,7 +372,7 @@ def test_a_config_elsewhere_and_usage_errors(workspace: Workspace) -> None:
     assert workspace.locusts("run", "--nonsense")[0] == 2
     code, text = workspace.locusts("run", "--config", str(REPOSITORY / "locusts.toml"), "--swarm", "pears")
     assert (code, "did you mean pairs?" in text) == (2, True)
-    assert os.listdir(workspace.folder) == []  # noqa: PTH208 - names are what is asked
+    assert os.listdir(workspace.folder) == []
 
 
 def test_tasks_heed_the_signals_of_a_terminal(workspace: Workspace) -> None:

@@ -63,7 +63,7 @@ def laptop(tmp_path: Path) -> Laptop:
 def test_a_redo_that_was_cut_off_is_done_by_the_next_command(
     laptop: Laptop, cut: Callable[[pytest.MonkeyPatch], None], command: str
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises((Killed, locusts_fab.LocustsError)):  # noqa: PT012
+    with pytest.MonkeyPatch.context() as patch, pytest.raises((Killed, locusts_fab.LocustsError)):
         cut(patch)
         locusts_fab.submit(laptop.swarm(NEW), redo=True)
     swarm = laptop.swarm(NEW)
@@ -82,7 +82,7 @@ def test_a_clean_that_was_cut_off_is_done_by_the_next_command(
     laptop: Laptop, cut: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     root = laptop.folder / ".locusts/here/s"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises((Killed, locusts_fab.LocustsError)):  # noqa: PT012
+    with pytest.MonkeyPatch.context() as patch, pytest.raises((Killed, locusts_fab.LocustsError)):
         cut(patch)
         locusts_fab.clean(laptop.swarm(WORDS))
     status = locusts_fab.status(laptop.swarm(WORDS))
@@ -98,7 +98,7 @@ def test_an_environment_is_ours_though_we_were_killed_before_we_heard_that_it_wa
 ) -> None:
     laptop = Laptop(tmp_path / "project", "[targets.here]\nmode = 'local'\nslots = 2")
     swarm = laptop.swarm(WORDS)
-    with monkeypatch.context() as patch, pytest.raises(Killed):  # noqa: PT012
+    with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(module, "set_known", die)
         locusts_fab.submit(swarm)
     assert list((laptop.folder / ".locusts/here/s/exec").glob("id.*"))

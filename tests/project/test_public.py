@@ -82,7 +82,7 @@ def test_a_name_comes_from_the_module_that_defines_it() -> None:
 
 def test_other_names_are_refused_as_python_does() -> None:
     with pytest.raises(AttributeError, match="module 'locusts_fab' has no attribute 'sumbit'"):
-        locusts_fab.sumbit  # type: ignore[attr-defined]  # noqa: B018
+        locusts_fab.sumbit  # type: ignore[attr-defined]  # noqa: B018 - to ask for it is the test
 
 
 def test_types_that_public_functions_return_are_public() -> None:

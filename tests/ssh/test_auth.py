@@ -185,25 +185,25 @@ class Questioner(ServerInterface):
         self.password = password
         self.attempts: list[str] = []
 
-    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's signature
+    def get_allowed_auths(self, username: str) -> str:
         return ",".join(self.ways[:1])
 
     def _next(self, way: str) -> int:
         self.ways.remove(way)
         return AUTH_PARTIALLY_SUCCESSFUL if self.ways else AUTH_SUCCESSFUL
 
-    def check_auth_none(self, username: str) -> int:  # noqa: ARG002
+    def check_auth_none(self, username: str) -> int:
         return AUTH_FAILED if self.ways else AUTH_SUCCESSFUL
 
-    def check_auth_publickey(self, username: str, key: PKey) -> int:  # noqa: ARG002
+    def check_auth_publickey(self, username: str, key: PKey) -> int:
         self.attempts.append("publickey")
         return self._next("publickey") if "publickey" in self.ways[:1] else AUTH_FAILED
 
-    def check_auth_password(self, username: str, password: str) -> int:  # noqa: ARG002
+    def check_auth_password(self, username: str, password: str) -> int:
         self.attempts.append("password")
         return self._next("password") if password == self.password else AUTH_FAILED
 
-    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:  # noqa: ARG002
+    def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
         self.attempts.append("keyboard-interactive")
         return self._ask()
 

@@ -174,7 +174,7 @@ class World:
         """Return all of the laptop that is none of the swarm's business."""
         ours = (self.state, self.outdir, self.project / "world/data")
         mine = self.outdir / "mine.txt"
-        left = {"what is left of temporary files": tuple(os.listdir(self.folder / "tmp"))}  # noqa: PTH208 - names
+        left = {"what is left of temporary files": tuple(os.listdir(self.folder / "tmp"))}
         return photograph(self.home, without=ours) | {str(mine): seen(mine)} | left
 
     def run(self, words: str) -> Done:

@@ -102,7 +102,7 @@ def session_of(pid: int) -> int | None:
 
 def in_session(session: int) -> list[int]:
     """List the processes of a session: a manager, its slots and their tasks."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names are all we want
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     return [pid for pid in pids if session_of(pid) == session]
 
 

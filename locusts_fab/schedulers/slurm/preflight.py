@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SBATCH = "sbatch: "
 #: What sbatch says where nodes are there, but none can be used just now; it takes the job all the same.
 _OUT_OF_WORK = "down, drained or reserved"
+#: What sbatch says of a job that no node can ever run; but also of nodes that just do not answer, as after a restart.
+_NO_SUCH_NODES = "Requested node configuration is not available"
 #: What sbatch says where it has not heard from the controller, so that nothing follows from it.
 _SILENCE = ("timed out", "Unable to contact", "Zero Bytes were transmitted", "temporarily")
 _INFINITE = {"infinite", "unlimited"}
@@ -74,7 +76,11 @@ def _judge_answer(status: int | None, said: str) -> Finding:
     if any(_OUT_OF_WORK in line for line in lines):
         return _found("test job", "warning", "\n".join(lines), "the job will wait for those nodes")
     advice = "fix [targets.….slurm] in the config"
-    return _found("test job", "error", "sbatch refuses it: " + "\n".join(lines or ["it does not say why"]), advice)
+    refused = "sbatch refuses it: " + "\n".join(lines or ["it does not say why"])
+    if any(_NO_SUCH_NODES in line for line in lines):
+        advice = f"see with sinfo there whether nodes are down just now; else {advice}"
+        return replace(_found("test job", "error", refused, advice), may_pass=True)
+    return _found("test job", "error", refused, advice)
 
 
 def _judge_partitions(swarm: Swarm, known: list[Partition]) -> Iterator[Finding]:

@@ -177,7 +177,7 @@ def test_anything_takes_the_place_of_anything(inside: Inside, outside: Path, old
 
 
 def test_what_was_begun_is_removed_if_it_fails(inside: Inside) -> None:
-    with pytest.raises(ValueError, match="no"), inside.beside(Name("a/x")) as part:  # noqa: PT012 - part of it
+    with pytest.raises(ValueError, match="no"), inside.beside(Name("a/x")) as part:
         inside.write(part / "y", b"x")
         raise ValueError("no")
     assert inside.list(Name("a")) == []

@@ -9,6 +9,7 @@ import pytest
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text
 from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.tsv import join_fields
 from tests.support.environments import ID, OTHER_ID
 
 TASKS = [
@@ -92,9 +93,9 @@ def test_a_number_that_is_none_is_damage(number: str) -> None:
 
 
 VALUES = [
-    PlannedTask(1, "000001", "x", (), (), (("t", "a\tb\n"), ("s", ""))),
+    PlannedTask(1, "000001", "x", (), (), join_fields(("t", "a\tb\n", "s", ""))),
     PlannedTask(2, "000002", "x", (), ()),
-    PlannedTask(3, "000003", "x", (), (), (("t", "\udcff"),)),
+    PlannedTask(3, "000003", "x", (), (), join_fields(("t", "\udcff"))),
 ]
 
 
@@ -105,7 +106,7 @@ def test_values_come_back() -> None:
     assert made is not None
     name, data = made
     assert name == "exec/plan/000008.values"
-    expected = {1: VALUES[0].values, 3: VALUES[2].values}
+    expected = {1: (("t", "a\tb\n"), ("s", "")), 3: (("t", "\udcff"),)}
     text = b"chunk\t000008.values\n" + data
     assert list(parse_plan(text + b"more\n", ID)) == [PlannedChunk(8, [], is_whole=True, values=expected)]
     nothing = [PlannedChunk(8, [], is_whole=True)]
@@ -122,6 +123,6 @@ def test_values_come_back() -> None:
 def test_there_is_no_file_of_values_where_there_are_none_and_several_where_there_are_many() -> None:
     files = ValuesFiles(Environment("/e", ID))
     assert files.add(VALUES[1:2], Chunk(1, 1), is_last=True) is None
-    many = [PlannedTask(number, "x", "x", (), (), (("t", "x" * 1000),)) for number in range(100)]
+    many = [PlannedTask(number, "x", "x", (), (), join_fields(("t", "x" * 1000))) for number in range(100)]
     made = [files.add(many, Chunk(number, 100), is_last=number == 29) for number in range(30)]
     assert [number for number, file in enumerate(made) if file] == [9, 19, 29]

@@ -33,7 +33,7 @@ def mask() -> Iterator[None]:
 
 
 @pytest.fixture
-def case(tmp_path: Path, mask: None) -> Iterator[Case]:  # noqa: ARG001 - for what it does
+def case(tmp_path: Path, mask: None) -> Iterator[Case]:
     made = Case(tmp_path)
     made.plan(a=("out", "run", "odd", "folder"))
     sandbox = made.sandbox(1)

@@ -223,7 +223,7 @@ def test_what_stands_there_just_as_it_would_come_is_ours(case: Case, tmp_path: P
 def test_a_collect_that_was_killed_half_way_is_ours_still(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     case.plan(a=("out",), b=("out",))
     end_with(case, "old")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Ledger, "set_collected", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         case.collect()
     assert (case.outdir / "a/out").read_text() == "old"
@@ -331,7 +331,7 @@ def test_after_a_lost_ledger_tables_are_known_by_what_they_say(case: Case, *, ha
 
 def test_tables_that_were_being_written_are_ours(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     case.plan(a=())
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("locusts_fab.results.lists.mark_of_status", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         case.collect()
     assert (case.outdir / "tasks.tsv").exists()

@@ -319,7 +319,7 @@ def test_an_exception_within_a_transaction_leaves_all_as_it_was(ledger: Ledger, 
         return list(ledger.outcomes()), ledger.managers(), ledger.offsets(), ledger.fact("updated")
 
     before = look()
-    with pytest.raises(error), ledger.transaction():  # noqa: PT012 - the change is half-way when it breaks off
+    with pytest.raises(error), ledger.transaction():
         change_much(ledger)
         raise error
     assert look() == before

@@ -35,7 +35,7 @@ def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
 
 
 @pytest.fixture
-def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:  # noqa: ARG001 - they have to be there
+def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:
     return starter_at(tmp_path / "it's an environment")
 
 

@@ -84,6 +84,17 @@ def test_what_slurm_says(workspace: Workspace, slurm: str, given: dict[str, Any]
     assert judged(workspace, slurm, **given) == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [("Invalid account", True), ("Requested node configuration is not available", False), ("Socket timed out", False)],
+)
+def test_a_submit_is_refused_only_for_what_stays_as_it_is(workspace: Workspace, said: str, *, refuses: bool) -> None:
+    """A controller that has just begun again says of nodes that have not answered yet what it says of none at all."""
+    facts = {**FINE, "sbatch_status": "1", "sbatch": f"sbatch: error: {said}"}
+    (job,) = (each for each in judge_slurm(load(workspace, SLURM + COPY), facts) if each.what == "test job")
+    assert (job.state, job.may_pass) == ("error", not refuses)
+
+
 def test_errors_of_slurm_come_with_advice(workspace: Workspace) -> None:
     config = SLURM + "partition = 'shart'\n" + COPY
     unknown = [each for each in judge_slurm(load(workspace, config), FINE) if each.state == "error"]

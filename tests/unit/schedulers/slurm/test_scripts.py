@@ -194,7 +194,7 @@ def test_noise_is_neither_a_job_nor_why_the_queue_is_silent(tmp_path: Path, comm
     assert (answer.jobs, answer.answered, answer.complaint) == ([], False, "squeue: error: it is down")
 
 
-def test_noise_is_nothing_that_check_finds(tmp_path: Path, commands: Commands, launcher: SlurmArray) -> None:  # noqa: ARG001
+def test_noise_is_nothing_that_check_finds(tmp_path: Path, commands: Commands, launcher: SlurmArray) -> None:
     real = {"mkdir": "/bin/mkdir", "mktemp": "/usr/bin/mktemp", "rsync": "/usr/bin/rsync", "cat": "/bin/cat"}
     commands.let(**{name: noisy(f'{path} "$@"') for name, path in real.items()})
     commands.let(bash=f'#!/bin/bash\necho "{NOISE}" >&2; exec /bin/bash "$@"')
