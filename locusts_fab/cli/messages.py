@@ -39,7 +39,9 @@ def ending(status: Status, troubles: int = 0, *, quiet: bool) -> Ending:
     :param troubles: as in `exit_status`.
     """
     code = exit_status(status, troubles)
-    told = [status.summary, *status.notes, *([f"{troubles} outputs could not be brought back"] if troubles else [])]
+    told = [status.summary, *status.notes]
+    if troubles:
+        told.append(f"{counted(troubles, 'output')} could not be brought back")
     return Ending(code, printable("\n".join(told)) if quiet and code else "")
 
 

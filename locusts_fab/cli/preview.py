@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from locusts_fab.cli.messages import print_note, print_shown
-from locusts_fab.text import LAID_OUT, first_few, printable, size
+from locusts_fab.text import LAID_OUT, counted, first_few, printable, size
 from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def print_preview(swarm: Swarm, preview: Preview, *, scripts: bool, files: bool)
     :param files: list every file that would be replicated, not just the first few.
     """
     plan = preview.plan
-    chunks = f"{len(preview.chunks)} chunks of at most {max(preview.chunks, default=0)}"
+    chunks = f"{counted(len(preview.chunks), 'chunk')} of at most {max(preview.chunks, default=0)}"
     lines = [
-        f"swarm {swarm.name} on target {swarm.target_name}: {plan.count} tasks in {chunks}",
+        f"swarm {swarm.name} on target {swarm.target_name}: {counted(plan.count, 'task')} in {chunks}",
         f"environment: {plan.environment_dir}",
         f"results:     {swarm.outdir}",
     ]
@@ -90,7 +90,8 @@ def _selected(swarm: Swarm, selection: Selection, most: int | None) -> Iterator[
     """
     root = swarm.local_tree
     folders, files, links = len(selection.folders), len(selection.files), len(selection.links)
-    yield f"the tree {root}: {folders} folders, {files} files, {links} links, {size(selection.bytes)}"
+    made_of = f"{counted(folders, 'folder')}, {counted(files, 'file')}, {counted(links, 'link')}"
+    yield f"the tree {root}: {made_of}, {size(selection.bytes)}"
     for name in selection.files[:most]:
         yield f"{(root / name).lstat().st_size:>14}  {escape(name)}"
     for name in selection.links if most is None else ():

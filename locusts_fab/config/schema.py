@@ -328,7 +328,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
     if {"command", "command_file"} <= given:
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
-    yield from _handles_in_variables(swarm)
+    yield from _handles_without_values(swarm)
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:
@@ -344,16 +344,23 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
         yield "tree", "not together with include or exclude; keep one way to choose"
 
 
-def _handles_in_variables(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
-    """Yield which variables hold a handle, which has no value there. Any other `<word>` is text like any."""
+def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
+    """Yield what is the same for all tasks and holds a handle. Any other `<word>` is text like any."""
+    variables = "for env is the same for all tasks; set {} in the command, in front of the program"
+    texts = [("env", f"{name}: ", value, variables.format(name)) for name, value in swarm.env.items()]
+    folder = "for all tasks share this folder; write it into {}"
+    texts += [
+        (key, "", value, folder.format(where))
+        for key, value, where in (("indir", swarm.indir, "inputs"), ("outdir", swarm.outdir, "outputs"))
+        if value is not None
+    ]
     used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
-    for name, value in swarm.env.items():
-        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", value):
+    for key, name, text, why in texts:
+        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", text):
             word = found[1]
             is_column = swarm.args_file is not None or word in (swarm.sweep or {}) or f"<{word}>" in used
             if is_column or re.fullmatch(r"id|shared|arg[0-9]+", word):
-                where = f"set {name} in the command, in front of the program"
-                yield "env", f"{name}: {found[0]} has no value here, for env is the same for all tasks; {where}"
+                yield key, f"{name}{found[0]} has no value here, {why}"
                 break
 
 

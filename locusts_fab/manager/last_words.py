@@ -27,6 +27,8 @@ _AFTERWORDS = re.compile(
 )
 #: The bar of a progress, even if it was printed without carriage returns.
 _BAR = re.compile(r"[0-9] ?%\s*(?:[|\[]|$)|^\W*[0-9]+ ?%|[#=━█▉▊▋▌▍▎▏░▒▓-]{4,}[>╸\s.]*[]|]")
+#: A bar whose line was not ended before something else was printed: what follows it was not drawn, but said.
+_UNENDED_BAR = re.compile(r"^(?:.*[]|])?\W*[0-9]+ ?%(?:\|[^|]*\|[^]]*\])?(?=[^\W\d])")
 _TELLING = re.compile(
     r"abort|assert|can'?t\b|cannot|corrupt|could ?n[o']t|denied|error|exceed|exception|expected|fail|fatal|illegal"
     r"|invalid|killed|missing|no space|no such|not (?:a|an|be|exist|found|permitted|recognized|set)\b|no module"
@@ -75,7 +77,7 @@ def telling_line(lines: list[str]) -> str:
     said, is_exception = "", False
     for raw in lines:
         line = _COLOURS.sub("", raw)[:_LONGEST]
-        is_drawn, line = line.startswith("\r"), line.strip()
+        is_drawn, line = line.startswith("\r"), _UNENDED_BAR.sub("", line.strip())
         if is_exception and line:
             said, is_exception = line, False
         if _TRACEBACK.search(line):
@@ -110,7 +112,7 @@ def last_lines(tail: bytes) -> list[str]:
         _, drawn, line = line.rpartition("\r")
         if not line.strip(" \t"):
             continue
-        is_indented = line[0] in " \t"
+        is_indented = not drawn and line[0] in " \t"
         line = line.replace("\t", " ")
         line = drawn + (f"{line[:MOST_LETTERS]}..." if len(line) > MOST_LETTERS else line)
         if is_indented:

@@ -18,6 +18,7 @@ from locusts_fab.replica.sync import recall_manifest
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.identity import foreign_error, open_error, read_notes
+from locusts_fab.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
         ours.poll()
         status = ours.status()
     if damaged:
-        note = f"the plan of {damaged} chunks is damaged; `locusts submit` runs anew what of them has not ended"
+        plan = f"the plan of {counted(damaged, 'chunk')} is damaged"
+        note = f"{plan}; `locusts submit` runs anew what of it has not ended"
         return replace(status, notes=[*status.notes, note])
     return status
 

@@ -13,6 +13,7 @@ from locusts_fab.operations.judgement import judge_rsync_here, judge_there, ques
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.preflight.here import DanglingInputs, judge_outdir, judge_shared
 from locusts_fab.target import open_access
+from locusts_fab.text import counted
 
 if TYPE_CHECKING:
     import fabric
@@ -55,7 +56,7 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
 
 def _judge_tasks(plan: Plan, needed: SpaceNeeded) -> Finding:
     if plan.warnings:
-        return Finding("plan", "warning", "\n".join([f"{needed.tasks} tasks", *plan.warnings]))
+        return Finding("plan", "warning", "\n".join([counted(needed.tasks, "task"), *plan.warnings]))
     if not needed.tasks:
         return Finding("plan", "warning", "no tasks", "see indir and inputs in the config")
-    return Finding("plan", "ok", f"{needed.tasks} tasks in {needed.chunks} chunks")
+    return Finding("plan", "ok", f"{counted(needed.tasks, 'task')} in {counted(needed.chunks, 'chunk')}")

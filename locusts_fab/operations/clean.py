@@ -11,6 +11,7 @@ from locusts_fab.operations.session import opened
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import forget_manifest, has_news
 from locusts_fab.state.identity import ForeignEnvironmentError
+from locusts_fab.text import counted
 
 if TYPE_CHECKING:
     import fabric
@@ -50,13 +51,14 @@ def clean(
                 f"swarm {swarm.name} is still running", hint="`locusts cancel` stops it; --force stops and removes it"
             )
         if not force and uncollected:
+            have, are = ("has", "is") if uncollected == 1 else ("have", "are")
             raise StateError(
-                f"{uncollected} tasks have ended and are not collected",
+                f"{counted(uncollected, 'task')} {have} ended and {are} not collected",
                 hint="`locusts collect` first; --force gives them up",
             )
         if not force and (troubles := session.ledger.troubles()):
             raise StateError(
-                f"{len(troubles)} outputs did not come back, and may still be there; tasks.tsv says why",
+                f"{counted(len(troubles), 'output')} did not come back, and may still be there; tasks.tsv says why",
                 hint="fix the cause there and `locusts collect` first; --force gives them up",
             )
         stop_managers(session, screen or Silent())

@@ -25,7 +25,7 @@ from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.lock import WAIT_S, holder_of, locked
 from locusts_fab.state.poll import PollResult, poll
 from locusts_fab.target import open_site
-from locusts_fab.text import duration
+from locusts_fab.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +194,8 @@ class Session:
         number, _, given_up = (self.ledger.fact("cleaned") or "").partition(" ")
         if latest is None or number != str(latest.number):
             return []
-        lost = f"; the results of {given_up} tasks were given up, `locusts submit` runs them again"
+        tasks = counted(int(given_up or 0), "task")
+        lost = f"; the results of {tasks} were given up, `locusts submit` runs them again"
         return [f"cleaned: nothing is on the target any more{lost if given_up != '0' else ''}"]
 
     def busy_notes(self) -> list[str]:

@@ -92,7 +92,7 @@ def submit(
     :raises LocustsError: it could not be done; the same call again carries on.
     """
     if limit is not None and limit < 1:
-        raise StateError(f"limit: {limit} tasks are none", hint="give a number from 1 on")
+        raise StateError(f"limit: {limit} is no number of tasks", hint="give a number from 1 on")
     screen = screen or Silent()
     choice = Choice(retry, redo_changed, redo, tuple(only), limit)
     with opened(swarm, connection, create=True) as session:
@@ -289,8 +289,9 @@ def failures_left(swarm: Swarm, counts: Counts) -> int:
         return 0
     most = max(1, math.ceil(counts.total * float(text[:-1]) / 100)) if text.endswith("%") else int(text)
     if counts.failed >= most:
+        have = "has" if counts.failed == 1 else "have"
         raise StateError(
-            f"{counts.failed} tasks have failed, and max_failures = {text}, so no more are taken",
+            f"{counted(counts.failed, 'task')} {have} failed, and max_failures = {text}, so no more are taken",
             hint="`locusts retry` runs them again once the cause is fixed; or raise max_failures in the config",
         )
     return most - counts.failed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.follow import tree_size
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes
-from locusts_fab.text import size
+from locusts_fab.text import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,8 +66,9 @@ class SpaceNeeded:
     def explain_inodes(self) -> str:
         """Return in words what the inodes are made of."""
         return (
-            f"{self.files:,} files that come or go, {_INODES_OF_TASK} more for each of {self.tasks:,} tasks,"
-            f" {_INODES_OF_CHUNK} for each of {self.chunks:,} chunks, and inputs in sandboxes"
+            f"{counted(self.files, 'file')} to come or go, {_INODES_OF_TASK} more for each of"
+            f" {counted(self.tasks, 'task')}, {_INODES_OF_CHUNK} for each of {counted(self.chunks, 'chunk')},"
+            " and inputs in sandboxes"
         )
 
 

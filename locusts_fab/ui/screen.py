@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from locusts_fab.progress import PATIENCE_S
-from locusts_fab.text import duration, fitted, printable, size
+from locusts_fab.text import counted, duration, fitted, printable, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ class _Lines:
     def update_bytes(self, files: int, moved: int) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
-            self._screen.note(f"{self._title}: {files} files, {size(moved)}")
+            self._screen.note(f"{self._title}: {counted(files, 'file')}, {size(moved)}")
 
 
 class _StatusLines:

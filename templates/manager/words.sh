@@ -5,7 +5,7 @@
 # add_last_words: add to REASON of run_task the last lines of its log, each after a character that nothing else in a
 # record holds: no more than 4 lines, each of 200 characters at most, and no indented ones (what a stack of calls looks
 # like) unless there are no others. A line that was drawn over (a bar) begins with a carriage return and holds what it
-# was last. Which of them tells, manager/last_words.py judges.
+# was last; blanks before a bar are none of these. Which of them tells, manager/last_words.py judges.
 add_last_words() {
   local mark=$'\x1f' text='' lines=() line drawn words='' indented='' count=0 at
   IFS= read -r -N 4097 text <"$log_file"
@@ -18,11 +18,11 @@ add_last_words() {
     line=${lines[at]%$'\r'} drawn=''
     [[ $line == *$'\r'* ]] && drawn=$'\r' line=${line##*$'\r'}
     [[ $line == *[!$' \t']* ]] || continue
-    [[ $line == [$' \t']* ]] && drawn=" $drawn"
+    [[ $drawn$line == [$' \t']* ]] && drawn=' '
     line=${line//[[:blank:]]/ }
     ((${#line} > 200)) && line=${line:0:200}...
-    if [[ $drawn == " "* ]]; then
-      [[ -n $indented ]] || indented=$mark${drawn# }$line
+    if [[ $drawn == ' ' ]]; then
+      [[ -n $indented ]] || indented=$mark$line
     else
       words=$mark$drawn$line$words
       ((++count))

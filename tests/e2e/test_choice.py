@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,3 +177,32 @@ def test_on_the_command_line(workspace: Workspace) -> None:
     )
     code, said = workspace.locusts("submit", "--limit", "few")
     assert (code, "few" in said) == (2, True)
+
+
+#: Configs of three tasks that fail, and how to leave only the last of them in.
+SHRINKING = {
+    "args": (
+        "command = 'false <arg0>'\nargs = [['1'], ['2'], ['3']]\n",
+        "sed -i \"s/'1'], \\['2'], \\[//\" locusts.toml",
+    ),
+    "sweep": ("command = 'false <n>'\nsweep = { n = [1, 2, 3] }\n", "sed -i 's/1, 2, //' locusts.toml"),
+    "inputs": ("command = 'false <id>'\nindir = 'in'\ninputs = ['f_<id>.txt']\n", "rm in/f_[01].txt"),
+    "commands": ("command_file = 'commands.txt'\n", "sed -i 1,2d commands.txt"),
+    "table": ("command = 'false <n>'\nargs_file = 'grid.csv'\n", "sed -i 2,3d grid.csv"),
+}
+
+
+@pytest.mark.parametrize(("config", "shrink"), SHRINKING.values(), ids=SHRINKING)
+def test_retry_counts_what_the_config_still_means(workspace: Workspace, config: str, shrink: str) -> None:
+    workspace.pairs(3)
+    (workspace.folder / "commands.txt").write_text("false 1\nfalse 2\nfalse 3\n")
+    (workspace.folder / "grid.csv").write_text("n\n1\n2\n3\n")
+    workspace.write(f"[swarms.s]\nbreaker = 0\n{config}")
+    assert workspace.locusts("run")[0] == 1
+    subprocess.run(["bash", "-c", shrink], cwd=workspace.folder, check=True)
+    code, text = workspace.locusts("retry")
+    assert (code, "submitted 1 of 1 task" in text, "2 tasks are no longer in the config" in text) == (0, True, True), (
+        text
+    )
+    assert workspace.locusts("collect", "--wait")[0] == 1
+    assert [row["attempts"] for row in workspace.tasks().values()] == ["1", "1", "2"]

@@ -90,3 +90,23 @@ def test_where_nothing_failed(workspace: Workspace) -> None:
     assert workspace.locusts("run")[0] == 0
     assert workspace.locusts("failures") == (0, "none of 2 tasks failed\n")
     assert json.loads(workspace.locusts("failures", "--json")[1])["causes"] == []
+
+
+BAR = r"\r 10%%|#         | 1/10 [00:01<00:09]\r 20%%|##        | 2/10 [00:02<00:08]"
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        (f"Error: no rows\\n{BAR}", "Error: no rows"),
+        (f"{BAR}\\nError: no rows\\n", "Error: no rows"),
+        (f"{BAR}Error: no rows\\n{BAR}", "Error: no rows"),
+        (r"\r 10%%\r 20%%\r 30%%Error: no rows\n", "Error: no rows"),
+    ],
+)
+def test_the_reason_is_no_bar_of_a_progress(workspace: Workspace, printed: str, told: str) -> None:
+    command = f"printf '{printed}'; exit 3"
+    workspace.write(f"{HERE}[swarms.s]\ncommand = {json.dumps(command)}\nargs = [['1'], ['2']]\n")
+    code, text = workspace.locusts("run")
+    assert (code, f"  2  exit 3: {told}\n" in text) == (1, True), text
+    assert {row["reason"] for row in workspace.tasks().values()} == {f"exit 3: {told}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -207,3 +208,50 @@ def test_the_last_words_of_a_manager_are_shown(small: Workspace) -> None:
     (environment / "logs/1-0.out").write_text("")
     text = small.locusts("status")[1]
     assert f"nobody was heard, and nothing was printed to {environment}/logs/1-*.out" in text
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What to do about it
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("inputs = ['run_<id>.txt']\nsweep = { n = [1, 2] }\n", "<id> is the number of the task here"),
+        ("inputs = ['run_<id>.txt']\nargs = [['1'], ['2']]\n", "<id> is the number of the task here"),
+        ("inputs = ['/data/x.txt']\nargs = [['1']]\n", "set indir to its folder, or list it in shared"),
+        ("inputs = ['/data/<id>.txt']\n", "set indir to its folder, or list it in shared"),
+    ],
+)
+def test_an_input_that_is_none_is_told_with_what_to_write(workspace: Workspace, config: str, said: str) -> None:
+    for name in ("run_1.txt", "run_2.txt"):
+        (workspace.folder / name).touch()
+    workspace.write(f"{HERE}[swarms.s]\ncommand = 'true'\n{config}")
+    code, text = workspace.locusts("run")
+    assert (code, said in " ".join(text.split())) == (2, True), text
+
+
+def test_one_is_no_plural(workspace: Workspace) -> None:
+    workspace.pairs(1)
+    workspace.write(HERE + COPY)
+    said = [workspace.locusts(*line.split())[1] for line in ("check", "submit --dry-run", "submit", "collect --wait")]
+    said += [workspace.locusts(line)[1] for line in ("submit", "run", "status", "failures", "clean")]
+    workspace.write(HERE + COPY.replace("cat f", "false && cat f"))
+    said += [
+        workspace.locusts(*line.split())[1] for line in ("submit --redo", "watch", "clean", "clean --force", "status")
+    ]
+    assert re.findall(r"\b1 [a-z]+s\b(?! \w*s\b)", "\n".join(said)) == []
+    assert sum("1 task" in text for text in said) >= 8
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("nt.fa", "nt.fa.nhr"), ("reads.bam", "reads.bam.bai"), ("ref.fa", "ref.dict")]
+)
+def test_shared_files_that_belong_together_are_named(workspace: Workspace, first: str, second: str) -> None:
+    for name in (first, second):
+        (workspace.folder / name).touch()
+    shared = f"shared = {{ one = '{first}', two = '{second}' }}\n"
+    workspace.write(f"{HERE}[swarms.s]\ncommand = 'ls <shared>one <shared>two'\nargs = [['1']]\n{shared}")
+    for line in ("check", "run"):
+        code, text = workspace.locusts(line)
+        assert (code, "share their folder" in text) == (0, True), text

@@ -222,3 +222,76 @@ def test_the_list_of_what_a_tree_became_is_a_table_like_the_others(workspace: Wo
     assert (out / "modified.tsv").read_text() == "my notes\n"
     assert workspace.locusts("collect", "--overwrite")[0] == 0
     assert (out / "modified.tsv").read_text() == written
+
+
+STAGES = f"""{HERE}
+[swarms.one]
+command = "seq 3 > n_<arg0>; test <arg0> = good && seq 9 > n_<arg0>"
+args = [["good"], ["bad"]]
+outputs = ["n_<arg0>"]
+layout = "flat"
+[swarms.two]
+command = "wc -l < n_<id> > lines"
+indir = "results/one"
+inputs = ["n_<id>"]
+outputs = ["lines"]
+"""
+
+
+def test_a_stage_takes_nothing_from_tasks_that_failed_in_the_one_before(workspace: Workspace) -> None:
+    workspace.write(STAGES)
+    assert workspace.locusts("run", "--swarm", "one")[0] == 1
+    assert workspace.locusts("run", "--swarm", "two")[0] == 0
+    assert list(workspace.tasks("two")) == ["good"]
+    assert workspace.result("good/lines", "two").read_text() == "9\n"
+
+
+def test_a_stage_says_that_the_one_before_was_made_anew(workspace: Workspace) -> None:
+    workspace.write(STAGES)
+    for name in ("one", "two"):
+        workspace.locusts("run", "--swarm", name)
+    workspace.write(STAGES.replace("seq 9", "seq 8"))
+    assert workspace.locusts("submit", "--swarm", "one", "--redo")[0] == 0
+    assert workspace.locusts("collect", "--swarm", "one", "--wait")[0] == 1
+    code, text = workspace.locusts("submit", "--swarm", "two")
+    assert (code, "1 done task has changed, in the config or by inputs" in text) == (0, True), text
+    assert workspace.locusts("submit", "--swarm", "two", "--redo-changed")[0] == 0
+    assert workspace.locusts("collect", "--swarm", "two", "--wait")[0] == 0
+    assert workspace.result("good/lines", "two").read_text() == "8\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "more"),
+    [
+        ("ref.fa", "shared = { ref = 'ref.fa' }\nargs = [['1']]"),
+        ("grid.csv", "args_file = 'grid.csv'"),
+        ("locusts.toml", "args = [['1']]"),
+    ],
+)
+def test_no_result_lands_on_what_a_swarm_is_made_of(workspace: Workspace, output: str, more: str) -> None:
+    for name in ("ref.fa", "grid.csv"):
+        (workspace.folder / name).write_text("n\n1\n")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'echo new > {output}'\noutputs = ['{output}']\n"
+        f"outdir = '.'\nlayout = 'flat'\n{more}\n"
+    )
+    before = (workspace.folder / output).read_text()
+    code, text = workspace.locusts("run")
+    assert (code, f"the output {output} of task 000001 would land on" in text) == (2, True), text
+    assert (workspace.folder / output).read_text() == before
+
+
+@pytest.mark.parametrize("name", ["000001/out", "logs/000001.log", "failed/000002/out"])
+def test_a_file_of_the_user_where_a_result_would_come_stays(workspace: Workspace, name: str) -> None:
+    mine = workspace.folder / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    workspace.write(
+        f"{HERE}[swarms.s]\ncommand = 'echo said; echo new > out; test <arg0> = 1'\nargs = [['1'], ['2']]\n"
+        "outputs = ['out']\noutdir = '.'\n"
+    )
+    code, text = workspace.locusts("run")
+    assert (code, "1 output could not be brought back; tasks.tsv says why" in text) == (1, True), text
+    assert mine.read_text() == "precious"
+    assert workspace.locusts("collect", "--overwrite")[0] == 1
+    assert mine.read_text() in {"new\n", "said\n"}

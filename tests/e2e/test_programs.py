@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.workspace import COPY, HERE, Workspace
+from tests.support.workspace import COPY, HERE, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,3 +55,44 @@ def test_quiet_tells_only_what_went_wrong(half: Workspace) -> None:
     assert answer(half, "collect", "--wait", "--quiet") == (0, "", "")
     assert answer(half, "check", "--quiet") == (0, "", "")
     assert answer(half, "--quiet", "submit", "--config", "none.toml")[2].startswith("none.toml: no such file")
+
+
+@pytest.mark.parametrize(
+    ("words", "failed"),
+    [
+        (("status", "--json"), lambda found: [each for cause in found["causes"] for each in cause["examples"]]),
+        (("failures", "--json"), lambda found: [each for cause in found["causes"] for each in cause["examples"]]),
+        (("tasks", "--json", "--state", "failed"), lambda found: [each["id"] for each in found["tasks"]]),
+        (
+            ("collect", "--json"),
+            lambda found: [each for cause in found["status"]["causes"] for each in cause["examples"]],
+        ),
+    ],
+)
+def test_a_program_learns_which_tasks_failed(
+    half: Workspace, words: tuple[str, ...], failed: Callable[[Any], object]
+) -> None:
+    assert answer(half, "run")[0] == 1
+    assert failed(json.loads(answer(half, *words)[1])) == ["0"]
+
+
+@pytest.mark.parametrize("command", ["submit", "status", "watch", "collect", "run", "check", "clean", "cancel"])
+def test_cron_gets_nothing_where_all_went_well(workspace: Workspace, command: str) -> None:
+    workspace.pairs(2)
+    workspace.write(HERE + COPY)
+    if command not in {"submit", "run", "check"}:
+        assert answer(workspace, "run")[0] == 0
+    assert answer(workspace, command, "--quiet") == (0, "", "")
+
+
+def test_what_shows_progress_can_be_imported(half: Workspace) -> None:
+    code = "import locusts_fab as l; s = l.load(); w = l.Screen(); w.note('begins'); l.submit(s, screen=w)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=half.folder,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr.splitlines()[0]) == ("", "begins")

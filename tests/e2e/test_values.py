@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
+    from tests.support.workspace import Workspace
 
 TARGET = "[targets.here]\nmode = 'local'\nslots = 2\nroot = {root!r}\n"
 
@@ -88,3 +90,54 @@ def test_rows_that_were_put_into_the_middle(tmp_path: Path) -> None:
     laptop.run(laptop.swarm(["a", "c"]))
     laptop.run(laptop.swarm(["a", "b", "c", "c"]))
     assert laptop.results() == {"000001": "a", "000002": "c", "000003": "b", "000004": "c"}
+
+
+#: Sources of tasks that write their values, and an edit each by which others come between them.
+GROWING = {
+    "table": ("args_file = 'grid.csv'", "sed -i '2a 5,b' grid.csv"),
+    "table turned round": (
+        "args_file = 'grid.csv'",
+        "{ head -1 grid.csv; echo 5,b; tail -n +2 grid.csv | tac; } > g; mv g grid.csv",
+    ),
+    "columns": ("args_file = 'grid.csv'", "printf 's,t\\na,1\\nb,5\\nc,2\\n' > grid.csv"),
+    "second name": ("sweep = { t = [1, 2], s = ['a'] }", "sed -i \"s/'a'/'_', 'a'/\" locusts.toml"),
+    "first name": ("sweep = { t = [1, 2], s = ['a'] }", "sed -i 's/1, 2/0, 1, 2/' locusts.toml"),
+}
+
+
+@pytest.mark.parametrize(("source", "edit"), GROWING.values(), ids=GROWING)
+def test_what_is_done_keeps_its_number_and_its_meaning(workspace: Workspace, source: str, edit: str) -> None:
+    (workspace.folder / "grid.csv").write_text("t,s\n1,a\n2,c\n")
+    workspace.write(
+        f"[swarms.s]\ncommand = 'echo <t> <s> | tee -a \"<shared>ran\" > out.txt'\n{source}\n"
+        "outputs = ['out.txt']\nshared = { ran = 'ran' }\n"
+    )
+    (workspace.folder / "ran").touch()
+    assert workspace.locusts("run")[0] == 0
+    before = {task: (row["t"], row["s"]) for task, row in workspace.tasks().items()}
+    subprocess.run(["bash", "-c", edit], cwd=workspace.folder, check=True)
+    code, text = workspace.locusts("run")
+    assert (code, "changed" in text) == (0, False), text
+    rows = workspace.tasks()
+    meant = {task: (row["t"], row["s"]) for task, row in rows.items()}
+    assert {task: meant[task] for task in before} == before
+    assert {task: workspace.result(f"{task}/out.txt").read_text() for task in rows} == {
+        task: f"{t} {s}\n" for task, (t, s) in meant.items()
+    }
+    ran = (workspace.folder / "ran").read_text().splitlines()
+    assert (len(ran), len(set(ran))) == (len(rows), len(rows)), "each combination ran once"
+
+
+def test_commands_that_were_put_into_the_middle(workspace: Workspace) -> None:
+    commands = workspace.folder / "commands.txt"
+    commands.write_text("echo a\necho c\n")
+    workspace.write("[swarms.s]\ncommand_file = 'commands.txt'\n")
+    assert workspace.locusts("run")[0] == 0
+    commands.write_text("echo a\necho b\necho c\n")
+    code, text = workspace.locusts("run")
+    assert (code, "submitted 1 of 3 tasks" in text) == (0, True), text
+    rows = workspace.tasks()
+    assert {task: row["command"] for task, row in rows.items()} == {
+        "000001": "echo a", "000002": "echo c", "000003": "echo b",
+    }  # fmt: skip
+    assert [workspace.result(f"logs/{task}.log").read_text() for task in rows] == ["a\n", "c\n", "b\n"]

@@ -139,3 +139,14 @@ def test_a_run_shows_a_bar_as_wide_as_the_terminal(workspace: Workspace, size: t
     assert re.search(r"took .*, .* tasks a (second|minute)", text)
     code, said = in_terminal(workspace, size, "status")
     assert [len(bar) for bar in re.findall(r"[━╌]+ +\d+ %", plain(said))] == [size[0]]
+
+
+def test_one_that_failed_among_many_is_red(workspace: Workspace) -> None:
+    workspace.pairs(20)
+    workspace.write(HERE + COPY.replace("cat f", "test <id> != 7 && cat f"))
+    assert workspace.locusts("run")[0] == 1
+    code, said = in_terminal(workspace, (80, 24), "status")
+    (line,) = (line for line in said.splitlines() if b"19 of 20 done" in line)
+    assert (code, b"1 failed" in line) == (1, True)
+    assert re.search(rb"\x1b\[[0-9;]*31m", line)
+    assert not re.search(rb"\x1b\[[0-9;]*32m", line)

@@ -19,11 +19,14 @@ def cancel(invocation: Invocation) -> ExitStatus:
     """
     from locusts_fab.cli.messages import print_note
     from locusts_fab.operations.cancel import cancel as operation
+    from locusts_fab.text import counted
 
     swarm = invocation.swarm
     left = operation(swarm, invocation.connection, screen=invocation.screen)
     if left:
-        print_note(f"{left} managers were told to stop and have not been seen to; `locusts status` looks again")
+        were, have = ("was", "has") if left == 1 else ("were", "have")
+        told = f"{counted(left, 'manager')} {were} told to stop and {have} not been seen to"
+        print_note(f"{told}; `locusts status` looks again")
         return ExitStatus.FAILED
     print_note(f"swarm {swarm.name} is stopped; what is done stays, `locusts submit` carries on")
     return ExitStatus.DONE

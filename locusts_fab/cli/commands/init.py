@@ -39,12 +39,13 @@ def init(
     """
     from locusts_fab.cli.messages import print_note
     from locusts_fab.operations.scaffold import Answers, write_config
+    from locusts_fab.text import counted
 
     answers = Answers(swarm, command, indir, tuple(inputs or ()), tuple(outputs or ()), host)
     if not command and sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
         answers = _ask(answers)
     count = write_config(answers, config)
-    print_note(f"written to {config}: {count} tasks; try the first one with: locusts try" + _chosen(config))
+    print_note(f"written to {config}: {counted(count, 'task')}; try the first one with: locusts try" + _chosen(config))
 
 
 def _chosen(config: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     only="Only tasks with this id or pattern; repeatable.",
     limit="Only the first so many tasks.",
     force="Do not look first, as `check` does.",
-    overwrite="Go on where the tables of another swarm lie under outdir.",
+    overwrite="Go on where tables of another swarm lie.",
 )
 def submit(
     invocation: Invocation,
@@ -38,7 +38,7 @@ def submit(
 ) -> None:
     """Plan, stage and start what has not ended yet.
 
-    New, lost and interrupted tasks run; failed ones are left for `retry`, done ones stay done.
+    New and lost tasks run; failed ones are left for `retry`, done ones stay.
     """
     from locusts_fab.cli import messages
     from locusts_fab.cli.preview import print_preview

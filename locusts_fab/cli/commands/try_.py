@@ -30,6 +30,7 @@ def try_(
     from locusts_fab.cli.trial import print_trial
     from locusts_fab.operations.submit import submit
     from locusts_fab.operations.trial import try_out
+    from locusts_fab.text import counted
 
     swarm, connection, screen = invocation.swarm, invocation.connection, invocation.screen
     with messages.interruptible(swarm):
@@ -42,7 +43,8 @@ def try_(
         messages.print_note("that was all: every task has ended")
         return None
     if not yes and not _asks_to_go_on(trial.left):
-        messages.print_note(f"{trial.left} tasks are left; `locusts run` runs them")
+        are, them = ("is", "it") if trial.left == 1 else ("are", "them")
+        messages.print_note(f"{counted(trial.left, 'task')} {are} left; `locusts run` runs {them}")
         return None
     messages.print_submitted(submit(swarm, connection, screen=screen))
     messages.print_note("`locusts watch` shows how they get on, `locusts collect --wait` brings what they leave")
@@ -51,8 +53,10 @@ def try_(
 
 def _asks_to_go_on(left: int) -> bool:
     """Ask a person whether to go on; where there is none, the answer is no."""
+    from locusts_fab.text import counted
+
     if not sys.stdin or not sys.stdin.isatty() or not sys.stderr.isatty():
         return False
-    sys.stderr.write(f"run the other {left} tasks? [y/N] ")
+    sys.stderr.write(f"run the other {counted(left, 'task')}? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

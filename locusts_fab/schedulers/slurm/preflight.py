@@ -10,7 +10,7 @@ from locusts_fab.errors import ExitStatus
 from locusts_fab.model import Finding, FindingState
 from locusts_fab.schedulers.slurm.jobs import TOO_LONG, parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
-from locusts_fab.text import nearest
+from locusts_fab.text import counted, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,12 +143,12 @@ def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]
 def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
     """Yield findings on what a job needs of a node against the nodes that there are."""
     cpus = swarm.slots * swarm.settings.cpus_per_task
-    made_of = f"{swarm.slots} slots x {swarm.settings.cpus_per_task} cpus_per_task = {cpus} CPUs"
+    made_of = f"{counted(swarm.slots, 'slot')} x {swarm.settings.cpus_per_task} cpus_per_task = {counted(cpus, 'CPU')}"
     most = max((group.cpus for group in nodes), default=0)
     large = [group for group in nodes if group.cpus >= cpus]
     if not large:
         fewer = most // swarm.settings.cpus_per_task
-        advice = f"ask for {fewer} slots or fewer" if fewer else "ask for fewer cpus_per_task"
+        advice = f"ask for {counted(fewer, 'slot')} or fewer" if fewer else "ask for fewer cpus_per_task"
         yield _found("CPUs", "error", f"{made_of}, but no node has more than {most}", advice)
         return
     yield _found("CPUs", "ok", f"{made_of}; nodes have up to {most}")
@@ -184,7 +184,8 @@ def _judge_count(swarm: Swarm, cpus: int, fitting: list[Nodes]) -> Finding:
     count = sum(group.count for group in usable)
     is_alone = bool(swarm.target.slurm.exclusive)
     capacity = sum(group.count * (1 if is_alone else group.cpus // cpus) for group in usable)
-    found = f"{swarm.target.nodes} managers; {count} nodes fit, for {capacity} at a time"
+    fit = "fits" if count == 1 else "fit"
+    found = f"{counted(swarm.target.nodes, 'manager')}; {counted(count, 'node')} {fit}, for {capacity} at a time"
     if capacity < swarm.target.nodes:
         return _found("nodes", "warning", found, "the others wait until some are done, which is no harm")
     return _found("nodes", "ok", found)

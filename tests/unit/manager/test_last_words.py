@@ -58,6 +58,11 @@ BAR = " 45%|####5     | 45/100 [00:01<00:02, 26.1it/s]"
         (f"loading\n{BAR}\r{BAR}\n", "loading"),
         (f"{BAR}\r{BAR}\nError: bad row\n", "Error: bad row"),
         (f"{BAR}\r{BAR}\rError: bad row\n", "Error: bad row"),
+        (f"{BAR}\r{BAR}Error: bad row\n{BAR}", "Error: bad row"),  # the bar was not ended
+        (f"{BAR}\r{BAR}no rows\n", "no rows"),
+        (f"{BAR}\r{BAR}{TRACEBACK}KeyError: 'x'\n", "KeyError: 'x'"),
+        ("\r 10%\r 20%ValueError: bad\n\r 40%", "ValueError: bad"),
+        ("[==>   ] 40%\r[===>  ] 45%cannot go on\n", "cannot go on"),
         ("loading\n[=====>    ] 45%\n", "loading"),
         ("loading\nstep 1\rstep 2\r", "loading"),
         ("step 1\rstep 2\r", "step 2"),
