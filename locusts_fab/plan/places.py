@@ -30,25 +30,29 @@ _OWN_FOLDER = "choose an outdir that holds nothing else, such as results/NAME"
 
 
 def check_places(
-    swarm: Swarm, inputs: Sequence[Template], count: int, tasks: Callable[[], Iterable[Task]], *, are_sought: bool
+    swarm: Swarm,
+    inputs: Sequence[Template],
+    count: int,
+    tasks: Callable[[], Iterable[Task]],
+    sought: Iterable[Template],
 ) -> None:
     """Look where everything that comes back would land.
 
     :param inputs: the templates of inputs.
     :param count: the number of tasks.
     :param tasks: a function that gives all of them; they are looked through only where that can matter.
-    :param are_sought: the files that match `inputs` give the tasks.
+    :param sought: those of `inputs` whose names give the tasks.
     :raises PlanError: something would land on an input or another file of the user's own, in a folder of ours, where
         another swarm's results are, or where the next submit would take it for an input.
     """
     outdir = os.path.realpath(swarm.outdir)
     _check_folder(swarm, outdir)
     guarded = _Guarded(outdir, [*_own_files(swarm), *_inputs_below(swarm, outdir, inputs, tasks)])
-    sought = _Sought(os.path.realpath(swarm.indir), outdir, inputs if are_sought else ())
-    if guarded or sought:
+    names = _Sought(os.path.realpath(swarm.indir), outdir, sought)
+    if guarded or names:
         for what, landing, task_ids in _landings(swarm, count, tasks):
             guarded.check(what, landing, task_ids)
-            sought.check(what, landing, task_ids)
+            names.check(what, landing, task_ids)
 
 
 def _check_folder(swarm: Swarm, outdir: str) -> None:

@@ -58,6 +58,11 @@ class Plan:
         """The path on the target of each shared file, by its key."""
         return shared_paths(self.swarm, self.environment_dir)
 
+    @cached_property
+    def _unseen(self) -> list[int]:
+        """The places of the inputs that have to be looked for, task by task."""
+        return [at for at, template in enumerate(self.inputs) if template.text not in self.source.seen_inputs]
+
     @property
     def count(self) -> int:
         """The number of tasks."""
@@ -92,10 +97,8 @@ class Plan:
             self._complain(lacking)
 
     def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
-        """Return whether an input of a task is missing, and note it; ids from file names were looked at already."""
-        if self.source.is_from_files:
-            return False
-        absent = [name for name in inputs if not os.path.lexists(self.swarm.indir / name)]
+        """Return whether an input of a task is missing, and note it; some were looked at already."""
+        absent = [inputs[at] for at in self._unseen if not os.path.lexists(self.swarm.indir / inputs[at])]
         if absent:
             lacking.append(f"task {task_id}: {absent[0]}")
         return bool(absent)
@@ -184,7 +187,8 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
         plan.last_number = _number(plan, memory or Memory())
     check_ids(source)
     _check_outputs(plan)
-    check_places(swarm, plan.inputs, plan.count, plan.tasks, are_sought=source.is_from_files)
+    sought = [template for template in plan.inputs if template.text in source.seen_inputs]
+    check_places(swarm, plan.inputs, plan.count, plan.tasks, sought)
     return plan
 
 

@@ -257,7 +257,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
         'outs[0]: must not lead upward; take the .. out; found "../x"',
     ]),
     ({**GOOD, "spcins": ["a"]}, [
-        "spcins: none has <id>, so nothing makes tasks; put <id> where the names differ, or give args",
+        "spcins: none has a handle, so nothing makes tasks; put <id> where the names differ, or give args",
     ]),
     ({**GOOD, "shdins": ["k", "k:a", "k:b", "l:<arg0>", 3]}, [
         "shdins[0]: expected key:file; found 'k'",

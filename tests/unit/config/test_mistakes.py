@@ -94,8 +94,8 @@ SWARMS = [
     ('command = "c"\nsweep = [[1]]', "swarms.s.sweep: expected a table", "sweep = { name = [1, 2, 3] }"),
     ('command = "c"\ncsv = "a.csv"', "swarms.s.csv: unknown key", "it is called args_file"),
     ('command = "c"\ncommand_file = "x"', "swarms.s.command_file: not together with command; keep one of them"),
-    ('command = "c"\ninputs = ["*.txt"]', "swarms.s.inputs: none has <id>", "put <id> where the names differ"),
-    ('command = "c"\ninputs = ["{id}.txt"]', "swarms.s.inputs: none has <id>", "put <id> where the names differ"),
+    ('command = "c"\ninputs = ["*.txt"]', "swarms.s.inputs: none has a handle", "put <id> where the names differ"),
+    ('command = "c"\ninputs = ["{id}.txt"]', "swarms.s.inputs: none has a handle", "put <id> where the names differ"),
 ]
 
 #: A line in [targets.t] of a cluster, and the words.

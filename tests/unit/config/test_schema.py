@@ -168,7 +168,7 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
     ('cmd = "c"\nargs = [[1]]', ["swarms.x.cmd: unknown key; it is called command"]),
     ('command = "c"', ["swarms.x: nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"]),
     ('command = "c"\ninputs = ["a.txt"]', [
-        "swarms.x.inputs: none has <id>, so nothing makes tasks; put <id> where the names differ, or give args",
+        "swarms.x.inputs: none has a handle, so nothing makes tasks; put <id> where the names differ, or give args",
     ]),
     ('command = "c"\nargs = [[1]]\nsweep = { a = [1] }', [
         "swarms.x: several keys make tasks (args, sweep); keep one of them",

@@ -64,6 +64,62 @@ def test_tasks_of_files(tmp_path: Path) -> None:
     ]
 
 
+def test_tasks_of_names_with_several_handles(tmp_path: Path) -> None:
+    for name in ("r/S1_L 1.fq", "r/S2_L1.fq", "m/S1", "m/S2", "ref"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    plan = plan_of(
+        tmp_path,
+        command="a r/<s>_<l>.fq m/<s> '<l>' <id>",
+        inputs=["r/<s>_<l>.fq", "m/<s>", "ref"],
+        outputs=["<s>/<l>"],
+    )
+    assert list(plan.tasks()) == [
+        Task(
+            "S1_L 1",
+            "a r/S1_'L 1'.fq m/S1 'L 1' 'S1_L 1'",
+            ("r/S1_L 1.fq", "m/S1", "ref"),
+            ("S1/L 1",),
+            (("s", "S1"), ("l", "L 1")),
+        ),
+        Task(
+            "S2_L1",
+            "a r/S2_L1.fq m/S2 'L1' S2_L1",
+            ("r/S2_L1.fq", "m/S2", "ref"),
+            ("S2/L1",),
+            (("s", "S2"), ("l", "L1")),
+        ),
+    ]
+
+
+def test_ids_that_collide_are_shown_with_their_values(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("x_y-z", "x-y_z", "a-b"):
+        (tmp_path / "in" / name).touch()
+    error = refused(tmp_path, indir="in", inputs=["<p>-<q>"])
+    assert error.message == ("ids that several tasks have:\n  x_y_z: p = 'x', q = 'y_z', and p = 'x_y', q = 'z'")
+    assert 'id = "<p>-<q>"' in str(error.hint)
+    assert error.task_ids == ("x_y_z",)
+    plan = plan_of(tmp_path, indir="in", inputs=["<p>-<q>"], id="<p>-<q>", command="echo <id>")
+    assert [(task.id, task.command) for task in plan.tasks()] == [
+        ("a-b", "echo a-b"),
+        ("x-y_z", "echo x-y_z"),
+        ("x_y-z", "echo x_y-z"),
+    ]
+
+
+def test_of_many_ids_that_collide_some_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "id,x\n" + "".join(f"{number % 20},{number % 40}\n" for number in range(60)), encoding="utf-8"
+    )
+    error = refused(tmp_path, args_file="t.csv")
+    assert "0: id = '0', x = '0', and id = '0', x = '20', and 1 more" in error.message
+    assert "and 10 more" in error.message
+    assert len(error.task_ids) == 20
+    (tmp_path / "t.csv").write_text("id,x\na,1\na,1\n", encoding="utf-8")
+    assert "take one of them out" in str(refused(tmp_path, args_file="t.csv").hint)
+
+
 def test_tasks_of_arguments(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     plan = plan_of(
