@@ -29,6 +29,7 @@ class Source:
     :param aliases: other names of handles, such as `arg0`, and the names that `own` gives them.
     :param is_numbered: the ids are numbers that nothing but the order gives; see numbers.py.
     :param has_own_id: `<id>` has a value of its own, whatever the ids: a part of a file name, or a column.
+    :param factors: if these are tasks of every file with every row: the files, and the rows; see product.py.
     :param seen_inputs: the entries of `inputs` that are known to be there for every task.
     """
 
@@ -41,6 +42,7 @@ class Source:
     is_numbered: bool = False
     has_own_id: bool = False
     seen_inputs: frozenset[str] = frozenset()
+    factors: tuple[Source, Source] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property

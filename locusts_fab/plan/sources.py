@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.plan.commands import from_command_file
 from locusts_fab.plan.files import from_inputs
+from locusts_fab.plan.product import multiply, sought_inputs
 from locusts_fab.plan.rows import from_args_file, from_rows, from_sweep
 
 if TYPE_CHECKING:
@@ -22,12 +23,20 @@ def read_source(swarm: Swarm) -> Source:
     :raises PlanError: a file is missing or malformed, or there are no tasks.
     """
     settings = swarm.settings
+    skip = settings.missing_inputs == "skip"
+    if settings.command_file is not None:
+        return from_command_file(swarm.resolve(settings.command_file), settings.command_file)
+    rows = _read_rows(swarm)
+    if rows is None:
+        return from_inputs(swarm.indir, settings.inputs, skip_incomplete=skip)
+    sought = sought_inputs(settings.inputs, rows, settings.id)
+    return multiply(from_inputs(swarm.indir, sought, skip_incomplete=skip), rows) if sought else rows
+
+
+def _read_rows(swarm: Swarm) -> Source | None:
+    settings = swarm.settings
     if settings.args is not None:
         return from_rows(settings.args, "args")
     if settings.args_file is not None:
         return from_args_file(swarm.resolve(settings.args_file), settings.args_file)
-    if settings.sweep is not None:
-        return from_sweep(settings.sweep)
-    if settings.command_file is not None:
-        return from_command_file(swarm.resolve(settings.command_file), settings.command_file)
-    return from_inputs(swarm.indir, settings.inputs, skip_incomplete=settings.missing_inputs == "skip")
+    return from_sweep(settings.sweep) if settings.sweep is not None else None

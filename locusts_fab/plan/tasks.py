@@ -16,6 +16,7 @@ from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.places import check_places
+from locusts_fab.plan.product import join_again, memory_of_rows
 from locusts_fab.plan.sources import read_source
 from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
@@ -111,9 +112,6 @@ class Plan:
         )
         if self.swarm.settings.missing_inputs == "error":
             hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
-            if self.source.is_numbered and any("id" in template.handles for template in self.inputs):
-                others = ", ".join(f"<{name}>" for name in sorted(self.source.handles - {"id"}))
-                hint = f"<id> is the number of the task here; to name inputs by their values there are {others}"
             raise PlanError(message, hint=hint)
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
@@ -196,8 +194,13 @@ def _number(plan: Plan, memory: Memory) -> int:
     """Give the tasks of a plan their numbers, and return the highest that was ever given."""
     told = {handle for template in [plan.command, *plan.outputs] if template for handle in template.handles}
     inputs = {handle for template in plan.inputs for handle in template.handles}
-    rows = Rows(plan.source, frozenset(told | inputs), plan.text, inputs <= told | {"id"})
-    return rows.number(memory)
+    used, shown = frozenset(told | inputs), inputs <= told | {"id"}
+    if plan.source.factors is None:
+        return Rows(plan.source, used, plan.text, shown).number(memory)
+    files, rows = plan.source.factors
+    last = Rows(rows, used - files.handles, plan.text, shown).number(memory_of_rows(memory, files))
+    join_again(plan.source)
+    return last
 
 
 def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
