@@ -41,7 +41,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
     :param skip_incomplete: leave out tasks that lack one of the inputs, with a warning, instead of refusing them.
     :raises PlanError: there are no tasks, or an input is not there.
     """
-    if not indir.is_dir():
+    if not indir.is_dir() and not all(text.startswith("/") for text in inputs):
         found_is = "is no folder" if indir.exists() else "is not there"
         raise PlanError(f"indir: {indir} {found_is}", hint="fix indir in the config; it is the folder with the inputs")
     templates = [Template.name(text, handles_of_name(text)) for text in inputs]
@@ -58,7 +58,7 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
     found = [_in_order(find_values(indir, each, list_once, warnings), each.names, names) for each in whole]
     every = found[0] if len(found) == 1 else set().union(*found)
     if not every:
-        raise _nothing_matches(indir, [template.text for template in whole])
+        raise _nothing_matches(indir, whole)
     has: dict[str, Callable[[Row], bool]] = {
         template.text: rows.__contains__ for template, rows in zip(whole, found, strict=True)
     }
@@ -146,8 +146,8 @@ def _find_names(indir: Path, template: Template, list_folder: ListFolder) -> lis
     """Return the names of what may match a template."""
     if "/" not in template.text:
         return [name for name in list_folder(indir) if _may_match(name, template)]
-    parts = [Template.name(part, template.handles) for part in template.text.split("/")]
-    names = [""]
+    names = ["/" if template.text.startswith("/") else ""]
+    parts = [Template.name(part, template.handles) for part in template.text.removeprefix("/").split("/")]
     for depth, part in enumerate(parts):
         if part.handles:
             match = part.pattern.fullmatch
@@ -257,7 +257,20 @@ def sort_ids(ids: Collection[str]) -> list[str]:
     return sorted(ids)
 
 
-def _nothing_matches(indir: Path, wanted: list[str]) -> PlanError:
+def sought_in(template: Template) -> tuple[str, Template]:
+    """Return the folder in which the files of an absolute entry are sought, and what their names look like in there."""
+    parts = template.text.split("/")
+    depth = next((at for at, part in enumerate(parts) if handles_of_name(part)), len(parts) - 1)
+    folder = Template.name("/".join(parts[:depth]), ()).render({}) or "/"
+    return folder, Template.name("/".join(parts[depth:]), template.handles)
+
+
+def _nothing_matches(indir: Path, whole: list[Template]) -> PlanError:
+    wanted = [template.text for template in whole]
+    if all(text.startswith("/") for text in wanted):
+        indir /= sought_in(whole[0])[0]
+        if not indir.is_dir():
+            return PlanError(f"inputs: {wanted[0]}: there is no folder {indir}", hint="fix its path in the config")
     there = sorted(list_folder(indir), key=lambda name: (name.startswith("."), name))[:3]
     lies = f"; what lies there: {', '.join(map(repr, there))}, …" if there else "; the folder is empty"
     return PlanError(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Results, folders_above
+from locusts_fab.layout import Results, folders_above, input_path
+from locusts_fab.plan.files import sought_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,11 +49,12 @@ def check_places(
     outdir = os.path.realpath(swarm.outdir)
     _check_folder(swarm, outdir)
     guarded = _Guarded(outdir, [*_own_files(swarm), *_inputs_below(swarm, outdir, inputs, tasks)])
-    names = _Sought(os.path.realpath(swarm.indir), outdir, sought)
+    names = list(filter(None, _all_sought(swarm.indir, outdir, sought)))
     if guarded or names:
         for what, landing, task_ids in _landings(swarm, count, tasks):
             guarded.check(what, landing, task_ids)
-            names.check(what, landing, task_ids)
+            for each in names:
+                each.check(what, landing, task_ids)
 
 
 def _check_folder(swarm: Swarm, outdir: str) -> None:
@@ -102,12 +104,13 @@ def _inputs_below(
     """Yield the inputs that lie in the folder of results, be it through symlinks: real paths, each with what it is."""
     if not inputs or not Path(outdir).is_dir():
         return
-    look = functools.lru_cache(64)(lambda above: _InputFolder(f"{swarm.indir}/{above}", outdir))
-    if not any("/" in template.text for template in inputs) and look("").is_apart:
+    indir = str(swarm.indir)
+    look = functools.lru_cache(64)(lambda above: _InputFolder(above, outdir))
+    if not any("/" in template.text for template in inputs) and look(indir).is_apart:
         return
     for task in tasks():
         for name in task.inputs:
-            above, _, last = name.rpartition("/")
+            above, last = os.path.split(input_path(indir, name))
             if (path := look(above).below(last)) is not None:
                 yield path, f"the input {name} of task {task.id}"
 
@@ -182,6 +185,16 @@ class _Guarded:
                 hint=_HINT,
                 task_ids=task_ids,
             )
+
+
+def _all_sought(indir: Path, outdir: str, inputs: Iterable[Template]) -> Iterator[_Sought]:
+    """Yield the names by which inputs are sought: those in `indir`, and those in folders of their own."""
+    templates = list(inputs)
+    yield _Sought(os.path.realpath(indir), outdir, [each for each in templates if not each.text.startswith("/")])
+    for template in templates:
+        if template.text.startswith("/"):
+            folder, rest = sought_in(template)
+            yield _Sought(os.path.realpath(folder), outdir, [rest])
 
 
 class _Sought:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import FAILED, Environment, Results, folders_above
+from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place
 from locusts_fab.model import Chunk, Memory, Task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
@@ -60,6 +60,14 @@ class Plan:
         return shared_paths(self.swarm, self.environment_dir)
 
     @cached_property
+    def _rooted(self) -> frozenset[int]:
+        """The places of the inputs that are absolute; a value makes none so."""
+        return frozenset(at for at, template in enumerate(self.inputs) if template.text.startswith("/"))
+
+    def _relative(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([name[1:] if at in self._rooted else name for at, name in enumerate(inputs)])
+
+    @cached_property
     def _unseen(self) -> list[int]:
         """The places of the inputs that have to be looked for, task by task."""
         return [at for at, template in enumerate(self.inputs) if template.text not in self.source.seen_inputs]
@@ -82,10 +90,11 @@ class Plan:
         lacking: list[str] = []
         for index, task_id in enumerate(self.source.ids):
             command, inputs, outputs = self.text(index, task_id)
-            problem = _why_unusable(command, inputs, outputs)
+            relative = self._relative(inputs) if self._rooted else inputs
+            problem = _why_unusable(command, relative, outputs) or (self._rooted and _why_colliding(inputs))
             if problem:
                 bad.append(f"task {task_id}: {problem}")
-            elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
+            elif excess := limits.why_too_long(task_id, command, (*relative, *outputs)):
                 long.append(f"task {task_id}: {excess}")
             elif not self._lacks_inputs(task_id, inputs, lacking):
                 values = self._values(index, task_id)
@@ -263,6 +272,18 @@ def _check_flat(plan: Plan) -> None:
                 )
             for folder in above:
                 users.setdefault(folder, owner)
+
+
+def _why_colliding(inputs: tuple[str, ...]) -> str | None:
+    """Return which inputs, some of them absolute, would have one place in a sandbox; None if each has its own."""
+    for name in inputs:
+        place = input_place(name)
+        others = [other for other in inputs if other != name and f"{input_place(other)}/".startswith(f"{place}/")]
+        if others and any(each.startswith("/") for each in (name, *others)):
+            return (
+                f"both {name} and {others[0]} would be {place} in its sandbox, for of an absolute path the last part is"
+            )
+    return None
 
 
 def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:

@@ -100,6 +100,29 @@ def test_files_and_rows_that_grow_run_the_new_combinations_and_no_others(tmp_pat
     assert results(folder)["S0_L1_000002"] == "r/S0_L1.fq\nm/S0.json\n270.cfg"
 
 
+def test_absolute_inputs_are_run_with_and_their_changes_are_seen(tmp_path: Path) -> None:
+    folder, far = tmp_path / "project", tmp_path / "far"
+    far.mkdir()
+    folder.mkdir()
+    for name in ("it's.x", "b.x"):
+        (far / name).write_text(f"{name}\n")
+    config = folder / "locusts.toml"
+    config.write_text(
+        TARGET.format(root=str(tmp_path / "root"))
+        + f'[swarms.s]\ncommand = "cat <n>.x all > out"\ninputs = ["{far}/<n>.x", "all"]\noutputs = ["out"]\n'
+    )
+    (folder / "all").write_text("all\n")
+    swarm = locusts_fab.load(config)
+    assert run(swarm) == []
+    assert results(folder) == {"b": "b.x\nall", "it's": "it's.x\nall"}
+    (far / "b.x").write_text("changed\n")
+    (note,) = run(swarm)
+    assert "1 done task has changed" in note
+    locusts_fab.submit(swarm, redo_changed=True)
+    locusts_fab.collect(swarm, wait=True)
+    assert results(folder) == {"b": "changed\nall", "it's": "it's.x\nall"}
+
+
 @pytest.mark.parametrize("values", ["known", "unknown"])
 def test_another_laptop_knows_which_task_is_which(tmp_path: Path, values: str) -> None:
     folder, other = tmp_path / "project", tmp_path / "other"

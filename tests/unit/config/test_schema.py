@@ -199,8 +199,8 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
         f'swarms.x.sweep."a b": {NAME_RULE}',
     ]),
     ('command_file = "f"\noutputs = ["/a", "b/../c", "", "./", "\\u0000"]', [
-        ("swarms.x.outputs[0]: must be a relative path: of an input, to indir (write the folder there; what all tasks"
-        ' read can go into shared); of an output, to the folder that its task runs in; found "/a"'),
+        ("swarms.x.outputs[0]: must be a relative path: of an output, to the folder that its task runs in; of workdir,"
+         ' to root; found "/a"'),
         'swarms.x.outputs[1]: must not lead upward; take the .. out; found "b/../c"',
         'swarms.x.outputs[2]: must not be empty; found ""',
         'swarms.x.outputs[3]: names no file; found "./"',
