@@ -199,8 +199,11 @@ class SwarmSettings(Table):
     )
     inputs: list[InputPath] = Field(
         default=[],
-        description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
-        "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
+        description="Files that each task gets: of `indir`, under the same names; or absolute, under the last part of "
+        "their names. Each file that matches an entry with handles, `in_<id>.txt` or `reads/<sample>_<lane>.fq`, "
+        "gives a task; entries with fewer, `meta/<sample>.json`, are looked up. "
+        "With `args`, `args_file` or `sweep` entries may have columns as handles, `<arg0>.txt`; with other handles, "
+        "every file with every row is a task ([more](quoting.md#in-file-names)).",
     )
     outputs: list[OutputPath] = Field(
         default=[],
@@ -253,8 +256,8 @@ class SwarmSettings(Table):
     )
     id: Filled | None = Field(
         default=None,
-        description="Name of each task, a template: `<temperature>_<seed>`. Without it, `<id>` of the file names, a "
-        "column `id`, or a number that a task keeps as long as it has the same values.",
+        description="Name of each task, a template: `<temperature>_<seed>`. Without it, the values in the file names "
+        "joined by `_`, a column `id`, or a number that a task keeps as long as it has the same values.",
     )
     missing_inputs: Literal["error", "skip"] = Field(
         default="error", description="What to do about tasks that lack an input: stop and list them, or leave them out."
@@ -364,10 +367,14 @@ def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
                 break
 
 
+#: What can be a handle of file names; `<shared>` and `<arg0>` mean something else.
+_HANDLE = re.compile(r"(?<!\\)<(?!(?:shared|arg[0-9]+)[:>])[A-Za-z_][A-Za-z0-9_.-]*(:raw)?>")
+
+
 def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong unless exactly one key says which tasks there are."""
     sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
-    templated = any("<id>" in name or "<id:raw>" in name for name in swarm.inputs)
+    templated = any(_HANDLE.search(name) for name in swarm.inputs)
     if len(sources) > 1:
         yield "", f"several keys make tasks ({', '.join(sources)}); keep one of them"
     elif not sources and swarm.environment == "custom":
@@ -375,7 +382,7 @@ def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterat
     elif not sources and "inputs" not in given:
         yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
     elif not sources and not templated:
-        yield "inputs", "none has <id>, so nothing makes tasks; put <id> where the names differ, or give args"
+        yield "inputs", "none has a handle, so nothing makes tasks; put <id> where the names differ, or give args"
     if {"command_file", "id"} <= given:
         yield "id", "not with command_file; its lines have no values to make names of"
     if "command_file" in given and "inputs" in given:

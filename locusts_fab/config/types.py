@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -74,8 +75,7 @@ def _inner_path(text: str) -> str:
     """Return the path, which may not lead out of the folder that it is relative to."""
     if _filled(text).startswith(("/", "~/")):
         raise ValueError(
-            "must be a relative path: of an input, to indir (write the folder there; what all tasks read can go into"
-            " shared); of an output, to the folder that its task runs in"
+            "must be a relative path: of an output, to the folder that its task runs in; of workdir, to root"
         )
     return _downward(text)
 
@@ -115,10 +115,14 @@ def _output_path(text: str) -> str:
 
 
 def _input_path(text: str) -> str:
-    """Return the path, which is relative to the folder of inputs."""
-    if text.startswith("/"):
-        raise ValueError("must be relative to indir; set indir to its folder, or list it in shared")
-    return _inner_path(text)
+    """Return the path, relative to the folder of inputs or absolute; `~` is put in, and parts that say nothing go."""
+    if not _filled(text).startswith(("/", "~/")):
+        return _downward(text)
+    try:
+        whole = str(Path(text).expanduser()) if text.startswith("~/") else text
+    except RuntimeError:
+        raise ValueError("nobody knows your home folder here; write the path itself") from None
+    return "/" + os.path.normpath(_downward(whole)).lstrip("/")
 
 
 def _shared_path(text: str) -> str:

@@ -257,7 +257,7 @@ def read_task(
     """
     try:
         text = os.fsdecode(command)
-        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), os.fsdecode(values or b""))
+        return PlannedTask(number, _id(task_id), text, _inputs(inputs), _names(outputs), os.fsdecode(values or b""))
     except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
         raise _not_ours(error) from error
 
@@ -269,6 +269,14 @@ def _not_ours(error: UnsafeNameError) -> StateError:
 
 def _id(text: bytes) -> TaskId:
     return TaskId(os.fsdecode(text))
+
+
+def _inputs(text: bytes) -> tuple[str, ...]:
+    if not text.startswith(b"/") and b"\t/" not in text:
+        return _names(text)
+    return tuple(
+        [f"/{Name(name[1:])}" if name.startswith("/") else Name(name) for name in split_fields(os.fsdecode(text))]
+    )
 
 
 def _names(text: bytes) -> tuple[Name, ...]:

@@ -66,7 +66,8 @@ IN_SWARM = [
     ('outputs = ["a", ""]', "swarms.s.outputs[1]: must not be empty"),
     ('outputs = ["~/a"]', "swarms.s.outputs[0]: must be a relative path", 'found "~/a"'),
     ('outputs = ["*.csv"]', "swarms.s.outputs[0]: * is no pattern here", "name each file, or a folder", "[*] for *"),
-    ('inputs = ["/data/<id>.txt"]', "swarms.s.inputs[0]: must be relative to indir", "shared"),
+    ('inputs = ["/data/../<id>.txt"]', "swarms.s.inputs[0]: must not lead upward"),
+    ('inputs = ["//."]', "swarms.s.inputs[0]: names no file"),
     ('indir = "$HOME/data"', "swarms.s.indir: variables are not put in here", "write the path itself, or ~"),
     ('outdir = "${SCRATCH}/out"', "swarms.s.outdir: variables are not put in here", "write the path itself, or ~"),
     ('shared = ["a"]', 'swarms.s.shared: expected a table; found an array; write shared = { name = "path" }'),
@@ -94,8 +95,8 @@ SWARMS = [
     ('command = "c"\nsweep = [[1]]', "swarms.s.sweep: expected a table", "sweep = { name = [1, 2, 3] }"),
     ('command = "c"\ncsv = "a.csv"', "swarms.s.csv: unknown key", "it is called args_file"),
     ('command = "c"\ncommand_file = "x"', "swarms.s.command_file: not together with command; keep one of them"),
-    ('command = "c"\ninputs = ["*.txt"]', "swarms.s.inputs: none has <id>", "put <id> where the names differ"),
-    ('command = "c"\ninputs = ["{id}.txt"]', "swarms.s.inputs: none has <id>", "put <id> where the names differ"),
+    ('command = "c"\ninputs = ["*.txt"]', "swarms.s.inputs: none has a handle", "put <id> where the names differ"),
+    ('command = "c"\ninputs = ["{id}.txt"]', "swarms.s.inputs: none has a handle", "put <id> where the names differ"),
 ]
 
 #: A line in [targets.t] of a cluster, and the words.
