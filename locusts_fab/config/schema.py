@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from locusts_fab.config.given import taken_variables
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
@@ -329,6 +330,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
     yield from _handles_in_variables(swarm)
+    yield from (("env", problem) for problem in taken_variables(swarm.env))
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:

@@ -60,6 +60,8 @@ def render_scripts(
         "first_chunk": chunks[0].number,
         "last_chunk": chunks[-1].number,
         "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
+        "swarm": swarm.name,
+        "cpus_per_task": settings.cpus_per_task,
         "slots": swarm.slots,
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),

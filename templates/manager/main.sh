@@ -331,6 +331,7 @@ main() {
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch
   find_hidden
+  give_all
   find_shell_words
   find_program
   keep_level

@@ -308,6 +308,7 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
+    ("manager/given.sh", "THREAD_VARIABLES"): "a list of ours",
     ("manager/environment.sh", "STRICTLY"): "holds at least an option",
     ("manager/environment.sh", "begin"): "holds at least a bash",
     ("manager/environment.sh", "HIDDEN"): "looked at before",

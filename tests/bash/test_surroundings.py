@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.config.given import OWN_VARIABLES
 from tests.support.managers import BASH, BOTH_WAYS, ManualEnvironment, Spec, printed_by
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def test_a_program_that_slots_start_themselves_has_its_variables(tmp_path: Path)
 
 def test_tasks_see_nothing_of_the_manager(tmp_path: Path) -> None:
     shown = printed_by(tmp_path, "compgen -e; compgen -A function || true", is_direct=False)
-    assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "SHLVL", "_"}
+    assert set(shown.split()) <= {"PATH", "TMPDIR", "SLURM_ARRAY_TASK_ID", "PWD", "SHLVL", "_", *TOLD}
 
 
 def test_no_start_up_file_is_read_for_a_task(tmp_path: Path) -> None:
@@ -188,6 +189,68 @@ def test_tasks_see_nothing_of_one_another(tmp_path: Path, *, is_direct: bool) ->
         assert [line for line in second if line not in first] == [
             f"PWD={env.root / 'work' / '000001.1.0123abcd' / '2'}"
         ]
+
+
+# ---- what a task is told ----
+
+#: The variables that tell a task what it is, and what it may use.
+TOLD = (*OWN_VARIABLES, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def told(env: ManualEnvironment, task: int = 1, claim: str = "000001.1", attempt: int = 1) -> dict[str, str]:
+    """Return what an attempt, which ran `env -0`, was told."""
+    entries = env.log(task, claim, attempt).split("\0")
+    seen = dict(entry.split("=", 1) for entry in entries if "=" in entry)
+    return {name: seen[name] for name in TOLD if name in seen}
+
+
+def test_each_task_is_told_what_it_is(tmp_path: Path) -> None:
+    ids = [*HOSTILE_NAMES, "x" * 5000]
+    with ManualEnvironment(tmp_path, swarm="it's", slots=2, cpus_per_task=3, retries=1) as env:
+        env.plan([Spec("env -0", id=name) for name in ids], [Spec("env -0; ((LOCUSTS_ATTEMPT == 2))", id="again")])
+        env.run(env={"SLURMD_NODENAME": "n7", "LOCUSTS_TASK": "of an outer swarm", "MKL_NUM_THREADS": ""})
+        last = len(ids) + 1
+        assert env.states() == {task: ["done"] for task in range(1, last)} | {last: ["retry", "done"]}
+        seen = [told(env, task) for task in range(1, last)]
+        assert [each["LOCUSTS_TASK"] for each in seen] == ids
+        assert {each.pop("LOCUSTS_SLOT") for each in seen} <= {"0", "1"}
+        assert [{**each, "LOCUSTS_TASK": ""} for each in seen] == [
+            {
+                "LOCUSTS_SWARM": "it's",
+                "LOCUSTS_TASK": "",
+                "LOCUSTS_ATTEMPT": "1",
+                "LOCUSTS_NODE": "n7",
+                "LOCUSTS_CPUS": "3",
+                "OMP_NUM_THREADS": "3",
+                "OPENBLAS_NUM_THREADS": "3",
+                "MKL_NUM_THREADS": "",
+            }
+        ] * len(ids)
+        attempts = [told(env, last, "000002.1", attempt)["LOCUSTS_ATTEMPT"] for attempt in (1, 2)]
+        assert (attempts, env.complaints()) == (["1", "2"], "")
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_config_has_the_last_word_on_threads(tmp_path: Path, *, is_direct: bool, wrapped: bool) -> None:
+    values: dict[str, Any] = {"container": ["env", "WRAPPED=1"]} if wrapped else {}
+    values |= {"tree": str(tmp_path)} if wrapped else {}
+    threads = [("OMP_NUM_THREADS", "7")]
+    with ManualEnvironment(tmp_path, program="env" if is_direct else "", env=threads, **values) as env:
+        env.plan([Spec("env -0", id="a b")]).run(env={"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "6"})
+        seen = told(env)
+        assert [seen[name] for name in TOLD[-3:]] == ["7", "1", "6"]
+        assert seen["LOCUSTS_TASK"] == "a b"
+
+
+def test_slots_have_numbers_of_their_own(tmp_path: Path) -> None:
+    """Two tasks that wait for each other run in two slots."""
+    meet = (
+        f': > "{tmp_path}/$LOCUSTS_TASK"; until [[ -e {tmp_path}/a && -e {tmp_path}/b ]]; do sleep 0.02; done; env -0'
+    )
+    with ManualEnvironment(tmp_path, slots=2) as env:
+        env.plan([Spec(meet, id="a")], [Spec(meet, id="b")]).run()
+        assert sorted(told(env, task, f"00000{task}.1")["LOCUSTS_SLOT"] for task in (1, 2)) == ["0", "1"]
 
 
 # ---- odd names ----

@@ -37,6 +37,8 @@ VALUES: dict[str, Any] = {
     "submission": 1,
     "first_chunk": 1,
     "last_chunk": 1,
+    "swarm": "pairs",
+    "cpus_per_task": 1,
     "slots": 1,
     "has_inputs": 0,
     "program": "",

@@ -32,6 +32,8 @@ readonly ENVIRONMENT=0123abcd
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
 # the first chunk of tasks that were lost with their managers before, and run one at a time
 readonly ALONE_FROM=1000000
+# the name of the swarm, and how many CPUs each of its tasks may use
+readonly SWARM_NAME=pairs TASK_CPUS=1
 # tasks at a time
 readonly SLOTS=1
 # 1: sandboxes start with what is in inputs/
@@ -80,6 +82,8 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 # …the whole of templates/manager/sandbox.sh…
 
 # …the whole of templates/manager/words.sh…
+
+# …the whole of templates/manager/given.sh…
 
 # …the whole of templates/manager/task.sh…
 
