@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from locusts_fab.config.given import taken_variables
+from locusts_fab.config.given import taken_variables, wrong_gres
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
@@ -139,6 +139,13 @@ class Target(Table):
         description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
         json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
     )
+    gpus: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="GPUs of each node, for `gpus_per_task`; a SLURM job asks for them with `--gres=gpu:<gpus>`, "
+        "unless `slurm.gres` says which.",
+    )
     setup: list[BashEntry] = Field(
         default=[],
         description='Bash run once on each node, before its manager: `["module load openmpi"]`. Each entry must be '
@@ -231,6 +238,13 @@ class SwarmSettings(Table):
         json_schema_extra={"type_text": "time"},
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
+    gpus_per_task: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="GPUs that each task has for itself, of the target's `gpus`: those in CUDA_VISIBLE_DEVICES and "
+        "ROCR_VISIBLE_DEVICES. There are no more slots than they allow. 0: tasks see all GPUs that the manager sees.",
+    )
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
     env: dict[Variable, VariableValue] = Field(
         default={},
@@ -315,6 +329,7 @@ def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple
                 yield key, f'missing; mode = "{target.mode}" needs it'
         if target.mode == "remote-shared" and "shared_root" not in given:
             yield "shared_root", 'missing; mode = "remote-shared" needs it: the folder root as this machine sees it'
+    yield from (("slurm", f"gres: {problem}") for problem in wrong_gres(target.gpus, target.slurm.gres))
     if target.scheduler != "slurm":
         if "slurm" in given:
             yield "slurm", 'only with scheduler = "slurm"'
@@ -330,7 +345,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
     yield from _handles_in_variables(swarm)
-    yield from (("env", problem) for problem in taken_variables(swarm.env))
+    yield from (("env", problem) for problem in taken_variables(swarm.env, swarm.gpus_per_task))
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:

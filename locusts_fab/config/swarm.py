@@ -92,8 +92,18 @@ class Swarm:
         return self.folder / "results" / self.name
 
     @property
+    def most_slots(self) -> int | None:
+        """The most tasks that can run at a time on a node, each with GPUs of its own; None if they need none."""
+        each = self.settings.gpus_per_task
+        return (self.target.gpus or 0) // each if each else None
+
+    @property
     def slots(self) -> int:
         """The number of tasks at a time on each node; on this machine, by default as many as its cores can take."""
+        slots = self._slots_of_cpus()
+        return slots if self.most_slots is None else min(slots, self.most_slots)
+
+    def _slots_of_cpus(self) -> int:
         if self.target.slots is not None:
             return self.target.slots
         if self.target.mode != "local" or self.has_scheduler:

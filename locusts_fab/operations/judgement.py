@@ -20,6 +20,7 @@ from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
+from locusts_fab.preflight.slots import judge_slots
 from locusts_fab.preflight.space import estimate_space
 from locusts_fab.replica.select import select_replica
 from locusts_fab.schedulers.registry import scheduler_of
@@ -181,7 +182,7 @@ def judge_submit(
     tasks = ledger.counts().of(runs)
     if not tasks:
         return Judged()
-    found = [*judge_outdir(swarm), *judge_shared(swarm), *dangling.judge(will_run)]
+    found = [*judge_outdir(swarm), *judge_shared(swarm), *judge_slots(swarm), *dangling.judge(will_run)]
     mark = ""
     if swarm.is_here:
         found += judge_here(swarm)

@@ -62,6 +62,8 @@ def render_scripts(
         "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
         "swarm": swarm.name,
         "cpus_per_task": settings.cpus_per_task,
+        "gpus": target.gpus or 0,
+        "gpus_per_task": settings.gpus_per_task,
         "slots": swarm.slots,
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),

@@ -327,6 +327,7 @@ main() {
   trap '' HUP
   beat
   announce
+  find_gpus
   find_end
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch

@@ -309,6 +309,8 @@ NEVER_EMPTY = {
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
     ("manager/given.sh", "THREAD_VARIABLES"): "a list of ours",
+    ("manager/given.sh", "GPU_VARIABLES"): "a list of ours",
+    ("manager/given.sh", "CUDA_GPUS"): "looked at before",
     ("manager/environment.sh", "STRICTLY"): "holds at least an option",
     ("manager/environment.sh", "begin"): "holds at least a bash",
     ("manager/environment.sh", "HIDDEN"): "looked at before",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.config.given import OWN_VARIABLES
+from locusts_fab.shell.scripts import templates_folder
 from tests.support.managers import BASH, BOTH_WAYS, ManualEnvironment, Spec, printed_by
 
 if TYPE_CHECKING:
@@ -251,6 +252,62 @@ def test_slots_have_numbers_of_their_own(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=2) as env:
         env.plan([Spec(meet, id="a")], [Spec(meet, id="b")]).run()
         assert sorted(told(env, task, f"00000{task}.1")["LOCUSTS_SLOT"] for task in (1, 2)) == ["0", "1"]
+
+
+# ---- GPUs ----
+
+#: A task that fails if another has one of its GPUs, and holds them for a moment.
+LOCKING = (
+    'IFS=,; for gpu in $CUDA_VISIBLE_DEVICES; do mkdir "{0}/$gpu"; done; sleep 0.02; for gpu in $CUDA_VISIBLE_DEVICES; '
+    'do rmdir "{0}/$gpu"; done; printf %s "$CUDA_VISIBLE_DEVICES $ROCR_VISIBLE_DEVICES"'
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({}, ["0,1 0,1", "2,3 2,3"]),
+        ({"CUDA_VISIBLE_DEVICES": "7,5,GPU-a b,5,1"}, ["7,5 7,5", "GPU-ab,1 GPU-ab,1"]),
+        ({"CUDA_VISIBLE_DEVICES": "4,5,6,7,8", "ROCR_VISIBLE_DEVICES": "0,1,2,3"}, ["4,5 0,1", "6,7 2,3"]),
+        ({"ROCR_VISIBLE_DEVICES": "3,2,1,0"}, ["3,2 3,2", "1,0 1,0"]),
+    ],
+)
+def test_each_gpu_is_used_by_one_task_at_a_time(tmp_path: Path, given: dict[str, str], parts: list[str]) -> None:
+    (tmp_path / "locks").mkdir()
+    with ManualEnvironment(tmp_path, slots=2, gpus=4, gpus_per_task=2) as env:
+        env.plan(*[[LOCKING.format(tmp_path / "locks")] * 3] * 8).run(env=given)
+        assert set(map(tuple, env.states().values())) == {("done",)}
+        seen = {env.log(task, f"{(task + 2) // 3:06d}.1") for task in range(1, 25)}
+        assert seen == set(parts)
+        assert env.complaints() == ""
+
+
+@pytest.mark.parametrize("given", ["0,1,2", "", "NoDevFiles", "0,1,-1,2,3", "0,0,0,0"])
+def test_nothing_runs_where_gpus_are_missing(tmp_path: Path, given: str) -> None:
+    with ManualEnvironment(tmp_path, slots=2, gpus=4, gpus_per_task=2) as env:
+        env.plan(["true"]).run(env={"CUDA_VISIBLE_DEVICES": given})
+        assert env.states() == {}
+        assert (env.left() or "").startswith("2 slots x 2 gpus_per_task are 4 GPUs, but only ")
+
+
+def test_gpus_that_no_task_has_for_itself_stay_as_they_are(tmp_path: Path) -> None:
+    with ManualEnvironment(tmp_path, slots=2, gpus=4) as env:
+        env.plan(["echo $CUDA_VISIBLE_DEVICES ${ROCR_VISIBLE_DEVICES-none}"]).run(env={"CUDA_VISIBLE_DEVICES": "2,3"})
+        assert env.log() == "2,3 none\n"
+
+
+def test_lists_for_hip_count_what_rocr_has_left(tmp_path: Path) -> None:
+    part = (templates_folder() / "manager/given.sh").read_text()
+    script = f"""
+        declare -A GIVEN=([HIP_VISIBLE_DEVICES]=4,5,6,7)
+        {part}
+        has_amd() {{ true; }}
+        GPUS=4 GPUS_PER_TASK=2 SLOTS=2 SLOT=1 HIP_VISIBLE_DEVICES=4,5,6,7
+        find_gpus && give_gpus
+        echo "$ROCR_VISIBLE_DEVICES $CUDA_VISIBLE_DEVICES ${{HIP_VISIBLE_DEVICES-none}}"
+    """
+    printed = subprocess.run([BASH, "-uc", script], cwd=tmp_path, capture_output=True, check=True).stdout
+    assert printed == b"6,7 0,1 none\n"
 
 
 # ---- odd names ----

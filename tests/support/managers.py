@@ -39,6 +39,8 @@ VALUES: dict[str, Any] = {
     "last_chunk": 1,
     "swarm": "pairs",
     "cpus_per_task": 1,
+    "gpus": 0,
+    "gpus_per_task": 0,
     "slots": 1,
     "has_inputs": 0,
     "program": "",

@@ -50,7 +50,7 @@ class SlurmScheduler:
             "setup": swarm.target.setup,
             "manager": environment.absolute(environment.manager_script),
             "logs": environment.absolute(environment.logs_folder),
-            "directives": directives(swarm.target.slurm, bad_nodes),
+            "directives": directives(swarm.target.slurm, bad_nodes, swarm.target.gpus),
             "cpus": swarm.slots * swarm.settings.cpus_per_task,
             "warning_s": warning_s(swarm.target.slurm.time),
         }

@@ -33,6 +33,8 @@ readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=812
 readonly ALONE_FROM=1000000
 # the name of the swarm, and how many CPUs each of its tasks may use
 readonly SWARM_NAME=pairs TASK_CPUS=1
+# the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
+readonly GPUS=0 GPUS_PER_TASK=0
 # tasks at a time
 readonly SLOTS=16
 # 1: sandboxes start with what is in inputs/
