@@ -245,6 +245,10 @@ class SwarmSettings(Table):
         description="GPUs that each task has for itself, of the target's `gpus`: those in CUDA_VISIBLE_DEVICES and "
         "ROCR_VISIBLE_DEVICES. There are no more slots than they allow. 0: tasks see all GPUs that the manager sees.",
     )
+    pin: bool = Field(
+        default=False,
+        description="`true`: each slot has `cpus_per_task` CPUs of its own, to which its tasks are bound with taskset.",
+    )
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
     env: dict[Variable, VariableValue] = Field(
         default={},

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from locusts_fab.config.schema import SwarmSettings, Target
 
 
+def allowed_cpus() -> int:
+    """Return how many CPUs of this machine we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Swarm:
     """A swarm and the target that it runs on.
@@ -108,8 +113,7 @@ class Swarm:
             return self.target.slots
         if self.target.mode != "local" or self.has_scheduler:
             return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // self.settings.cpus_per_task)
+        return max(1, allowed_cpus() // self.settings.cpus_per_task)
 
     @property
     def root(self) -> str:

@@ -63,6 +63,7 @@ def render_scripts(
         "swarm": swarm.name,
         "cpus_per_task": settings.cpus_per_task,
         "gpus": target.gpus or 0,
+        "pin": int(settings.pin),
         "gpus_per_task": settings.gpus_per_task,
         "slots": swarm.slots,
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",

@@ -1,4 +1,4 @@
-"""The rules for how many tasks run at a time on a node, as far as the config alone decides."""
+"""The rules for how many tasks run at a time on a node, by its GPUs and CPUs. Pure."""
 
 from __future__ import annotations
 
@@ -23,3 +23,22 @@ def judge_slots(swarm: Swarm) -> Iterator[Finding]:
         yield Finding("GPUs", "warning", f"{most} of {slots} slots are used, for {made_of}", advice)
     else:
         yield Finding("GPUs", "ok", f"enough for each slot: {made_of}")
+
+
+def judge_cpus(swarm: Swarm, cpus: int | None, *, has_taskset: bool) -> Iterator[Finding]:
+    """Yield the finding on the CPUs of a machine without a scheduler, if slots shall have some for themselves.
+
+    :param cpus: how many may be used there; None if that is not known.
+    :param has_taskset: whether the program is there.
+    """
+    if not swarm.settings.pin:
+        return
+    each, needed = swarm.settings.cpus_per_task, swarm.slots * swarm.settings.cpus_per_task
+    if not has_taskset:
+        yield Finding("pin", "error", "taskset is missing", "install util-linux there, or take pin out of the config")
+    elif cpus is not None and needed > cpus:
+        advice = "ask for fewer slots or cpus_per_task, or take pin out of the config"
+        found = f"{swarm.slots} slots x {each} cpus_per_task are {needed} CPUs, but only {cpus} may be used"
+        yield Finding("pin", "error", found, advice)
+    else:
+        yield Finding("pin", "ok", f"each slot has {each} CPUs of its own")

@@ -327,7 +327,9 @@ main() {
   trap '' HUP
   beat
   announce
+  find_cpus
   find_gpus
+  may_pin
   find_end
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch

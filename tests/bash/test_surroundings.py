@@ -310,6 +310,66 @@ def test_lists_for_hip_count_what_rocr_has_left(tmp_path: Path) -> None:
     assert printed == b"6,7 0,1 none\n"
 
 
+# ---- CPUs ----
+
+ALLOWED = sorted(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(len(ALLOWED) < 2, reason="needs two CPUs")
+@BOTH_WAYS
+def test_each_slot_has_cpus_of_its_own(tmp_path: Path, *, is_direct: bool) -> None:
+    program = "grep" if is_direct else ""
+    command = "grep ^Cpus_allowed_list: /proc/self/status"
+    with ManualEnvironment(tmp_path, slots=2, pin=1, program=program) as env:
+        env.plan(*[[command] * 5] * 6).run()
+        seen = {env.log(task, f"{(task + 4) // 5:06d}.1").split()[1] for task in range(1, 31)}
+        assert seen <= {str(cpu) for cpu in ALLOWED[:2]}
+        assert (env.complaints(), env.left()) == ("", "finished")
+    with ManualEnvironment(tmp_path, "wide", slots=1, cpus_per_task=2, pin=1) as env:
+        first = str(ALLOWED[0])
+        env.plan([command]).run()
+        assert env.log().split()[1] in {",".join(map(str, ALLOWED[:2])), f"{first}-{ALLOWED[1]}"}
+    with ManualEnvironment(tmp_path, "one", slots=1, pin=1) as env:
+        env.plan([command]).start(wrapper=["taskset", "-c", str(ALLOWED[1]), BASH]).wait()
+        assert env.log().split()[1] == str(ALLOWED[1])
+
+
+def test_nothing_runs_where_slots_cannot_have_cpus(tmp_path: Path) -> None:
+    need = len(ALLOWED) + 1
+    with ManualEnvironment(tmp_path, slots=1, cpus_per_task=need, pin=1) as env:
+        env.plan(["true"]).run()
+        made_of = f"1 slots x {need} cpus_per_task are {need} CPUs"
+        expected = f"pin = true: {made_of}, but only {len(ALLOWED)} may be used on this node"
+        assert (env.states(), env.left()) == ({}, expected)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("bash", "cat", "cp", "env", "ln", "mkdir", "mkfifo", "mktemp", "mv", "rm"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    with ManualEnvironment(tmp_path, "bare", pin=1) as env:
+        env.plan(["true"]).run(env={"PATH": str(tools)})
+        assert (env.states(), env.left()) == (
+            {},
+            "pin = true needs taskset, of util-linux, which is not on this node",
+        )
+
+
+@pytest.mark.parametrize(
+    ("allowed", "given", "threads", "expected"),
+    [
+        ("0-15", "", "0", 0),
+        ("0-15", "16", "0", 0),
+        ("0-15", "4", "0", 1),
+        ("0-15", "8", "0,8", 0),
+        ("0-15", "4", "0-1", 1),
+    ],
+)
+def test_a_job_that_is_not_kept_to_its_cpus(allowed: str, given: str, threads: str, expected: int) -> None:
+    parts = [(templates_folder() / f"manager/{name}.sh").read_text() for name in ("cpus", "slurm")]
+    script = "\n".join(parts).replace("</sys/devices/system/cpu/cpu0/topology/thread_siblings_list", f"<<<'{threads}'")
+    script += f"\nSLURM_CPUS_ON_NODE={given}; read_numbers {allowed}; CPUS=(${{NUMBERS[@]}}); is_confined"
+    assert subprocess.run([BASH, "-uc", script], check=False).returncode == expected
+
+
 # ---- odd names ----
 
 

@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
     "swarm": "pairs",
     "cpus_per_task": 1,
     "gpus": 0,
+    "pin": 0,
     "gpus_per_task": 0,
     "slots": 1,
     "has_inputs": 0,

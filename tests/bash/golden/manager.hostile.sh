@@ -36,6 +36,8 @@ readonly ALONE_FROM=1000000
 readonly SWARM_NAME=pairs TASK_CPUS=1
 # the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
 readonly GPUS=0 GPUS_PER_TASK=0
+# 1: each slot has CPUs of its own
+readonly PIN=0
 # tasks at a time
 readonly SLOTS=1
 # 1: sandboxes start with what is in inputs/
@@ -86,6 +88,8 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 # …the whole of templates/manager/words.sh…
 
 # …the whole of templates/manager/given.sh…
+
+# …the whole of templates/manager/cpus.sh…
 
 # …the whole of templates/manager/task.sh…
 

@@ -9,7 +9,7 @@ import pytest
 from locusts_fab.config.given import full_gres, gpus_in
 from locusts_fab.config.load import load
 from locusts_fab.errors import ConfigError
-from locusts_fab.preflight.slots import judge_slots
+from locusts_fab.preflight.slots import judge_cpus, judge_slots
 from tests.support.configs import CLUSTER, LOCAL, SWARM, problems_of, write
 
 if TYPE_CHECKING:
@@ -86,3 +86,21 @@ def test_there_are_no_more_slots_than_gpus_allow(tmp_path: Path, slots: int, eac
 def test_a_swarm_without_gpus_has_all_slots(tmp_path: Path) -> None:
     swarm = load(write(tmp_path, CLUSTER + "gpus = 1\nslots = 16\n" + SWARM))
     assert (swarm.slots, list(judge_slots(swarm))) == (16, [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "cpus", "has_taskset", "expected"),
+    [
+        ("", 1, False, None),
+        ("pin = true\n", 8, True, ("ok", "each slot has 2 CPUs of its own")),
+        ("pin = true\n", None, True, ("ok", "each slot has 2 CPUs of its own")),
+        ("pin = true\n", 8, False, ("error", "taskset is missing")),
+        ("pin = true\n", 7, True, ("error", "4 slots x 2 cpus_per_task are 8 CPUs, but only 7 may be used")),
+    ],
+)
+def test_cpus_that_slots_have_for_themselves(
+    tmp_path: Path, keys: str, cpus: int | None, expected: tuple[str, str] | None, *, has_taskset: bool
+) -> None:
+    swarm = load(write(tmp_path, LOCAL + "slots = 4\n" + SWARM + "cpus_per_task = 2\n" + keys))
+    found = [(each.state, each.found) for each in judge_cpus(swarm, cpus, has_taskset=has_taskset)]
+    assert found == ([expected] if expected else [])
