@@ -136,8 +136,10 @@ class Target(Table):
         default=None,
         ge=1,
         le=10_000,
-        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
-        json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
+        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs. By default the CPUs that "
+        "may be used there / `cpus_per_task`; of a SLURM job those that it was given, which is the whole node with "
+        "`exclusive`, else the CPUs of one task, or of as many as `gpus` allow.",
+        json_schema_extra={"default_text": "as many as a node has CPUs for"},
     )
     gpus: int | None = Field(
         default=None,

@@ -90,7 +90,7 @@ def questions_on(swarm: Swarm, plan: Plan | None, tasks: int) -> Questions:
     """
     target, scheduler, job, elements = swarm.target, scheduler_of(swarm), "", 1
     if plan is not None and tasks:
-        chunks = make_chunks(tasks, swarm.slots * target.nodes, 1)
+        chunks = make_chunks(tasks, swarm.all_slots, 1)
         job = scheduler.job_to_try(render_scripts(plan, 1, chunks))
         elements = min(target.nodes, len(chunks))
     scratch = target.scratch or ""

@@ -124,7 +124,7 @@ def preview(swarm: Swarm) -> Preview:
     for total, task in enumerate(plan.tasks(), 1):
         if total <= _SHOWN:
             samples.append(task)
-    slots = swarm.slots * swarm.target.nodes
+    slots = swarm.all_slots
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
     replica = select_replica(swarm) if swarm.is_custom else None
     return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)

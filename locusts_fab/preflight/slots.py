@@ -26,19 +26,22 @@ def judge_slots(swarm: Swarm) -> Iterator[Finding]:
 
 
 def judge_cpus(swarm: Swarm, cpus: int | None, *, has_taskset: bool) -> Iterator[Finding]:
-    """Yield the finding on the CPUs of a machine without a scheduler, if slots shall have some for themselves.
+    """Yield findings on the CPUs of a machine without a scheduler: how many slots they make, and for `pin`.
 
     :param cpus: how many may be used there; None if that is not known.
     :param has_taskset: whether the program is there.
     """
+    each, needed = swarm.settings.cpus_per_task, swarm.job_cpus
+    if swarm.target.slots is None and cpus:
+        slots = swarm.slots or max(1, min(cpus // each, swarm.most_slots or cpus))
+        yield Finding("slots", "ok", f"{slots}: as many as {cpus} CPUs, and GPUs if tasks have any, allow")
     if not swarm.settings.pin:
         return
-    each, needed = swarm.settings.cpus_per_task, swarm.slots * swarm.settings.cpus_per_task
     if not has_taskset:
         yield Finding("pin", "error", "taskset is missing", "install util-linux there, or take pin out of the config")
     elif cpus is not None and needed > cpus:
         advice = "ask for fewer slots or cpus_per_task, or take pin out of the config"
-        found = f"{swarm.slots} slots x {each} cpus_per_task are {needed} CPUs, but only {cpus} may be used"
+        found = f"{max(1, swarm.slots)} slots x {each} cpus_per_task are {needed} CPUs, but only {cpus} may be used"
         yield Finding("pin", "error", found, advice)
     else:
         yield Finding("pin", "ok", f"each slot has {each} CPUs of its own")

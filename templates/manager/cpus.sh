@@ -26,6 +26,25 @@ find_cpus() {
   done 2>/dev/null </proc/self/status
 }
 
+# find_slots: set SLOTS, unless the config says how many, to how many tasks our CPUs are enough for: those that our job
+# was given, or may be used at all.
+find_slots() {
+  local JOB_CPUS cpus=${#CPUS[@]}
+  if ((SLOTS > 0)); then
+    readonly SLOTS
+    return
+  fi
+  find_job_cpus
+  if ((JOB_CPUS > 0 && (cpus == 0 || JOB_CPUS < cpus))); then
+    cpus=$JOB_CPUS
+  fi
+  SLOTS=$((cpus >= 2 * TASK_CPUS ? cpus / TASK_CPUS : 1))
+  if ((GPUS_PER_TASK > 0 && SLOTS > GPUS / GPUS_PER_TASK)); then
+    SLOTS=$((GPUS / GPUS_PER_TASK))
+  fi
+  readonly SLOTS
+}
+
 # is_confined: succeed unless our job has fewer CPUs than it may use, so that nobody knows which are its own. One CPU of
 # a scheduler may be several of Linux: the threads of a core.
 is_confined() {

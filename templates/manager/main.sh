@@ -325,9 +325,10 @@ main() {
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP
+  find_cpus
+  find_slots
   beat
   announce
-  find_cpus
   find_gpus
   may_pin
   find_end

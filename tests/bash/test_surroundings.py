@@ -370,6 +370,27 @@ def test_a_job_that_is_not_kept_to_its_cpus(allowed: str, given: str, threads: s
     assert subprocess.run([BASH, "-uc", script], check=False).returncode == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "given", "expected"),
+    [
+        ({}, "", len(ALLOWED)),
+        ({"cpus_per_task": len(ALLOWED) + 1}, "", 1),
+        ({}, "1", 1),
+        ({}, str(len(ALLOWED) + 7), len(ALLOWED)),
+        ({}, "many", len(ALLOWED)),
+        ({"slots": 3}, "1", 3),
+        ({"gpus": 1, "gpus_per_task": 1}, "", 1),
+        ({"scheduler": "detached"}, "1", len(ALLOWED)),
+    ],
+)
+def test_a_node_has_as_many_slots_as_cpus_for_them(
+    tmp_path: Path, values: dict[str, Any], given: str, expected: int
+) -> None:
+    with ManualEnvironment(tmp_path, **{"slots": 0, **values}) as env:
+        env.plan(["true"]).run(env={"SLURM_CPUS_ON_NODE": given})
+        assert (env.announced().slots, env.states(), env.left()) == (expected, {1: ["done"]}, "finished")
+
+
 # ---- odd names ----
 
 

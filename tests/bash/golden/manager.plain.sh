@@ -37,8 +37,8 @@ readonly SWARM_NAME=pairs TASK_CPUS=1
 readonly GPUS=0 GPUS_PER_TASK=0
 # 1: each slot has CPUs of its own
 readonly PIN=0
-# tasks at a time
-readonly SLOTS=16
+# tasks at a time; 0: as many as there are CPUs for
+SLOTS=16
 # 1: sandboxes start with what is in inputs/
 readonly HAS_INPUTS=1
 # a folder that all tasks share, in place of sandboxes; empty: there is none

@@ -104,3 +104,27 @@ def test_cpus_that_slots_have_for_themselves(
     swarm = load(write(tmp_path, LOCAL + "slots = 4\n" + SWARM + "cpus_per_task = 2\n" + keys))
     found = [(each.state, each.found) for each in judge_cpus(swarm, cpus, has_taskset=has_taskset)]
     assert found == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("target", "keys", "slots", "all_slots", "job_cpus"),
+    [
+        ("", "cpus_per_task = 3\n", 0, 64 * 2, 3),
+        ("slots = 4\n", "cpus_per_task = 3\n", 4, 4 * 2, 12),
+        ("gpus = 4\n", "gpus_per_task = 2\ncpus_per_task = 3\n", 2, 2 * 2, 6),
+        ("gpus = 4\n", "", 0, 64 * 2, 1),
+    ],
+)
+def test_slots_that_only_the_node_knows(
+    tmp_path: Path, target: str, keys: str, slots: int, all_slots: int, job_cpus: int
+) -> None:
+    swarm = load(write(tmp_path, CLUSTER + "nodes = 2\n" + target + SWARM + keys))
+    assert (swarm.slots, swarm.all_slots, swarm.job_cpus) == (slots, all_slots, job_cpus)
+
+
+def test_slots_of_a_workstation_are_told(tmp_path: Path) -> None:
+    config = CLUSTER + "scheduler = 'none'\n" + SWARM + "cpus_per_task = 3\n"
+    swarm = load(write(tmp_path, config))
+    assert [each.found for each in judge_cpus(swarm, 8, has_taskset=True)] == [
+        "2: as many as 8 CPUs, and GPUs if tasks have any, allow"
+    ]
