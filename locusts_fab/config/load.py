@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tomli
 from pydantic import ValidationError
 
+from locusts_fab.config.given import missing_gpus
 from locusts_fab.config.problems import describe, dotted, meant_key, nameless, no_such, shown, unknown_key
 from locusts_fab.config.schema import (
     NAME,
@@ -85,6 +86,8 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     target_name = target_name or next(iter(config.targets))
     if target_name not in config.targets:
         raise ConfigError(str(path), [f"targets: {no_such('target', target_name, config.targets)}"])
+    if problems := list(missing_gpus(target_name, config.targets[target_name].gpus, settings.gpus_per_task)):
+        raise ConfigError(str(path), [f"{dotted('swarms', name, 'gpus_per_task')}: {each}" for each in problems])
     file = Path(path).absolute()
     others = {other: each for other, each in config.swarms.items() if other != name}
     return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others)

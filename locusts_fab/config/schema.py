@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from locusts_fab.config.given import taken_variables, wrong_gres
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
@@ -135,8 +136,17 @@ class Target(Table):
         default=None,
         ge=1,
         le=10_000,
-        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
-        json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
+        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs. By default the CPUs that "
+        "may be used there / `cpus_per_task`; of a SLURM job those that it was given, which is the whole node with "
+        "`exclusive`, else the CPUs of one task, or of as many as `gpus` allow.",
+        json_schema_extra={"default_text": "as many as a node has CPUs for"},
+    )
+    gpus: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="GPUs of each node, for `gpus_per_task`; a SLURM job asks for them with `--gres=gpu:<gpus>`, "
+        "unless `slurm.gres` says which.",
     )
     setup: list[BashEntry] = Field(
         default=[],
@@ -233,6 +243,17 @@ class SwarmSettings(Table):
         json_schema_extra={"type_text": "time"},
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
+    gpus_per_task: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="GPUs that each task has for itself, of the target's `gpus`: those in CUDA_VISIBLE_DEVICES and "
+        "ROCR_VISIBLE_DEVICES. There are no more slots than they allow. 0: tasks see all GPUs that the manager sees.",
+    )
+    pin: bool = Field(
+        default=False,
+        description="`true`: each slot has `cpus_per_task` CPUs of its own, to which its tasks are bound with taskset.",
+    )
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
     env: dict[Variable, VariableValue] = Field(
         default={},
@@ -317,6 +338,7 @@ def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple
                 yield key, f'missing; mode = "{target.mode}" needs it'
         if target.mode == "remote-shared" and "shared_root" not in given:
             yield "shared_root", 'missing; mode = "remote-shared" needs it: the folder root as this machine sees it'
+    yield from (("slurm", f"gres: {problem}") for problem in wrong_gres(target.gpus, target.slurm.gres))
     if target.scheduler != "slurm":
         if "slurm" in given:
             yield "slurm", 'only with scheduler = "slurm"'
@@ -332,6 +354,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
     yield from _handles_without_values(swarm)
+    yield from (("env", problem) for problem in taken_variables(swarm.env, swarm.gpus_per_task))
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
     if swarm.environment == "default":
         for key in custom_keys:

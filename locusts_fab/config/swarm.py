@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from locusts_fab.config.schema import SwarmSettings, Target
 
 
+#: Chunks are cut for so many slots on a node of which nobody knows how many it will have: too many do no harm.
+_MANY_SLOTS = 64
+
+
+def allowed_cpus() -> int:
+    """Return how many CPUs of this machine we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Swarm:
     """A swarm and the target that it runs on.
@@ -92,14 +101,33 @@ class Swarm:
         return self.folder / "results" / self.name
 
     @property
+    def most_slots(self) -> int | None:
+        """The most tasks that can run at a time on a node, each with GPUs of its own; None if they need none."""
+        each = self.settings.gpus_per_task
+        return (self.target.gpus or 0) // each if each else None
+
+    @property
     def slots(self) -> int:
-        """The number of tasks at a time on each node; on this machine, by default as many as its cores can take."""
-        if self.target.slots is not None:
-            return self.target.slots
-        if self.target.mode != "local" or self.has_scheduler:
-            return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // self.settings.cpus_per_task)
+        """The number of tasks at a time on each node; 0: as many as it has CPUs for, which only the node knows.
+
+        There are never more than its GPUs allow.
+        """
+        slots, most = self.target.slots, self.most_slots
+        if slots is None and self.is_here:
+            slots = max(1, allowed_cpus() // self.settings.cpus_per_task)
+        if slots is None:  # a job is to ask for the CPUs that go with its GPUs; elsewhere there may be too few of them
+            return most or 0 if self.has_scheduler else 0
+        return slots if most is None else min(slots, most)
+
+    @property
+    def all_slots(self) -> int:
+        """The number of tasks at a time on all nodes, at most; where it is not known, one that few nodes exceed."""
+        return (self.slots or _MANY_SLOTS) * self.target.nodes
+
+    @property
+    def job_cpus(self) -> int:
+        """The CPUs that a job needs on its node; where the number of slots is not known, those of one task."""
+        return max(1, self.slots) * self.settings.cpus_per_task
 
     @property
     def root(self) -> str:

@@ -14,10 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.config.swarm import allowed_cpus
 from locusts_fab.layout import input_path
 from locusts_fab.model import Finding
 from locusts_fab.preflight.machine import NOT_SET, judge_target
 from locusts_fab.preflight.probe import Seen
+from locusts_fab.preflight.slots import judge_cpus
 from locusts_fab.text import first_few, printable
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ def judge_here(swarm: Swarm) -> Iterator[Finding]:
         facts["runtime"] = shutil.which(target.container.runtime) or ""
         if not image.startswith("/") or os.path.exists(image):
             facts["image"] = "yes"
+    yield from judge_cpus(swarm, allowed_cpus(), has_taskset=shutil.which("taskset") is not None)
     yield from judge_target(swarm, Seen(facts))
 
 

@@ -243,6 +243,8 @@ slot_main() {
   export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
+  give_slot
+  pin_slot
   show_running 0 0
   walk
   look_at_clock

@@ -300,6 +300,14 @@ VARIABLES = [
 ]
 
 
+def test_what_tasks_are_told_of_themselves_is_not_for_the_config(tmp_path: Path) -> None:
+    pairs = "LOCUSTS_TASK = 'x', LOCUSTS_HOME = '/opt', OMP_NUM_THREADS = 4"
+    text = f"[swarms.s]\ncommand = 'a'\nargs = [['1']]\nenv = {{ {pairs} }}\n"
+    assert problems_of(write(tmp_path, text)) == [
+        "swarms.s.env: LOCUSTS_TASK: each task is told its own; choose another name"
+    ]
+
+
 @pytest.mark.parametrize(("env", "problems"), VARIABLES)
 def test_variables_are_literal(tmp_path: Path, env: dict[str, object], problems: list[str]) -> None:
     pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in env.items())
