@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,3 +129,16 @@ class Sides:
 def files(root: Path) -> dict[str, str]:
     """Return what each file below a folder holds, by its relative path."""
     return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def to_file(folder: Path, text: str = "theirs\n") -> None:
+    """Put a file in the place of a folder."""
+    shutil.rmtree(folder)
+    folder.write_text(text)
+
+
+def to_folder(file: Path) -> None:
+    """Put a folder in the place of a file, with a file deep in it."""
+    file.unlink()
+    (file / "deep").mkdir(parents=True)
+    (file / "deep" / "new").write_text("theirs\n")

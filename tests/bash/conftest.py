@@ -1,0 +1,44 @@
+"""What tests of scripts share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locusts_fab.hosts.base import Result
+from locusts_fab.hosts.local import LocalHost
+from locusts_fab.shell.scripts import remote_script, templates_folder
+from tests.support.environments import founded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locusts_fab.layout import Environment
+    from tests.support.remote_scripts import Run
+
+FOLDER = templates_folder() / "remote"
+
+
+def run_here(name: str, *args: str) -> Result:
+    return LocalHost().run(remote_script(name), *args)
+
+
+def run_file(name: str, *args: str) -> Result:
+    """Run a script as somebody would who found its file."""
+    words = ["bash", str(FOLDER / f"{name}.sh"), *args]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    return Result(done.returncode, done.stdout, os.fsdecode(done.stderr))
+
+
+@pytest.fixture(params=[run_here, run_file], ids=["sent", "file"])
+def run(request: pytest.FixtureRequest) -> Run:
+    way: Run = request.param
+    return way
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return founded(tmp_path / "it's $(an) environment")
