@@ -72,13 +72,15 @@ def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = F
 
 def _source(names: tuple[str, ...], rows: list[Row], inputs: Sequence[str], warnings: list[str]) -> Source:
     """Return the tasks with these values, whose ids are the values joined by `_`."""
-    is_single = len(names) == 1
-    (name, *_) = names
+    (name, *others) = names
+    column = [row[0] for row in rows]  # with one handle all there is, and quicker to get at
     return Source(
-        [row[0] for row in rows] if is_single else list(map("_".join, rows)),
+        list(map("_".join, rows)) if others else list(column),
         frozenset({"id", *names}),
-        (lambda index: {name: rows[index][0]}) if is_single else (lambda index: dict(zip(names, rows[index]))),  # noqa: B905 - each row is a match of them
-        lambda index: tuple(zip(names, rows[index], strict=True)),
+        (lambda index: dict(zip(names, rows[index], strict=True))) if others else (lambda index: {name: column[index]}),
+        (lambda index: tuple(zip(names, rows[index], strict=True)))
+        if others
+        else (lambda index: ((name, column[index]),)),
         has_own_id="id" in names,
         seen_inputs=frozenset(inputs),
         warnings=warnings,
@@ -135,27 +137,24 @@ def find_values(indir: Path, template: Template, list_folder: ListFolder, warnin
 
     :param warnings: gets one if there are names that can be read in several ways.
     """
-    match = template.pattern.fullmatch
-    matched = [(name, found) for name in _find_names(indir, template, list_folder) if (found := match(name))]
+    match, names = template.pattern.fullmatch, _find_names(indir, template, list_folder)
     if len(template.names) > 1:
-        warnings += _note_ambiguous(template, [name for name, _ in matched])
-    return {found.groups() for _, found in matched}
+        names = list(filter(match, names))
+        warnings += _note_ambiguous(template, names)
+    return {found.groups() for name in names if (found := match(name))}
 
 
 def _find_names(indir: Path, template: Template, list_folder: ListFolder) -> list[str]:
     """Return the names of what may match a template."""
     if "/" not in template.text:
-        return [name for name in list_folder(indir) if _may_match(name, template)]
+        return _may_match(list_folder(indir), template)
     names = ["/" if template.text.startswith("/") else ""]
     parts = [Template.name(part, template.handles) for part in template.text.removeprefix("/").split("/")]
     for depth, part in enumerate(parts):
         if part.handles:
             match = part.pattern.fullmatch
             names = [
-                name + entry
-                for name in names
-                for entry in list_folder(indir / name)
-                if _may_match(entry, part) and match(entry)
+                name + entry for name in names for entry in _may_match(list_folder(indir / name), part) if match(entry)
             ]
         else:
             literal = part.render({})
@@ -165,8 +164,8 @@ def _find_names(indir: Path, template: Template, list_folder: ListFolder) -> lis
     return names
 
 
-def _may_match(name: str, part: Template) -> bool:
-    return not name.startswith(".") or part.text.startswith(".")
+def _may_match(names: list[str], part: Template) -> list[str]:
+    return names if part.text.startswith(".") else [name for name in names if name[0] != "."]
 
 
 def list_folder(folder: Path) -> list[str]:
@@ -179,7 +178,7 @@ def list_folder(folder: Path) -> list[str]:
 
 def _note_ambiguous(template: Template, names: Iterable[str]) -> list[str]:
     """Return a warning of names that can be read in several ways, if there are any."""
-    ambiguous = sorted(name for name in names if template.match_otherwise(name))
+    ambiguous = sorted(filter(template.match_otherwise, names))
     if not ambiguous:
         return []
     lines = [
@@ -243,18 +242,22 @@ def _tell_incomplete(incomplete: dict[Row, list[str]], count: int, *, skip: bool
 
 def sort_rows(rows: Collection[Row]) -> list[Row]:
     """Return rows sorted by their first value, then the second, and so on; see `sort_ids`."""
-    columns = [sort_ids(set(column)) for column in zip(*rows, strict=True)]
-    if len(columns) == 1:
-        return [(value,) for value in columns[0]]
-    ranks = [{value: rank for rank, value in enumerate(column)} for column in columns]
-    return sorted(rows, key=lambda row: [rank[value] for rank, value in zip(ranks, row)])  # noqa: B905 - as above
+    ordered = list(rows)
+    width = len(ordered[0]) if ordered else 0
+    if width == 1:
+        return [(value,) for value in sort_ids([value for (value,) in ordered])]
+    for at in reversed(range(width)):  # the last sort decides; those before it stay
+        rank = {value: number for number, value in enumerate(sort_ids({row[at] for row in ordered}))}
+        ordered.sort(key=lambda row: rank[row[at]])
+    return ordered
 
 
 def sort_ids(ids: Collection[str]) -> list[str]:
     """Return ids sorted as numbers if all are numbers, else as text."""
-    if all(map(_NUMBER.fullmatch, ids)):
-        return sorted(ids, key=lambda task_id: (Decimal(task_id), task_id))
-    return sorted(ids)
+    ordered = sorted(ids)
+    if all(map(_NUMBER.fullmatch, ordered)):
+        ordered.sort(key=Decimal)  # of equal numbers, such as 1 and 01, the text decides
+    return ordered
 
 
 def sought_in(template: Template) -> tuple[str, Template]:

@@ -88,15 +88,16 @@ class Plan:
         bad: list[str] = []
         long: list[str] = []
         lacking: list[str] = []
+        rooted, has_unseen = bool(self._rooted), bool(self._unseen)
         for index, task_id in enumerate(self.source.ids):
             command, inputs, outputs = self.text(index, task_id)
-            relative = self._relative(inputs) if self._rooted else inputs
-            problem = _why_unusable(command, relative, outputs) or (self._rooted and _why_colliding(inputs))
+            relative = self._relative(inputs) if rooted else inputs
+            problem = _why_unusable(command, relative, outputs) or (_why_colliding(inputs) if rooted else None)
             if problem:
                 bad.append(f"task {task_id}: {problem}")
             elif excess := limits.why_too_long(task_id, command, (*relative, *outputs)):
                 long.append(f"task {task_id}: {excess}")
-            elif not self._lacks_inputs(task_id, inputs, lacking):
+            elif not (has_unseen and self._lacks_inputs(task_id, inputs, lacking)):
                 values = self._values(index, task_id)
                 yield Task(task_id, command, inputs, outputs, values, stamp(inputs), self.swarm.settings.strict)
         if bad:

@@ -104,8 +104,8 @@ class Template:
 
         Here the first handle takes as little as it can, and so on; if that comes to the same, there is no other way.
         """
-        found = self._least_pattern.fullmatch(name)
-        return found.groups() if found and found.groups() != self.match(name) else None
+        least, most = self._least_pattern.fullmatch(name), self.pattern.fullmatch(name)
+        return least.groups() if least and most and least.groups() != most.groups() else None
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
