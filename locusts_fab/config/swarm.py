@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from locusts_fab.config.tables import check_together, make_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing_extensions import Unpack
 
+    from locusts_fab.config.keys import SwarmKeys
     from locusts_fab.config.schema import SwarmSettings, Target
 
 
 #: Chunks are cut for so many slots on a node of which nobody knows how many it will have: too many do no harm.
 _MANY_SLOTS = 64
+
+
+def _as_in_toml(value: Any) -> Any:
+    """Return a value of Python as TOML would give it: text, numbers, lists, dictionaries; anything else as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: _as_in_toml(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_as_in_toml(each) for each in value]
+    return value
 
 
 def allowed_cpus() -> int:
@@ -38,6 +53,36 @@ class Swarm:
     folder: Path
     config_path: Path | None = None
     others: Mapping[str, SwarmSettings] = field(default_factory=dict)
+
+    @classmethod
+    def from_command(
+        cls,
+        command: str | None = None,
+        *,
+        name: str,
+        target: Mapping[str, Any] | None = None,
+        target_name: str = "here",
+        folder: str | os.PathLike[str] = ".",
+        **keys: Unpack[SwarmKeys],
+    ) -> Swarm:
+        """Return a swarm that stands in no config file, checked as one that does.
+
+        :param command: the command template; None if `command_file` has the commands.
+        :param name: its name. Two swarms of one name in one folder are one and the same, with one local state.
+        :param target: what `[targets.NAME]` would hold; without it, tasks run on this machine.
+        :param target_name: the name of the target.
+        :param folder: takes the place of the folder of `locusts.toml`: paths are relative to it, and the local state
+            is in its `.locusts/NAME`.
+        :param keys: what `[swarms.NAME]` would hold besides, such as `inputs` and `outputs`. Paths may be `Path`s, and
+            arrays any sequences.
+        :returns: the swarm.
+        :raises ConfigError: with all that is wrong, in the words of a config file.
+        """
+        table = {key: _as_in_toml(value) for key, value in {"command": command, **keys}.items() if value is not None}
+        targets = {target_name: {"mode": "local"} if target is None else _as_in_toml(target)}
+        config = make_config("Swarm.from_command", {"targets": targets, "swarms": {name: table}})
+        check_together(config, name, target_name)
+        return cls(name, config.swarms[name], target_name, config.targets[target_name], Path(folder).absolute())
 
     def resolve(self, path: str) -> Path:
         """Return a path of the config made absolute: `~` is the user's home, the rest is relative to locusts.toml."""

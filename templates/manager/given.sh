@@ -73,7 +73,7 @@ find_gpus() {
 # give_gpus: export this slot's own part of the GPUs.
 give_gpus() {
   local IFS=, own
-  ((GPUS_PER_TASK > 0 && ${#CUDA_GPUS[@]} > 0)) || return 0
+  ((GPUS_PER_TASK > 0 && ${#CUDA_GPUS[@]} > 0 && ${#ROCR_GPUS[@]} > 0)) || return 0
   own=("${CUDA_GPUS[@]:SLOT*GPUS_PER_TASK:GPUS_PER_TASK}")
   if has_amd; then
     own=("${!own[@]}")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import locusts_fab
-from locusts_fab.config.load import make_config
+from locusts_fab.config.tables import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
 from locusts_fab.legacy.launch import swarm_table
 from locusts_fab.model import SwarmState

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locusts_fab.config.load import Config, load, load_config
+from locusts_fab.config.load import load, load_config
+from locusts_fab.config.tables import Config
 from locusts_fab.errors import ConfigError
 from tests.support.configs import CLUSTER, LOCAL, OTHERS, PAIRS, SWARM, TARGETS, problems_of, write
 
