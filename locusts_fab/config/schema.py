@@ -204,8 +204,18 @@ class SwarmSettings(Table):
     )
     outputs: list[OutputPath] = Field(
         default=[],
-        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
-        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
+        description="Files and folders that each task must leave in its sandbox, and that come back; templates. "
+        "`*.csv`, `plots/*.png` and `**/*.log` are patterns: at least one file must match. `*` does not match names "
+        "that begin with a dot, nor inputs that the task left as they were. `[*]`, `[?]` and `[[]` stand for the "
+        "character itself; values of handles are always literal.",
+    )
+    optional_outputs: list[OutputPath] = Field(
+        default=[],
+        description="More of them, such as `core.*`, that come back if they are there.",
+    )
+    nonempty: bool = Field(
+        default=False,
+        description="A file or folder of `outputs` that holds nothing makes its task fail, as if it were missing.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
@@ -346,7 +356,7 @@ def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[
 
 def _handles_in_variables(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
     """Yield which variables hold a handle, which has no value there. Any other `<word>` is text like any."""
-    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
+    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs, *swarm.optional_outputs])
     for name, value in swarm.env.items():
         for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", value):
             word = found[1]

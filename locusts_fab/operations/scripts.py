@@ -61,6 +61,7 @@ def render_scripts(
         "last_chunk": chunks[-1].number,
         "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
         "slots": swarm.slots,
+        "has_patterns": int(any(output[:1] == "\0" for output in swarm.designated)),
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
@@ -42,7 +43,9 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[Name, boo
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
     """
-    return [] if results.tree_dir is not None else outcome.designated
+    if results.tree_dir is not None:
+        return []
+    return [(name, found) for name, found in outcome.designated if not isinstance(name, Entry)]
 
 
 def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[Name]:

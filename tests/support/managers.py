@@ -39,6 +39,7 @@ VALUES: dict[str, Any] = {
     "last_chunk": 1,
     "slots": 1,
     "has_inputs": 0,
+    "has_patterns": 0,
     "program": "",
     "strict": 1,
     "retries": 0,
