@@ -117,3 +117,34 @@ def test_values_are_literal_in_patterns(workspace: Workspace) -> None:
         "000003": ["[a].1.csv"],
         "000004": ["a.1.csv"],
     }
+
+
+def test_in_one_folder_no_task_replaces_what_another_left(workspace: Workspace) -> None:
+    command = "touch own_<arg0>.csv; echo <arg0> > same.csv; mkdir -p d; echo <arg0> > d/<arg0>.csv; touch tasks.tsv"
+    outputs = "['*.csv', 'd/*.csv', '*.tsv']"
+    config = f"[swarms.s]\ncommand = '{command}'\nargs = [['1'], ['2'], ['3']]\noutputs = {outputs}\nlayout = 'flat'\n"
+    workspace.write(config)
+    for words in (["run"], ["collect"], ["collect", "--overwrite"]):
+        code, said = workspace.locusts(*words)
+        assert (code, "5 outputs could not be brought back" in said) == (1, True)
+        found = rows(workspace)
+        for number in "123":
+            task = f"00000{number}"
+            assert (f"own_{number}.csv", "present", f"own_{number}.csv") in found[task]
+            assert (f"d/{number}.csv", "present", f"d/{number}.csv") in found[task]
+            assert ("tasks.tsv", "error", "") in found[task]
+        here = [task for task, found in rows(workspace).items() if ("same.csv", "present", "same.csv") in found]
+        assert [f"00000{workspace.result('same.csv').read_text().strip()}"] == here
+        assert "another task has put something there" in "".join(row["reason"] for row in workspace.tasks().values())
+        assert {row["state"] for row in workspace.tasks().values()} == {"done"}
+
+
+def test_a_folder_of_one_task_takes_in_nothing_of_another(workspace: Workspace) -> None:
+    command = "mkdir d_1 2> /dev/null; mkdir -p d; touch d/<arg0>.csv"
+    config = f"[swarms.s]\ncommand = '{command}'\nargs = [['1'], ['2']]\noutputs = ['d*']\nlayout = 'flat'\n"
+    workspace.write(config)
+    assert workspace.locusts("run")[0] == 1
+    assert len(list(workspace.result("d").iterdir())) == 1
+    assert sorted(status for found in rows(workspace).values() for _, status, _ in found) == [
+        "error", "error", "present", "present",
+    ]  # fmt: skip
