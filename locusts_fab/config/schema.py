@@ -217,8 +217,18 @@ class SwarmSettings(Table):
     )
     outputs: list[OutputPath] = Field(
         default=[],
-        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
-        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
+        description="Files and folders that each task must leave in its sandbox, and that come back; templates. "
+        "`*.csv`, `plots/*.png` and `**/*.log` are patterns: at least one file must match. `*` does not match names "
+        "that begin with a dot, nor inputs that the task left as they were. `[*]`, `[?]` and `[[]` stand for the "
+        "character itself; values of handles are always literal.",
+    )
+    optional_outputs: list[OutputPath] = Field(
+        default=[],
+        description="More of them, such as `core.*`, that come back if they are there.",
+    )
+    nonempty: bool = Field(
+        default=False,
+        description="A file or folder of `outputs` that holds nothing makes its task fail, as if it were missing.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
@@ -380,7 +390,7 @@ def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
         for key, value, where in (("indir", swarm.indir, "inputs"), ("outdir", swarm.outdir, "outputs"))
         if value is not None
     ]
-    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
+    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs, *swarm.optional_outputs])
     for key, name, text, why in texts:
         for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", text):
             word = found[1]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locusts_fab.bounds.entries import mark
 from locusts_fab.config.tables import check_together, make_config
 
 if TYPE_CHECKING:
@@ -95,6 +96,13 @@ class Swarm:
     def state_dir(self) -> Path:
         """The folder of this machine with what it knows of the swarm."""
         return self.folder / ".locusts" / self.name
+
+    @property
+    def designated(self) -> list[str]:
+        """The outputs, and then the optional ones, as templates in which all is marked that says more than a name."""
+        settings = self.settings
+        texts = [*((text, False) for text in settings.outputs), *((text, True) for text in settings.optional_outputs)]
+        return [mark(text, optional=optional, nonempty=settings.nonempty) for text, optional in texts]
 
     @property
     def is_custom(self) -> bool:

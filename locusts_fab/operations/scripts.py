@@ -66,6 +66,7 @@ def render_scripts(
         "pin": int(settings.pin),
         "gpus_per_task": settings.gpus_per_task,
         "slots": swarm.slots,
+        "has_patterns": int(any(output[:1] == "\0" for output in swarm.designated)),
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import Results, folders_above, input_path
@@ -148,7 +149,10 @@ def _landings(
     for number, task in enumerate(tasks(), 1):
         place = "" if results.is_flat else f"{results.place(TaskId(task.id), number, count)}/"
         who = (task.id,)
-        for name in () if swarm.is_custom else task.outputs:
+        for output in () if swarm.is_custom else task.outputs:
+            if isinstance(output, Entry) and output.is_pattern:
+                continue  # what it matches is not known yet; what is not ours stays when it comes
+            name = shown(output)
             yield f"the output {name} of task {task.id}", f"{place}{name}", who
             failed = f"{results.failed_place(TaskId(task.id))}/{name}"
             yield f"the output {name} of task {task.id}, should it fail,", failed, who

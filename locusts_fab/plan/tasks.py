@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place
@@ -144,7 +145,7 @@ class Plan:
         return (
             self._command(index, task_id, values),
             tuple([template.render(values) for template in self.inputs]),
-            tuple([template.render(values) for template in self.outputs]),
+            tuple([written(template.render(values)) for template in self.outputs]),
         )
 
     def _command(self, index: int, task_id: str, values: dict[str, str]) -> str:
@@ -185,7 +186,7 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
         source,
         command,
         [Template.name(text, source.handles) for text in settings.inputs],
-        [Template.name(text, source.handles) for text in settings.outputs],
+        [Template.name(text, source.handles) for text in swarm.designated],
         environment_dir,
         warnings=[*source.warnings, *(command.suspects if command else [])],
     )
@@ -262,6 +263,10 @@ def _check_flat(plan: Plan) -> None:
     for task in plan.tasks():
         owner = f"task {task.id}"
         for name in task.outputs:
+            if isinstance(name, Entry):
+                if name.name is None:
+                    continue  # what it matches is not known yet; `collect` sees that nothing is replaced
+                name = name.name  # noqa: PLW2901 - what it names
             above = folders_above(name)
             claims = [owners.setdefault(name, owner), users.get(name), *map(owners.get, above)]
             other = next((claim for claim in claims if claim not in {None, owner}), None)
@@ -292,10 +297,10 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
     if "\0" in command:
         return "its command holds a NUL"
     for name in (*inputs, *outputs):
-        why = why_not_plain(name)
+        why = why_not_plain(name.text if isinstance(name, Entry) else name)
         if why is not None:
-            shown = f"{name[:_NAME_SHOWN]!r}{'…' if len(name) > _NAME_SHOWN else ''}"
-            return f"{shown} cannot be the name of an input or output: {why}"
+            start = f"{shown(name)[:_NAME_SHOWN]!r}{'…' if len(name) > _NAME_SHOWN else ''}"
+            return f"{start} cannot be the name of an input or output: {why}"
     if len(set(outputs)) < len(outputs):
         return "two of its outputs have the same name"
     return None

@@ -83,20 +83,24 @@ run_task() {
     fi
     ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
 
-    for output in ${outputs[@]+"${outputs[@]}"}; do
-      if [[ -e $sandbox/$output ]]; then
-        found+='1'
-        STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
-      else
-        found+='0'
-        absent=1
-      fi
-    done
+    if ((HAS_PATTERNS)); then
+      find_outputs
+    else
+      for output in ${outputs[@]+"${outputs[@]}"}; do
+        if [[ -e $sandbox/$output ]]; then
+          found+='1'
+          STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
+        else
+          found+='0'
+          absent=1
+        fi
+      done
+    fi
     if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
       settle
     fi
-    printf -v HELD 'ended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
-      "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
+    printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
+      "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
     if [[ $STATE == "done" ]]; then
       ((++DONE_COUNT))
       return
@@ -200,6 +204,7 @@ judge() {
     STATE=failed REASON="exit $STATUS"
   elif ((absent)); then
     STATE=failed REASON="missing output"
+    ((are_empty == 0)) || REASON="missing or empty output"
   fi
   if [[ $STATE == failed && -s $log_file ]]; then
     add_last_words

@@ -44,6 +44,7 @@ VALUES: dict[str, Any] = {
     "gpus_per_task": 0,
     "slots": 1,
     "has_inputs": 0,
+    "has_patterns": 0,
     "program": "",
     "strict": 1,
     "retries": 0,

@@ -41,6 +41,8 @@ readonly PIN=0
 SLOTS=16
 # 1: sandboxes start with what is in inputs/
 readonly HAS_INPUTS=1
+# 1: some outputs are more than names, such as patterns
+readonly HAS_PATTERNS=0
 # a folder that all tasks share, in place of sandboxes; empty: there is none
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
@@ -81,6 +83,8 @@ readonly CONTAINER=()
 # …the whole of templates/manager/sandbox.sh…
 
 # …the whole of templates/manager/words.sh…
+
+# …the whole of templates/manager/outputs.sh…
 
 # …the whole of templates/manager/given.sh…
 
