@@ -198,6 +198,7 @@ def manager_values(environment: Environment, slots: int, chunks: int) -> dict[st
         "slots": slots,
         "tree": "",
         "has_inputs": 0,
+        "has_patterns": 0,
         "program": "sleep",
         "strict": 1,
         "retries": 0,

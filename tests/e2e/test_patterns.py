@@ -148,3 +148,50 @@ def test_a_folder_of_one_task_takes_in_nothing_of_another(workspace: Workspace) 
     assert sorted(status for found in rows(workspace).values() for _, status, _ in found) == [
         "error", "error", "present", "present",
     ]  # fmt: skip
+
+
+def test_ten_thousand_matches_come(workspace: Workspace) -> None:
+    command = "seq -f '<arg0> file %05g.csv' 10000 | tr '\\\\n' '\\\\0' | xargs -0 touch"
+    workspace.write(f"[swarms.s]\ncommand = \"{command}\"\nargs = [['1'], ['2']]\noutputs = ['*.csv']\n")
+    assert workspace.locusts("run")[0] == 0
+    for number in "12":
+        names = [f"{number} file {at:05}.csv" for at in range(1, 10_001)]
+        assert rows(workspace)[f"00000{number}"] == [(name, "present", f"00000{number}/{name}") for name in names]
+        assert sorted(path.name for path in workspace.result(f"00000{number}").iterdir()) == names
+
+
+def test_in_a_custom_environment_any_file_of_the_tree_fulfils_a_pattern(workspace: Workspace) -> None:
+    (workspace.folder / "tree").mkdir()
+    (workspace.folder / "tree/begin.txt").touch()
+    lines = ["[swarms.s]", "environment = 'custom'", "root = 'tree'", "in_place = false", "include = ['*']"]
+    lines += [
+        "command = 'touch <arg0>.csv'",
+        "args = [['a'], ['b']]",
+        "outputs = ['*.csv']",
+        "optional_outputs = ['x*']",
+    ]
+    workspace.write("\n".join(lines))
+    assert workspace.locusts("run")[0] == 0
+    assert (workspace.folder / "tree/a.csv").exists()
+    table = (workspace.folder / ".locusts/s/outputs.tsv").read_text().splitlines()[1:]
+    assert table == ["000001\t*.csv\tpresent\t", "000002\t*.csv\tpresent\t"]
+
+
+def test_forged_matches_end_nothing_and_lead_nowhere(workspace: Workspace) -> None:
+    workspace.write("[swarms.s]\ncommand = 'touch a.csv'\nargs = [['1']]\noutputs = ['*.csv']\n")
+    assert workspace.locusts("submit")[0] == 0
+    assert workspace.locusts("watch")[0] == 0
+    (cache,) = (workspace.folder / ".locusts/here/s/exec/cache").glob("*.tsv")
+    honest = cache.read_bytes()
+    for forged in (b"../../a.csv", b"/etc/a.csv", b"a.csv//../b.csv", b"b.txt", b"a.csv/x", b"\\x2e\\x2e/a.csv"):
+        cache.write_bytes(honest.replace(b"\ta.csv\t", b"\t" + forged + b"\t"))
+        workspace.forget()
+        workspace.locusts("attach")
+        workspace.locusts("collect")
+        assert workspace.tasks()["000001"]["state"] == "pending"
+        assert not workspace.result("000001").exists()
+    cache.write_bytes(honest)
+    workspace.forget()
+    workspace.locusts("attach")
+    assert workspace.locusts("collect")[0] == 0
+    assert workspace.result("000001/a.csv").exists()
