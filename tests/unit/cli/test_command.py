@@ -54,7 +54,10 @@ def failing(error: BaseException) -> Command:
     ("name", "own"),
     [
         ("run", ["only", "limit -n", "force -f", "overwrite"]),
-        ("submit", ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit -n", "force -f"]),
+        (
+            "submit",
+            ["dry-run -d", "scripts", "files", "redo -r", "redo-changed", "only", "limit -n", "force -f", "overwrite"],
+        ),
         ("status", ["json -j"]),
         ("watch", []),
         ("collect", ["wait -w", "apply-removals -a", "overwrite", "json -j"]),
