@@ -20,6 +20,8 @@ class SwarmKeys(TypedDict, total=False):
     outdir: AnyPath | None
     inputs: Sequence[str] | None
     outputs: Sequence[str] | None
+    optional_outputs: Sequence[str] | None
+    nonempty: bool | None
     shared: Mapping[str, AnyPath] | None
     layout: Literal["tasks", "flat"] | None
     retries: int | None
