@@ -73,6 +73,6 @@ may_pin() {
 pin_slot() {
   local IFS=, own
   ((PIN && (SLOT + 1) * TASK_CPUS <= ${#CPUS[@]})) || return 0
-  own=${CPUS[*]:SLOT*TASK_CPUS:TASK_CPUS}
+  own="${CPUS[*]:SLOT*TASK_CPUS:TASK_CPUS}" # in quotes, or bash 4 puts blanks between
   taskset -cp "$own" "$BASHPID" >/dev/null || leave "pin = true: taskset cannot bind a slot to the CPUs $own"
 }

@@ -24,7 +24,7 @@ give_slot() {
 }
 
 # read_devices VALUE: set DEVICES to those in a list with commas between, as programs read it: up to the first that is
-# none (a scheduler may write NoDevFiles where a job has no GPU), each once.
+# none (such as NoDevFiles, where a job has no GPU), each once.
 read_devices() {
   local given=() device
   local -A seen=()
