@@ -6,12 +6,10 @@ The descriptions here are the reference that users read: `reference.py` makes it
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from locusts_fab.config.given import taken_variables, wrong_gres
 from locusts_fab.config.types import (
     NAME,
     NAME_RULE,
@@ -40,9 +38,6 @@ from locusts_fab.config.types import (
     VariableValue,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = [
     "NAME",
     "NAME_RULE",
@@ -51,8 +46,6 @@ __all__ = [
     "SwarmSettings",
     "Table",
     "Target",
-    "conflicts_of_swarm",
-    "conflicts_of_target",
 ]
 
 
@@ -326,97 +319,3 @@ class SwarmSettings(Table):
         default=None,
         description='The swarm takes no more tasks when so many have failed: a number, or a share such as `"5%"`.',
     )
-
-
-def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield which keys of a target do not go together.
-
-    :param given: the keys that stand in the file, also those whose value was refused.
-    :returns: pairs of a key and what is wrong with it.
-    """
-    if target.mode == "local":
-        if target.root is not None and target.root.startswith("$"):
-            yield (
-                "root",
-                'variables are not put in here in mode = "local"; write the path itself, or ~ for your home folder',
-            )
-        for key in sorted(given & {"host", "shared_root", "known_hosts"}):
-            yield key, 'not in mode = "local"; take it out, or choose mode = "remote"'
-    else:
-        for key in ("host", "root"):
-            if key not in given:
-                yield key, f'missing; mode = "{target.mode}" needs it'
-        if target.mode == "remote-shared" and "shared_root" not in given:
-            yield "shared_root", 'missing; mode = "remote-shared" needs it: the folder root as this machine sees it'
-    yield from (("slurm", f"gres: {problem}") for problem in wrong_gres(target.gpus, target.slurm.gres))
-    if target.scheduler != "slurm":
-        if "slurm" in given:
-            yield "slurm", 'only with scheduler = "slurm"'
-        if target.nodes > 1:
-            yield "nodes", 'more than one node needs scheduler = "slurm"'
-
-
-def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield which keys of a swarm do not go together; see `conflicts_of_target`. The key `""` is the swarm itself."""
-    if "command" not in given and "command_file" not in given:
-        yield "command", "missing; say what each task runs, here or in command_file"
-    if {"command", "command_file"} <= given:
-        yield "command_file", "not together with command; keep one of them"
-    yield from _conflicts_of_sources(swarm, given)
-    yield from _handles_without_values(swarm)
-    yield from (("env", problem) for problem in taken_variables(swarm.env, swarm.gpus_per_task))
-    custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
-    if swarm.environment == "default":
-        for key in custom_keys:
-            if key in given:
-                yield key, 'only with environment = "custom"'
-        return
-    if "root" not in given:
-        yield "root", 'missing; environment = "custom" needs the folder to replicate'
-    for key in ("layout", "inputs"):
-        if key in given:
-            yield key, 'not with environment = "custom"; all tasks share one tree'
-    if "tree" in given and given & {"include", "exclude"}:
-        yield "tree", "not together with include or exclude; keep one way to choose"
-
-
-def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
-    """Yield what is the same for all tasks and holds a handle. Any other `<word>` is text like any."""
-    variables = "for env is the same for all tasks; set {} in the command, in front of the program"
-    texts = [("env", f"{name}: ", value, variables.format(name)) for name, value in swarm.env.items()]
-    folder = "for all tasks share this folder; write it into {}"
-    texts += [
-        (key, "", value, folder.format(where))
-        for key, value, where in (("indir", swarm.indir, "inputs"), ("outdir", swarm.outdir, "outputs"))
-        if value is not None
-    ]
-    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs, *swarm.optional_outputs])
-    for key, name, text, why in texts:
-        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", text):
-            word = found[1]
-            is_column = swarm.args_file is not None or word in (swarm.sweep or {}) or f"<{word}>" in used
-            if is_column or re.fullmatch(r"id|shared|arg[0-9]+", word):
-                yield key, f"{name}{found[0]} has no value here, {why}"
-                break
-
-
-#: What can be a handle of file names; `<shared>` and `<arg0>` mean something else.
-_HANDLE = re.compile(r"(?<!\\)<(?!(?:shared|arg[0-9]+)[:>])[A-Za-z_][A-Za-z0-9_.-]*(:raw)?>")
-
-
-def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong unless exactly one key says which tasks there are."""
-    sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
-    templated = any(_HANDLE.search(name) for name in swarm.inputs)
-    if len(sources) > 1:
-        yield "", f"several keys make tasks ({', '.join(sources)}); keep one of them"
-    elif not sources and swarm.environment == "custom":
-        yield "", "nothing makes tasks; give args, args_file, sweep or command_file"
-    elif not sources and "inputs" not in given:
-        yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
-    elif not sources and not templated:
-        yield "inputs", "none has a handle, so nothing makes tasks; put <id> where the names differ, or give args"
-    if {"command_file", "id"} <= given:
-        yield "id", "not with command_file; its lines have no values to make names of"
-    if "command_file" in given and "inputs" in given:
-        yield "inputs", "not with command_file; files that its commands read go into shared"
