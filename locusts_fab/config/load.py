@@ -44,6 +44,22 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     name = next(iter(config.swarms)) if swarm is None else swarm
     if name not in config.swarms:
         raise ConfigError(str(path), [f"swarms: {no_such('swarm', name, config.swarms)}"])
+    return _choose(config, path, name, target)
+
+
+def load_all(path: str | Path = "locusts.toml", target: str | None = None) -> list[Swarm]:
+    """Return all swarms of a config, in the order in which they stand there, each with its target.
+
+    :param path: as in `load`.
+    :param target: as in `load`, for each.
+    :raises ConfigError: as `load`.
+    """
+    config = load_config(path)
+    return [_choose(config, path, name, target) for name in config.swarms]
+
+
+def _choose(config: Config, path: str | Path, name: str, target: str | None) -> Swarm:
+    """Return a swarm with the target that was named, or that it names, or that is the only one."""
     settings = config.swarms[name]
     target_name = target or settings.target
     if target_name is None and len(config.targets) > 1:
