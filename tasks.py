@@ -122,11 +122,15 @@ def chaos(c: Context, minutes: float = 10.0, seed: int = 1, cells: str = "*", wo
 
 @task(
     pre=[packages],
-    help={"runs": "How many commands to run, in all locales together.", "seed": "The first seed; 0: any."},
+    help={
+        "runs": "How many commands to run, in all locales together.",
+        "names": "How many cases of names of files to try before.",
+        "seed": "The first seed; 0: any.",
+    },
 )
-def fuzz(c: Context, runs: int = 20_000, seed: int = 0) -> None:
-    """Put hostile values into commands and run these through a real bash, in UTF-8, C and GB18030."""
-    c.run(f"{PYTHON} -m tests.fuzz --runs {runs} --seed {seed}", pty=sys.stdout.isatty())
+def fuzz(c: Context, runs: int = 20_000, names: int = 5_000, seed: int = 0) -> None:
+    """Match names of files, and put hostile values into commands, run through a real bash in UTF-8, C and GB18030."""
+    c.run(f"{PYTHON} -m tests.fuzz --runs {runs} --names {names} --seed {seed}", pty=sys.stdout.isatty())
 
 
 dev = Collection("dev")

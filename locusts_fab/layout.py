@@ -184,6 +184,16 @@ class Results:
         return Name(f"logs/{task_id}.log")
 
 
+def input_path(indir: str, name: str) -> str:
+    """Return the path of an input on this machine: relative to the folder of inputs, unless it is absolute."""
+    return name if name.startswith("/") else f"{indir}/{name}"
+
+
+def input_place(name: str) -> str:
+    """Return where an input lies in a sandbox: under its own name, or the last part of an absolute path."""
+    return name.rpartition("/")[2] if name.startswith("/") else name
+
+
 def folders_above(name: str) -> list[str]:
     """Return the folders that a relative name lies in, the outermost first."""
     parts = name.split("/")

@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from locusts_fab.bounds.entries import Entry, shown
+from locusts_fab.bounds.names import Name
 from locusts_fab.errors import ExitStatus
 from locusts_fab.text import counted, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from locusts_fab.bounds.names import Name, TaskId
+    from locusts_fab.bounds.names import TaskId
     from locusts_fab.layout import Environment
 
 
@@ -60,6 +62,7 @@ class TaskReason(str, Enum):
     SIGNAL = "signal"
     TIMEOUT = "timeout"
     MISSING_OUTPUT = "missing output"
+    EMPTY_OUTPUT = "missing or empty output"
     NO_SANDBOX = "the sandbox could not be made"
     OUT_OF_TIME = "interrupted: out of time"
     INTERRUPTED = "interrupted"
@@ -130,12 +133,13 @@ class Outcome:
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     :param bad_node: a node where it failed, as nearly all tasks did there, so that it was run again elsewhere.
     :param values: what the config gave it for its handles; empty if that is not known.
+    :param matches: what patterns among its outputs matched: the place of the pattern among them, and the name.
     """
 
     number: int
     id: TaskId
     command: str
-    outputs: tuple[Name, ...]
+    outputs: tuple[Name | Entry, ...]
     state: TaskState
     exit_code: int | None
     attempts: int
@@ -151,6 +155,7 @@ class Outcome:
     cause: TaskReason = TaskReason.OTHER
     bad_node: str = ""
     values: Values = ()
+    matches: tuple[tuple[int, Name], ...] = ()
 
     @property
     def has_ended(self) -> bool:
@@ -158,14 +163,48 @@ class Outcome:
         return self.state in {TaskState.DONE, TaskState.FAILED}
 
     @property
-    def designated(self) -> list[tuple[Name, bool]]:
+    def fits(self) -> bool:
+        """Whether what was found is about the outputs that it has now.
+
+        It is known by place only. So if there are more outputs than were looked for, or fewer, as after a change of the
+        config, it says nothing of any of them.
+        """
+        return len(self.found) == len(self.outputs)
+
+    @property
+    def designated(self) -> list[tuple[Name | Entry, bool]]:
         """Its designated outputs, each with whether it was there when the task ended.
 
-        What was found is known by place only. So if there are more outputs now than were looked for, or fewer, as after
-        a change of the config, it says nothing of any of them.
+        In place of a pattern stand the files and folders that it matched. What was not there and need not be is left
+        out.
         """
-        fits = len(self.found) == len(self.outputs)
-        return [(name, fits and self.found[at]) for at, name in enumerate(self.outputs)]
+        fits = self.fits
+        there = [(name, fits and self.found[at]) for at, name in enumerate(self.outputs)]
+        return there if all(type(name) is Name for name in self.outputs) else list(self._each(there))
+
+    def _each(self, there: list[tuple[Name | Entry, bool]]) -> Iterator[tuple[Name | Entry, bool]]:
+        """Yield what `designated` returns where outputs are more than names; nothing twice."""
+        names: dict[int, list[Name | Entry]] = {}
+        for at, name in self.matches if self.fits else ():
+            names.setdefault(at, []).append(name)
+        seen: set[str] = set()
+        for at, (output, found) in enumerate(there):
+            itself: Name | Entry = output.name or output if isinstance(output, Entry) else output
+            is_passed_over = not found and isinstance(output, Entry) and output.is_optional
+            for each in [] if is_passed_over else names.get(at) or [itself]:
+                if each not in seen:
+                    seen.add(each)
+                    yield each, found
+
+    @property
+    def absent(self) -> list[tuple[int, str]]:
+        """The outputs that had to be there when the task ended and were not: place among all, and name or pattern."""
+        fits = self.fits
+        return [
+            (at, shown(output))
+            for at, output in enumerate(self.outputs)
+            if not (fits and self.found[at]) and not (isinstance(output, Entry) and output.is_optional)
+        ]
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,16 @@ class Invocation:
 
         return load(self.config, self.swarm_name, self.target_name)
 
+    @cached_property
+    def swarms(self) -> list[Swarm]:
+        """The swarm that was chosen; else all of the config.
+
+        :raises ConfigError: as `swarm`.
+        """
+        from locusts_fab.config.load import load_all
+
+        return load_all(self.config, self.target_name) if self.swarm_name is None else [self.swarm]
+
     @property
     def connection(self) -> fabric.Connection | None:
         """The connection of an ops script; a plain Invoke context is none."""

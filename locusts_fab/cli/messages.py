@@ -108,6 +108,16 @@ def print_panel(status: Status) -> None:
     show(status_panel(status))
 
 
+def print_headline(status: Status) -> None:
+    """Print the status of a swarm in a line, and what a person should do about it."""
+    from locusts_fab.ui.show import show
+    from locusts_fab.ui.tables import headline, note_text
+
+    show(headline(status))
+    for note in status.notes:
+        show(note_text(note))
+
+
 def print_failures(failures: Failures) -> None:
     """Print why tasks failed, and what a person should know besides."""
     from locusts_fab.ui.show import show

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import shown
 from locusts_fab.cli.messages import print_note, print_shown
 from locusts_fab.text import LAID_OUT, counted, first_few, printable, size
 from locusts_fab.tsv import escape
@@ -74,7 +75,7 @@ def _described(task: Task) -> list[str]:
         "",
         f"task {escape(task.id)}: {command}",
         f"  inputs:  {_names(task.inputs)}",
-        f"  outputs: {_names(task.outputs)}",
+        f"  outputs: {_names(list(map(shown, task.outputs)))}",
     ]
 
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import shown
 from locusts_fab.cli.messages import print_note
 from locusts_fab.results.lists import described
 from locusts_fab.text import printable
@@ -78,7 +79,7 @@ def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -
             "seconds": each.seconds,
             "reason": described(each, results),
             "command": each.command,
-            "outputs": list(each.outputs),
+            "outputs": list(map(shown, each.outputs)),
         }
         print(json.dumps(values) + ("," if number < len(found) else ""))
     print("]}")

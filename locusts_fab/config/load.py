@@ -1,41 +1,22 @@
 """locusts.toml, read: TOML in, a typed `Config` out, or one `ConfigError` with everything that is wrong in it.
 
-`schema.py` has the keys and what they mean, `problems.py` the words for what is wrong.
+`tables.py` checks what the file holds.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import tomli
-from pydantic import ValidationError
 
-from locusts_fab.config.problems import describe, dotted, meant_key, nameless, no_such, shown, unknown_key
-from locusts_fab.config.schema import (
-    NAME,
-    NAME_RULE,
-    SwarmSettings,
-    Table,
-    Target,
-    conflicts_of_swarm,
-    conflicts_of_target,
-)
+from locusts_fab.config.problems import no_such
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.config.syntax import advise, why_no_text
+from locusts_fab.config.tables import Config, check_together, make_config
 from locusts_fab.errors import ConfigError
 from locusts_fab.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pydantic_core import ErrorDetails
-
-    Conflicts = Callable[[Any, frozenset[str]], Iterator[tuple[str, str]]]
-
-AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 class _WrittenFloat(float):
@@ -46,20 +27,6 @@ class _WrittenFloat(float):
 
     def __str__(self) -> str:
         return self.text
-
-
-@dataclass(frozen=True)
-class Config:
-    """A locusts.toml that holds no errors.
-
-    :param path: the file.
-    :param targets: the targets by name; this machine, as `here`, if the file has none.
-    :param swarms: the swarms by name, at least one.
-    """
-
-    path: Path
-    targets: dict[str, Target]
-    swarms: dict[str, SwarmSettings]
 
 
 def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: str | None = None) -> Swarm:
@@ -77,6 +44,22 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     name = next(iter(config.swarms)) if swarm is None else swarm
     if name not in config.swarms:
         raise ConfigError(str(path), [f"swarms: {no_such('swarm', name, config.swarms)}"])
+    return _choose(config, path, name, target)
+
+
+def load_all(path: str | Path = "locusts.toml", target: str | None = None) -> list[Swarm]:
+    """Return all swarms of a config, in the order in which they stand there, each with its target.
+
+    :param path: as in `load`.
+    :param target: as in `load`, for each.
+    :raises ConfigError: as `load`.
+    """
+    config = load_config(path)
+    return [_choose(config, path, name, target) for name in config.swarms]
+
+
+def _choose(config: Config, path: str | Path, name: str, target: str | None) -> Swarm:
+    """Return a swarm with the target that was named, or that it names, or that is the only one."""
     settings = config.swarms[name]
     target_name = target or settings.target
     if target_name is None and len(config.targets) > 1:
@@ -85,6 +68,7 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     target_name = target_name or next(iter(config.targets))
     if target_name not in config.targets:
         raise ConfigError(str(path), [f"targets: {no_such('target', target_name, config.targets)}"])
+    check_together(config, name, target_name)
     file = Path(path).absolute()
     others = {other: each for other, each in config.swarms.items() if other != name}
     return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others)
@@ -96,29 +80,6 @@ def load_config(path: str | Path) -> Config:
     :raises ConfigError: with all that is wrong in it.
     """
     return make_config(path, _parse(str(path), _read(path)))
-
-
-def make_config(path: str | Path, document: dict[str, Any]) -> Config:
-    """Return what the tables of a config file mean, checked; there need not be a file.
-
-    :param path: the file, as errors name it.
-    :param document: its tables.
-    :raises ConfigError: with all that is wrong in it.
-    """
-    problems = [unknown_key(key, (), ("targets", "swarms")) for key in document if key not in {"targets", "swarms"}]
-    if document.get("swarms", {}) == {} and not problems:
-        problems.append("swarms: there is none; add a table [swarms.NAME] with a command")
-    targets = _read_tables(document, "targets", Target, conflicts_of_target, problems)
-    swarms = _read_tables(document, "swarms", SwarmSettings, conflicts_of_swarm, problems)
-    if document.get("targets", {}) == {}:
-        targets["here"] = Target(mode="local")
-    named = document.get("targets") or targets
-    for name, settings in swarms.items():
-        if settings.target is not None and isinstance(named, dict) and settings.target not in named:
-            problems.append(f"{dotted('swarms', name, 'target')}: {no_such('target', settings.target, named)}")
-    if problems:
-        raise ConfigError(str(path), problems)
-    return Config(Path(path), targets, swarms)
 
 
 def _read(path: str | Path) -> str:
@@ -162,56 +123,3 @@ def _parse(path: str, text: str) -> dict[str, Any]:
     except ValueError:  # Python reads no decimal number of more than 4300 digits
         problem = "not TOML that can be read: a number in it is too long; put it in quotes"
     raise ConfigError(path, [problem])
-
-
-def _read_tables(
-    document: dict[str, Any], kind: str, model: type[AnyTable], conflicts: Conflicts, problems: list[str]
-) -> dict[str, AnyTable]:
-    """Return all tables of a kind by name, `[targets.*]` or `[swarms.*]`; what is wrong goes to `problems`."""
-    tables = document.get(kind, {})
-    if not isinstance(tables, dict):
-        problems.append(f"{kind}: expected tables, [{kind}.NAME]; found {shown(tables)}")
-        return {}
-    found = {}
-    if (
-        tables
-        and not any(isinstance(table, dict) for table in tables.values())
-        and meant_key(next(iter(tables)), model)
-    ):
-        problems.append(nameless(kind, next(iter(tables))))
-        return {}
-    for name, table in tables.items():
-        if not NAME.fullmatch(name):
-            problems.append(f"{dotted(kind, name)}: {NAME_RULE}")
-        if not isinstance(table, dict):
-            problems.append(f"{dotted(kind, name)}: expected a table, [{kind}.NAME]; found {shown(table)}")
-        elif (settings := _read_table((kind, name), table, model, conflicts, problems)) is not None:
-            found[name] = settings
-    return found
-
-
-def _read_table(
-    where: tuple[str, str], table: dict[str, Any], model: type[AnyTable], conflicts: Conflicts, problems: list[str]
-) -> AnyTable | None:
-    """Return one table, checked; None if too much of it is wrong.
-
-    A table with bad keys is read again without them, so that conflicts among the others show at once too.
-    A key that was misspelled or has a bad value counts as given: one mistake makes one problem.
-    """
-    errors: list[ErrorDetails] = []
-    try:
-        settings = model.model_validate(table)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-    problems += [describe(error, where, model) for error in errors]
-    bad = {str(error["loc"][0]) for error in errors}
-    if bad & {"mode", "scheduler", "environment"}:  # the other keys are right or wrong by these
-        return None
-    if bad:
-        settings = model.model_validate({key: value for key, value in table.items() if key not in bad})
-    meant = {meant_key(key, model) for key in bad}
-    given = frozenset(table) | {key for key in meant if key}
-    for key, message in conflicts(settings, given):
-        if key not in bad:
-            problems.append(f"{dotted(*where, *([key] if key else []))}: {message}")
-    return settings

@@ -32,7 +32,7 @@ _SETUP = 'write setup = ["module load NAME"] in [targets.NAME]'
 _SLOTS = "how many tasks run at a time is slots in [targets.NAME]"
 _CPUS = "it is called cpus_per_task, in [swarms.NAME]"
 _OURS = "it is not for the config, for it is set by what starts the jobs"
-_GPUS = 'write gres = "gpu:1" in [targets.NAME.slurm]'
+_GPUS = "it is called gpus, in [targets.NAME], and gpus_per_task, in [swarms.NAME]"
 
 #: Words that people try, and what to write here instead.
 _FOREIGN: dict[type[Table], dict[str, str]] = {
@@ -45,7 +45,7 @@ _FOREIGN: dict[type[Table], dict[str, str]] = {
         **dict.fromkeys(("walltime", "time_limit"), _TIME),
         **dict.fromkeys(("sbatch", "resources"), "it is called slurm, a table: [targets.NAME.slurm]"),
         "queue": "it is called partition, in [targets.NAME.slurm]",
-        "gpus": _GPUS,
+        **dict.fromkeys(("gpu", "gpus_per_node", "gpus_per_task"), _GPUS),
     },
     Slurm: {
         **dict.fromkeys(
@@ -53,7 +53,7 @@ _FOREIGN: dict[type[Table], dict[str, str]] = {
         ),
         **dict.fromkeys(("cpus", "ncpus", "cores"), f"a job asks for slots x cpus_per_task CPUs; {_CPUS}"),
         **dict.fromkeys(("walltime", "time_limit", "timelimit"), "it is called time"),
-        **dict.fromkeys(("gpus", "gpus_per_node", "gpu"), 'write gres = "gpu:1"'),
+        **dict.fromkeys(("gpus", "gpus_per_node", "gpu"), 'write gpus = 1 in [targets.NAME], or gres = "gpu:1"'),
         "memory": "it is called mem",
         "queue": "it is called partition",
     },
@@ -64,7 +64,7 @@ _FOREIGN: dict[type[Table], dict[str, str]] = {
         **dict.fromkeys(("workers", "jobs", "processes"), _SLOTS),
         **dict.fromkeys(("memory", "ram"), 'write mem = "8G" in [targets.NAME.slurm]'),
         **dict.fromkeys(("walltime", "time_limit"), _TIME),
-        **dict.fromkeys(("gpus", "gpu", "gpus_per_task"), _GPUS),
+        **dict.fromkeys(("gpus", "gpu"), _GPUS),
         **dict.fromkeys(("module", "modules"), _SETUP),
         **dict.fromkeys(("csv", "tsv", "table", "args_table"), "it is called args_file"),
         **dict.fromkeys(

@@ -6,8 +6,7 @@ The descriptions here are the reference that users read: `reference.py` makes it
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -39,9 +38,6 @@ from locusts_fab.config.types import (
     VariableValue,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = [
     "NAME",
     "NAME_RULE",
@@ -50,8 +46,6 @@ __all__ = [
     "SwarmSettings",
     "Table",
     "Target",
-    "conflicts_of_swarm",
-    "conflicts_of_target",
 ]
 
 
@@ -135,8 +129,17 @@ class Target(Table):
         default=None,
         ge=1,
         le=10_000,
-        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs.",
-        json_schema_extra={"default_text": "on this machine its cores / cpus_per_task, else 1"},
+        description="Tasks at a time on each node; a job asks for slots x cpus_per_task CPUs. By default the CPUs that "
+        "may be used there / `cpus_per_task`; of a SLURM job those that it was given, which is the whole node with "
+        "`exclusive`, else the CPUs of one task, or of as many as `gpus` allow.",
+        json_schema_extra={"default_text": "as many as a node has CPUs for"},
+    )
+    gpus: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="GPUs of each node, for `gpus_per_task`; a SLURM job asks for them with `--gres=gpu:<gpus>`, "
+        "unless `slurm.gres` says which.",
     )
     setup: list[BashEntry] = Field(
         default=[],
@@ -199,13 +202,26 @@ class SwarmSettings(Table):
     )
     inputs: list[InputPath] = Field(
         default=[],
-        description="Files of `indir` that each task gets. Every file that matches an entry with `<id>` gives a task; "
-        "with `args`, `args_file` or `sweep` the entries are templates: `<arg0>.txt`.",
+        description="Files that each task gets: of `indir`, under the same names; or absolute, under the last part of "
+        "their names. Each file that matches an entry with handles, `in_<id>.txt` or `reads/<sample>_<lane>.fq`, "
+        "gives a task; entries with fewer, `meta/<sample>.json`, are looked up. "
+        "With `args`, `args_file` or `sweep` entries may have columns as handles, `<arg0>.txt`; with other handles, "
+        "every file with every row is a task ([more](quoting.md#in-file-names)).",
     )
     outputs: list[OutputPath] = Field(
         default=[],
-        description="Files that each task must leave in its sandbox, and that come back; templates. They are names, no "
-        "patterns; `[*]`, `[?]` and `[[]` stand for a `*`, `?` or `[` in a name.",
+        description="Files and folders that each task must leave in its sandbox, and that come back; templates. "
+        "`*.csv`, `plots/*.png` and `**/*.log` are patterns: at least one file must match. `*` does not match names "
+        "that begin with a dot, nor inputs that the task left as they were. `[*]`, `[?]` and `[[]` stand for the "
+        "character itself; values of handles are always literal.",
+    )
+    optional_outputs: list[OutputPath] = Field(
+        default=[],
+        description="More of them, such as `core.*`, that come back if they are there.",
+    )
+    nonempty: bool = Field(
+        default=False,
+        description="A file or folder of `outputs` that holds nothing makes its task fail, as if it were missing.",
     )
     shared: dict[Name, SharedPath] = Field(
         default={},
@@ -230,6 +246,17 @@ class SwarmSettings(Table):
         json_schema_extra={"type_text": "time"},
     )
     cpus_per_task: int = Field(default=1, ge=1, le=10_000, description="CPUs that each task uses.")
+    gpus_per_task: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="GPUs that each task has for itself, of the target's `gpus`: those in CUDA_VISIBLE_DEVICES and "
+        "ROCR_VISIBLE_DEVICES. There are no more slots than they allow. 0: tasks see all GPUs that the manager sees.",
+    )
+    pin: bool = Field(
+        default=False,
+        description="`true`: each slot has `cpus_per_task` CPUs of its own, to which its tasks are bound with taskset.",
+    )
     keep: Literal["none", "failed", "all"] = Field(default="failed", description="Sandboxes that stay on the target.")
     env: dict[Variable, VariableValue] = Field(
         default={},
@@ -253,8 +280,8 @@ class SwarmSettings(Table):
     )
     id: Filled | None = Field(
         default=None,
-        description="Name of each task, a template: `<temperature>_<seed>`. Without it, `<id>` of the file names, a "
-        "column `id`, or a number that a task keeps as long as it has the same values.",
+        description="Name of each task, a template: `<temperature>_<seed>`. Without it, the values in the file names "
+        "joined by `_`, a column `id`, or a number that a task keeps as long as it has the same values.",
     )
     missing_inputs: Literal["error", "skip"] = Field(
         default="error", description="What to do about tasks that lack an input: stop and list them, or leave them out."
@@ -292,91 +319,3 @@ class SwarmSettings(Table):
         default=None,
         description='The swarm takes no more tasks when so many have failed: a number, or a share such as `"5%"`.',
     )
-
-
-def conflicts_of_target(target: Target, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield which keys of a target do not go together.
-
-    :param given: the keys that stand in the file, also those whose value was refused.
-    :returns: pairs of a key and what is wrong with it.
-    """
-    if target.mode == "local":
-        if target.root is not None and target.root.startswith("$"):
-            yield (
-                "root",
-                'variables are not put in here in mode = "local"; write the path itself, or ~ for your home folder',
-            )
-        for key in sorted(given & {"host", "shared_root", "known_hosts"}):
-            yield key, 'not in mode = "local"; take it out, or choose mode = "remote"'
-    else:
-        for key in ("host", "root"):
-            if key not in given:
-                yield key, f'missing; mode = "{target.mode}" needs it'
-        if target.mode == "remote-shared" and "shared_root" not in given:
-            yield "shared_root", 'missing; mode = "remote-shared" needs it: the folder root as this machine sees it'
-    if target.scheduler != "slurm":
-        if "slurm" in given:
-            yield "slurm", 'only with scheduler = "slurm"'
-        if target.nodes > 1:
-            yield "nodes", 'more than one node needs scheduler = "slurm"'
-
-
-def conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield which keys of a swarm do not go together; see `conflicts_of_target`. The key `""` is the swarm itself."""
-    if "command" not in given and "command_file" not in given:
-        yield "command", "missing; say what each task runs, here or in command_file"
-    if {"command", "command_file"} <= given:
-        yield "command_file", "not together with command; keep one of them"
-    yield from _conflicts_of_sources(swarm, given)
-    yield from _handles_without_values(swarm)
-    custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
-    if swarm.environment == "default":
-        for key in custom_keys:
-            if key in given:
-                yield key, 'only with environment = "custom"'
-        return
-    if "root" not in given:
-        yield "root", 'missing; environment = "custom" needs the folder to replicate'
-    for key in ("layout", "inputs"):
-        if key in given:
-            yield key, 'not with environment = "custom"; all tasks share one tree'
-    if "tree" in given and given & {"include", "exclude"}:
-        yield "tree", "not together with include or exclude; keep one way to choose"
-
-
-def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:
-    """Yield what is the same for all tasks and holds a handle. Any other `<word>` is text like any."""
-    variables = "for env is the same for all tasks; set {} in the command, in front of the program"
-    texts = [("env", f"{name}: ", value, variables.format(name)) for name, value in swarm.env.items()]
-    folder = "for all tasks share this folder; write it into {}"
-    texts += [
-        (key, "", value, folder.format(where))
-        for key, value, where in (("indir", swarm.indir, "inputs"), ("outdir", swarm.outdir, "outputs"))
-        if value is not None
-    ]
-    used = "\n".join([swarm.command or "", *swarm.inputs, *swarm.outputs])
-    for key, name, text, why in texts:
-        for found in re.finditer(r"<([A-Za-z_][\w.-]*)(:raw)?>", text):
-            word = found[1]
-            is_column = swarm.args_file is not None or word in (swarm.sweep or {}) or f"<{word}>" in used
-            if is_column or re.fullmatch(r"id|shared|arg[0-9]+", word):
-                yield key, f"{name}{found[0]} has no value here, {why}"
-                break
-
-
-def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong unless exactly one key says which tasks there are."""
-    sources = [key for key in ("args", "args_file", "sweep", "command_file") if key in given]
-    templated = any("<id>" in name or "<id:raw>" in name for name in swarm.inputs)
-    if len(sources) > 1:
-        yield "", f"several keys make tasks ({', '.join(sources)}); keep one of them"
-    elif not sources and swarm.environment == "custom":
-        yield "", "nothing makes tasks; give args, args_file, sweep or command_file"
-    elif not sources and "inputs" not in given:
-        yield "", "nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"
-    elif not sources and not templated:
-        yield "inputs", "none has <id>, so nothing makes tasks; put <id> where the names differ, or give args"
-    if {"command_file", "id"} <= given:
-        yield "id", "not with command_file; its lines have no values to make names of"
-    if "command_file" in given and "inputs" in given:
-        yield "inputs", "not with command_file; files that its commands read go into shared"

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from locusts_fab.bounds.entries import mark
+from locusts_fab.config.tables import check_together, make_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing_extensions import Unpack
 
+    from locusts_fab.config.keys import SwarmKeys
     from locusts_fab.config.schema import SwarmSettings, Target
+
+
+#: Chunks are cut for so many slots on a node of which nobody knows how many it will have: too many do no harm.
+_MANY_SLOTS = 64
+
+
+def _as_in_toml(value: Any) -> Any:
+    """Return a value of Python as TOML would give it: text, numbers, lists, dictionaries; anything else as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: _as_in_toml(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_as_in_toml(each) for each in value]
+    return value
+
+
+def allowed_cpus() -> int:
+    """Return how many CPUs of this machine we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +55,36 @@ class Swarm:
     config_path: Path | None = None
     others: Mapping[str, SwarmSettings] = field(default_factory=dict)
 
+    @classmethod
+    def from_command(
+        cls,
+        command: str | None = None,
+        *,
+        name: str,
+        target: Mapping[str, Any] | None = None,
+        target_name: str = "here",
+        folder: str | os.PathLike[str] = ".",
+        **keys: Unpack[SwarmKeys],
+    ) -> Swarm:
+        """Return a swarm that stands in no config file, checked as one that does.
+
+        :param command: the command template; None if `command_file` has the commands.
+        :param name: its name. Two swarms of one name in one folder are one and the same, with one local state.
+        :param target: what `[targets.NAME]` would hold; without it, tasks run on this machine.
+        :param target_name: the name of the target.
+        :param folder: takes the place of the folder of `locusts.toml`: paths are relative to it, and the local state
+            is in its `.locusts/NAME`.
+        :param keys: what `[swarms.NAME]` would hold besides, such as `inputs` and `outputs`. Paths may be `Path`s, and
+            arrays any sequences.
+        :returns: the swarm.
+        :raises ConfigError: with all that is wrong, in the words of a config file.
+        """
+        table = {key: _as_in_toml(value) for key, value in {"command": command, **keys}.items() if value is not None}
+        targets = {target_name: {"mode": "local"} if target is None else _as_in_toml(target)}
+        config = make_config("Swarm.from_command", {"targets": targets, "swarms": {name: table}})
+        check_together(config, name, target_name)
+        return cls(name, config.swarms[name], target_name, config.targets[target_name], Path(folder).absolute())
+
     def resolve(self, path: str) -> Path:
         """Return a path of the config made absolute: `~` is the user's home, the rest is relative to locusts.toml."""
         try:
@@ -41,6 +96,13 @@ class Swarm:
     def state_dir(self) -> Path:
         """The folder of this machine with what it knows of the swarm."""
         return self.folder / ".locusts" / self.name
+
+    @property
+    def designated(self) -> list[str]:
+        """The outputs, and then the optional ones, as templates in which all is marked that says more than a name."""
+        settings = self.settings
+        texts = [*((text, False) for text in settings.outputs), *((text, True) for text in settings.optional_outputs)]
+        return [mark(text, optional=optional, nonempty=settings.nonempty) for text, optional in texts]
 
     @property
     def is_custom(self) -> bool:
@@ -92,14 +154,33 @@ class Swarm:
         return self.folder / "results" / self.name
 
     @property
+    def most_slots(self) -> int | None:
+        """The most tasks that can run at a time on a node, each with GPUs of its own; None if they need none."""
+        each = self.settings.gpus_per_task
+        return (self.target.gpus or 0) // each if each else None
+
+    @property
     def slots(self) -> int:
-        """The number of tasks at a time on each node; on this machine, by default as many as its cores can take."""
-        if self.target.slots is not None:
-            return self.target.slots
-        if self.target.mode != "local" or self.has_scheduler:
-            return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // self.settings.cpus_per_task)
+        """The number of tasks at a time on each node; 0: as many as it has CPUs for, which only the node knows.
+
+        There are never more than its GPUs allow.
+        """
+        slots, most = self.target.slots, self.most_slots
+        if slots is None and self.is_here:
+            slots = max(1, allowed_cpus() // self.settings.cpus_per_task)
+        if slots is None:  # a job is to ask for the CPUs that go with its GPUs; elsewhere there may be too few of them
+            return most or 0 if self.has_scheduler else 0
+        return slots if most is None else min(slots, most)
+
+    @property
+    def all_slots(self) -> int:
+        """The number of tasks at a time on all nodes, at most; where it is not known, one that few nodes exceed."""
+        return (self.slots or _MANY_SLOTS) * self.target.nodes
+
+    @property
+    def job_cpus(self) -> int:
+        """The CPUs that a job needs on its node; where the number of slots is not known, those of one task."""
+        return max(1, self.slots) * self.settings.cpus_per_task
 
     @property
     def root(self) -> str:

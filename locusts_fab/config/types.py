@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from locusts_fab.bounds.entries import mark
 from locusts_fab.config.hostnames import parse_host
 from locusts_fab.config.units import parse_duration, parse_memory, parse_slurm_time
 from locusts_fab.text import printable
@@ -74,8 +76,7 @@ def _inner_path(text: str) -> str:
     """Return the path, which may not lead out of the folder that it is relative to."""
     if _filled(text).startswith(("/", "~/")):
         raise ValueError(
-            "must be a relative path: of an input, to indir (write the folder there; what all tasks read can go into"
-            " shared); of an output, to the folder that its task runs in"
+            "must be a relative path: of an output, to the folder that its task runs in; of workdir, to root"
         )
     return _downward(text)
 
@@ -97,28 +98,21 @@ def _scratch(text: str) -> str:
     return text
 
 
-#: How a character that a pattern gives a meaning to is written where it means itself.
-_MEANT = re.compile(r"\[([*?\[])\]")
-_PATTERN = re.compile(r"[*?]|\[[^\]]+\]")
-
-
 def _output_path(text: str) -> str:
-    """Return the path of an output, in which `[*]`, `[?]` and `[[]` stand for a character of its name; no pattern."""
-    pattern = _PATTERN.search(_MEANT.sub("", _inner_path(text)))
-    if pattern is None:
-        return _MEANT.sub(r"\1", text)
-    found, literal = pattern[0], "[*] for *, [?] for ?, [[] for ["
-    raise ValueError(
-        f"{found} is no pattern here, and no file would match it; name each file, or a folder that holds them all"
-        f" (in a name that really has such characters write {literal})"
-    )
+    """Return an output of a task: a path, or a pattern of paths."""
+    mark(_inner_path(text))  # it says what is wrong
+    return text
 
 
 def _input_path(text: str) -> str:
-    """Return the path, which is relative to the folder of inputs."""
-    if text.startswith("/"):
-        raise ValueError("must be relative to indir; set indir to its folder, or list it in shared")
-    return _inner_path(text)
+    """Return the path, relative to the folder of inputs or absolute; `~` is put in, and parts that say nothing go."""
+    if not _filled(text).startswith(("/", "~/")):
+        return _downward(text)
+    try:
+        whole = str(Path(text).expanduser()) if text.startswith("~/") else text
+    except RuntimeError:
+        raise ValueError("nobody knows your home folder here; write the path itself") from None
+    return "/" + os.path.normpath(_downward(whole)).lstrip("/")
 
 
 def _shared_path(text: str) -> str:

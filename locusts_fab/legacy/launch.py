@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.config.load import make_config
 from locusts_fab.config.schema import NAME, NAME_RULE
 from locusts_fab.config.swarm import Swarm
+from locusts_fab.config.tables import make_config
 from locusts_fab.errors import ConfigError
 from locusts_fab.legacy.parfile import Parameters, read_parameters
 from locusts_fab.operations.collect import collect

@@ -47,6 +47,9 @@ def read_reason(text: str) -> str:
     return with_words(reason, lines)
 
 
+_OF_OUTPUTS = {TaskReason.MISSING_OUTPUT.value, TaskReason.EMPTY_OUTPUT.value}
+
+
 def with_words(reason: str, lines: list[str]) -> str:
     r"""Return a reason with the line that tells why.
 
@@ -64,7 +67,7 @@ def with_words(reason: str, lines: list[str]) -> str:
         return reason
     if reason.startswith(f"{TaskReason.SIGNAL.value} "):
         return f"{reason}: {line}"
-    return f"{reason} ({line})" if reason == TaskReason.MISSING_OUTPUT.value else reason
+    return f"{reason} ({line})" if reason in _OF_OUTPUTS else reason
 
 
 def telling_line(lines: list[str]) -> str:

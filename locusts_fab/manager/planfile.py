@@ -1,6 +1,7 @@
 """The plan of a chunk on the target: how it is written, and how `attach` reads it again.
 
-A line is a task: number, id, command, outputs, and a dot, with tabs between, escaped as in tsv.py. The last line of a
+A line is a task: number, id, command, outputs, and a dot, with tabs between, escaped as in tsv.py. Where outputs are
+patterns, its inputs follow, each after `/i/`, for they are not among what a pattern matches. The last line of a
 chunk says how many tasks there are, and whose plan it is: so a file that was cut short is recognised, and nothing of
 it is run. On the target it is read by `read_chunk` in `templates/manager/slot.sh` and `read_task` in
 `templates/manager/task.sh`.
@@ -18,7 +19,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError
+from locusts_fab.bounds.entries import GLOB, INPUT, outputs_of
+from locusts_fab.bounds.names import TaskId, UnsafeNameError
 from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.layout import VALUES
@@ -27,7 +29,7 @@ from locusts_fab.model import PlannedTask
 from locusts_fab.tsv import join_fields, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment
     from locusts_fab.model import Chunk, Values
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)
 _LEAST_FIELDS = 4
 _LAST_LINE = "end"
+#: What a pattern among the outputs begins with.
+_PATTERN = f"/{GLOB}"
 #: A file of values is full with so many characters.
 _FULL = 1_000_000
 
@@ -64,8 +68,15 @@ def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
 
     :param environment_id: the environment that the plan is for.
     """
-    lines = [f"{task.number}\t{join_fields((task.id, task.command, *task.outputs))}\t.\n" for task in tasks]
+    lines = [f"{task.number}\t{join_fields((task.id, task.command, *_outputs(task)))}\t.\n" for task in tasks]
     return "".join([*lines, f"{_LAST_LINE}\t{len(tasks)}\t{environment_id}\t.\n"])
+
+
+def _outputs(task: PlannedTask) -> Sequence[str]:
+    """Return the outputs of a task as its line has them, with its inputs if there is a pattern among them."""
+    if any(output[:2] == _PATTERN for output in task.outputs):
+        return [*task.outputs, *(f"{INPUT}{name}" for name in task.inputs)]
+    return task.outputs
 
 
 class ValuesFiles:
@@ -139,8 +150,9 @@ def _parse_chunk(number: int, lines: list[str], environment_id: str) -> PlannedC
             last = fields[:-1]
         elif len(fields) + 1 >= _LEAST_FIELDS and "\0" not in line and (task := whole_or_none(first, 1)):
             task_id, command, *outputs = map(unescape, fields[:-1])
+            outputs = [output for output in outputs if not output.startswith(INPUT)]
             try:
-                tasks.append(PlannedTask(task, TaskId(task_id), command, (), tuple(map(Name, outputs))))
+                tasks.append(PlannedTask(task, TaskId(task_id), command, (), outputs_of(outputs)))
             except UnsafeNameError as error:
                 raise ForgedPlanError(
                     f"the plan of chunk {number} holds a name that no task of ours has: {error}",

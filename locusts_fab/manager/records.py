@@ -12,9 +12,11 @@ import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from locusts_fab.bounds.names import Name
 from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
 from locusts_fab.manager.last_words import read_reason
 from locusts_fab.model import LeaveReason, TaskReason
+from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,6 +58,7 @@ class Ended(NamedTuple):
     :param found: whether each designated output was there.
     :param log: the number of the file with what it printed; 0 if it printed nothing.
     :param reason: why it failed, with the line that tells most of what it printed last.
+    :param parts: how many records of its matches there are; only with all of them it is a record.
     """
 
     claim: str
@@ -68,6 +71,23 @@ class Ended(NamedTuple):
     found: tuple[bool, ...]
     log: int
     reason: str
+    parts: int = 0
+
+
+class Matched(NamedTuple):
+    """A record of files and folders that one of the outputs of an attempt matched, which is a pattern.
+
+    :param part: its number among those of the attempt.
+    :param output: the place of the pattern among the designated outputs, from 0 on.
+    :param names: relative to the sandbox.
+    """
+
+    claim: str
+    task: int
+    attempt: int
+    part: int
+    output: int
+    names: tuple[Name, ...]
 
 
 class Suspect(NamedTuple):
@@ -85,7 +105,7 @@ class Left(NamedTuple):
     time_s: float
 
 
-Record: TypeAlias = Manager | Began | Ended | Suspect | Left
+Record: TypeAlias = Manager | Began | Ended | Matched | Suspect | Left
 
 #: The ids of environments; `new_environment_id` makes them.
 ENVIRONMENT_ID = "[0-9a-f]{8}"
@@ -94,7 +114,9 @@ ENVIRONMENT_ID = "[0-9a-f]{8}"
 MANAGER_ID = f"[0-9]{{1,9}}-[0-9]{{1,9}}(-r[0-9]{{1,9}})?-{ENVIRONMENT_ID}"
 _MANAGER_ID = re.compile(MANAGER_ID)
 _CLAIM = re.compile(rf"[0-9]{{1,9}}\.[0-9]{{1,9}}\.{ENVIRONMENT_ID}")
-_FOUND = re.compile(r"[01]*")
+_FOUND = re.compile(r"(?P<found>[01]*)(?::(?P<parts>[1-9][0-9]{0,6}))?")
+#: Between names in a record of matches; no name holds it. templates/manager/outputs.sh has the same.
+_BETWEEN_NAMES = "//"
 _STATES = {"done", "failed", "retry", "interrupted"}
 
 
@@ -171,7 +193,8 @@ def _ended(
     log: str,
     reason: str,
 ) -> Ended | None:
-    if state not in _STATES or not _CLAIM.fullmatch(claim) or not _FOUND.fullmatch(found):
+    there = _FOUND.fullmatch(found)
+    if state not in _STATES or not _CLAIM.fullmatch(claim) or there is None:
         return None
     return Ended(
         claim,
@@ -181,10 +204,18 @@ def _ended(
         whole(exit_code, most=MOST_STATUS),
         seconds(start_s),
         seconds(end_s),
-        read_found(found),
+        read_found(there["found"]),
         whole(log),
         read_reason(reason),
+        int(there["parts"] or 0),
     )
+
+
+def _matched(claim: str, task: str, attempt: str, part: str, output: str, names: str) -> Matched | None:
+    if not _CLAIM.fullmatch(claim):
+        return None
+    found = tuple([Name(unescape(name)) for name in names.split(_BETWEEN_NAMES)])
+    return Matched(claim, whole(task, 1), whole(attempt, 1), whole(part, 1), whole(output), found)
 
 
 def _suspect(claim: str, task: str, attempt: str) -> Suspect | None:
@@ -201,6 +232,7 @@ _READERS: dict[str, Callable[..., Record | None]] = {
     "manager": _manager,
     "began": _began,
     "ended": _ended,
+    "matched": _matched,
     "suspect": _suspect,
     "left": _left,
 }

@@ -12,6 +12,7 @@ from locusts_fab.model import Finding
 from locusts_fab.operations.judgement import judge_rsync_here, judge_there, questions_on, space_needed
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.preflight.here import DanglingInputs, judge_outdir, judge_shared
+from locusts_fab.preflight.slots import judge_slots
 from locusts_fab.target import open_access
 from locusts_fab.text import counted
 
@@ -32,7 +33,7 @@ def check(swarm: Swarm, connection: fabric.Connection | None = None) -> list[Fin
     """
     access = open_access(swarm, connection)
     findings, plan, needed = _judge_plan(swarm, access)
-    findings += [*judge_outdir(swarm), *judge_shared(swarm)]
+    findings += [*judge_outdir(swarm), *judge_shared(swarm), *judge_slots(swarm)]
     try:
         return [
             *findings,

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import ExitStatus, HostError, LocustsError, SchedulerError, StateError
 from locusts_fab.model import Finding, TaskState, exit_status_of
 from locusts_fab.operations.scripts import render_scripts
@@ -20,6 +21,7 @@ from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
 from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
+from locusts_fab.preflight.slots import judge_cpus, judge_slots
 from locusts_fab.preflight.space import estimate_space
 from locusts_fab.replica.select import select_replica
 from locusts_fab.schedulers.registry import scheduler_of
@@ -63,6 +65,7 @@ def judge_there(swarm: Swarm, access: Access, questions: Questions, needed: Spac
         *judge_root(swarm, seen, needed),
         *judge_shared_folder(swarm, access, seen, shared, answer),
         *judge_target(swarm, seen),
+        *_judge_cpus(swarm, seen),
         *scheduler_of(swarm).judge(swarm, seen.facts),
     ]
 
@@ -87,7 +90,7 @@ def questions_on(swarm: Swarm, plan: Plan | None, tasks: int) -> Questions:
     """
     target, scheduler, job, elements = swarm.target, scheduler_of(swarm), "", 1
     if plan is not None and tasks:
-        chunks = make_chunks(tasks, swarm.slots * target.nodes, 1)
+        chunks = make_chunks(tasks, swarm.all_slots, 1)
         job = scheduler.job_to_try(render_scripts(plan, 1, chunks))
         elements = min(target.nodes, len(chunks))
     scratch = target.scratch or ""
@@ -103,6 +106,12 @@ def questions_on(swarm: Swarm, plan: Plan | None, tasks: int) -> Questions:
         job=job,
         elements=elements,
     )
+
+
+def _judge_cpus(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
+    """Yield findings on the CPUs of a target, where tasks run on the machine that was looked at."""
+    if not swarm.has_scheduler:
+        yield from judge_cpus(swarm, whole_or_none(seen.facts.get("cpus", "")), has_taskset="taskset" in seen.facts)
 
 
 def _judge_host(swarm: Swarm, access: Access, seen: Seen) -> Iterator[Finding]:
@@ -181,7 +190,7 @@ def judge_submit(
     tasks = ledger.counts().of(runs)
     if not tasks:
         return Judged()
-    found = [*judge_outdir(swarm), *judge_shared(swarm), *dangling.judge(will_run)]
+    found = [*judge_outdir(swarm), *judge_shared(swarm), *judge_slots(swarm), *dangling.judge(will_run)]
     mark = ""
     if swarm.is_here:
         found += judge_here(swarm)

@@ -60,7 +60,13 @@ def render_scripts(
         "first_chunk": chunks[0].number,
         "last_chunk": chunks[-1].number,
         "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
+        "swarm": swarm.name,
+        "cpus_per_task": settings.cpus_per_task,
+        "gpus": target.gpus or 0,
+        "pin": int(settings.pin),
+        "gpus_per_task": settings.gpus_per_task,
         "slots": swarm.slots,
+        "has_patterns": int(any(output[:1] == "\0" for output in swarm.designated)),
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,
@@ -119,7 +125,7 @@ def preview(swarm: Swarm) -> Preview:
     for total, task in enumerate(plan.tasks(), 1):
         if total <= _SHOWN:
             samples.append(task)
-    slots = swarm.slots * swarm.target.nodes
+    slots = swarm.all_slots
     scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
     replica = select_replica(swarm) if swarm.is_custom else None
     return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)

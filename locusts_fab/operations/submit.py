@@ -302,7 +302,7 @@ def _cut(swarm: Swarm, waiting: int, suspects: int, first: int) -> tuple[list[Ch
 
     :returns: the chunks, and the number of the first that is to run alone; there need not be one.
     """
-    chunks = make_chunks(waiting - suspects, swarm.slots * swarm.target.nodes, first)
+    chunks = make_chunks(waiting - suspects, swarm.all_slots, first)
     alone_from = first + len(chunks)
     return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.errors import StateError
 from locusts_fab.model import TaskState
 from locusts_fab.operations.collect import collect
@@ -116,5 +117,6 @@ def _look_at(swarm: Swarm, connection: fabric.Connection | None, task_id: str) -
     log = logs(swarm, task_id, connection)
     tree, place = results_of(swarm).tree_dir, log.outcome.place
     folder = swarm.outdir / (place if tree is None else tree)
-    outputs = {name: folder / name for name, _ in log.outcome.designated}
-    return Tried(log, {name: path if place and os.path.lexists(path) else None for name, path in outputs.items()})
+    outputs = {shown(name): None if isinstance(name, Entry) else folder / name for name, _ in log.outcome.designated}
+    is_here = {name: path for name, path in outputs.items() if place and path is not None and os.path.lexists(path)}
+    return Tried(log, {name: is_here.get(name) for name in outputs})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import why_id_is_unusable
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from locusts_fab.plan.source import Source
 
 _SHOWN = 10
+#: With more handles than that, an example names only those that differ.
+_EXAMPLE_HANDLES = 4
 
 
 def name_tasks(source: Source, text: str) -> None:
@@ -44,12 +46,43 @@ def check_ids(source: Source) -> None:
             task_ids=[task_id for task_id, _ in bad],
         )
     if len(set(source.ids)) < len(source.ids):
-        several = {task_id: times for task_id, times in Counter(source.ids).items() if times > 1}
-        raise PlanError(
-            listing("ids that several tasks have", [f"{task_id}: {times} tasks" for task_id, times in several.items()]),
-            hint="put more of what tells the tasks apart into `id`, or into the column id",
-            task_ids=list(several),
-        )
+        raise _collision(source)
+
+
+def _collision(source: Source) -> PlanError:
+    """Return the error for ids that several tasks have; it shows the values of two of each."""
+    several = {task_id for task_id, times in Counter(source.ids).items() if times > 1}
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for index, task_id in enumerate(source.ids):
+        if task_id in several:
+            places[task_id].append(index)
+    lines = []
+    for task_id, (one, other, *more) in list(places.items())[: _SHOWN + 1]:
+        both = f"{_told(source, one)}, and {_told(source, other)}"
+        lines.append(f"{task_id}: {both}{f', and {len(more)} more' if more else ''}")
+    lines += [""] * (len(places) - len(lines))  # they are only counted
+    return PlanError(
+        listing("ids that several tasks have", lines),
+        hint=_advise(source, *next(iter(places.values()))[:2]),
+        task_ids=list(places),
+    )
+
+
+def _advise(source: Source, one: int, other: int) -> str:
+    """Return what to do about two tasks with one id."""
+    mine, others = dict(source.own(one)), dict(source.own(other))
+    if mine == others:
+        return "these are the same in all their values; take one of them out"
+    names = [name for name in {**mine, **others} if name != "id" or source.has_own_id]
+    if len(names) > _EXAMPLE_HANDLES:
+        names = [name for name in names if mine.get(name) != others.get(name)]
+    example = "-".join(f"<{name}>" for name in names)
+    return f'make ids of more of what tells the tasks apart: id = "{example}"'
+
+
+def _told(source: Source, index: int) -> str:
+    """Return the values of a task in words."""
+    return ", ".join(f"{name} = {value!r}" for name, value in source.own(index)) or "no values"
 
 
 def listing(title: str, lines: list[str]) -> str:

@@ -14,9 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Results, folders_above
+from locusts_fab.layout import Results, folders_above, input_path
+from locusts_fab.plan.files import sought_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,25 +32,30 @@ _OWN_FOLDER = "choose an outdir that holds nothing else, such as results/NAME"
 
 
 def check_places(
-    swarm: Swarm, inputs: Sequence[Template], count: int, tasks: Callable[[], Iterable[Task]], *, are_sought: bool
+    swarm: Swarm,
+    inputs: Sequence[Template],
+    count: int,
+    tasks: Callable[[], Iterable[Task]],
+    sought: Iterable[Template],
 ) -> None:
     """Look where everything that comes back would land.
 
     :param inputs: the templates of inputs.
     :param count: the number of tasks.
     :param tasks: a function that gives all of them; they are looked through only where that can matter.
-    :param are_sought: the files that match `inputs` give the tasks.
+    :param sought: those of `inputs` whose names give the tasks.
     :raises PlanError: something would land on an input or another file of the user's own, in a folder of ours, where
         another swarm's results are, or where the next submit would take it for an input.
     """
     outdir = os.path.realpath(swarm.outdir)
     _check_folder(swarm, outdir)
     guarded = _Guarded(outdir, [*_own_files(swarm), *_inputs_below(swarm, outdir, inputs, tasks)])
-    sought = _Sought(os.path.realpath(swarm.indir), outdir, inputs if are_sought else ())
-    if guarded or sought:
+    names = list(filter(None, _all_sought(swarm.indir, outdir, sought)))
+    if guarded or names:
         for what, landing, task_ids in _landings(swarm, count, tasks):
             guarded.check(what, landing, task_ids)
-            sought.check(what, landing, task_ids)
+            for each in names:
+                each.check(what, landing, task_ids)
 
 
 def _check_folder(swarm: Swarm, outdir: str) -> None:
@@ -98,12 +105,13 @@ def _inputs_below(
     """Yield the inputs that lie in the folder of results, be it through symlinks: real paths, each with what it is."""
     if not inputs or not Path(outdir).is_dir():
         return
-    look = functools.lru_cache(64)(lambda above: _InputFolder(f"{swarm.indir}/{above}", outdir))
-    if not any("/" in template.text for template in inputs) and look("").is_apart:
+    indir = str(swarm.indir)
+    look = functools.lru_cache(64)(lambda above: _InputFolder(above, outdir))
+    if not any("/" in template.text for template in inputs) and look(indir).is_apart:
         return
     for task in tasks():
         for name in task.inputs:
-            above, _, last = name.rpartition("/")
+            above, last = os.path.split(input_path(indir, name))
             if (path := look(above).below(last)) is not None:
                 yield path, f"the input {name} of task {task.id}"
 
@@ -141,7 +149,10 @@ def _landings(
     for number, task in enumerate(tasks(), 1):
         place = "" if results.is_flat else f"{results.place(TaskId(task.id), number, count)}/"
         who = (task.id,)
-        for name in () if swarm.is_custom else task.outputs:
+        for output in () if swarm.is_custom else task.outputs:
+            if isinstance(output, Entry) and output.is_pattern:
+                continue  # what it matches is not known yet; what is not ours stays when it comes
+            name = shown(output)
             yield f"the output {name} of task {task.id}", f"{place}{name}", who
             failed = f"{results.failed_place(TaskId(task.id))}/{name}"
             yield f"the output {name} of task {task.id}, should it fail,", failed, who
@@ -178,6 +189,16 @@ class _Guarded:
                 hint=_HINT,
                 task_ids=task_ids,
             )
+
+
+def _all_sought(indir: Path, outdir: str, inputs: Iterable[Template]) -> Iterator[_Sought]:
+    """Yield the names by which inputs are sought: those in `indir`, and those in folders of their own."""
+    templates = list(inputs)
+    yield _Sought(os.path.realpath(indir), outdir, [each for each in templates if not each.text.startswith("/")])
+    for template in templates:
+        if template.text.startswith("/"):
+            folder, rest = sought_in(template)
+            yield _Sought(os.path.realpath(folder), outdir, [rest])
 
 
 class _Sought:

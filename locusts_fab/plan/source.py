@@ -23,13 +23,14 @@ class Source:
 
     :param ids: the ids, in order.
     :param handles: the names that every task has a value for.
-    :param values: a function from the place of a task in `ids` to its values, `id` among them.
+    :param values: a function from the place of a task in `ids` to its values; without `id` where that is its id alone.
     :param own: a function from the same to the values that make it the task that it is.
     :param commands: with a command file, the command of each task.
     :param aliases: other names of handles, such as `arg0`, and the names that `own` gives them.
     :param is_numbered: the ids are numbers that nothing but the order gives; see numbers.py.
     :param has_own_id: `<id>` has a value of its own, whatever the ids: a part of a file name, or a column.
-    :param is_from_files: the ids were read from the names of inputs, so these are there.
+    :param factors: if these are tasks of every file with every row: the files, and the rows; see product.py.
+    :param seen_inputs: the entries of `inputs` that are known to be there for every task.
     """
 
     ids: list[str]
@@ -40,8 +41,14 @@ class Source:
     aliases: Mapping[str, str] = field(default_factory=dict)
     is_numbered: bool = False
     has_own_id: bool = False
-    is_from_files: bool = False
+    seen_inputs: frozenset[str] = frozenset()
+    factors: tuple[Source, Source] | None = None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def is_from_files(self) -> bool:
+        """Whether the names of inputs gave the tasks, or have a part in them."""
+        return bool(self.seen_inputs)
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each id and its values, in order."""

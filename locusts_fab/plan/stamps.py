@@ -10,6 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.follow import Follow
+from locusts_fab.layout import input_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ _REMEMBERED = 1024
 
 def stamper(indir: Path) -> Callable[[tuple[str, ...]], bytes]:
     """Return a function that makes the stamp of a task's inputs; it is empty if there are none."""
-    look = functools.lru_cache(_REMEMBERED)(lambda name: _look(f"{indir}/{name}"))
+    look = functools.lru_cache(_REMEMBERED)(lambda name: _look(input_path(str(indir), name)))
 
     def stamp(inputs: tuple[str, ...]) -> bytes:
         text = "\n".join(map(look, inputs))

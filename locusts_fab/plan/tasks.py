@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import FAILED, Environment, Results, folders_above
+from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place
 from locusts_fab.model import Chunk, Memory, Task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.places import check_places
+from locusts_fab.plan.product import join_again, memory_of_rows
 from locusts_fab.plan.sources import read_source
 from locusts_fab.plan.stamps import stamper
 from locusts_fab.shell.template import Template, is_direct
@@ -58,6 +60,19 @@ class Plan:
         """The path on the target of each shared file, by its key."""
         return shared_paths(self.swarm, self.environment_dir)
 
+    @cached_property
+    def _rooted(self) -> frozenset[int]:
+        """The places of the inputs that are absolute; a value makes none so."""
+        return frozenset(at for at, template in enumerate(self.inputs) if template.text.startswith("/"))
+
+    def _relative(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([name[1:] if at in self._rooted else name for at, name in enumerate(inputs)])
+
+    @cached_property
+    def _unseen(self) -> list[int]:
+        """The places of the inputs that have to be looked for, task by task."""
+        return [at for at, template in enumerate(self.inputs) if template.text not in self.source.seen_inputs]
+
     @property
     def count(self) -> int:
         """The number of tasks."""
@@ -74,14 +89,16 @@ class Plan:
         bad: list[str] = []
         long: list[str] = []
         lacking: list[str] = []
+        rooted, has_unseen = bool(self._rooted), bool(self._unseen)
         for index, task_id in enumerate(self.source.ids):
             command, inputs, outputs = self.text(index, task_id)
-            problem = _why_unusable(command, inputs, outputs)
+            relative = self._relative(inputs) if rooted else inputs
+            problem = _why_unusable(command, relative, outputs) or (_why_colliding(inputs) if rooted else None)
             if problem:
                 bad.append(f"task {task_id}: {problem}")
-            elif excess := limits.why_too_long(task_id, command, (*inputs, *outputs)):
+            elif excess := limits.why_too_long(task_id, command, (*relative, *outputs)):
                 long.append(f"task {task_id}: {excess}")
-            elif not self._lacks_inputs(task_id, inputs, lacking):
+            elif not (has_unseen and self._lacks_inputs(task_id, inputs, lacking)):
                 values = self._values(index, task_id)
                 yield Task(task_id, command, inputs, outputs, values, stamp(inputs), self.swarm.settings.strict)
         if bad:
@@ -92,10 +109,8 @@ class Plan:
             self._complain(lacking)
 
     def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
-        """Return whether an input of a task is missing, and note it; ids from file names were looked at already."""
-        if self.source.is_from_files:
-            return False
-        absent = [name for name in inputs if not os.path.lexists(self.swarm.indir / name)]
+        """Return whether an input of a task is missing, and note it; some were looked at already."""
+        absent = [inputs[at] for at in self._unseen if not os.path.lexists(self.swarm.indir / inputs[at])]
         if absent:
             lacking.append(f"task {task_id}: {absent[0]}")
         return bool(absent)
@@ -108,9 +123,6 @@ class Plan:
         )
         if self.swarm.settings.missing_inputs == "error":
             hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
-            if self.source.is_numbered and any("id" in template.handles for template in self.inputs):
-                others = ", ".join(f"<{name}>" for name in sorted(self.source.handles - {"id"}))
-                hint = f"<id> is the number of the task here; to name inputs by their values there are {others}"
             raise PlanError(message, hint=hint)
         warning = f"left out, as missing_inputs says: {message}"
         if warning not in self.warnings:  # the tasks may have been looked through before
@@ -133,7 +145,7 @@ class Plan:
         return (
             self._command(index, task_id, values),
             tuple([template.render(values) for template in self.inputs]),
-            tuple([template.render(values) for template in self.outputs]),
+            tuple([written(template.render(values)) for template in self.outputs]),
         )
 
     def _command(self, index: int, task_id: str, values: dict[str, str]) -> str:
@@ -174,7 +186,7 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
         source,
         command,
         [Template.name(text, source.handles) for text in settings.inputs],
-        [Template.name(text, source.handles) for text in settings.outputs],
+        [Template.name(text, source.handles) for text in swarm.designated],
         environment_dir,
         warnings=[*source.warnings, *(command.suspects if command else [])],
     )
@@ -184,7 +196,8 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
         plan.last_number = _number(plan, memory or Memory())
     check_ids(source)
     _check_outputs(plan)
-    check_places(swarm, plan.inputs, plan.count, plan.tasks, are_sought=source.is_from_files)
+    sought = [template for template in plan.inputs if template.text in source.seen_inputs]
+    check_places(swarm, plan.inputs, plan.count, plan.tasks, sought)
     return plan
 
 
@@ -192,8 +205,13 @@ def _number(plan: Plan, memory: Memory) -> int:
     """Give the tasks of a plan their numbers, and return the highest that was ever given."""
     told = {handle for template in [plan.command, *plan.outputs] if template for handle in template.handles}
     inputs = {handle for template in plan.inputs for handle in template.handles}
-    rows = Rows(plan.source, frozenset(told | inputs), plan.text, inputs <= told | {"id"})
-    return rows.number(memory)
+    used, shown = frozenset(told | inputs), inputs <= told | {"id"}
+    if plan.source.factors is None:
+        return Rows(plan.source, used, plan.text, shown).number(memory)
+    files, rows = plan.source.factors
+    last = Rows(rows, used - files.handles, plan.text, shown).number(memory_of_rows(memory, files))
+    join_again(plan.source)
+    return last
 
 
 def shared_paths(swarm: Swarm, environment_dir: str) -> dict[str, str]:
@@ -245,6 +263,10 @@ def _check_flat(plan: Plan) -> None:
     for task in plan.tasks():
         owner = f"task {task.id}"
         for name in task.outputs:
+            if isinstance(name, Entry):
+                if name.name is None:
+                    continue  # what it matches is not known yet; `collect` sees that nothing is replaced
+                name = name.name  # noqa: PLW2901 - what it names
             above = folders_above(name)
             claims = [owners.setdefault(name, owner), users.get(name), *map(owners.get, above)]
             other = next((claim for claim in claims if claim not in {None, owner}), None)
@@ -258,15 +280,27 @@ def _check_flat(plan: Plan) -> None:
                 users.setdefault(folder, owner)
 
 
+def _why_colliding(inputs: tuple[str, ...]) -> str | None:
+    """Return which inputs, some of them absolute, would have one place in a sandbox; None if each has its own."""
+    for name in inputs:
+        place = input_place(name)
+        others = [other for other in inputs if other != name and f"{input_place(other)}/".startswith(f"{place}/")]
+        if others and any(each.startswith("/") for each in (name, *others)):
+            return (
+                f"both {name} and {others[0]} would be {place} in its sandbox, for of an absolute path the last part is"
+            )
+    return None
+
+
 def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> str | None:
     """Return what is wrong with a task's names, once the values are in; None if nothing is."""
     if "\0" in command:
         return "its command holds a NUL"
     for name in (*inputs, *outputs):
-        why = why_not_plain(name)
+        why = why_not_plain(name.text if isinstance(name, Entry) else name)
         if why is not None:
-            shown = f"{name[:_NAME_SHOWN]!r}{'…' if len(name) > _NAME_SHOWN else ''}"
-            return f"{shown} cannot be the name of an input or output: {why}"
+            start = f"{shown(name)[:_NAME_SHOWN]!r}{'…' if len(name) > _NAME_SHOWN else ''}"
+            return f"{start} cannot be the name of an input or output: {why}"
     if len(set(outputs)) < len(outputs):
         return "two of its outputs have the same name"
     return None

@@ -14,9 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locusts_fab.config.swarm import allowed_cpus
+from locusts_fab.layout import input_path
 from locusts_fab.model import Finding
 from locusts_fab.preflight.machine import NOT_SET, judge_target
 from locusts_fab.preflight.probe import Seen
+from locusts_fab.preflight.slots import judge_cpus
 from locusts_fab.text import first_few, printable
 
 if TYPE_CHECKING:
@@ -80,15 +83,16 @@ class DanglingInputs:
     """The inputs that are links to nothing, noted while the tasks of a plan go by."""
 
     def __init__(self, swarm: Swarm) -> None:
-        self._indir = f"{swarm.indir}/"
+        self._indir = str(swarm.indir)
         self._found: dict[str, str] = {}  # by task
 
     def passing(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Yield tasks as they come, and look at their inputs."""
         for task in tasks:
             for name in task.inputs:
-                if not os.path.exists(self._indir + name):
-                    self._found.setdefault(task.id, f"task {task.id}: {name} {_why_not_there(self._indir + name)}")
+                path = input_path(self._indir, name)
+                if not os.path.exists(path):
+                    self._found.setdefault(task.id, f"task {task.id}: {name} {_why_not_there(path)}")
             yield task
 
     def judge(self, will_run: Callable[[str], bool] = lambda _id: True) -> Iterator[Finding]:
@@ -125,6 +129,7 @@ def judge_here(swarm: Swarm) -> Iterator[Finding]:
         facts["runtime"] = shutil.which(target.container.runtime) or ""
         if not image.startswith("/") or os.path.exists(image):
             facts["image"] = "yes"
+    yield from judge_cpus(swarm, allowed_cpus(), has_taskset=shutil.which("taskset") is not None)
     yield from judge_target(swarm, Seen(facts))
 
 

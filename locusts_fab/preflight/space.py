@@ -83,20 +83,20 @@ def estimate_space(
     :raises PlanError: names of inputs or outputs cannot be used as they come out.
     """
     swarm = plan.swarm
-    indir = f"{swarm.indir}/"
     count = inputs = outputs = input_bytes = 0
     for task in plan.tasks() if tasks is None else tasks:
         count += 1
         inputs += len(task.inputs)
         outputs += len(task.outputs)
         for name in task.inputs:
-            input_bytes += tree_size(indir + name)[1]
+            input_bytes += tree_size(swarm.indir / name)[1]
     shared = [tree_size(swarm.shared_source(key)) for key in swarm.settings.shared]
-    slots = swarm.slots * swarm.target.nodes
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
-    at_once = count if swarm.settings.keep == "all" else min(count, slots * LONGEST_CHUNK)
+    at_once = (
+        count if swarm.settings.keep == "all" else min(count, max(1, swarm.slots) * swarm.target.nodes * LONGEST_CHUNK)
+    )
     part = at_once / count if count else 0
-    chunks = len(chunk_sizes(count, slots))
+    chunks = len(chunk_sizes(count, swarm.all_slots))
     files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
     return SpaceNeeded(
         tasks=count,

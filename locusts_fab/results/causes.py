@@ -85,9 +85,9 @@ def _parts(outcome: Outcome) -> tuple[str, str]:
 
     Outputs that are not there are told apart by their places in the list of all, for their names differ anyway.
     """
-    if outcome.cause is TaskReason.MISSING_OUTPUT:
-        absent = [str(at) for at, (_, found) in enumerate(outcome.designated) if not found]
-        return f"{TaskReason.MISSING_OUTPUT.value} {' '.join(absent)}", outcome.reason
+    if outcome.cause in {TaskReason.MISSING_OUTPUT, TaskReason.EMPTY_OUTPUT}:
+        absent = [str(at) for at, _ in outcome.absent]
+        return f"{outcome.cause.value} {' '.join(absent)}", outcome.reason
     stem, _, line = describe(outcome).partition(": ")
     return stem, line
 
@@ -161,6 +161,7 @@ _EXIT_ADVICE = {
 _ADVICE = {
     TaskReason.TIMEOUT: "raise `timeout`, or see with {show} where it stands",
     TaskReason.MISSING_OUTPUT: "see with {show} what it did, and whether `outputs` names what it makes",
+    TaskReason.EMPTY_OUTPUT: "see with {show} what it did; with `nonempty = false` what is empty counts as there",
     TaskReason.NO_SANDBOX: "see that its inputs are there and that the disk is not full, with `locusts check`",
     TaskReason.TOO_LONG: "raise `time` of the job",
     TaskReason.LOST: "it may end its manager, by using up memory, say: {show}",

@@ -7,11 +7,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
+from locusts_fab.layout import FAILED, folders_above
 from locusts_fab.model import TaskState
-from locusts_fab.results.own import InTheWayError, Own, mark_of
+from locusts_fab.results.own import IN_THE_WAY, InTheWayError, Own, mark_of
 from locusts_fab.results.place import bring
 from locusts_fab.results.source import NotBroughtError, Sources
 
@@ -42,7 +44,9 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[Name, boo
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
     """
-    return [] if results.tree_dir is not None else outcome.designated
+    if results.tree_dir is not None:
+        return []
+    return [(name, found) for name, found in outcome.designated if not isinstance(name, Entry)]
 
 
 def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[Name]:
@@ -96,6 +100,8 @@ def put_in_place(
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir, Sources(fetched) as sources:
             wanted = [_Wanted(outcome, results, total) for outcome in outcomes]
+            if results.is_flat:
+                _leave_taken(wanted, results, own_files)
             earlier = own_files.of_tasks(each.outcome.number for each in wanted if each.outcome.place)
             paths = [path for each in wanted for path in each.paths() if outdir.look(path) is not None]
             marks = own_files.marks(paths)
@@ -122,6 +128,7 @@ class _Wanted:
     :ivar place: the folder of the task, relative to outdir.
     :ivar outputs: the outputs that are to come, each with its path relative to outdir: folders before what is in them.
     :ivar log: the path of its log; None if it has none.
+    :ivar taken: the outputs that are not to come, because another task has their places; and why.
     """
 
     def __init__(self, outcome: Outcome, results: Results, total: int) -> None:
@@ -130,10 +137,38 @@ class _Wanted:
         names = sorted(name for name, found in outputs_to_bring(outcome, results) if found)
         self.outputs = [(name, results.output(self.place, name)) for name in names]
         self.log = results.log(outcome.id) if outcome.log else None
+        self.taken: dict[Name, str] = {}
 
     def paths(self) -> list[Name]:
         """Return where something is to come to."""
         return [*(path for _, path in self.outputs), *([self.log] if self.log else [])]
+
+
+def _leave_taken(wanted: Sequence[_Wanted], results: Results, own_files: OwnFiles) -> None:
+    """Where all outputs go to one folder, take out those whose place another task has, or a table, or a folder of ours.
+
+    What names tell is refused before anything starts; what patterns match is not known before. Who comes first stays.
+    """
+    of_all = [each for each in wanted if each.place == "." and each.outcome.matches]
+    paths = {path for each in of_all for _, path in each.outputs}
+    owners = own_files.owners({*paths, *(folder for path in paths for folder in folders_above(path))})
+    owners.update({path.name: 0 for path in (results.tasks_table, results.outputs_table, results.modified_table)})
+    owners.update({"logs": 0, FAILED: 0})
+    users: dict[str, int] = {}  # of folders: who has something in there
+    for each in of_all:
+        number, outputs = each.outcome.number, []
+        for name, path in each.outputs:
+            above = folders_above(path)
+            holders = [*(owners.get(at, number) for at in (path, *above)), users.get(path, number)]
+            other = next((holder for holder in holders if holder != number), None)
+            if other is None:
+                outputs.append((name, path))
+                owners[path] = number
+                users.update(dict.fromkeys(above, number))
+            else:
+                whose = "another task has put something there" if other else "that name is taken there"
+                each.taken[name] = f'{IN_THE_WAY}: {path}: {whose}; layout = "tasks" keeps tasks apart'
+        each.outputs = outputs
 
 
 def _place_of(outcome: Outcome, results: Results, total: int) -> str:
@@ -201,6 +236,7 @@ class _Placing:
                 placed.gone.append(path)
         is_moved = self._may_move(wanted) and self._move_sandbox(wanted)
         here = []
+        placed.troubles.extend((number, name, why) for name, why in wanted.taken.items())
         for name, path in wanted.outputs:
             try:
                 if not is_moved or self._outdir.look(path) is None:

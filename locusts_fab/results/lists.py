@@ -7,6 +7,7 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.manager.last_words import last_lines, with_words
@@ -159,7 +160,8 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
     state = outcome.state.value if outcome.has_ended else "pending"
     reason = describe(outcome) if (outcome.number, "") in troubles else described(outcome, results)
     if troubles and outcome.has_ended:
-        lost = [(name or "its log", troubles.get((outcome.number, name))) for name in (*outcome.outputs, "")]
+        came = [name for name, _ in outcome.designated]
+        lost = [(name or "its log", troubles.get((outcome.number, name))) for name in (*came, "")]
         reason = "; ".join(filter(None, [reason, *(f"{name} did not come back: {why}" for name, why in lost if why)]))
     fields = [
         escape(outcome.id),
@@ -222,10 +224,9 @@ def describe(outcome: Outcome) -> str:
     if not outcome.has_ended:
         where = f" ({outcome.bad_node})" if outcome.bad_node and outcome.reason.endswith("bad node") else ""
         return f"{outcome.reason}{where}" or "not started"
-    absent = [name for name, found in outcome.designated if not found]
-    if outcome.cause is TaskReason.MISSING_OUTPUT:
-        words = outcome.reason.removeprefix(TaskReason.MISSING_OUTPUT.value)
-        return f"missing output: {', '.join(absent)}{words}"
+    if outcome.cause in {TaskReason.MISSING_OUTPUT, TaskReason.EMPTY_OUTPUT}:
+        words = outcome.reason.removeprefix(outcome.cause.value)
+        return f"{outcome.cause.value}: {', '.join(name for _, name in outcome.absent)}{words}"
     if outcome.bad_node and not outcome.reason:
         return f"failed on node {outcome.bad_node}, where nearly all did, and was run again"
     return outcome.reason
@@ -249,6 +250,8 @@ def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], resu
         status, path = "missing", ""
         if outcome.has_ended and (outcome.number, name) in troubles:
             status = "error"
-        elif there and is_here:
+        elif there and is_here and not isinstance(name, Entry):
             status, path = "present", name if place == "." else f"{place}/{name}"
-        yield "\t".join((escape(outcome.id), escape(name), status, escape(path))) + "\n"
+        elif there and is_here and results.tree_dir is not None:  # in a tree nobody knows which of its files they are
+            status = "present"
+        yield "\t".join((escape(outcome.id), escape(shown(name)), status, escape(path))) + "\n"

@@ -16,7 +16,8 @@ cannot change that.
 from __future__ import annotations
 
 import re
-from itertools import chain, repeat
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
@@ -45,11 +46,11 @@ class Template:
             for part in parts
         ]
         holes = [part for part in self._parts if isinstance(part, Hole)]
-        self.handles = frozenset(hole.handle for hole in holes)
+        self.names = tuple(dict.fromkeys(hole.handle for hole in holes))
+        self.handles = frozenset(self.names)
         # printf-style formatting is the fastest way to put many values into one text
         self._format = "".join("%s" if isinstance(part, Hole) else part.replace("%", "%%") for part in self._parts)
         self._fields = tuple((hole.handle, hole.quote) for hole in holes)
-        self._pattern: re.Pattern[str] | None = None
 
     @classmethod
     def command(cls, text: str, handles: Collection[str], shared: Mapping[str, str] | None = None) -> Template:
@@ -87,26 +88,70 @@ class Template:
         """
         return self._format % tuple([quote(values[handle]) for handle, quote in self._fields])
 
-    def match(self, name: str) -> str | None:
-        """Return the id with which this file-name template gives `name`.
+    def match(self, name: str) -> tuple[str, ...] | None:
+        """Return the values with which this file-name template gives `name`, in the order of `names`.
 
-        :returns: the id, never empty and without `/`; None if there is none or `<id>` is not the template's one handle.
+        Where several would do, the first handle takes as much as it can, then the second, and so on: what Python's
+        `re.fullmatch` finds if each handle is `([^/]+)` where it first stands and a reference to that later.
+
+        :returns: the values, none of them empty or with a `/`; None if there are none.
         """
-        if self._pattern is None:
-            self._pattern = self._make_pattern()
-        found = self._pattern.fullmatch(name)
-        return found["id"] if found else None
+        found = self.pattern.fullmatch(name)
+        return found.groups() if found else None
 
-    def _make_pattern(self) -> re.Pattern[str]:
-        if self.handles != {"id"}:
-            return re.compile(r"(?P<id>(?!))")  # matches nothing
-        id_patterns = chain(["(?P<id>[^/]+)"], repeat("(?P=id)"))
-        patterns = (re.escape(part) if isinstance(part, str) else next(id_patterns) for part in self._parts)
-        return re.compile("".join(patterns), re.DOTALL)
+    def match_otherwise(self, name: str) -> tuple[str, ...] | None:
+        """Return other values with which this template gives `name`; None if there are none but those of `match`.
+
+        Here the first handle takes as little as it can, and so on; if that comes to the same, there is no other way.
+        """
+        least, most = self._least_pattern.fullmatch(name), self.pattern.fullmatch(name)
+        return least.groups() if least and most and least.groups() != most.groups() else None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The regular expression for names, with a group for each of `names`."""
+        return self._make_pattern("[^/]+")
+
+    @cached_property
+    def _least_pattern(self) -> re.Pattern[str]:
+        return self._make_pattern("[^/]+?")
+
+    def _make_pattern(self, value: str) -> re.Pattern[str]:
+        pieces, known = [], dict[str, str]()
+        for part in self._parts:
+            if isinstance(part, str):
+                pieces.append(re.escape(part))
+            else:
+                pieces.append(known.get(part.handle, f"({value})"))
+                known[part.handle] = f"(?:\\{self.names.index(part.handle) + 1})"
+        return re.compile("".join(pieces), re.DOTALL)
+
+    @property
+    def run_together(self) -> tuple[str, str] | None:
+        """Two handles with nothing between them, so that no name says where one ends; None if there are none."""
+        known: set[str] = set()
+        for one, other in pairwise([part for part in self._parts if part]):
+            if isinstance(one, str):
+                continue
+            is_new = one.handle not in known
+            known.add(one.handle)
+            if is_new and isinstance(other, Hole) and other.handle not in known:
+                return one.handle, other.handle
+        return None
 
 
 _NAME_HANDLE = re.compile(r"(\\?)<([^<>/]+?)(:raw)?>")
 _HANDLE_LIKE = re.compile(r"[A-Za-z_][\w.-]*(:\w+)?")
+_FILE_HANDLE = re.compile(r"(?!(?:shared|arg[0-9]+)\Z)[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+def handles_of_name(text: str) -> list[str]:
+    """Return what can be a handle in a file-name template whose handles are not known beforehand, in order.
+
+    `<shared>` and `<arg0>` have meanings of their own, so they are not among them.
+    """
+    words = [found[2] for found in _NAME_HANDLE.finditer(text) if not found[1]]
+    return [word for word in dict.fromkeys(words) if _FILE_HANDLE.fullmatch(word)]
 
 
 def _split_name(text: str, handles: Collection[str], shared: Mapping[str, str]) -> Iterator[str | Hole]:

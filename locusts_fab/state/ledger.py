@@ -22,8 +22,19 @@ if TYPE_CHECKING:
 
     from locusts_fab.manager.planfile import PlannedChunk
 
-_DELETE_REPORTS = ("DELETE FROM managers", "DELETE FROM attempts", "DELETE FROM troubles")
-_DELETE_PLAN = ("DELETE FROM tasks", "DELETE FROM commands", "DELETE FROM submissions", "DELETE FROM jobs")
+_DELETE_REPORTS = (
+    "DELETE FROM managers",
+    "DELETE FROM attempts",
+    "DELETE FROM troubles",
+    "DELETE FROM match_parts",
+)
+_DELETE_PLAN = (
+    "DELETE FROM tasks",
+    "DELETE FROM commands",
+    "DELETE FROM submissions",
+    "DELETE FROM jobs",
+    "DELETE FROM matches",
+)
 
 
 class Ledger(Planning):

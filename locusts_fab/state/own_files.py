@@ -27,6 +27,10 @@ _SCHEMA = (
 #: What came back before there was this table.
 _EARLIER = """SELECT t.number, t.id, t.place, coalesce(t.planned, c.outputs), t.found, t.log
     FROM tasks t JOIN commands c USING (number) WHERE t.place IS NOT NULL"""
+_OWNER = (
+    "SELECT task FROM own_files WHERE path = ? AND"
+    " (task = 0 OR EXISTS (SELECT 1 FROM tasks WHERE number = task AND place IS NOT NULL))"
+)
 _AT_ONCE = 500
 
 
@@ -82,6 +86,15 @@ class OwnFiles:
             holes = ",".join("?" * len(part))
             rows = self._db.execute(f"SELECT path, mark FROM own_files WHERE path IN ({holes})", part)  # noqa: S608  # only ?
             found.update((os.fsdecode(path), mark) for path, mark in rows)
+        return found
+
+    def owners(self, paths: Iterable[str]) -> dict[str, int]:
+        """Return whose those of the paths are that are ours: a task that is known still; 0 for a table."""
+        found: dict[str, int] = {}
+        for path in paths:
+            row = self._db.execute(_OWNER, (os.fsencode(path),)).fetchone()
+            if row is not None:
+                found[path] = row[0]
         return found
 
     def of_tasks(self, numbers: Iterable[int]) -> dict[int, dict[str, str]]:

@@ -51,6 +51,8 @@ _PIECE = 1 << 20
 #: What the records of a swarm may come to, in bytes: all its managers', and those of one task over all its attempts.
 _MOST_RECORDS = 64_000_000
 _RECORDS_OF_A_TASK = 32_768
+#: And where outputs are patterns, what they match: ten thousand files with names of a hundred bytes, say.
+_MATCHES_OF_A_TASK = 1_000_000
 #: The scheduler is asked for the jobs of the latest submits only; those of older ones have been fenced.
 _MOST_JOBS = 2
 #: The line of the script on a manager, before what is new in its cache file.
@@ -100,7 +102,8 @@ def _check_size(host: Host, ledger: Ledger, environment: Environment) -> None:
 
     :raises HostError: they have.
     """
-    most = _MOST_RECORDS + _RECORDS_OF_A_TASK * ledger.counts().total
+    of_a_task = _RECORDS_OF_A_TASK + (_MATCHES_OF_A_TASK if ledger.has_patterns() else 0)
+    most = _MOST_RECORDS + of_a_task * ledger.counts().total
     if ledger.count_read() > most:
         raise HostError(
             f"{host.name}: {environment.root}/exec/cache holds more than {size(most)}; so many records there cannot be",

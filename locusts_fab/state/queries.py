@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import GLOB
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model import (
     Counts,
@@ -172,6 +173,16 @@ class Queries:
             name: -1 if state == ManagerState.LEFT.value and said else offset
             for name, offset, state, said in self._db.execute("SELECT id, offset, state, said FROM managers")
         }
+
+    def has_patterns(self) -> bool:
+        """Return whether the outputs of tasks are patterns; all tasks of a swarm have the same templates."""
+        return (
+            self._db.execute(
+                "SELECT 1 FROM (SELECT outputs FROM commands LIMIT 1) WHERE instr(char(9) || CAST(outputs AS TEXT), ?)",
+                (f"\t/{GLOB}",),
+            ).fetchone()
+            is not None
+        )
 
     def count_read(self) -> int:
         """Return how many bytes of the cache files of all managers were read."""

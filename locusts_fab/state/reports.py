@@ -6,15 +6,18 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.records import Began, Ended, Left, Manager, Suspect, submission_of, write_found
+from locusts_fab.bounds.entries import Entry, outputs_of
+from locusts_fab.bounds.names import names
+from locusts_fab.manager.records import Began, Ended, Left, Manager, Matched, Suspect, submission_of, write_found
 from locusts_fab.model import ManagerState
 from locusts_fab.state.queries import Queries
-from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON, any_text
-from locusts_fab.tsv import split_fields
+from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON, any_text, write_matches
+from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from locusts_fab.bounds.names import Name
     from locusts_fab.manager.records import Record
     from locusts_fab.state.clock import Reading
 
@@ -69,6 +72,8 @@ class Reports(Queries):
                 )
             elif isinstance(record, Left):
                 left = record
+            else:
+                self._note_matches(record)
         if attempts != before:
             self._db.execute("DELETE FROM attempts WHERE manager = ?", (manager,))
             rows = [(manager, number, claim) for number, claim in attempts.items()]
@@ -92,11 +97,12 @@ class Reports(Queries):
 
     def _end(self, manager: str, submission: int, record: Ended) -> bool:
         """Enter the end of an attempt. The first done record of a task wins, and a done one wins over a failed one."""
-        if record.state == "retry" or not self._is_of_plan(submission, record):
+        matches = self._take_matches(record)
+        if record.state == "retry" or matches is None or not self._is_of_plan(submission, record, matches):
             return False
         state = "pending" if record.state == "interrupted" else record.state
         final = "done" if state == "done" else "failed"
-        return bool(
+        changed = bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
                 " found = ?, log = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
@@ -116,6 +122,30 @@ class Reports(Queries):
                 ),
             ).rowcount
         )
+        if changed and matches:
+            row = (record.task, write_matches(matches))
+            self._db.execute("INSERT OR REPLACE INTO matches VALUES (?, ?)", row)
+        elif changed:
+            self._db.execute("DELETE FROM matches WHERE number = ?", (record.task,))
+        return changed
+
+    def _note_matches(self, record: Matched) -> None:
+        """Enter a part of what an attempt matched; it counts once the end of the attempt is heard of."""
+        key = (record.task, record.claim, record.attempt, record.part)
+        row = (*key, record.output, os.fsencode(join_fields(record.names)))
+        self._db.execute("INSERT OR REPLACE INTO match_parts VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def _take_matches(self, record: Ended) -> list[tuple[int, Name]] | None:
+        """Return what an attempt that has ended matched; None if a part of it is lacking. The parts are forgotten."""
+        if not record.parts:
+            return []
+        of_it = " FROM match_parts WHERE number = ? AND claim = ? AND attempt = ?"
+        key = (record.task, record.claim, record.attempt)
+        rows = self._db.execute(f"SELECT part, output, names{of_it} ORDER BY part", key).fetchall()
+        self._db.execute(f"DELETE{of_it}", key)
+        if [part for part, _, _ in rows] != list(range(1, record.parts + 1)):
+            return None
+        return [(output, name) for _, output, text in rows for name in names(split_fields(os.fsdecode(text)))]
 
     def _acquit(self, manager: str, record: Suspect) -> bool:
         """Make a task pending again that failed where nearly all do."""
@@ -128,8 +158,8 @@ class Reports(Queries):
             ).rowcount
         )
 
-    def _is_of_plan(self, submission: int, record: Ended) -> bool:
-        """Return whether a record is about the task as it was planned.
+    def _is_of_plan(self, submission: int, record: Ended, matches: Sequence[tuple[int, Name]]) -> bool:
+        """Return whether a record, and what was matched, is about the task as it was planned.
 
         If not, it is of a command that was replaced by now, or it was damaged; it is no record then.
         """
@@ -142,7 +172,8 @@ class Reports(Queries):
             return False
         if not record.found:
             return record.state != "done" or not row[0]
-        return len(record.found) == len(split_fields(os.fsdecode(row[0])))
+        outputs = split_fields(os.fsdecode(row[0]))
+        return len(record.found) == len(outputs) and (not matches or _are_matched(matches, outputs, record.found))
 
     def set_manager(self, manager: str, state: ManagerState, reason: str = "", *, is_removed: bool = False) -> None:
         """Enter the state of a manager. If it has ended, what it was running is pending again, and lost once more.
@@ -185,3 +216,13 @@ class Reports(Queries):
         )
         row = self._db.execute("SELECT beat_seen FROM managers WHERE id = ?", (manager,)).fetchone()
         return now.awake_s - float(row[0]) if row else 0.0
+
+
+def _are_matched(matches: Sequence[tuple[int, Name]], outputs: Sequence[str], found: Sequence[bool]) -> bool:
+    """Return whether each name is one that a pattern among the outputs can have matched, which was found."""
+    patterns = outputs_of(outputs)
+    for at, name in matches:
+        pattern = patterns[at] if at < len(patterns) and found[at] else None
+        if not isinstance(pattern, Entry) or not pattern.matches(name):
+            return False
+    return True

@@ -8,6 +8,7 @@ import sqlite3
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError, names
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
@@ -16,9 +17,10 @@ from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from locusts_fab.bounds.entries import Entry
     from locusts_fab.model import Task, Values
 
 #: Raised when the schema changes.
@@ -74,10 +76,20 @@ CREATE TABLE attempts (              -- those that began and have not ended
 ) WITHOUT ROWID;
 CREATE TABLE troubles (number INTEGER, output BLOB, message TEXT);  -- outputs that could not be brought back
 """
+#: What older files lack: what patterns among the outputs matched, of each task that has ended, as place of the pattern
+#: and name in turn; and what was heard of it so far of attempts whose end was not.
+_MATCHES = """
+CREATE TABLE IF NOT EXISTS matches (number INTEGER PRIMARY KEY, names BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS match_parts (
+    number INTEGER NOT NULL, claim TEXT NOT NULL, attempt INTEGER NOT NULL, part INTEGER NOT NULL,
+    output INTEGER NOT NULL, names BLOB NOT NULL, PRIMARY KEY (number, claim, attempt, part)
+) WITHOUT ROWID;
+"""
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
-    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals
-    FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager"""
+    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
+    x.names FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
+    LEFT JOIN matches x ON x.number = t.number"""
 
 
 #: The columns that `read_task` reads.
@@ -184,7 +196,16 @@ def _make_schema(database: sqlite3.Connection) -> int:
         database.execute("COMMIT")
     elif version in _MIGRATIONS:
         version = _migrate(database)
+    if version in {0, VERSION}:
+        _add_matches(database)
     return version
+
+
+def _add_matches(database: sqlite3.Connection) -> None:
+    """Make the tables for matches, if there are none yet."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'match_parts'").fetchone():
+        for statement in _statements(_MATCHES):
+            database.execute(statement)
 
 
 def _version(database: sqlite3.Connection) -> int:
@@ -257,7 +278,7 @@ def read_task(
     """
     try:
         text = os.fsdecode(command)
-        return PlannedTask(number, _id(task_id), text, _names(inputs), _names(outputs), os.fsdecode(values or b""))
+        return PlannedTask(number, _id(task_id), text, _inputs(inputs), _outputs(outputs), os.fsdecode(values or b""))
     except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
         raise _not_ours(error) from error
 
@@ -271,8 +292,34 @@ def _id(text: bytes) -> TaskId:
     return TaskId(os.fsdecode(text))
 
 
+def _inputs(text: bytes) -> tuple[str, ...]:
+    if not text.startswith(b"/") and b"\t/" not in text:
+        return _names(text)
+    return tuple(
+        [f"/{Name(name[1:])}" if name.startswith("/") else Name(name) for name in split_fields(os.fsdecode(text))]
+    )
+
+
 def _names(text: bytes) -> tuple[Name, ...]:
     return names(split_fields(os.fsdecode(text))) if text else ()
+
+
+def _outputs(text: bytes) -> tuple[Name | Entry, ...]:
+    return outputs_of(split_fields(os.fsdecode(text))) if text else ()
+
+
+def write_matches(matches: Iterable[tuple[int, Name]]) -> bytes:
+    """Return what patterns matched as a row of matches holds it; `read_matches` reads it."""
+    return os.fsencode(join_fields(chain.from_iterable((str(at), name) for at, name in matches)))
+
+
+def read_matches(text: bytes | None) -> tuple[tuple[int, Name], ...]:
+    """Return what patterns matched, in a row of matches.
+
+    :raises UnsafeNameError: it holds what is no name.
+    """
+    fields = split_fields(os.fsdecode(text)) if text else []
+    return tuple(zip(map(int, fields[::2]), names(fields[1::2]), strict=False)) if fields else ()
 
 
 def _place(text: bytes | None) -> str:
@@ -293,13 +340,15 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
 
 
 def _read_outcome(row: tuple[Any, ...]) -> Outcome:
-    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node, values = row
+    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node, values, matches = (
+        row
+    )
     exit_code, attempts, host, start_s, seconds, reason = middle
     return Outcome(
         number=number,
         id=_id(task_id),
         command=os.fsdecode(command),
-        outputs=_names(outputs),
+        outputs=_outputs(outputs),
         state=TaskState(state),
         exit_code=exit_code,
         attempts=attempts,
@@ -315,4 +364,5 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
         cause=read_task_reason(reason),
         bad_node=bad_node,
         values=read_values(values),
+        matches=read_matches(matches) if matches else (),
     )

@@ -17,7 +17,7 @@ from locusts_fab.bounds.follow import Follow
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
-from locusts_fab.layout import folders_above
+from locusts_fab.layout import folders_above, input_path, input_place
 from locusts_fab.manager.planfile import ValuesFiles, plan_text
 
 if TYPE_CHECKING:
@@ -99,16 +99,23 @@ def _stage_inputs(
     if not task.inputs:
         return
     folder = Name(environment.inputs(task.number))
-    names = list(map(Name, outermost(task.inputs)))
+    sources = placed(indir, task.inputs)
+    names = list(map(Name, sources))
     try:
         inside.make_folder(folder)
     except FileExistsError:
         _tidy(inside, folder, names)
     for name in names:
-        put(f"{indir}/{name}", inside, folder / name, follow)
+        put(sources[name], inside, folder / name, follow)
 
 
-def outermost(names: tuple[str, ...]) -> Iterable[str]:
+def placed(indir: str | Path, inputs: tuple[str, ...]) -> dict[str, str]:
+    """Return the paths of inputs on this machine, by the names that they have in a sandbox."""
+    sources = {input_place(name): input_path(str(indir), name) for name in inputs}
+    return {name: sources[name] for name in _outermost(tuple(sources))}
+
+
+def _outermost(names: tuple[str, ...]) -> Iterable[str]:
     """Return the names without those that lie in a folder that is named too: they come with the folder."""
     if not any("/" in name for name in names):
         return names

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.follow import Follow, place_size
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ValuesFiles, plan_text
-from locusts_fab.transfer.stage import outermost
+from locusts_fab.transfer.stage import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -71,7 +71,7 @@ def pack(
         if file := values.add(members, chunk, is_last=chunk is chunks[-1]):
             packer.add_bytes(*file)
         if any(task.inputs for task in members):
-            _pack_inputs(packer, f"{swarm.indir}/", environment, chunk, members)
+            _pack_inputs(packer, str(swarm.indir), environment, chunk, members)
     for path, text in scripts.items():
         packer.add_bytes(path, os.fsencode(text))
     packer.close()
@@ -82,7 +82,7 @@ def _pack_inputs(
 ) -> None:
     """Add the inputs of a chunk: all in an archive of their own if they are small, else each at its place."""
     start = packer.follow.start
-    inputs = {task.number: {name: start(indir + name) for name in outermost(task.inputs)} for task in tasks}
+    inputs = {task.number: {name: start(path) for name, path in placed(indir, task.inputs).items()} for task in tasks}
     if sum(place_size(place)[1] for each in inputs.values() for place in each.values()) > _SMALL:
         for task, each in inputs.items():
             for name, place in each.items():

@@ -11,6 +11,11 @@ find_place() {
   NODE=${HOSTNAME:-localhost}
 }
 
+# find_job_cpus: set JOB_CPUS to how many CPUs our job has; 0: there is no job.
+find_job_cpus() {
+  JOB_CPUS=0
+}
+
 # find_end: do nothing, for nobody ends us at a known time.
 find_end() {
   return

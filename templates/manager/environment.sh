@@ -43,6 +43,7 @@ is_mentioned() {
     LC_ALL) return 1 ;;            # here it is set for single programs
     SHLVL) return 1 ;;             # a matter of bash
     TERM) return 1 ;;              # here it is only the name of a signal
+    LOCUSTS_*) return 1 ;;         # those of an outer swarm are not for our tasks
   esac
   # shellcheck disable=SC2053 # a pattern
   [[ $name != $ONLY_READ && $script =~ [^A-Za-z_0-9]"$name"[^A-Za-z_0-9] ]]

@@ -60,10 +60,12 @@ drop_ended() {
 # is_given_up: succeed if the task that read_task has read was lost too often; that is recorded.
 is_given_up() {
   ((${LOST[$task]:-0} >= MOST_TRIES)) || return
-  local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))} absent=''
-  printf -v absent '%*s' "${#outputs[@]}" ''
+  local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))} absent='' output
+  for output in ${outputs[@]+"${outputs[@]}"}; do
+    [[ $output == /i/* ]] || absent+="0"
+  done
   write_held
-  record ended "$CLAIM" "$task" 1 failed 137 "$now" "$now" "${absent// /0}" 0 "lost with its manager $MOST_TRIES times"
+  record ended "$CLAIM" "$task" 1 failed 137 "$now" "$now" "$absent" 0 "lost with its manager $MOST_TRIES times"
   ((++FAILED_COUNT))
 }
 

@@ -325,12 +325,17 @@ main() {
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP
+  find_cpus
+  find_slots
   beat
   announce
+  find_gpus
+  may_pin
   find_end
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch
   find_hidden
+  give_all
   find_shell_words
   find_program
   keep_level

@@ -8,8 +8,12 @@
 #   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
 #   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
-#                                             OUTPUTS: a 1 or 0 for each designated output; LOG: 0 if it printed nothing;
-#                                             REASON: of a failure with its last lines; see words.sh
+#                                             OUTPUTS: a 1 or 0 for each designated output; then, if there are records
+#                                             `matched` of this attempt, a colon and how many; LOG: 0 if it printed
+#                                             nothing; REASON: of a failure with its last lines; see words.sh
+#   matched  CLAIM TASK ATTEMPT PART OUTPUT NAMES
+#                                             part PART of what patterns among the outputs matched, right before the end;
+#                                             OUTPUT: its place among them, from 0 on; NAMES: with // between
 #   suspect  CLAIM TASK ATTEMPT               that attempt failed on a node where all do: it counts for nothing
 #   left     REASON TIME                      the manager takes no more tasks
 

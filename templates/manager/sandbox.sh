@@ -10,6 +10,7 @@
 make_sandboxes() (
   trap '' TERM HUP INT USR1 USR2 # it is not cut short
   mkdir -p -- "$WORK" "$SANDBOXES"
+  ((! HAS_PATTERNS)) || : >"$SANDBOXES/log.0" # what tasks change is newer
   if [[ -n $TREE ]]; then
     for task in "$@"; do
       ln -s -- "$TREE" "$SANDBOXES/$task"

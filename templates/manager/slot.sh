@@ -86,6 +86,7 @@ work_chunk() {
     done
   fi
   GOES+=("$SANDBOXES/log.$LOG") # nothing was printed to it
+  ((! HAS_PATTERNS)) || GOES+=("$SANDBOXES/log.0")
   sweep 2>>"$COMPLAINTS"
   show_running 0 0
   if ((ran == ${#tasks[@]} && $2 < DEALT_FROM)) && ! is_leaving; then
@@ -233,7 +234,7 @@ pause() {
 slot_main() {
   readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT GONE=$ROOT/exec/beats/$MANAGER.end
   NEXT_LEASE=$RUN/none # there is no such file
-  SLOT=$1 TURN=$2 WATCHED=() HELD='' IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
+  SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
     SETTLE_ALL=1
   fi
@@ -243,6 +244,8 @@ slot_main() {
   export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
+  give_slot
+  pin_slot
   show_running 0 0
   walk
   look_at_clock

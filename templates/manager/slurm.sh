@@ -10,6 +10,13 @@ find_place() {
   NODE=${SLURMD_NODENAME:-${HOSTNAME:-localhost}}
 }
 
+# find_job_cpus: set JOB_CPUS to how many CPUs our job has on this node; 0: not known.
+find_job_cpus() {
+  JOB_CPUS=0
+  [[ ${SLURM_CPUS_ON_NODE-} =~ ^[1-9][0-9]{0,5}$ ]] || return 0
+  JOB_CPUS=$SLURM_CPUS_ON_NODE
+}
+
 # find_end: set ENDS_AT to when the scheduler will end our job, by the clock of UP; 0: not known, or never. What is set for
 # squeue in the variables of the user is not for us.
 find_end() {

@@ -24,13 +24,16 @@ number_of() {
   NUMBER=${NUMBER%%$'\t'*}
 }
 
-# read_task LINE: set task, command and outputs from a line of the plan, as manager/planfile.py writes it.
+# read_task LINE: set task, LOCUSTS_TASK (its id), command and outputs from a line of the plan, as manager/planfile.py
+# writes it.
 read_task() {
   if ((${#1} > LONG)); then
     read_long_task "$1"
     return
   fi
-  task=${1%%$'\t'*} rest=${1#*$'\t'*$'\t'} outputs=()
+  task=${1%%$'\t'*} rest=${1#*$'\t'} outputs=()
+  LOCUSTS_TASK=${rest%%$'\t'*} rest=${rest#*$'\t'}
+  [[ $LOCUSTS_TASK == *\\* ]] && unescape LOCUSTS_TASK
   command=${rest%%$'\t'*}
   [[ $command == *\\* ]] && unescape command
   while [[ $rest == *$'\t'* ]]; do
@@ -45,7 +48,8 @@ read_task() {
 read_long_task() {
   local fields at
   IFS=$'\t' read -r -a fields <<<"$1"
-  task=${fields[0]} command=${fields[2]} outputs=()
+  task=${fields[0]} LOCUSTS_TASK=${fields[1]} command=${fields[2]} outputs=()
+  [[ $LOCUSTS_TASK == *\\* ]] && unescape LOCUSTS_TASK
   [[ $command == *\\* ]] && unescape command
   for ((at = 3; at < ${#fields[@]}; at++)); do
     output=${fields[at]}
@@ -57,7 +61,7 @@ read_long_task() {
 # run_task: run the task that read_task has read, again if RETRIES allow; record each attempt.
 # An attempt sets STATE, REASON and STATUS. Its command becomes a process group of its own.
 run_task() {
-  attempt=1 sandbox=$SANDBOXES/$task
+  attempt=1 LOCUSTS_ATTEMPT=1 sandbox=$SANDBOXES/$task
   while :; do
     log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
@@ -79,20 +83,24 @@ run_task() {
     fi
     ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
 
-    for output in ${outputs[@]+"${outputs[@]}"}; do
-      if [[ -e $sandbox/$output ]]; then
-        found+='1'
-        STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
-      else
-        found+='0'
-        absent=1
-      fi
-    done
+    if ((HAS_PATTERNS)); then
+      find_outputs
+    else
+      for output in ${outputs[@]+"${outputs[@]}"}; do
+        if [[ -e $sandbox/$output ]]; then
+          found+='1'
+          STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
+        else
+          found+='0'
+          absent=1
+        fi
+      done
+    fi
     if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
       settle
     fi
-    printf -v HELD 'ended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
-      "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
+    printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
+      "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
     if [[ $STATE == "done" ]]; then
       ((++DONE_COUNT))
       return
@@ -122,7 +130,7 @@ start_bash() {
 
 # prepare_another: prepare another attempt of run_task.
 prepare_another() {
-  ((++attempt))
+  LOCUSTS_ATTEMPT=$((++attempt))
   sandbox=$SANDBOXES/$task.$attempt
   remake_sandbox 2>>"$COMPLAINTS"
 }
@@ -196,6 +204,7 @@ judge() {
     STATE=failed REASON="exit $STATUS"
   elif ((absent)); then
     STATE=failed REASON="missing output"
+    ((are_empty == 0)) || REASON="missing or empty output"
   fi
   if [[ $STATE == failed && -s $log_file ]]; then
     add_last_words

@@ -119,6 +119,8 @@ look_at_tools() {
   say missing "${missing#, }"
   [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
   type -P tar >/dev/null && say tar yes
+  type -P taskset >/dev/null && say taskset yes
+  say cpus "$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT && nproc)"
   if type -P rsync >/dev/null; then
     hear rsync --version
     say rsync "$(printf '%s\n' "${SAID:-$COMPLAINT}" | head -n 1)"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import locusts_fab
-from locusts_fab.config.load import make_config
+from locusts_fab.config.tables import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
 from locusts_fab.legacy.launch import swarm_table
 from locusts_fab.model import SwarmState
@@ -252,12 +252,12 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({**GOOD, "code": "my swarm/x"}, [f"code: 'my swarm/x' cannot name a swarm; {NAMES}"]),
     ({**GOOD, "indir": None}, ["indir: missing; it is the folder of the inputs"]),
     ({**GOOD, "spcins": "a_<id>"}, ['spcins: expected an array, in brackets: ["…"]; found "a_<id>"; write ["a_<id>"]']),
-    ({**GOOD, "spcins": ["/a_<id>"], "outs": ["../x"]}, [
-        'spcins[0]: must be relative to indir; set indir to its folder, or list it in shared; found "/a_<id>"',
+    ({**GOOD, "spcins": ["../a_<id>"], "outs": ["../x"]}, [
+        'spcins[0]: must not lead upward; take the .. out; found "../a_<id>"',
         'outs[0]: must not lead upward; take the .. out; found "../x"',
     ]),
     ({**GOOD, "spcins": ["a"]}, [
-        "spcins: none has <id>, so nothing makes tasks; put <id> where the names differ, or give args",
+        "spcins: none has a handle, so nothing makes tasks; put <id> where the names differ, or give args",
     ]),
     ({**GOOD, "shdins": ["k", "k:a", "k:b", "l:<arg0>", 3]}, [
         "shdins[0]: expected key:file; found 'k'",

@@ -217,10 +217,10 @@ def test_the_last_words_of_a_manager_are_shown(small: Workspace) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("inputs = ['run_<id>.txt']\nsweep = { n = [1, 2] }\n", "<id> is the number of the task here"),
-        ("inputs = ['run_<id>.txt']\nargs = [['1'], ['2']]\n", "<id> is the number of the task here"),
-        ("inputs = ['/data/x.txt']\nargs = [['1']]\n", "set indir to its folder, or list it in shared"),
-        ("inputs = ['/data/<id>.txt']\n", "set indir to its folder, or list it in shared"),
+        ("inputs = ['walk_<id>.txt']\nsweep = { n = [1, 2] }\n", "put <id> where the names of the files differ"),
+        ("inputs = ['walk_<n>.txt']\nsweep = { n = [1, 2] }\n", "task 000001: walk_1.txt"),
+        ("inputs = ['/nowhere/x.txt']\nargs = [['1']]\n", "task 000001: /nowhere/x.txt add the files"),
+        ("inputs = ['/nowhere/<id>.txt']\n", "there is no folder /nowhere fix its path in the config"),
     ],
 )
 def test_an_input_that_is_none_is_told_with_what_to_write(workspace: Workspace, config: str, said: str) -> None:

@@ -47,6 +47,16 @@ def test_the_examples_run(half: Workspace) -> None:
     assert "INFO:locusts_fab:means on here: 2 tasks are collected into " in lines
 
 
+def test_a_swarm_needs_no_config(workspace: Workspace) -> None:
+    (code,) = (code for code in EXAMPLES if "from_command" in code)
+    printed = ran(workspace, code).stdout
+    assert printed == "areas on here: finished, 6 of 6 done areas\n"
+    made = {path.read_text() for path in workspace.folder.glob("results/areas/*/area.txt")}
+    assert made == {f"{size} {seed}\n" for size in (10, 20) for seed in range(3)}
+    assert (workspace.folder / ".locusts/areas/ledger.sqlite").exists()
+    assert ran(workspace, code).stdout == printed  # the same swarm: nothing is left to do
+
+
 def test_nothing_is_shown_by_default(half: Workspace) -> None:
     code = "import locusts_fab as l; s = l.load(); l.submit(s); l.collect(s, wait=True); l.cancel(s); l.clean(s)"
     done = ran(half, code)

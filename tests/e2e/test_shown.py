@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.text import counted
 from locusts_fab.tsv import unescape
 from tests.support.workspace import HERE, REPOSITORY, Workspace
 
@@ -121,7 +122,7 @@ def test_a_preview_fits_a_screen(workspace: Workspace, command: str, count: int)
     code, text = workspace.locusts("submit", "--dry-run")
     assert code == 0
     assert sum(1 + (len(line) - 1) // 80 for line in text.splitlines()) < 24
-    assert f"{count} tasks in" in text
+    assert f"{counted(count, 'task')} in" in text
     assert "task 000001: " in text
     if command.startswith("echo {"):
         assert (" ..." in text) == (len(filled) > 200)

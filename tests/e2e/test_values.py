@@ -66,6 +66,65 @@ def test_a_sweep_that_grows_runs_the_new_combinations_and_no_others(tmp_path: Pa
     assert runs(folder) == 8
 
 
+def test_files_and_rows_that_grow_run_the_new_combinations_and_no_others(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    more = """inputs = ["r/<s>_<l>.fq", "m/<s>.json", "<temperature>.cfg"]\nindir = "in"\n"""
+
+    def fill(*names: str) -> None:
+        for name in names:
+            (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "in" / name).write_text(f"{name}\n")
+
+    def crossed(sweep: str) -> Swarm:
+        grid(folder, sweep, more)
+        config = folder / "locusts.toml"
+        command = "cat r/<s>_<l>.fq m/<s>.json <temperature>.cfg > out.txt; echo "
+        config.write_text(config.read_text().replace("echo <temperature> <seed> > out.txt; echo ", command))
+        loaded: Swarm = locusts_fab.load(config)
+        return loaded
+
+    fill("r/S 1_L1.fq", "r/S 1_L2.fq", "m/S 1.json", "280.cfg")
+    run(crossed("{ temperature = [280], seed = [1] }"))
+    assert results(folder) == {f"S 1_{lane}_000001": f"r/S 1_{lane}.fq\nm/S 1.json\n280.cfg" for lane in ("L1", "L2")}
+    fill("r/S0_L1.fq", "m/S0.json", "270.cfg")
+    assert run(crossed("{ temperature = [270, 280], seed = [1] }")) == []
+    assert runs(folder) == 6
+    assert results(folder)["S0_L1_000001"] == "r/S0_L1.fq\nm/S0.json\n280.cfg"
+    assert results(folder)["S 1_L2_000002"] == "r/S 1_L2.fq\nm/S 1.json\n270.cfg"
+    header, *rows = (folder / "results/s/tasks.tsv").read_text().splitlines()
+    assert header.split("\t")[-4:] == ["s", "l", "temperature", "seed"]
+    assert "S0\tL1\t280\t1" in "\n".join(rows)
+    shutil.rmtree(folder / ".locusts")
+    swarm = crossed("{ temperature = [280, 270], seed = [1, 2] }")
+    locusts_fab.attach(swarm)
+    run(swarm)
+    assert runs(folder) == 12
+    assert results(folder)["S0_L1_000002"] == "r/S0_L1.fq\nm/S0.json\n270.cfg"
+
+
+def test_absolute_inputs_are_run_with_and_their_changes_are_seen(tmp_path: Path) -> None:
+    folder, far = tmp_path / "project", tmp_path / "far"
+    far.mkdir()
+    folder.mkdir()
+    for name in ("it's.x", "b.x"):
+        (far / name).write_text(f"{name}\n")
+    config = folder / "locusts.toml"
+    config.write_text(
+        TARGET.format(root=str(tmp_path / "root"))
+        + f'[swarms.s]\ncommand = "cat <n>.x all > out"\ninputs = ["{far}/<n>.x", "all"]\noutputs = ["out"]\n'
+    )
+    (folder / "all").write_text("all\n")
+    swarm = locusts_fab.load(config)
+    assert run(swarm) == []
+    assert results(folder) == {"b": "b.x\nall", "it's": "it's.x\nall"}
+    (far / "b.x").write_text("changed\n")
+    (note,) = run(swarm)
+    assert "1 done task has changed" in note
+    locusts_fab.submit(swarm, redo_changed=True)
+    locusts_fab.collect(swarm, wait=True)
+    assert results(folder) == {"b": "changed\nall", "it's": "it's.x\nall"}
+
+
 @pytest.mark.parametrize("values", ["known", "unknown"])
 def test_another_laptop_knows_which_task_is_which(tmp_path: Path, values: str) -> None:
     folder, other = tmp_path / "project", tmp_path / "other"

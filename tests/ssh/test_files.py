@@ -116,6 +116,21 @@ def test_staging_comes_to_the_same(tmp_path: Path, files: Transfer, environment:
     assert not list(tmp_path.glob("state/*")), "nothing stays behind on the way"
 
 
+def test_absolute_inputs_lie_under_their_last_name(tmp_path: Path, files: Transfer, environment: Environment) -> None:
+    swarm, far = swarm_in(tmp_path), tmp_path / "far $(x)"
+    (far / "set").mkdir(parents=True)
+    (far / "it's.fq").write_text("reads")
+    (far / "set" / "-x").write_text("deep")
+    task = PlannedTask(1, "a", "true", (f"{far}/it's.fq", "a.txt", f"{far}/set"), ("out",))
+    for _ in range(2):  # in one stream, then as what is new
+        files.stage(swarm, lambda: [task], [Chunk(1, 1)], {}, Silent())
+        assert {name: data for name, data in tree(environment.root).items() if name.startswith("inputs/")} == {
+            "inputs/0/1/a.txt": b"input",
+            "inputs/0/1/it's.fq": b"reads",
+            "inputs/0/1/set/-x": b"deep",
+        }
+
+
 def test_scripts_of_submits_within_a_second(
     tmp_path: Path, files: Transfer, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds.entries import Entry
+from locusts_fab.bounds.names import Name
 from locusts_fab.layout import Environment, Results
-from locusts_fab.manager.records import Began, Ended, Manager
+from locusts_fab.manager.records import Began, Ended, Manager, Matched
 from locusts_fab.model import Task
 from locusts_fab.operations.collect import collect_ended
 from locusts_fab.progress import Silent
@@ -22,6 +24,7 @@ from locusts_fab.state.ledger import Ledger
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.ssh import SshTransfer
 from locusts_fab.transfer.stage import put_copy, put_link
+from locusts_fab.tsv import unescape
 from tests.support.sshd import host, module_sshd, needs_sshd
 
 if TYPE_CHECKING:
@@ -58,15 +61,25 @@ class EndedTask:
             self.ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), Began("000001.1", 1, 1, 1.0, 1), ended], 10)
         return self.again()
 
+    def collect_matches(self, *names: str) -> dict[str, str]:
+        """Collect what a pattern matched; return the reason for each that did not come."""
+        self.ledger.take_plan([Task("a", "true", (), (Entry("/g/*"),))], "/e")
+        self.ledger.begin_submission(1, 1)
+        matched = Matched("000001.1", 1, 1, 1, 0, tuple(map(Name, names)))
+        ended = Ended("000001.1", 1, 1, "done", 0, 1.0, 2.0, (True,), 0, "", 1)
+        with self.ledger.transaction():
+            self.ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), matched, ended], 10)
+        return self.again()
+
     def again(self) -> dict[str, str]:
         self.ledger.set_uncollected([1])
         assert collect_ended(self.ledger, self.files, self.results, Silent()) == 1
         troubles = self.ledger.troubles()
         write_lists(self.ledger.outcomes(), troubles, self.results)
-        rows = [line.split("\t") for line in self.results.outputs_table.read_text().splitlines()[1:]]
+        rows = [line.split("\t") for line in os.fsdecode(self.results.outputs_table.read_bytes()).split("\n")[1:-1]]
         reasons = {name: reason for (_, name), reason in troubles.items()}
         assert {name: status for _, name, status, _ in rows} == {
-            name: "error" if name in reasons else "present" for _, name, _, _ in rows
+            name: "error" if unescape(name) in reasons else "present" for _, name, _, _ in rows
         }
         assert [name for name in reasons if os.path.lexists(self.place / name)] == [], "whole or not at all"
         return reasons
@@ -334,3 +347,27 @@ def test_a_host_without_gnu_find_has_its_folders_doubted(
     assert list(reasons) == ["out"]
     assert reasons["out"].startswith("nobody can see whether it came whole: ")
     assert reasons["out"].endswith("; GNU find has to be first on the PATH there")
+
+
+def test_what_a_pattern_matched_comes(task: EndedTask) -> None:
+    odd = ["a b", "-x", "$(touch y)", "a\nb", "*", "\udcff", "it's"]
+    for name in odd:
+        (task.sandbox / name).write_text(name, errors="surrogateescape")
+    (task.sandbox / "unasked").touch()
+    assert task.collect_matches("out", "other", *odd) == {}
+    assert {path.name for path in task.place.iterdir()} == {"out", "other", *odd}
+    assert all((task.place / name).read_text(errors="surrogateescape") == name for name in odd)
+    assert (task.place / "out/sub/x").read_text() == "x"
+
+
+def test_what_a_pattern_matched_and_is_no_more(task: EndedTask) -> None:
+    assert task.collect_matches("other", "gone") == {"gone": "it is not there any more"}
+    assert (task.place / "other").exists()
+
+
+def test_many_matches_come(task: EndedTask) -> None:
+    names = [f"file {number}" for number in range(2_000)]
+    for name in names:
+        (task.sandbox / name).write_text(name)
+    assert task.collect_matches(*names) == {}
+    assert {path.name: path.read_text() for path in task.place.iterdir()} == {name: name for name in names}

@@ -6,7 +6,8 @@ import fnmatch
 import itertools
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.names import Name, TaskId
+from locusts_fab.bounds.entries import outputs_of
+from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import StateError
 from locusts_fab.model import Outcome, TaskState
 from locusts_fab.operations.session import looked_at
@@ -74,7 +75,7 @@ def planned_tasks(swarm: Swarm) -> Iterator[Outcome]:
             number=number,
             id=TaskId(task.id),
             command=task.command,
-            outputs=tuple(map(Name, task.outputs)),
+            outputs=outputs_of(task.outputs),
             state=TaskState.PENDING,
             exit_code=None,
             attempts=0,

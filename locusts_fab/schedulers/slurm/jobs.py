@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locusts_fab.config.given import full_gres
 from locusts_fab.model import JobStatus
 from locusts_fab.schedulers.base import Queue
 
@@ -65,11 +66,12 @@ _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]*&|()!-]+")
 
 
-def directives(slurm: Slurm, bad_nodes: Sequence[str] = ()) -> list[str]:
+def directives(slurm: Slurm, bad_nodes: Sequence[str] = (), gpus: int | None = None) -> list[str]:
     """Return the keys of `[targets.X.slurm]` as options of sbatch, for the `#SBATCH` lines of `job.sbatch.j2`.
 
     :param bad_nodes: nodes to exclude besides; what does not look like the name of one is passed over, for it comes
         from the target.
+    :param gpus: the GPUs of a node, which it asks for unless it does already.
     :returns: such as `--partition=short`; values with blanks or quotes are quoted as sbatch reads them.
     """
     lines = []
@@ -78,6 +80,8 @@ def directives(slurm: Slurm, bad_nodes: Sequence[str] = ()) -> list[str]:
         if name == "exclude":
             nodes = [*([value] if value else []), *filter(_NODE.fullmatch, bad_nodes)]
             value = ",".join(nodes) or None
+        if name == "gres":
+            value = full_gres(gpus, value, slurm.extra)
         if name == "extra" or value is None or value is False:
             continue
         option = "--" + name.replace("_", "-")

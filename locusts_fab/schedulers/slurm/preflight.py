@@ -142,8 +142,10 @@ def _judge_time(asked: str | None, chosen: list[Partition]) -> Iterator[Finding]
 
 def _judge_nodes(swarm: Swarm, nodes: list[Nodes]) -> Iterator[Finding]:
     """Yield findings on what a job needs of a node against the nodes that there are."""
-    cpus = swarm.slots * swarm.settings.cpus_per_task
-    made_of = f"{counted(swarm.slots, 'slot')} x {swarm.settings.cpus_per_task} cpus_per_task = {counted(cpus, 'CPU')}"
+    cpus, slots = swarm.job_cpus, swarm.slots or 1
+    made_of = f"{counted(slots, 'slot')} x {swarm.settings.cpus_per_task} cpus_per_task = {counted(cpus, 'CPU')}"
+    if not swarm.slots:
+        made_of = f"cpus_per_task = {cpus}, slots as the job's CPUs allow"
     most = max((group.cpus for group in nodes), default=0)
     large = [group for group in nodes if group.cpus >= cpus]
     if not large:

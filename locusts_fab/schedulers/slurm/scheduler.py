@@ -50,8 +50,8 @@ class SlurmScheduler:
             "setup": swarm.target.setup,
             "manager": environment.absolute(environment.manager_script),
             "logs": environment.absolute(environment.logs_folder),
-            "directives": directives(swarm.target.slurm, bad_nodes),
-            "cpus": swarm.slots * swarm.settings.cpus_per_task,
+            "directives": directives(swarm.target.slurm, bad_nodes, swarm.target.gpus),
+            "cpus": swarm.job_cpus,
             "warning_s": warning_s(swarm.target.slurm.time),
         }
         return {JOB_SCRIPT: render("job.sbatch.j2", values)}

@@ -31,10 +31,18 @@ readonly ENVIRONMENT=0123abcd
 readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 # the first chunk of tasks that were lost with their managers before, and run one at a time
 readonly ALONE_FROM=1000000
-# tasks at a time
-readonly SLOTS=4
+# the name of the swarm, and how many CPUs each of its tasks may use
+readonly SWARM_NAME=pairs TASK_CPUS=1
+# the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
+readonly GPUS=0 GPUS_PER_TASK=0
+# 1: each slot has CPUs of its own
+readonly PIN=0
+# tasks at a time; 0: as many as there are CPUs for
+SLOTS=4
 # 1: sandboxes start with what is in inputs/
 readonly HAS_INPUTS=0
+# 1: some outputs are more than names, such as patterns
+readonly HAS_PATTERNS=0
 # a folder that all tasks share, in place of sandboxes; empty: there is none
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
@@ -75,6 +83,12 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/sandbox.sh…
 
 # …the whole of templates/manager/words.sh…
+
+# …the whole of templates/manager/outputs.sh…
+
+# …the whole of templates/manager/given.sh…
+
+# …the whole of templates/manager/cpus.sh…
 
 # …the whole of templates/manager/task.sh…
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locusts_fab.config.load import Config, load, load_config
+from locusts_fab.config.load import load, load_config
+from locusts_fab.config.tables import Config
 from locusts_fab.errors import ConfigError
 from tests.support.configs import CLUSTER, LOCAL, OTHERS, PAIRS, SWARM, TARGETS, problems_of, write
 
@@ -80,14 +81,14 @@ def test_paths_are_relative_to_the_file_and_know_the_home(tmp_path: Path, monkey
 
 def test_what_stands_on_the_target_stays_as_written(tmp_path: Path) -> None:
     swarm = load(write(tmp_path, CLUSTER.replace("/r", "~/r") + SWARM))
-    assert (swarm.root, swarm.environment_dir, swarm.slots) == ("~/r", "~/r/s", 1)
+    assert (swarm.root, swarm.environment_dir, swarm.slots) == ("~/r", "~/r/s", 0)
 
 
 def test_slots_of_this_machine_leave_room_for_wide_tasks(tmp_path: Path) -> None:
     path = write(tmp_path, SWARM + "cpus_per_task = 10000")
     assert load(path).slots == 1
     assert load(write(tmp_path, LOCAL + "slots = 7\n" + SWARM)).slots == 7
-    assert load(write(tmp_path, LOCAL + 'scheduler = "slurm"\n' + SWARM)).slots == 1
+    assert load(write(tmp_path, LOCAL + 'scheduler = "slurm"\n' + SWARM)).slots == 0
 
 
 def test_a_custom_environment_keeps_its_lists_with_the_state(tmp_path: Path) -> None:

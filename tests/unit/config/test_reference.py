@@ -35,7 +35,7 @@ def test_every_key_has_a_row_with_type_default_and_meaning(title: str, model: ty
 @pytest.mark.parametrize(
     ("key", "cells"),
     [
-        ("slots", "| `slots` | whole number | on this machine its cores / cpus_per_task, else 1 |"),
+        ("slots", "| `slots` | whole number | as many as a node has CPUs for |"),
         ("timeout", "| `timeout` | time | none |"),
         ("image", "| `image` | text | required |"),
         ("keep", '| `keep` | `"none"`, `"failed"`, `"all"` | `"failed"` |'),

@@ -168,7 +168,7 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
     ('cmd = "c"\nargs = [[1]]', ["swarms.x.cmd: unknown key; it is called command"]),
     ('command = "c"', ["swarms.x: nothing makes tasks; give inputs with <id>, args, args_file, sweep or command_file"]),
     ('command = "c"\ninputs = ["a.txt"]', [
-        "swarms.x.inputs: none has <id>, so nothing makes tasks; put <id> where the names differ, or give args",
+        "swarms.x.inputs: none has a handle, so nothing makes tasks; put <id> where the names differ, or give args",
     ]),
     ('command = "c"\nargs = [[1]]\nsweep = { a = [1] }', [
         "swarms.x: several keys make tasks (args, sweep); keep one of them",
@@ -199,8 +199,8 @@ BAD_SWARMS: list[tuple[str, list[str]]] = [
         f'swarms.x.sweep."a b": {NAME_RULE}',
     ]),
     ('command_file = "f"\noutputs = ["/a", "b/../c", "", "./", "\\u0000"]', [
-        ("swarms.x.outputs[0]: must be a relative path: of an input, to indir (write the folder there; what all tasks"
-        ' read can go into shared); of an output, to the folder that its task runs in; found "/a"'),
+        ("swarms.x.outputs[0]: must be a relative path: of an output, to the folder that its task runs in; of workdir,"
+         ' to root; found "/a"'),
         'swarms.x.outputs[1]: must not lead upward; take the .. out; found "b/../c"',
         'swarms.x.outputs[2]: must not be empty; found ""',
         'swarms.x.outputs[3]: names no file; found "./"',
@@ -298,6 +298,14 @@ VARIABLES = [
     ),
     ({"A": "<temperature>", "B": "<seed>"}, ["env: A: <temperature> has no value"]),
 ]
+
+
+def test_what_tasks_are_told_of_themselves_is_not_for_the_config(tmp_path: Path) -> None:
+    pairs = "LOCUSTS_TASK = 'x', LOCUSTS_HOME = '/opt', OMP_NUM_THREADS = 4"
+    text = f"[swarms.s]\ncommand = 'a'\nargs = [['1']]\nenv = {{ {pairs} }}\n"
+    assert problems_of(write(tmp_path, text)) == [
+        "swarms.s.env: LOCUSTS_TASK: each task is told its own; choose another name"
+    ]
 
 
 @pytest.mark.parametrize(("env", "problems"), VARIABLES)

@@ -8,7 +8,7 @@ import pytest
 
 from locusts_fab.config.load import load
 from locusts_fab.config.units import parse_duration
-from tests.support.configs import SWARM, problems_of, write
+from tests.support.configs import SWARM, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,14 +38,21 @@ def test_no_times(written: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["*.csv", "plots/*.png", "**/x", "out?.txt", "run[0-9].txt", "a[!x]", "<id>*"])
-def test_a_pattern_in_outputs_is_refused_with_what_to_write(tmp_path: Path, name: str) -> None:
-    (problem,) = problems_of(write(tmp_path, f"{SWARM}outputs = ['{name}']\n"))
-    assert "is no pattern here" in problem
-    assert "[*] for *" in problem
+def test_an_output_may_be_a_pattern(tmp_path: Path, name: str) -> None:
+    swarm = load(write(tmp_path, f"{SWARM}outputs = ['{name}']\n"))
+    assert swarm.settings.outputs == [name]
+    assert swarm.designated[0].startswith("\0g/")
+
+
+def test_what_is_optional_and_what_is_not_empty_is_marked(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{SWARM}outputs = ['a']\noptional_outputs = ['core.*', 'b']\n")
+    assert load(path).designated == ["a", "\0go/core.\0*", "\0o/b"]
+    path.write_text(f"{path.read_text()}nonempty = true\n")
+    assert load(path).designated == ["\0n/a", "\0gon/core.\0*", "\0on/b"]
 
 
 @pytest.mark.parametrize(
     ("written", "meant"), [("a[*].csv", "a*.csv"), ("[?]", "?"), ("[[]1].txt", "[1].txt"), ("a]", "a]"), ("[]", "[]")]
 )
 def test_characters_of_patterns_can_be_meant(tmp_path: Path, written: str, meant: str) -> None:
-    assert load(write(tmp_path, f"{SWARM}outputs = ['{written}']\n")).settings.outputs == [meant]
+    assert load(write(tmp_path, f"{SWARM}outputs = ['{written}']\n")).designated == [meant]

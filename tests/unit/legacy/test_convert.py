@@ -20,7 +20,7 @@ from tests.unit.legacy.test_parfile import HPC, MEANINGS, PUBLISHED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.config.load import Config
+    from locusts_fab.config.tables import Config
 
 PARTS: dict[str, Any] = {
     "indir": "in",

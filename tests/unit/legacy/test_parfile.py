@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locusts_fab.config.load import make_config
+from locusts_fab.config.tables import make_config
 from locusts_fab.errors import ConfigError
 from locusts_fab.legacy.parfile import KEYS, Parameters, read_parameters
 

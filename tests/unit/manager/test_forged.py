@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
-from locusts_fab.manager.records import Began, Ended, Left, Manager, Record, Suspect, parse_record, parse_records
+from locusts_fab.manager.records import (
+    Began,
+    Ended,
+    Left,
+    Manager,
+    Matched,
+    Record,
+    Suspect,
+    parse_record,
+    parse_records,
+)
 from locusts_fab.model import Submission, Task
 from locusts_fab.state.ledger import Ledger
 from tests.support.environments import ID
@@ -27,6 +37,7 @@ MANAGER = f"1-0-{ID}"
 LINES = {
     "manager": (["manager", MANAGER, "node", "12", "2", "1.5", "5.2", "."], [3, 4], [5]),
     "began": (["began", CLAIM, "1", "1", "1.5", "3", "."], [2, 3, 5], [4]),
+    "matched": (["matched", CLAIM, "1", "1", "1", "0", "a//b/c", "."], [2, 3, 4, 5], []),
     "ended": (["ended", CLAIM, "1", "1", "done", "0", "1.5", "2.5", "1", "1", "", "."], [2, 3, 5, 9], [6, 7]),
     "suspect": (["suspect", CLAIM, "1", "1", "."], [2, 3], []),
     "left": (["left", "finished", "1.5", "."], [], [2]),
@@ -65,10 +76,37 @@ def test_a_record_with_a_forged_number_is_passed_over(kind: str) -> None:
         (8, "2"),
         (8, "٣"),
         (8, "1" * 5000 + " "),
+        (8, "1:"),
+        (8, "1:0"),
+        (8, "1:-1"),
+        (8, "1:٣"),
+        (8, "1:12345678"),
     ],
 )
 def test_a_record_of_what_cannot_be_is_passed_over(at: int, text: str) -> None:
     assert parse_record(put(LINES["ended"][0], at, text)) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "",
+        "/etc/passwd",
+        "../a",
+        "a/..",
+        "a//",
+        "//a",
+        "a////b",
+        ".",
+        "a\0b",
+        "x" * 256,
+        "a/./b",
+        "\\x2e\\x2e/a",
+        "a//../b",
+    ],
+)
+def test_a_record_of_matches_with_what_is_no_name_is_passed_over(names: str) -> None:
+    assert parse_record(put(LINES["matched"][0], 6, names)) is None
 
 
 @pytest.mark.parametrize("code", [0, 1, 128, 255])
@@ -82,7 +120,7 @@ def is_sound(record: Record) -> bool:
     """Return whether the ledger can hold, and anybody show, what a record says."""
     if isinstance(record, (Manager, Left)):
         return math.isfinite(record.time_s)
-    if isinstance(record, Suspect):
+    if isinstance(record, (Suspect, Matched)):
         return record.task > 0 and record.attempt > 0
     if isinstance(record, Began):
         return math.isfinite(record.start_s) and 0 < record.task < 2**63 and 0 < record.attempt < 2**63

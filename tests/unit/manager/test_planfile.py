@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text
 from locusts_fab.model import Chunk, PlannedTask
@@ -126,3 +127,23 @@ def test_there_is_no_file_of_values_where_there_are_none_and_several_where_there
     many = [PlannedTask(number, "x", "x", (), (), join_fields(("t", "x" * 1000))) for number in range(100)]
     made = [files.add(many, Chunk(number, 100), is_last=number == 29) for number in range(30)]
     assert [number for number, file in enumerate(made) if file] == [9, 19, 29]
+
+
+def test_inputs_stand_beside_patterns_only_and_are_no_outputs() -> None:
+    outputs = outputs_of(["out", "/go/*.csv"])
+    patterned = PlannedTask(1, "a", "true", ("in *.txt", "d/x"), outputs)
+    plain = PlannedTask(2, "b", "true", ("in *.txt",), outputs_of(["/o/out"]))
+    plan = plan_text([patterned, plain], ID)
+    assert plan.split("\n")[:2] == [
+        "1\ta\ttrue\tout\t/go/*.csv\t/i/in *.txt\t/i/d/x\t.",
+        "2\tb\ttrue\t/o/out\t.",
+    ]
+    (chunk,) = parse_plan(printed(os.fsencode(plan)), ID)
+    assert [task.outputs for task in chunk.tasks] == [patterned.outputs, plain.outputs]
+
+
+@pytest.mark.parametrize("output", ["/etc/passwd", "/g/../x", "/g//etc", "/x", "/"])
+def test_an_entry_that_leads_out_is_forged(output: str) -> None:
+    data = os.fsencode(f"1\ta\ttrue\t{output}\t.\nend\t1\t{ID}\t.\n")
+    with pytest.raises(ForgedPlanError):
+        list(parse_plan(printed(data), ID))

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locusts_fab.bounds.names import Name
 from locusts_fab.manager.records import (
     MANAGER_ID,
     Began,
     Ended,
     Left,
     Manager,
+    Matched,
     Record,
     Suspect,
     parse_record,
@@ -56,10 +58,35 @@ records = st.one_of(
         st.lists(st.booleans(), max_size=5).map(tuple),
         logs,
         words,
+        st.sampled_from([0, 1, 12]),
+    ),
+    st.builds(
+        Matched,
+        claims,
+        tasks,
+        attempts,
+        st.integers(1, 99),
+        st.integers(0, 9),
+        st.lists(
+            st.binary(min_size=1, max_size=9)
+            .map(lambda data: data.translate(None, b"/\0").strip(b"."))
+            .filter(bool)
+            .map(os.fsdecode)
+            .map(Name),
+            min_size=1,
+            max_size=4,
+        ).map(tuple),
     ),
     st.builds(Suspect, claims, tasks, attempts),
     st.builds(Left, words, times),
 )
+
+
+def _escaped(name: str) -> str:
+    """Escape a name as templates/manager/outputs.sh does: nothing but what would end a field."""
+    for char, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        name = name.replace(char, escaped)
+    return name
 
 
 def written(record: Record) -> bytes:
@@ -77,9 +104,13 @@ def written(record: Record) -> bytes:
             str(record.log),
         ]
     elif isinstance(record, Ended):
-        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}", write_found(record.found)]
+        numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}"]
+        numbers.append(write_found(record.found) + (f":{record.parts}" if record.parts else ""))
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
         fields += [str(record.log), record.reason]
+    elif isinstance(record, Matched):
+        fields = ["matched", record.claim, str(record.task), str(record.attempt), str(record.part), str(record.output)]
+        fields.append("//".join(map(_escaped, record.names)))
     elif isinstance(record, Suspect):
         fields = ["suspect", record.claim, str(record.task), str(record.attempt)]
     else:

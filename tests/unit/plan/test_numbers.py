@@ -204,7 +204,10 @@ def test_names_of_a_column(known: Known) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"sweep": {"t": ["1"], "s": ["1", "2"]}, "id": "<t>"}, "ids that several tasks have:\n  1: 2 tasks"),
+        (
+            {"sweep": {"t": ["1"], "s": ["1", "2"]}, "id": "<t>"},
+            "ids that several tasks have:\n  1: t = '1', s = '1', and t = '1', s = '2'",
+        ),
         ({"args": [["a/b"]], "id": "<arg0>"}, "a/b: it cannot be a file name"),
         ({"args": [["a"]], "id": "x"}, "id: 'x' is the same for every task"),
         ({"args": [["a"]], "id": "<id>"}, "<id> is no handle here"),
@@ -220,6 +223,6 @@ def test_names_that_cannot_be(known: Known, config: dict[str, Any], message: str
 
 def test_a_column_id_that_says_the_same_twice(known: Known) -> None:
     (known.folder / "t.csv").write_text("id,t\nx,1\nx,2\ny,2\n", encoding="utf-8")
-    with pytest.raises(PlanError, match="x: 2 tasks") as caught:
+    with pytest.raises(PlanError, match="x: id = 'x', t = '1', and id = 'x', t = '2'") as caught:
         known.made(args_file="t.csv")
     assert caught.value.task_ids == ("x",)

@@ -35,6 +35,8 @@ def project(tmp_path: Path) -> Path:
 
 def plan(folder: Path, **settings: Any) -> None:
     target = Target(mode="local", root=settings.pop("target_root", None))
+    if "inputs" in settings:
+        settings["inputs"] = [name.replace("{here}", str(folder)) for name in settings["inputs"]]
     made = SwarmSettings.model_validate({"command": "true", **settings})
     make_plan(Swarm("s", made, "here", target, folder), "/e")
 
@@ -92,6 +94,9 @@ def test_an_input_that_is_a_link_to_a_result_is_not_replaced(project: Path) -> N
     [
         ({**FILES, "outdir": "in", "layout": "flat", "outputs": ["<id>.out.txt"]}, "matches the input <id>.txt"),
         ({**FILES, "outdir": "alias", "layout": "flat", "outputs": ["<id>.out.txt"]}, "matches the input <id>.txt"),
+        ({"inputs": ["{here}/in/<id>.txt"], "outdir": "in", "layout": "flat", "outputs": ["<id>_.txt"]}, "<id>.txt"),
+        ({"inputs": ["{here}/alias/<id>.txt"], "outdir": "in", "layout": "flat", "outputs": ["<id>_.txt"]}, "<id>.txt"),
+        ({"inputs": ["{here}/in/<id>.txt"], "outdir": "in", "layout": "flat", "outputs": ["<id>.txt"]}, "on the input"),
         ({"inputs": ["in/<id>.txt"], "outdir": "in", "layout": "flat", "outputs": ["<id>_.txt"]}, "input in/<id>.txt"),
         ({"indir": "in", "inputs": ["<id>/reads.fq"], "outdir": "in/new", "layout": "flat", "outputs": ["reads.fq"]},
          "matches the input <id>/reads.fq"),
@@ -118,6 +123,7 @@ def test_results_never_become_inputs_of_the_next_submit(project: Path, settings:
         {**FILES, "outdir": "."},
         {**FILES, "outdir": "in/results", "outputs": ["<id>.txt"]},
         {**FILES, "indir": None, "inputs": ["in/<id>.txt"]},
+        {**FILES, "indir": "links", "inputs": ["{here}/in/<id>.txt"], "outdir": "in"},
         {"indir": "in", "inputs": ["<id>/reads.fq"], "outdir": "in", "outputs": ["new.fq"]},
         {"indir": "in", "inputs": ["<id>/<id>.fq"], "outdir": "in", "outputs": ["out.fq"]},
         {**ARGS, "shared": {"k": "results"}},

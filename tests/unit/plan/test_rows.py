@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.errors import PlanError
+from locusts_fab.plan.files import sort_ids
 from locusts_fab.plan.rows import from_args_file, from_rows, from_sweep
-from locusts_fab.plan.sources import sort_ids
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -64,6 +64,121 @@ def test_tasks_of_files(tmp_path: Path) -> None:
     ]
 
 
+def test_tasks_of_names_with_several_handles(tmp_path: Path) -> None:
+    for name in ("r/S1_L 1.fq", "r/S2_L1.fq", "m/S1", "m/S2", "ref"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    plan = plan_of(
+        tmp_path,
+        command="a r/<s>_<l>.fq m/<s> '<l>' <id>",
+        inputs=["r/<s>_<l>.fq", "m/<s>", "ref"],
+        outputs=["<s>/<l>"],
+    )
+    assert list(plan.tasks()) == [
+        Task(
+            "S1_L 1",
+            "a r/S1_'L 1'.fq m/S1 'L 1' 'S1_L 1'",
+            ("r/S1_L 1.fq", "m/S1", "ref"),
+            ("S1/L 1",),
+            (("s", "S1"), ("l", "L 1")),
+        ),
+        Task(
+            "S2_L1",
+            "a r/S2_L1.fq m/S2 'L1' S2_L1",
+            ("r/S2_L1.fq", "m/S2", "ref"),
+            ("S2/L1",),
+            (("s", "S2"), ("l", "L1")),
+        ),
+    ]
+
+
+def test_ids_that_collide_are_shown_with_their_values(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("x_y-z", "x-y_z", "a-b"):
+        (tmp_path / "in" / name).touch()
+    error = refused(tmp_path, indir="in", inputs=["<p>-<q>"])
+    assert error.message == ("ids that several tasks have:\n  x_y_z: p = 'x', q = 'y_z', and p = 'x_y', q = 'z'")
+    assert 'id = "<p>-<q>"' in str(error.hint)
+    assert error.task_ids == ("x_y_z",)
+    plan = plan_of(tmp_path, indir="in", inputs=["<p>-<q>"], id="<p>-<q>", command="echo <id>")
+    assert [(task.id, task.command) for task in plan.tasks()] == [
+        ("a-b", "echo a-b"),
+        ("x-y_z", "echo x-y_z"),
+        ("x_y-z", "echo x_y-z"),
+    ]
+
+
+def test_of_many_ids_that_collide_some_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "id,x\n" + "".join(f"{number % 20},{number % 40}\n" for number in range(60)), encoding="utf-8"
+    )
+    error = refused(tmp_path, args_file="t.csv")
+    assert "0: id = '0', x = '0', and id = '0', x = '20', and 1 more" in error.message
+    assert "and 10 more" in error.message
+    assert len(error.task_ids) == 20
+    (tmp_path / "t.csv").write_text("id,x\na,1\na,1\n", encoding="utf-8")
+    assert "take one of them out" in str(refused(tmp_path, args_file="t.csv").hint)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Absolute inputs
+
+
+def test_absolute_inputs_are_matched_and_looked_up(tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    for name in ("S1/L1.fq", "S1/L2.fq", "S2/.L3.fq", "S1.json", "ref", "x/near"):
+        (far / name).parent.mkdir(parents=True, exist_ok=True)
+        (far / name).touch()
+    (tmp_path / "near").touch()
+    plan = plan_of(
+        tmp_path, command="a <l>.fq", inputs=[f"{far}//<s>/./<l>.fq", f"{far}/<s>.json", f"{far}/ref", "near"]
+    )
+    assert [(task.id, task.command, task.inputs) for task in plan.tasks(stamped=True)] == [
+        (f"S1_{lane}", f"a {lane}.fq", (f"{far}/S1/{lane}.fq", f"{far}/S1.json", f"{far}/ref", "near"))
+        for lane in ("L1", "L2")
+    ]
+    plan = plan_of(tmp_path, indir="nowhere", inputs=[f"{far}/<s>.json"])  # nobody looks into indir
+    assert plan.source.ids == ["S1"]
+
+
+def test_absolute_inputs_of_rows(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    plan = plan_of(tmp_path, args=[["a"], ["b"]], inputs=[f"{tmp_path}/<arg0>"], missing_inputs="skip")
+    assert [task.inputs for task in plan.tasks()] == [(f"{tmp_path}/a",)]
+    error = refused(tmp_path, args=[["../x"]], inputs=[f"{tmp_path}/<arg0>"])
+    assert "`..` would lead out of its folder" in error.message
+    assert "it is an absolute path" in refused(tmp_path, args=[[f"{tmp_path}/a"]], inputs=["<arg0>"]).message
+
+
+def test_a_home_folder_is_put_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "1.x").touch()
+    assert [task.inputs for task in plan_of(tmp_path, inputs=["~/<id>.x"]).tasks()] == [(f"{tmp_path}/1.x",)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "other"),
+    [(["{}/a/<id>.x", "{}/b/<id>.x"], "b/1.x"), (["{}/a/<id>.x", "<id>.x"], "1.x"), (["{}/a/d", "d/<id>"], "d/1")],
+)
+def test_two_inputs_in_one_place_are_refused(tmp_path: Path, inputs: list[str], other: str) -> None:
+    for name in ("a/1.x", "b/1.x", "1.x", "a/d", "d/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    error = refused(tmp_path, inputs=[name.format(tmp_path) for name in inputs])
+    assert f"task 1: both {tmp_path}/a/" in error.message
+    assert f"{other} would be " in error.message
+
+
+def test_nothing_that_an_absolute_input_matches(tmp_path: Path) -> None:
+    (tmp_path / "y").touch()
+    assert f"no file in {tmp_path} matches" in refused(tmp_path, inputs=[f"{tmp_path}/<id>.x"]).message
+    assert f"there is no folder {tmp_path}/no" in refused(tmp_path, inputs=[f"{tmp_path}/no/<id>.x"]).message
+    assert "there is no such file" in refused(tmp_path, inputs=["<id>", f"{tmp_path}/no"]).message
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def test_tasks_of_arguments(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     plan = plan_of(
@@ -211,11 +326,9 @@ def test_inputs_that_are_not_there(tmp_path: Path) -> None:
     assert "left out" in plan.warnings[-1]
 
 
-def test_inputs_named_by_a_number_that_nothing_gives(tmp_path: Path) -> None:
+def test_with_rows_id_is_looked_for_in_the_names_of_files(tmp_path: Path) -> None:
     error = refused(tmp_path, sweep={"t": ["1"]}, inputs=["run_<id>.txt"])
-    assert "1 of 1 task lacks an input" in error.message
-    assert "<id> is the number of the task here" in str(error.hint)
-    assert "<t>" in str(error.hint)
+    assert "no file in" in error.message
 
 
 FLAT_CLASHES = [

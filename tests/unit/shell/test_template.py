@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.errors import PlanError
 from locusts_fab.shell.quoting import KEYWORDS
-from locusts_fab.shell.template import BUILTINS, Template, is_direct
+from locusts_fab.shell.template import BUILTINS, Template, handles_of_name, is_direct
 from tests.support.locales import CHARMAPS, GB18030, TRIED, sequences, variables, why_not
 from tests.support.quoting import HANDLES, HOSTILE, SHARED, check_in_bash, check_template, render, templates, values
 
@@ -234,7 +234,7 @@ def test_a_template_knows_its_handles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "name", "task_id"),
+    ("template", "name", "values"),
     [
         ("in_<id>.txt", "in_7.txt", "7"),
         ("in_<id>.txt", "in_.txt", None),
@@ -246,12 +246,65 @@ def test_a_template_knows_its_handles() -> None:
         ("d/<id>/<id>.%[x]", "d/a1/a2.%[x]", None),
         ("<id>-<id>", "a-b-a-b", "a-b"),
         ("a\\<id>_<id>", "a<id>_7", "7"),
-        ("fixed", "fixed", None),
-        ("<id>_<arg0>", "a_b", None),
+        ("fixed", "fixed", ()),
+        ("<id>_<arg0>", "a_b", ("a", "b")),
+        ("<arg0>_<id>", "a_b", ("a", "b")),
+        ("<id>_<arg0>", "a_b_c", ("a_b", "c")),
+        ("<id>_<arg0>_<id>", "a_b_c_a_b", ("a_b", "c")),
+        ("<id>_<arg0>/<id>.x", "a_b_c/a.x", ("a", "b_c")),  # as the whole of it needs
+        ("<id>1<arg0>", "x1123", ("x1", "23")),
+        ("<id>/<arg0>", "a/b/c", None),
+        ("<id>_<arg0>", "_a", None),
     ],
 )
-def test_names_give_their_id(template: str, name: str, task_id: str | None) -> None:
-    assert Template.name(template, HANDLES).match(name) == task_id
+def test_names_give_their_values(template: str, name: str, values: str | tuple[str, ...] | None) -> None:
+    expected = (values,) if isinstance(values, str) else values
+    assert Template.name(template, HANDLES).match(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "values"),
+    [
+        ("<id>_<arg0>", "a_b", None),
+        ("<id>_<arg0>", "a", None),
+        ("<id>_<arg0>", "a_b_c", ("a", "b_c")),
+        ("<id>_<arg0>_<id>", "a_b_c_a_b", None),
+        ("<id>_<arg0>/<id>.x", "a_b_c/a.x", None),
+        ("<id>_<id>", "a_b_a_b", None),
+    ],
+)
+def test_a_name_that_can_be_read_otherwise(template: str, name: str, values: tuple[str, ...] | None) -> None:
+    assert Template.name(template, HANDLES).match_otherwise(name) == values
+
+
+@pytest.mark.parametrize(
+    ("template", "pair"),
+    [
+        ("<id><arg0>.x", ("id", "arg0")),
+        ("<id>/<id><arg0>", None),
+        ("<id><id>", None),
+        ("<id>_<arg0>", None),
+        ("<id>", None),
+        ("x", None),
+    ],
+)
+def test_handles_with_nothing_between_them(template: str, pair: tuple[str, str] | None) -> None:
+    assert Template.name(template, HANDLES).run_together == pair
+
+
+@pytest.mark.parametrize(
+    ("text", "handles"),
+    [
+        ("<b>_<a>.x", ["b", "a"]),
+        ("<a>/<a:raw>", ["a"]),
+        ("<arg0> <shared>x <shared:raw>y", []),
+        ("<arg> <argX> <sharedness>", ["arg", "argX", "sharedness"]),
+        ("\\<a> <> < b> <1> <c.d-e> <ü> <a:b>", ["c.d-e"]),
+        ("plain", []),
+    ],
+)
+def test_handles_that_nobody_named_before(text: str, handles: list[str]) -> None:
+    assert handles_of_name(text) == handles
 
 
 names = st.text(st.characters(exclude_characters="<>/\\\0", codec="utf-8"), max_size=12)
@@ -263,8 +316,9 @@ def test_a_rendered_name_matches_its_own_id(before: str, after: str, task_id: st
     once = Template.name(f"{before}<id>{after}", HANDLES)
     twice = Template.name(f"{before}<id>/{after}<id:raw>", HANDLES)
     assert once.render({"id": task_id}) == before + task_id + after
-    assert once.match(once.render({"id": task_id})) == task_id
-    assert twice.match(twice.render({"id": task_id})) == task_id
+    assert once.match(once.render({"id": task_id})) == (task_id,)
+    assert twice.match(twice.render({"id": task_id})) == (task_id,)
+    assert twice.match_otherwise(twice.render({"id": task_id})) is None
 
 
 def test_names_refuse_what_is_no_handle() -> None:

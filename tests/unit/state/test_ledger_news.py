@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from locusts_fab.bounds.entries import Entry
+from locusts_fab.bounds.names import Name
 from locusts_fab.manager.planfile import PlannedChunk
-from locusts_fab.manager.records import Ended, Left, Manager, Record, read_found
-from locusts_fab.model import Counts, ManagerState, PlannedTask, Submission, TaskState
+from locusts_fab.manager.records import Ended, Left, Manager, Matched, Record, read_found
+from locusts_fab.model import Counts, ManagerState, PlannedTask, Submission, Task, TaskState
 from locusts_fab.state.clock import Reading
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, ended, found, started, states, task, tell
@@ -349,3 +351,70 @@ def test_managers_of_one_submission(ledger: Ledger) -> None:
     assert [manager.id for manager in ledger.managers()] == ["1-0", "12-0"]
     assert [manager.id for manager in ledger.managers(12)] == ["12-0"]
     assert [ledger.count_ended_in(number) for number in (1, 12, 3)] == [1, 1, 0]
+
+
+# ---- what patterns matched ----
+
+
+def matched(part: int, *names: str, output: int = 0, attempt: int = 1) -> Matched:
+    """Make a record of what a pattern of task 1 matched."""
+    return Matched("000001.1", 1, attempt, part, output, tuple(map(Name, names)))
+
+
+def patterned(ledger: Ledger) -> None:
+    """Submit a task with patterns among its outputs."""
+    outputs = (Entry("/g/*.csv"), "plain", Entry("/go/core.*"))
+    ledger.take_plan([Task("a", "true", (), outputs)], ROOT)
+    ledger.begin_submission(1, 1)
+
+
+END = ended(1, "done")._replace(found=(True, True, False), parts=2)
+
+
+def test_what_patterns_matched_comes_with_the_end(ledger: Ledger) -> None:
+    patterned(ledger)
+    for record in (began(1), matched(1, "a.csv", "\udcff\n.csv"), matched(2, "b.csv")):
+        tell(ledger, "1-0", record)
+        assert found(ledger, "a").designated == [("/g/*.csv", False), ("plain", False)]
+    tell(ledger, "1-0", END)
+    names = [("a.csv", True), ("\udcff\n.csv", True), ("b.csv", True), ("plain", True)]
+    assert (found(ledger, "a").state, found(ledger, "a").designated) == (TaskState.DONE, names)
+    assert ledger._db.execute("SELECT count(*) FROM match_parts").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [END],
+        [matched(1, "a.csv"), END],
+        [matched(2, "a.csv"), END],
+        [matched(1, "a.csv"), matched(3, "b.csv"), END],
+        [matched(1, "a.csv"), matched(2, "b.csv"), matched(3, "c.csv"), END],
+        [matched(1, "a.csv", attempt=2), matched(2, "b.csv", attempt=2), END],
+        [matched(1, "a.csv"), matched(2, "b.txt"), END],
+        [matched(1, "a.csv"), matched(2, "d/b.csv"), END],
+        [matched(1, "a.csv"), matched(2, "plain", output=1), END],
+        [matched(1, "a.csv"), matched(2, "core.1", output=2), END],
+        [matched(1, "a.csv"), matched(2, "core.1", output=9), END],
+    ],
+)
+def test_an_end_without_just_what_was_matched_is_none(ledger: Ledger, records: list[Record]) -> None:
+    patterned(ledger)
+    tell(ledger, "1-0", began(1), *records)
+    assert states(ledger) == "r"
+
+
+def test_parts_that_come_twice_count_once(ledger: Ledger) -> None:
+    patterned(ledger)
+    tell(ledger, "1-0", matched(1, "a.csv"), matched(1, "a.csv"), matched(2, "b.csv"), END)
+    assert [name for name, _ in found(ledger, "a").designated] == ["a.csv", "b.csv", "plain"]
+
+
+def test_matches_of_an_earlier_attempt_go(ledger: Ledger) -> None:
+    patterned(ledger)
+    failed = END._replace(state="failed")
+    tell(ledger, "1-0", matched(1, "a.csv"), matched(2, "b.csv"), failed)
+    tell(ledger, "1-0", matched(1, "c.csv", attempt=2), END._replace(attempt=2, parts=1))
+    assert [name for name, _ in found(ledger, "a").designated] == ["c.csv", "plain"]
+    tell(ledger, "1-0", matched(1, "d.csv", attempt=3), END._replace(attempt=3, parts=1))
+    assert [name for name, _ in found(ledger, "a").designated] == ["c.csv", "plain"], "the first done one wins"

@@ -143,6 +143,14 @@ def test_inputs_lie_ready_under_their_names(tmp_path: Path, environment: Environ
         assert link.is_symlink()  # nothing is copied
 
 
+def test_absolute_inputs_lie_under_their_last_name(tmp_path: Path, environment: Environment) -> None:
+    far = [write(tmp_path, f"../far/{name}", f"of {name!a}") for name in HOSTILE]
+    tasks = [planned(number, str(path)) for number, path in enumerate(far, 1)]
+    stage_tasks(swarm_of(tmp_path), environment, tasks, [Chunk(1, len(tasks))])
+    for number, path in enumerate(far, 1):
+        assert staged(environment, number) == {path.name: f"of {path.name!a}"}
+
+
 def test_a_folder_is_an_input_too(tmp_path: Path, environment: Environment) -> None:
     write(tmp_path, "data/x", "1")
     write(tmp_path, "data/y/z", "2")

@@ -1,0 +1,181 @@
+# ==== outputs that are more than names ======================================================================
+# An output in the plan that begins with a slash is no name but /LETTERS/TEXT, as `Entry` in bounds/entries.py has it:
+# g (TEXT is a pattern), d (of folders only), o (it may be missing), n (what is empty is not there). /i/NAME is an input
+# of the task. Only where HAS_PATTERNS says that there are such, any of this is called.
+# Which files a pattern matched stands in records `matched`, written at once with the end of the attempt, which says how
+# many of them there are: if one of them is torn, so is the end.
+
+# what tells where a name ends in the field of a record: no name holds it
+readonly BETWEEN_NAMES=//
+# a line of names is cut at this length, so that a poll can bring it whole
+readonly LONG_NAMES=4000
+
+# find_outputs: look for the outputs of run_task, and set found, absent, are_empty and MATCHED, and STAYS.
+find_outputs() {
+  local said count name was=${#STAYS[@]} home=$WORK/${sandbox##*/} spared=$RUN/stays.$SLOT
+  local -i width=0
+  for name in "${outputs[@]}"; do
+    [[ $name == /i/* ]] || ((++width))
+  done
+  absent=1 are_empty=0 found='' MATCHED=''
+  said=$(look_for_outputs 3>"$spared")
+  if ((${#said} < width + 18)); then
+    printf -v found '%*s' "$width" ''
+    found=${found// /0}
+    return
+  fi
+  # no pattern is asked to find this: it would take the square of the length
+  found=${said:${#said}-width} said=${said:0:${#said}-width}
+  absent=${said:${#said}-1} are_empty=${said:${#said}-2:1}
+  count=$((10#${said:${#said}-10:8})) said=${said:0:${#said}-10}
+  ((count == 0)) || found+=:$count
+  count=$((10#${said:${#said}-8})) MATCHED=${said:0:${#said}-8}
+  while IFS= read -r -d '' name; do
+    STAYS+=("$home/$name")
+  done <"$spared"
+  ((${#STAYS[@]} - was == count)) || STAYS+=("$home") # not all of it could be written
+}
+
+# look_for_outputs: print the records for what is there, and how many names are spared, how many records there are,
+# whether something is empty, whether something is absent, and a 1 or 0 for each output. Print to descriptor 3 what is
+# spared: the outermost folders and files, with a NUL after each.
+# What is empty counts as absent where it may not be so. It runs in a subshell.
+look_for_outputs() {
+  LC_ALL=C # bytes
+  shopt -u dotglob failglob nocaseglob nocasematch extglob
+  shopt -s nullglob
+  set +f
+  unset GLOBIGNORE
+  declare -A spared=() is_input=() has_inputs=() seen=()
+  is_here=1 absent=0 empty=0 found='' part=0 at=0
+  for output in "${outputs[@]}"; do
+    [[ $output == /i/* ]] && note_input "${output#/i/}"
+  done
+  cd -- "$sandbox" || is_here=0
+  for output in "${outputs[@]}"; do
+    [[ $output == /i/* ]] && continue
+    letters='' MATCHES=() line=''
+    if [[ $output == /* ]]; then
+      letters=${output#/} letters=${letters%%/*} output=${output#/*/}
+    fi
+    if [[ $letters != g* ]]; then
+      [[ ! -e $sandbox/$output ]] || MATCHES=("$output")
+    elif ((is_here)); then
+      seen=() is_deep=0
+      [[ /$output/ != */'**'/* ]] || is_deep=1
+      match '' "$output"
+    fi
+    judge_output
+    ((++at))
+  done
+  for name in "${!spared[@]}"; do
+    printf '%s\0' "$name" >&3
+  done
+  printf '%08d%08d%d%d%s' "${#spared[@]}" "$part" "$empty" "$absent" "$found"
+}
+
+# note_input NAME: remember an input, and the folders it is in.
+note_input() {
+  local folder=$1
+  is_input[$1]=1
+  while [[ $folder == */* ]]; do
+    folder=${folder%/*}
+    has_inputs[$folder]=1
+  done
+}
+
+# match FOLDER PATTERN: add to MATCHES what matches in FOLDER, which is empty or ends with a slash. `**` is done here, for
+# the one of bash 4.2 follows symlinks.
+match() {
+  local head=${2%%/*} rest='' entry IFS=
+  [[ $2 != */* ]] || rest=${2#*/}
+  if [[ $head == '**' ]]; then
+    match "$1" "${rest:-*}"
+    for entry in "$1"*/; do
+      [[ -L ${entry%/} ]] || match "$entry" "$2"
+    done
+  elif [[ -n $rest ]]; then
+    # shellcheck disable=SC2231 # a pattern
+    for entry in "$1"$head/; do
+      match "$entry" "$rest"
+    done
+  else
+    # shellcheck disable=SC2231
+    for entry in "$1"$head; do
+      [[ -n ${seen[$entry]-} ]] || ! is_output "$entry" || MATCHES+=("$entry")
+      seen[$entry]=1
+    done
+  fi
+}
+
+# is_output NAME: succeed if what a pattern matched is an output of the task: no input that it left as it was, no folder
+# that inputs came in, and below `**` no folder at all, for it is what is in them that is meant.
+is_output() {
+  local above=$1
+  if [[ -d $1 ]]; then
+    [[ $is_deep == 0 && -z ${has_inputs[$1]-}${is_input[$1]-} ]]
+    return
+  fi
+  [[ -f $1 && $letters != gd* ]] || return
+  if [[ -z $TREE && ${#is_input[@]} -gt 0 && $SANDBOXES/log.0 -nt $1 ]]; then # it is older than the sandbox
+    while [[ -z ${is_input[$above]-} ]]; do
+      [[ $above == */* ]] || return 0
+      above=${above%/*}
+    done
+    return 1
+  fi
+}
+
+# judge_output: from MATCHES and letters, add to found, note what is spared, and print what a pattern matched.
+judge_output() {
+  local name is_there=0 count=${#MATCHES[@]}
+  [[ $letters != *n ]] || drop_empty
+  ((${#MATCHES[@]} == 0)) || is_there=1
+  if ((${#MATCHES[@]} < count)) && [[ $letters != *o* ]]; then
+    is_there=0 empty=1 absent=1
+  elif ((! is_there)) && [[ $letters != *o* ]]; then
+    absent=1
+  fi
+  found+="$is_there"
+  if ((is_there)) && [[ -z $TREE ]]; then # in a tree that all tasks share, nobody knows whose a file is
+    for name in "${MATCHES[@]}"; do
+      spared[${name%%/*}]=1
+      [[ $letters != g* ]] || add_name "$name"
+    done
+    [[ -z $line ]] || print_names
+  fi
+}
+
+# drop_empty: leave in MATCHES the files and folders that hold anything.
+drop_empty() {
+  local name inner full=()
+  for name in ${MATCHES[@]+"${MATCHES[@]}"}; do
+    if [[ -d $name ]]; then
+      inner=("$name"/* "$name"/.[!.]* "$name"/..?*)
+      ((${#inner[@]} == 0)) || full+=("$name")
+    else
+      [[ ! -s $name ]] || full+=("$name")
+    fi
+  done
+  MATCHES=(${full[@]+"${full[@]}"})
+}
+
+# add_name NAME: add a name to line, escaped as in tsv.py.
+add_name() {
+  local name=$1
+  if [[ $name == *[\\$'\t\n\r']* ]]; then
+    name=${name//\\/\\\\}
+    while [[ $name == *$'\t'* ]]; do name=${name%%$'\t'*}'\t'${name#*$'\t'}; done
+    while [[ $name == *$'\n'* ]]; do name=${name%%$'\n'*}'\n'${name#*$'\n'}; done
+    while [[ $name == *$'\r'* ]]; do name=${name%%$'\r'*}'\r'${name#*$'\r'}; done
+  fi
+  ((${#line} == 0 || ${#line} + ${#name} <= LONG_NAMES)) || print_names
+  line+=${line:+$BETWEEN_NAMES}$name
+}
+
+# print_names: print line as a record.
+print_names() {
+  ((++part))
+  printf 'matched\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' "$CLAIM" "$task" "$attempt" "$part" "$at" "$line"
+  line=
+}
