@@ -21,7 +21,7 @@ declare -A BEAT_SEEN=() BEAT_SINCE=() NEWEST=() DEALT=()
 
 # name_lease CHUNK GENERATION: set LEASE to its path.
 name_lease() {
-  printf -v LEASE '%s/exec/claims/%06d.%d.%s' "$ROOT" "$1" "$2" "$ENVIRONMENT"
+  printf -v LEASE '%s/exec/claims/%06d.%d.%s' "$ROOT" "$1" "$2" "$ENVIRONMENT_ID"
 }
 
 # claim CHUNK GENERATION [OWNER]: take the lease; fail if another slot has it.
@@ -44,7 +44,7 @@ is_claimed() {
 
 # name_end CHUNK: set END to the path of the mark of a chunk that has nothing left to do.
 name_end() {
-  printf -v END '%s/exec/claims/%06d.%s.end' "$ROOT" "$1" "$ENVIRONMENT"
+  printf -v END '%s/exec/claims/%06d.%s.end' "$ROOT" "$1" "$ENVIRONMENT_ID"
 }
 
 # finish_chunk CHUNK: mark it for the others as having nothing left to do.
@@ -58,7 +58,7 @@ finish_chunk() {
 # name_past CHUNK: set START to the first chunk of its span, and PAST to the mark that all chunks of that have ended.
 name_past() {
   START=$(($1 - ($1 - FIRST_CHUNK) % SPAN))
-  printf -v PAST '%s/exec/claims/%06d.%s.past' "$ROOT" "$START" "$ENVIRONMENT"
+  printf -v PAST '%s/exec/claims/%06d.%s.past' "$ROOT" "$START" "$ENVIRONMENT_ID"
 }
 
 # note_past CHUNK: if all chunks of its span have ended, mark that. `mark_suspects` may take an end back meanwhile, and

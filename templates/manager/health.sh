@@ -99,7 +99,7 @@ is_bad_node() {
 count_others() {
   local file beat done_count failed_count
   DONE_THERE=0 FAILED_THERE=0 ARE_OTHERS=0
-  for file in "$ROOT/exec/beats/$SUBMISSION"-*-"$ENVIRONMENT"; do
+  for file in "$ROOT/exec/beats/$SUBMISSION"-*-"$ENVIRONMENT_ID"; do
     [[ $file == */"$MANAGER" || ! -e $file ]] && continue
     read -r beat done_count failed_count _ 2>/dev/null <"$file"
     [[ $beat$done_count$failed_count =~ ^[0-9]+$ ]] || continue

@@ -41,8 +41,8 @@ find_history() {
 # that a record is known whose end of the line is lacking: the client takes it for torn, and so do we.
 find_records() {
   local tab=$'\t' claim
-  claim="$1\.[0-9]+\.$ENVIRONMENT"
-  cat -E -- "$ROOT"/exec/cache/*-"$ENVIRONMENT".tsv 2>/dev/null |
+  claim="$1\.[0-9]+\.$ENVIRONMENT_ID"
+  cat -E -- "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv 2>/dev/null |
     LC_ALL=C grep -aE -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
       -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\\\$\$"
 }

@@ -221,14 +221,14 @@ find_tar() {
 # find_name BASE: set MANAGER to a name that no manager ever had here: BASE for the first start of an element, with an -rN
 # for later ones, and with the id of the environment. Who can make the cache file has the name.
 find_name() {
-  BASE=$1 TURN_NUMBER=0 MANAGER=$1-$ENVIRONMENT
+  BASE=$1 TURN_NUMBER=0 MANAGER=$1-$ENVIRONMENT_ID
   until (set -C && : >"$ROOT/exec/cache/$MANAGER.tsv") 2>/dev/null; do
     if [[ ! -e $ROOT/exec/cache/$MANAGER.tsv ]]; then
       printf 'no records can be written to %s\n' "$ROOT/exec/cache"
       exit 1
     fi
     ((++TURN_NUMBER))
-    MANAGER=$1-r$TURN_NUMBER-$ENVIRONMENT
+    MANAGER=$1-r$TURN_NUMBER-$ENVIRONMENT_ID
   done
   readonly BASE TURN_NUMBER MANAGER CACHE=$ROOT/exec/cache/$MANAGER.tsv COMPLAINTS=$ROOT/exec/logs/$BASE.out
 }
@@ -272,7 +272,7 @@ say_goodbye() {
 take_leave() {
   local reason=$1
   [[ -e $ROOT/exec/stop.$SUBMISSION ]] && reason=stopped
-  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
+  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT_ID ]]; then
     return # what is at that place now is not ours
   fi
   record left "$reason" "${EPOCHREALTIME:-$((EPOCH + SECONDS))}"
@@ -305,7 +305,7 @@ main() {
     printf 'submit %s, which this manager belongs to, was followed by submit %s\n' "${1%%-*}" "$SUBMISSION"
     exit 0
   fi
-  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT ]]; then
+  if [[ ! -e $ROOT/exec/id.$ENVIRONMENT_ID ]]; then
     printf 'the environment that this manager belongs to is not there any more\n'
     exit 0
   fi

@@ -43,7 +43,7 @@ read_chunk() {
   ((${#LINES[@]} > 1)) || return
   last=${LINES[-1]}
   unset "LINES[${#LINES[@]} - 1]"
-  [[ $last == "end$tab${#LINES[@]}$tab$ENVIRONMENT$tab." ]] || return
+  [[ $last == "end$tab${#LINES[@]}$tab$ENVIRONMENT_ID$tab." ]] || return
   marked=${LINES[*]}
   LINES=("${LINES[@]%"$tab."}")
   last=${LINES[*]}
@@ -54,7 +54,7 @@ read_chunk() {
 # has looked up.
 work_chunk() {
   tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0
-  printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT"
+  printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT_ID"
   WORK=$ROOT/work/$CLAIM
   SANDBOXES=${SCRATCH_DIR:-"$ROOT/work"}/$CLAIM
   LOG=1
@@ -232,7 +232,7 @@ pause() {
 # slot_main INDEX TURN: run one slot from start to end, in a subshell of its own. TURN tells it from earlier ones of the
 # same index, which were killed.
 slot_main() {
-  readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT GONE=$ROOT/exec/beats/$MANAGER.end
+  readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT_ID GONE=$ROOT/exec/beats/$MANAGER.end
   NEXT_LEASE=$RUN/none # there is no such file
   SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then

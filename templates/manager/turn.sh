@@ -47,13 +47,13 @@ may_come_back() {
   local reason='' turn base count
   read -r reason 2>/dev/null <"$RUN/leave"
   [[ $reason == "signal USR1" || $reason == "no time is left" ]] || return
-  [[ -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT ]] && return 1
+  [[ -e $ROOT/exec/stop.$SUBMISSION || ! -e $ROOT/exec/id.$ENVIRONMENT_ID ]] && return 1
   ((DONE_HERE + FAILED_HERE > 0)) && return
   base=$ROOT/exec/cache/$BASE
   for ((turn = TURN_NUMBER - 1; turn > TURN_NUMBER - MOST_TRIES; turn--)); do
     ((turn < 0)) && return 0
-    count=$base-r$turn-$ENVIRONMENT.tsv
-    ((turn > 0)) || count=$base-$ENVIRONMENT.tsv
+    count=$base-r$turn-$ENVIRONMENT_ID.tsv
+    ((turn > 0)) || count=$base-$ENVIRONMENT_ID.tsv
     LC_ALL=C grep -aqE $'^ended(\t[^\t]*){3}\t(done|failed)\t' -- "$count" 2>/dev/null && return 0
   done
   return 1

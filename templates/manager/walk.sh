@@ -9,7 +9,7 @@
 
 # is_low CHUNK: set MARK to its mark, and succeed if it is there.
 is_low() {
-  printf -v MARK '%s/exec/claims/%06d.%s.low' "$ROOT" "$1" "$ENVIRONMENT"
+  printf -v MARK '%s/exec/claims/%06d.%s.low' "$ROOT" "$1" "$ENVIRONMENT_ID"
   [[ -e $MARK ]]
 }
 

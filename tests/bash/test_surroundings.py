@@ -122,6 +122,57 @@ def test_variables_arrive_as_they_are(tmp_path: Path, *, is_from_config: bool) -
         assert env.complaints() == ""
 
 
+#: What a job finds in any case: sbatch(1), "OUTPUT ENVIRONMENT VARIABLES", and what a login and its session set.
+OF_EVERY_JOB = {
+    "ENVIRONMENT": "BATCH",
+    "SLURM_JOB_ID": "12",
+    "SLURM_ARRAY_TASK_ID": "0",
+    "SLURM_CPUS_ON_NODE": "2",
+    "SLURM_JOB_CPUS_PER_NODE": "2",
+    "SLURM_SUBMIT_DIR": "/home/me",
+    "SLURM_TOPOLOGY_ADDR": "node1",
+    "SLURMD_NODENAME": "node1",
+    "SBATCH_NO_REQUEUE": "1",
+    "GPU_DEVICE_ORDINAL": "0",
+    "HOSTNAME": "node1",
+    "HOSTTYPE": "x86_64",
+    "LOGNAME": "me",
+    "USER": "me",
+    "MAIL": "/var/mail/me",
+    "LANG": "C.UTF-8",
+    "TERM": "xterm",
+    "EDITOR": "vi",
+    "SSH_CLIENT": "10.0.0.1 5000 22",
+    "SSH_CONNECTION": "10.0.0.1 5000 10.0.0.2 22",
+    "SSH_TTY": "/dev/pts/1",
+    "XDG_SESSION_ID": "7",
+    "XDG_RUNTIME_DIR": "/run/user/1000",
+    "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/1000/bus",
+    "MODULEPATH": "/sw/modules",
+    "LOADEDMODULES": "gcc/12",
+    "MODULESHOME": "/sw/lmod",
+    "LD_LIBRARY_PATH": "/sw/lib",
+    "MANPATH": "/usr/share/man",
+    "CONDA_DEFAULT_ENV": "base",
+    "VIRTUAL_ENV": "/home/me/venv",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def test_what_every_job_finds_puts_no_program_between_a_slot_and_its_tasks(tmp_path: Path) -> None:
+    """It would take every task twice as long: a variable of this script must have none of these names."""
+    (tmp_path / "bin").mkdir()
+    between = tmp_path / "bin" / "env"
+    between.write_text(f"#!/bin/bash\necho x >> {tmp_path}/between\nexec /usr/bin/env \"$@\"\n")
+    between.chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    with ManualEnvironment(tmp_path, program="cat") as env:
+        env.plan(["cat /proc/self/environ"]).run(env={**OF_EVERY_JOB, "PATH": path})
+        seen = dict(entry.split("=", 1) for entry in env.log().split("\0")[:-1])
+        assert {name: seen.get(name) for name in OF_EVERY_JOB} == OF_EVERY_JOB
+    assert not (tmp_path / "between").exists()
+
+
 #: What would stop the manager, or mislead it, if it had them itself.
 FOR_TASKS_ONLY = {
     "PATH": "/nowhere",

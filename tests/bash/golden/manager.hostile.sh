@@ -27,7 +27,7 @@ set +o posix # even where the start-up files of the site say otherwise
 readonly ROOT='/tmp/a b'\''c"d
 $(touch x)`touch y`;touch z&\ -é	*'
 # its own random id: files that bear another are none of our business
-readonly ENVIRONMENT=0123abcd
+readonly ENVIRONMENT_ID=0123abcd
 # the submit that this manager belongs to, and its part of the plan
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
 # the first chunk of tasks that were lost with their managers before, and run one at a time

@@ -48,7 +48,7 @@ def test_tasks_lost_twice_are_alone_at_the_end(
     assert first_alone == alone_from
     scripts = render_scripts(make_plan(swarm, "/e"), 2, chunks, ID, first_alone)
     assert f"readonly ALONE_FROM={alone_from}\n" in scripts["exec/manager.sh"]
-    assert f"readonly ENVIRONMENT={ID}\n" in scripts["exec/manager.sh"]
+    assert f"readonly ENVIRONMENT_ID={ID}\n" in scripts["exec/manager.sh"]
 
 
 def settings_of(**more: object) -> SwarmSettings:

@@ -87,7 +87,7 @@ def test_an_environment_that_cannot_be_made(tmp_path: Path) -> None:
 # The plan
 
 READ_PLAN = r"""
-readonly ROOT=$1 LIBRARY=$2 ENVIRONMENT=c0ffee12
+readonly ROOT=$1 LIBRARY=$2 ENVIRONMENT_ID=c0ffee12
 . "$LIBRARY/records.sh"
 . "$LIBRARY/task.sh"
 . "$LIBRARY/slot.sh"
