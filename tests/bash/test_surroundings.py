@@ -163,7 +163,7 @@ def test_what_every_job_finds_puts_no_program_between_a_slot_and_its_tasks(tmp_p
     """It would take every task twice as long: a variable of this script must have none of these names."""
     (tmp_path / "bin").mkdir()
     between = tmp_path / "bin" / "env"
-    between.write_text(f"#!/bin/bash\necho x >> {tmp_path}/between\nexec /usr/bin/env \"$@\"\n")
+    between.write_text(f'#!/bin/bash\necho x >> {tmp_path}/between\nexec /usr/bin/env "$@"\n')
     between.chmod(0o755)
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     with ManualEnvironment(tmp_path, program="cat") as env:
