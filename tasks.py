@@ -35,7 +35,7 @@ def lint(c: Context) -> None:
 
 @task(pre=[lint], help={"words": "What to pass on to pytest, such as `-x -k quoting`."})
 def quick(c: Context, words: str = "") -> None:
-    """Check what needs no server, in about a minute: style, types, unit tests, the bash scripts, the docs."""
+    """Check what needs no server, in a few minutes: style, types, unit tests, the bash scripts, the docs."""
     c.run(f"{PYTHON} -m pytest -q -n auto {QUICK} {words}")
 
 
