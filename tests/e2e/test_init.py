@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.config.load import load
-from tests.support.workspace import REPOSITORY, Workspace
+
+if TYPE_CHECKING:
+    from tests.support.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -94,15 +95,8 @@ def test_a_person_is_asked(workspace: Workspace) -> None:
     workspace.pairs(2)
     ours, theirs = os.openpty()
     os.write(ours, b"cat f_<id>.txt > o.txt\nf_*.txt\nin\n\n\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "locusts_fab", "init"],
-        cwd=workspace.folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        check=True,
-    )
+    with workspace.start("init", stdin=theirs, stdout=theirs, stderr=theirs) as done:
+        done.wait(timeout=120)
     os.close(theirs)
     os.close(ours)
     assert done.returncode == 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.support.workspace import COPY, HERE, REPOSITORY, Workspace
+from tests.support.workspace import COPY, HERE, Workspace
 
 CHOOSY = COPY.replace("cat f", "echo at <id>; test <id> != 1 && cat f")
 
@@ -95,14 +93,7 @@ def read(terminal: int) -> bytes:
 @pytest.mark.parametrize(("answer", "is_run"), [(b"y\n", True), (b"\n", False), (b"no\n", False)])
 def test_a_person_is_asked(four: Workspace, answer: bytes, *, is_run: bool) -> None:
     ours, theirs = os.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "locusts_fab", "try"],
-        cwd=four.folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
+    with four.start("try", stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         os.write(ours, answer)
         seen = b""

@@ -8,8 +8,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 from typing import TYPE_CHECKING
 
@@ -71,15 +69,8 @@ def in_terminal(workspace: Workspace, size: tuple[int, int], *words: str) -> tup
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     unwanted = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"}
     env = {name: value for name, value in os.environ.items() if name not in unwanted}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "locusts_fab", *words],
-        cwd=workspace.folder,
-        env={**env, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    env = {**env, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color"}
+    process = workspace.start(*words, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     said = b""
     with contextlib.suppress(OSError), contextlib.closing(os.fdopen(ours, "rb", buffering=0)) as file:

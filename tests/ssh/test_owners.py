@@ -5,7 +5,6 @@ In each mode; without a scheduler, for the client's side is the same with one.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import pytest
 import locusts_fab
 from locusts_fab.errors import StateError
 from tests.support.environments import listing
-from tests.support.laptops import Laptop
+from tests.support.laptops import Laptop, laptop_in
 from tests.support.managers import at_work, holding
 from tests.support.processes import wait_until
 from tests.support.sshd import module_sshd, needs_sshd, no_waiting
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.sshd import Sshd
 
 pytestmark = needs_sshd
 __all__ = ["module_sshd", "no_waiting"]
@@ -35,17 +33,7 @@ MODES = ["local", "remote", "remote-shared"]
 @pytest.fixture(params=MODES)
 def first(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laptop]:
     """Give the project folder of whoever comes first; in the end nothing runs any more."""
-    mode = request.param
-    there = json.dumps(str(tmp_path / "there"))
-    lines = ["[targets.far]", f"mode = {json.dumps(mode)}", "slots = 2", f"root = {there}"]
-    connect = None
-    if mode != "local":
-        sshd: Sshd = request.getfixturevalue("module_sshd")
-        lines += ['host = "cluster"', 'scheduler = "none"']
-        connect = sshd.connection
-    if mode == "remote-shared":
-        lines.append(f"shared_root = {there}")
-    yield Laptop(tmp_path / "first", "\n".join(lines), connect)
+    yield laptop_in(request.param, tmp_path, lambda: request.getfixturevalue("module_sshd"))
     for folder in (tmp_path / "there").glob("**/exec"):
         for number in range(1, 10):
             (folder / f"stop.{number}").touch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -11,13 +10,12 @@ import pytest
 
 import locusts_fab
 from locusts_fab.tsv import unescape
-from tests.support.laptops import Laptop
+from tests.support.laptops import laptop_in
 from tests.support.sshd import module_sshd, needs_sshd, no_waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.sshd import Sshd
 
 pytestmark = needs_sshd
 __all__ = ["module_sshd", "no_waiting"]
@@ -39,21 +37,12 @@ optional_outputs = ["core.*", "*.txt"]
 def test_what_matched_comes_and_is_known_after_attach(
     mode: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    there = json.dumps(str(tmp_path / "there"))
-    lines = ["[targets.far]", f"mode = {json.dumps(mode)}", "slots = 2", f"root = {there}"]
-    connect = None
-    if mode != "local":
-        sshd: Sshd = request.getfixturevalue("module_sshd")
-        lines += ['host = "cluster"', 'scheduler = "none"']
-        connect = sshd.connection
-    if mode == "remote-shared":
-        lines.append(f"shared_root = {there}")
-    laptop = Laptop(tmp_path / "first", "\n".join(lines), connect)
+    laptop = laptop_in(mode, tmp_path, lambda: request.getfixturevalue("module_sshd"))
     (laptop.folder / "in").mkdir()
     for number in (1, 2, 3):
         (laptop.folder / f"in/in_{number}.txt").write_text("1\n")
         os.utime(laptop.folder / f"in/in_{number}.txt", (1_000_000_000, 1_000_000_000))
-    (laptop.folder / "locusts.toml").write_text("\n".join(lines) + SWARM)
+    (laptop.folder / "locusts.toml").write_text(laptop.target + SWARM)
     swarm = locusts_fab.load(laptop.folder / "locusts.toml")
     laptop.run(swarm)
     outdir = laptop.folder / "results/s"

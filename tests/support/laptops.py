@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from fabric import Connection
 
     from locusts_fab.config.swarm import Swarm
+    from tests.support.sshd import Sshd
+
+
+def laptop_in(mode: str, folder: Path, sshd: Callable[[], Sshd]) -> Laptop:
+    """Return the project folder `first` of whoever uses the environment `there`, both in a folder, in a mode.
+
+    :param sshd: gives the server; asked only if the mode needs one. There is no scheduler.
+    """
+    there = json.dumps(str(folder / "there"))
+    lines = ["[targets.far]", f"mode = {json.dumps(mode)}", "slots = 2", f"root = {there}"]
+    connect = None
+    if mode != "local":
+        lines += ['host = "cluster"', 'scheduler = "none"']
+        connect = sshd().connection
+    if mode == "remote-shared":
+        lines.append(f"shared_root = {there}")
+    return Laptop(folder / "first", "\n".join(lines), connect)
 
 
 @dataclass

@@ -43,15 +43,14 @@ class Workspace:
 
     def start(self, *words: str, **more: Any) -> Started:
         """Start the program and do not wait."""
-        return Started(
-            [sys.executable, "-m", "locusts_fab", *words],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            **more,
-        )
+        given: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": {**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "stdin": subprocess.DEVNULL,
+        }
+        return Started([sys.executable, "-m", "locusts_fab", *words], **{**given, **more})
 
     def locusts(self, *words: str) -> tuple[int, str]:
         """Run the program.
