@@ -6,6 +6,7 @@ import ast
 import json
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,14 @@ def reads(tree: ast.AST) -> set[tuple[str, str]]:
     }
 
 
+@cache
 def used_pairs() -> set[tuple[str, str]]:
     """Return what is read anywhere, but for members of `Swarm` that nobody asks for."""
-    elsewhere = {name: tree for name, tree in trees().items() if name != "config/swarm.py"}
+    elsewhere = trees()
+    swarm = elsewhere.pop("config/swarm.py")
     pairs = set().union(*map(reads, elsewhere.values()))
     asked = {attribute for _, attribute in pairs}
-    members = [node for node in ast.walk(trees()["config/swarm.py"]) if isinstance(node, ast.FunctionDef)]
+    members = [node for node in ast.walk(swarm) if isinstance(node, ast.FunctionDef)]
     waiting = {member.name: reads(member) for member in members}
     while alive := {name for name in waiting if name in asked}:  # a member may serve another one only
         for name in alive:
@@ -108,14 +111,11 @@ def used_pairs() -> set[tuple[str, str]]:
     return pairs
 
 
-PAIRS = used_pairs()
-
-
 @pytest.mark.parametrize(("table", "name"), [key for key in KEYS if key[0] is not Slurm], ids=id_of)
 def test_a_key_is_used(table: type[Table], name: str) -> None:
     wanted = {(holder, name) for holder in HOLDERS[table]}
     shown = " or ".join(f"`{holder}.{name}`" for holder in sorted(HOLDERS[table]))
-    assert wanted & PAIRS, f"nothing reads {shown}; a key that does nothing misleads people"
+    assert wanted & used_pairs(), f"nothing reads {shown}; a key that does nothing misleads people"
 
 
 def sample(annotation: Any) -> Any:

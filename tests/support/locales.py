@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import subprocess
 from pathlib import Path
@@ -20,11 +21,16 @@ def why_not() -> str:
 
 
 def make_locale(name: str, folder: Path) -> None:
-    """Make a locale such as zh_CN.GB18030 in a folder, for LOCPATH."""
+    """Make a locale such as zh_CN.GB18030 in a folder, for LOCPATH; whoever else makes it there is waited for."""
     source, charmap = name.split(".")
     command = ["localedef", "-c", "--no-archive", "-i", source, "-f", charmap, str(folder / name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (folder / name / "LC_CTYPE").exists(), done.stderr
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / name / "LC_CTYPE").exists():
+            return
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (folder / name / "LC_CTYPE").exists(), done.stderr
 
 
 def variables(name: str, folder: Path | None) -> dict[str, str]:

@@ -259,7 +259,9 @@ class ManualEnvironment:
         :param values: what only this one is told.
         """
         script = self.root / f"exec/manager.{manager}.sh"
-        script.write_bytes(os.fsencode(render("manager.sh.j2", {**self.values, **values})))
+        beside = script.with_suffix(".new")  # in one step: a bash that has just been started may be reading it
+        beside.write_bytes(os.fsencode(render("manager.sh.j2", {**self.values, **values})))
+        beside.replace(script)
         element = manager.partition("-")[2]
         with (self.root / "exec/logs" / f"{manager}.out").open("ab") as log:
             process = subprocess.Popen(
