@@ -52,19 +52,19 @@ def test_an_additional_manager_has_no_place_of_its_own_and_does_as_all(tmp_path:
 
 def test_who_comes_late_takes_the_largest_that_is_left(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path) as env:
-        tasks = [["true"] for _ in range(200)]
-        tasks[99] = [holding(tmp_path)]
+        tasks = [["true"] for _ in range(300)]
+        tasks[149] = [holding(tmp_path)]
         first = env.plan(*tasks).start("1-0")
         wait_until(lambda: at_work(tmp_path) == 1, "the task in the middle")
         late = env.start("1-1")
-        wait_until(lambda: len(done(env)) == 199, "all others")
+        wait_until(lambda: len(done(env)) == 299, "all others")
         (tmp_path / "go").touch()
         first.wait()
         late.wait()
-        assert taken(env, "1-0") == list(range(1, 101))
+        assert taken(env, "1-0") == list(range(1, 151))
         blocks = [(chunk - 1) // 4 for chunk in taken(env, "1-1")]  # in a block of them each slot has its own order
         assert blocks == sorted(blocks)
-        assert Counter(taken(env)) == Counter(range(1, 201))
+        assert Counter(taken(env)) == Counter(range(1, 301))
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 63, 64, 65, 130])
