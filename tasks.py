@@ -39,7 +39,7 @@ def lint(c: Context) -> None:
 @task(pre=[lint], help={"words": "What to pass on to pytest, such as `-x -k quoting`."})
 def quick(c: Context, words: str = "") -> None:
     """Check what needs no server, in a minute and a half: style, types, unit tests, the bash scripts, the docs."""
-    c.run(f"{PYTHON} -m pytest -q {WORKERS} {QUICK} {words}")
+    c.run(f"{PYTHON} -m pytest -q {WORKERS} --hypothesis-profile quick {QUICK} {words}")
 
 
 def with_reference(page: str) -> str:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.locales import GB18030, make_locale, why_not
 from tests.support.processes import heed_signals
@@ -15,6 +16,10 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+#: What `invoke dev.quick` takes: fewer examples of each property than `invoke dev.test`.
+settings.register_profile("quick", max_examples=30)
 
 
 def pytest_configure() -> None:
