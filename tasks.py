@@ -21,9 +21,9 @@ PYTHON = shlex.quote(sys.executable)
 #: The tests that need neither a server nor a whole swarm.
 QUICK = "tests/unit tests/bash tests/project"
 #: Most of these tests wait for processes of theirs: two workers a CPU.
-WORKERS = f"-n {2 * (os.cpu_count() or 1)} --dist worksteal"
+WORKERS = 2 * (os.cpu_count() or 1)
 #: The tests make some 70,000 files, which disks take long for; `dev.test` has them on a disk, as users do.
-IN_MEMORY = "/dev/shm"
+IN_MEMORY = "/dev/shm"  # noqa: S108 - pytest makes a folder of its own there
 #: The page that holds the reference of locusts.toml, and the lines around it.
 REFERENCE = Path(__file__).with_name("docs") / "config.md"
 #: The page that holds the table of what ssh and we do, between the same lines.
@@ -41,7 +41,7 @@ def lint(c: Context) -> None:
 @task(pre=[lint], help={"words": "What to pass on to pytest, such as `-x -k quoting`."})
 def quick(c: Context, words: str = "") -> None:
     """Check what needs no server, in a minute and a half: style, types, unit tests, the bash scripts, the docs."""
-    command = f"{PYTHON} -m pytest -q {WORKERS} --hypothesis-profile quick {QUICK} {words}"
+    command = f"{PYTHON} -m pytest -q -n {WORKERS} --dist worksteal --hypothesis-profile quick {QUICK} {words}"
     c.run(command, env={"PYTEST_DEBUG_TEMPROOT": IN_MEMORY} if os.access(IN_MEMORY, os.W_OK) else {})
 
 
@@ -96,7 +96,7 @@ def packages(c: Context) -> None:
 @task(name="test", pre=[lint, packages], help={"words": "What to pass on to pytest, such as `tests/unit/plan -x`."})
 def run_tests(c: Context, words: str = "") -> None:
     """Check everything: style, types, and all the tests; those that share the test cluster run one after another."""
-    c.run(f"{PYTHON} -m pytest -n auto --dist loadgroup {words}")
+    c.run(f"{PYTHON} -m pytest -n {WORKERS} --dist loadgroup {words}")
 
 
 @task(pre=[packages])
