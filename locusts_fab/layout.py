@@ -79,6 +79,18 @@ class Environment:
         """Return the path of the values of tasks, up to those of this chunk; only `attach` reads them."""
         return f"{self.chunk(number)}{VALUES}"
 
+    def tasks_list(self, submission: int) -> str:
+        """Return the path of the list of all tasks, by which the last one finds the others; see `plan/final.py`."""
+        return f"exec/tasks.{submission}"
+
+    @property
+    def results(self) -> str:
+        """The folder that the task after all others finds their results in.
+
+        The word in it is no claim: `place_results` in `templates/manager/final.sh` puts the right one in.
+        """
+        return "work/CLAIM/results"
+
     def inputs(self, task: int) -> str:
         """Return the folder of a task's staged inputs, by the task's number; see `INPUTS_SIZE`."""
         return f"inputs/{task // INPUTS_SIZE}/{task}"
@@ -130,11 +142,13 @@ class Results:
     """The names of what comes back, under `outdir`.
 
     :param tree_dir: in a custom environment, where in the tree its commands start; outputs come back with the tree.
+    :param only: the task whose outputs alone come back, with the logs of what failed; None: those of all.
     """
 
     outdir: Path
     is_flat: bool
     tree_dir: str | None = None
+    only: str | None = None
 
     @property
     def tasks_table(self) -> Path:
@@ -150,6 +164,10 @@ class Results:
     def modified_table(self) -> Path:
         """The file that lists what tasks of a custom environment did to its tree."""
         return self.outdir / "modified.tsv"
+
+    def brings(self, task_id: str) -> bool:
+        """Return whether the outputs of a task come back."""
+        return self.only in {None, task_id}
 
     def place(self, task_id: TaskId, number: int, total: int) -> str:
         """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.

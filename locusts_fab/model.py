@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.bounds.names import Name
@@ -68,6 +68,7 @@ class TaskReason(str, Enum):
     INTERRUPTED = "interrupted"
     TOO_LONG = "longer than the job's time limit"
     LOST = "lost with its manager"
+    NOT_RUN = "not run:"
     OTHER = ""  # none, or one that only people read
 
 
@@ -109,6 +110,23 @@ class Task:
     values: Values = ()
     stamp: bytes = b""
     is_strict: bool = True
+
+
+#: The id of the task that comes after all others, if a swarm has one.
+FINAL = "final"
+
+
+class Taken(NamedTuple):
+    """The tasks that a submit takes.
+
+    :param tasks: how many there are in all.
+    :param suspects: how many of them were lost twice with their managers.
+    :param has_final: whether the last of them comes after all others.
+    """
+
+    tasks: int
+    suspects: int = 0
+    has_final: bool = False
 
 
 @dataclass(frozen=True)

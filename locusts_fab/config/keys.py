@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ class SwarmKeys(TypedDict, total=False):
     nonempty: bool | None
     shared: Mapping[str, AnyPath] | None
     layout: Literal["tasks", "flat"] | None
+    final: Mapping[str, Any] | None
+    collect: Literal["all", "final"] | None
     retries: int | None
     timeout: str | float | None
     cpus_per_task: int | None

@@ -7,7 +7,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.config.schema import Container, Slurm, SwarmSettings, Table, Target
+from locusts_fab.config.schema import Container, Final, Slurm, SwarmSettings, Table, Target
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -17,6 +17,7 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[targets.NAME.slurm]", Slurm),
     ("[targets.NAME.container]", Container),
     ("[swarms.NAME]", SwarmSettings),
+    ("[swarms.NAME.final]", Final),
 )
 
 _SIMPLE = {str: "text", int: "whole number", float: "number", bool: "true or false"}

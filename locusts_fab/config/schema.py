@@ -42,6 +42,7 @@ __all__ = [
     "NAME",
     "NAME_RULE",
     "Container",
+    "Final",
     "Slurm",
     "SwarmSettings",
     "Table",
@@ -93,6 +94,26 @@ class Container(Table):
     image: Line = Field(description="The image, as the target sees it.")
     options: list[Text] = Field(
         default=[], description='More options for `exec` of the runtime, one word each: `["--nv"]`.'
+    )
+
+
+class Final(Table):
+    """`[swarms.NAME.final]`: one task more, run on the target after all others."""
+
+    command: Filled = Field(
+        description="Command template. `<results>` is a folder on the target with `<task>/<output>` of all tasks that "
+        "are done, and `tasks.tsv`, which says what became of each; `<shared>key` is as in other commands."
+    )
+    outputs: list[OutputPath] = Field(default=[], description="As those of the swarm; they come to `<outdir>/final`.")
+    timeout_s: Duration | None = Field(
+        default=None,
+        alias="timeout",
+        description="Time for each attempt; that of the swarm is not for it.",
+        json_schema_extra={"type_text": "time"},
+    )
+    when: Literal["done", "ended"] = Field(
+        default="done",
+        description="`done`: only if all others are done, else it fails without being run. `ended`: in any case.",
     )
 
 
@@ -232,6 +253,11 @@ class SwarmSettings(Table):
     layout: Literal["tasks", "flat"] = Field(
         default="tasks",
         description="`tasks`: `<outdir>/<task>/<output>`. `flat`: `<outdir>/<output>`; no two may collide.",
+    )
+    final: Final | None = Field(default=None, description="A task that comes after all others, such as a summary.")
+    collect: Literal["all", "final"] = Field(
+        default="all",
+        description="What comes back. `final`: only the outputs of `final`, and the logs of what failed.",
     )
     retries: int = Field(
         default=0,

@@ -105,6 +105,13 @@ class Swarm:
         return [mark(text, optional=optional, nonempty=settings.nonempty) for text, optional in texts]
 
     @property
+    def designated_of_final(self) -> list[str]:
+        """The outputs of the task that comes after all others, as `designated` has those of the others."""
+        final = self.settings.final
+        nonempty = self.settings.nonempty
+        return [] if final is None else [mark(text, optional=False, nonempty=nonempty) for text in final.outputs]
+
+    @property
     def is_custom(self) -> bool:
         """Whether all tasks share one tree: the custom environment."""
         return self.settings.environment == "custom"

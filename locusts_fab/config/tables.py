@@ -163,6 +163,7 @@ def _conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator
     if {"command", "command_file"} <= given:
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
+    yield from _conflicts_of_final(swarm, given)
     yield from _handles_without_values(swarm)
     yield from (("env", problem) for problem in taken_variables(swarm.env, swarm.gpus_per_task))
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
@@ -178,6 +179,14 @@ def _conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator
             yield key, 'not with environment = "custom"; all tasks share one tree'
     if "tree" in given and given & {"include", "exclude"}:
         yield "tree", "not together with include or exclude; keep one way to choose"
+
+
+def _conflicts_of_final(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong about the task that comes after all others."""
+    if swarm.collect == "final" and "final" not in given:
+        yield "collect", '"final" needs a table [swarms.NAME.final], whose outputs are to come back'
+    if swarm.environment == "custom" and "final" in given:
+        yield "final", 'not with environment = "custom"; all tasks share one tree'
 
 
 def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.model import Chunk
+from locusts_fab.plan.final import needs_links
 from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
@@ -41,6 +42,7 @@ def render_scripts(
     *,
     bad_nodes: Sequence[str] = (),
     max_failures: int = 0,
+    has_final: bool = False,
 ) -> dict[str, str]:
     """Return the scripts of a submission, rendered.
 
@@ -48,25 +50,33 @@ def render_scripts(
     :param alone_from: the number of the first chunk that runs alone, if there is one.
     :param bad_nodes: nodes to leave out.
     :param max_failures: after so many failures no more tasks are taken; 0: never.
+    :param has_final: whether the last chunk holds the task that comes after all others.
     :returns: the scripts by their paths in the environment.
     """
     swarm, settings, environment = plan.swarm, plan.swarm.settings, Environment(plan.environment_dir)
     target, container = swarm.target, swarm.target.container
     scheduler = scheduler_of(swarm)
+    final = settings.final
+    final_timeout_s = final.timeout_s if final is not None else None
     values = {
         "root": environment.root,
         "environment_id": environment_id,
         "submission": submission,
         "first_chunk": chunks[0].number,
-        "last_chunk": chunks[-1].number,
+        "last_chunk": chunks[-1].number - has_final,
         "alone_from": chunks[-1].number + 1 if alone_from is None else alone_from,
+        "final_chunk": chunks[-1].number if has_final else 0,
+        "final_needs_done": int(final is not None and final.when == "done"),
+        "final_links": int(final is not None and needs_links(final.command)),
+        "final_timeout_us": round((final_timeout_s or 0) * 1_000_000),
+        "final_timeout_text": f"{final_timeout_s or 0:g} s",
         "swarm": swarm.name,
         "cpus_per_task": settings.cpus_per_task,
         "gpus": target.gpus or 0,
         "pin": int(settings.pin),
         "gpus_per_task": settings.gpus_per_task,
         "slots": swarm.slots,
-        "has_patterns": int(any(output[:1] == "\0" for output in swarm.designated)),
+        "has_patterns": int(any(output[:1] == "\0" for output in (*swarm.designated, *swarm.designated_of_final))),
         "tree": posixpath.join(tree_dir(swarm, environment.root), workdir(swarm)) if swarm.is_custom else "",
         "has_inputs": int(bool(settings.inputs)),
         "program": plan.program,

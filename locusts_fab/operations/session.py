@@ -14,7 +14,7 @@ from locusts_fab.fs import remove_left_folders
 from locusts_fab.layout import Results, manager_id
 from locusts_fab.manager.records import element_of, read_leave_reason, submission_of
 from locusts_fab.manager.setup_failures import advice, failed_setups
-from locusts_fab.model import Counts, LeaveReason, ManagerState, Status, SwarmState
+from locusts_fab.model import FINAL, Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
@@ -392,4 +392,5 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
 def results_of(swarm: Swarm) -> Results:
     """Return the names of a swarm's results."""
     tree_dir = workdir(swarm) if swarm.is_custom else None
-    return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir)
+    only = FINAL if swarm.settings.collect == "final" else None
+    return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir, only)

@@ -18,6 +18,7 @@ from locusts_fab.operations.environment import RESULTS, complete_removal, mark_r
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
+from locusts_fab.plan.final import tasks_list
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Counts, Planned, Submission, Task
+    from locusts_fab.model import Counts, Planned, Submission, Taken, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.state.ledger import Ledger
@@ -118,12 +119,12 @@ def submit(
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
         notes += judged.notes
         _fence(session, live)
-        waiting, suspects = ledger.take_chosen(live_number)
+        taken = ledger.take_chosen(live_number)
         failures_left(swarm, ledger.counts())  # before anything is sent
-        if waiting:
-            _start(session, plan, (waiting, suspects), screen, notes, is_there=is_there)
+        if taken.tasks:
+            _start(session, plan, taken, screen, notes, is_there=is_there)
             remember(session, judged)
-        return Submitted(waiting, planned.total, planned.changed, notes)
+        return Submitted(taken.tasks, planned.total, planned.changed, notes)
 
 
 def _begin_anew(
@@ -183,7 +184,13 @@ def _plan(
                     progress.update(count)
                 yield task
 
-        planned = session.ledger.take_plan(shown(), session.site.environment.root, live, plan.last_number)
+        planned = session.ledger.take_plan(
+            shown(),
+            session.site.environment.root,
+            live,
+            plan.last_number,
+            plan.final.id if plan.final else None,
+        )
     return plan, planned
 
 
@@ -230,18 +237,18 @@ def _fence(session: Session, live: Submission | None) -> None:
 
 
 def _start(
-    session: Session, plan: Plan, waiting: tuple[int, int], screen: Screen | Silent, notes: list[str], *, is_there: bool
+    session: Session, plan: Plan, taken: Taken, screen: Screen | Silent, notes: list[str], *, is_there: bool
 ) -> None:
     """Stage and start the chosen tasks as a new submission.
 
-    :param waiting: how many there are, and how many of them were lost twice with their managers.
+    :param taken: how many there are, and which of them come last.
     :param notes: what a person should know is added to them.
     :param is_there: whether there is an environment.
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
     first = latest.last_chunk + 1 if latest else 1
-    chunks, alone_from = _cut(swarm, *waiting, first)
+    chunks, alone_from = _cut(swarm, taken, first)
     submission = ledger.begin_submission(first, chunks[-1].number, chosen=True)
     try:
         site = reserve(swarm, session.site, ledger, submission, chunks, is_there=is_there)
@@ -256,9 +263,12 @@ def _start(
         alone_from,
         bad_nodes=ledger.bad_nodes(),
         max_failures=failures_left(swarm, ledger.counts()),
+        has_final=taken.has_final,
     )
+    if taken.has_final:
+        scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
     where = (swarm.name, swarm.target_name)
-    LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, waiting[0], len(chunks))
+    LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
     notes += _note_left_out(
         site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
     )
@@ -297,14 +307,18 @@ def failures_left(swarm: Swarm, counts: Counts) -> int:
     return most - counts.failed
 
 
-def _cut(swarm: Swarm, waiting: int, suspects: int, first: int) -> tuple[list[Chunk], int]:
+def _cut(swarm: Swarm, taken: Taken, first: int) -> tuple[list[Chunk], int]:
     """Cut the tasks that wait into chunks: those lost twice with their managers each into one of its own, last.
+
+    After them comes that of the task that comes after all others, if it is among them.
 
     :returns: the chunks, and the number of the first that is to run alone; there need not be one.
     """
-    chunks = make_chunks(waiting - suspects, swarm.all_slots, first)
+    chunks = make_chunks(taken.tasks - taken.suspects - taken.has_final, swarm.all_slots, first)
     alone_from = first + len(chunks)
-    return [*chunks, *(Chunk(alone_from + number, 1) for number in range(suspects))], alone_from
+    alone = taken.suspects + taken.has_final
+    chunks += [Chunk(alone_from + number, 1) for number in range(alone)]
+    return chunks, alone_from if taken.suspects else first + len(chunks)
 
 
 def retry(

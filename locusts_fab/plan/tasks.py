@@ -12,7 +12,8 @@ from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place
-from locusts_fab.model import Chunk, Memory, Task
+from locusts_fab.model import FINAL, Chunk, Memory, Task
+from locusts_fab.plan.final import final_task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
@@ -43,6 +44,7 @@ class Plan:
     :param warnings: what a person should know, a line each.
     :param program: the program, if each command is one plain call of it; else empty.
     :param last_number: the highest number that was ever given to a task as its id.
+    :param final: the task that comes after all others, if there is one.
     """
 
     swarm: Swarm
@@ -54,6 +56,7 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
     program: str = ""
     last_number: int = 0
+    final: Task | None = None
 
     @cached_property
     def shared(self) -> dict[str, str]:
@@ -76,10 +79,10 @@ class Plan:
     @property
     def count(self) -> int:
         """The number of tasks."""
-        return len(self.source.ids)
+        return len(self.source.ids) + (self.final is not None)
 
     def tasks(self, *, stamped: bool = False) -> Iterator[Task]:
-        """Yield the tasks, in the order of their ids.
+        """Yield the tasks, in the order of their ids, and then the one that comes after all others.
 
         :param stamped: look at the sizes and times of their inputs, too.
         :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
@@ -101,12 +104,24 @@ class Plan:
             elif not (has_unseen and self._lacks_inputs(task_id, inputs, lacking)):
                 values = self._values(index, task_id)
                 yield Task(task_id, command, inputs, outputs, values, stamp(inputs), self.swarm.settings.strict)
+        self._check_final(limits, bad, long)
         if bad:
             raise PlanError(listing("names that cannot be used", bad))
         if long:
             raise PlanError(listing("tasks with something too long to be run", long), hint=HINT)
         if lacking:
             self._complain(lacking)
+        if self.final is not None:
+            yield self.final
+
+    def _check_final(self, limits: Limits, bad: list[str], long: list[str]) -> None:
+        """Note what is wrong with the task that comes after all others."""
+        if self.final is None:
+            return
+        if problem := _why_unusable(self.final.command, (), self.final.outputs):
+            bad.append(f"{FINAL}: {problem}")
+        elif excess := limits.why_too_long(FINAL, self.final.command, self.final.outputs):
+            long.append(f"{FINAL}: {excess}")
 
     def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
         """Return whether an input of a task is missing, and note it; some were looked at already."""
@@ -119,7 +134,7 @@ class Plan:
         """Refuse tasks without their inputs, or warn that they are left out."""
         lack = "lacks" if len(lacking) == 1 else "lack"
         message = listing(
-            f"{len(lacking)} of {counted(self.count, 'task')} {lack} an input in {self.swarm.indir}", lacking
+            f"{len(lacking)} of {counted(len(self.source.ids), 'task')} {lack} an input in {self.swarm.indir}", lacking
         )
         if self.swarm.settings.missing_inputs == "error":
             hint = 'add the files, or leave those tasks out with missing_inputs = "skip"'
@@ -195,6 +210,7 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
     if source.is_numbered:
         plan.last_number = _number(plan, memory or Memory())
     check_ids(source)
+    plan.final = final_task(swarm, environment_dir, shared, source.ids)
     _check_outputs(plan)
     sought = [template for template in plan.inputs if template.text in source.seen_inputs]
     check_places(swarm, plan.inputs, plan.count, plan.tasks, sought)

@@ -164,5 +164,6 @@ _ADVICE = {
     TaskReason.EMPTY_OUTPUT: "see with {show} what it did; with `nonempty = false` what is empty counts as there",
     TaskReason.NO_SANDBOX: "see that its inputs are there and that the disk is not full, with `locusts check`",
     TaskReason.TOO_LONG: "raise `time` of the job",
+    TaskReason.NOT_RUN: '`locusts retry` runs the others again and then this; or set `when = "ended"`',
     TaskReason.LOST: "it may end its manager, by using up memory, say: {show}",
 }

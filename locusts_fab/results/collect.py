@@ -33,7 +33,7 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     root = f"{results.outdir}/"
     for outcome in outcomes:
         names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
-        if outcome.log:
+        if has_log_to_bring(outcome, results):
             names.append(results.log(outcome.id))
         if not all(os.path.lexists(root + name) for name in names):
             yield outcome.number
@@ -44,9 +44,14 @@ def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[Name, boo
 
     In a custom environment it is empty: there outputs are part of the tree, and come back with it.
     """
-    if results.tree_dir is not None:
+    if results.tree_dir is not None or not results.brings(outcome.id):
         return []
     return [(name, found) for name, found in outcome.designated if not isinstance(name, Entry)]
+
+
+def has_log_to_bring(outcome: Outcome, results: Results) -> bool:
+    """Return whether a task printed something that is to come."""
+    return bool(outcome.log) and (results.brings(outcome.id) or outcome.state is not TaskState.DONE)
 
 
 def wanted_files(outcome: Outcome, environment: Environment, results: Results) -> Iterator[Name]:
@@ -55,7 +60,7 @@ def wanted_files(outcome: Outcome, environment: Environment, results: Results) -
     for name, found in outputs_to_bring(outcome, results):
         if found:
             yield sandbox / name
-    if outcome.log:
+    if has_log_to_bring(outcome, results):
         yield environment.log(outcome.claim, outcome.log)
 
 
@@ -136,7 +141,7 @@ class _Wanted:
         self.place = _place_of(outcome, results, total)
         names = sorted(name for name, found in outputs_to_bring(outcome, results) if found)
         self.outputs = [(name, results.output(self.place, name)) for name in names]
-        self.log = results.log(outcome.id) if outcome.log else None
+        self.log = results.log(outcome.id) if has_log_to_bring(outcome, results) else None
         self.taken: dict[Name, str] = {}
 
     def paths(self) -> list[Name]:

@@ -250,6 +250,8 @@ def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], resu
         status, path = "missing", ""
         if outcome.has_ended and (outcome.number, name) in troubles:
             status = "error"
+        elif there and outcome.has_ended and not results.brings(outcome.id):
+            status = "present"  # on the target, where it stays
         elif there and is_here and not isinstance(name, Entry):
             status, path = "present", name if place == "." else f"{place}/{name}"
         elif there and is_here and results.tree_dir is not None:  # in a tree nobody knows which of its files they are

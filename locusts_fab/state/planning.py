@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Planned
+from locusts_fab.model import Planned, Taken
 from locusts_fab.state.reports import Reports
 from locusts_fab.state.schema import (
     CHANGED_TASKS,
@@ -16,6 +16,7 @@ from locusts_fab.state.schema import (
     KEEP_PLANNED,
     RESET_DONE,
     RESET_FAILED,
+    RESET_FINAL,
     SUSPECT,
     TAKE_COMMANDS,
     fingerprint,
@@ -37,7 +38,12 @@ class Planning(Reports):
     """The part of a ledger that takes in what the config means now."""
 
     def take_plan(
-        self, tasks: Iterable[Task], environment_dir: str, live: int | None = None, last_number: int = 0
+        self,
+        tasks: Iterable[Task],
+        environment_dir: str,
+        live: int | None = None,
+        last_number: int = 0,
+        final: str | None = None,
     ) -> Planned:
         """Enter the tasks that the config means now, and return how they differ from the known ones.
 
@@ -46,8 +52,10 @@ class Planning(Reports):
 
         :param live: the submission whose managers may still be running, so that its tasks are not forgotten.
         :param last_number: the highest number that was ever given to a task as its id.
+        :param final: the id of the task that comes after all others, if there is one.
         """
         with self.transaction():
+            self.set_fact("final", final)
             self._enter_config(tasks, environment_dir)
             (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
             self._forget_waiting(live)
@@ -125,20 +133,46 @@ class Planning(Reports):
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (number INTEGER PRIMARY KEY)")
         self._db.execute("DELETE FROM chosen")
         self._db.executemany("INSERT INTO chosen VALUES (?)", [(number,) for number in numbers])
-        return len(numbers)
+        return self._settle_final(live)[0]
+
+    def _settle_final(self, live: int | None) -> tuple[int, bool]:
+        """Choose the task that comes after all others if others are chosen, and leave it out if some are not and wait.
+
+        :param live: the submission whose tasks that wait are going to be taken.
+        :returns: how many tasks are chosen now, and whether that one is.
+        """
+        row = self._db.execute("SELECT number FROM tasks WHERE id IS ?", (self.final_id(),)).fetchone()
+        final = -1 if row is None else int(row[0])
+        others, has_final = self._db.execute(
+            "SELECT coalesce(sum(number != ?), 0), coalesce(max(number = ?), 0) FROM chosen", (final, final)
+        ).fetchone()
+        if row is None:
+            return others, False
+        (is_left,) = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM config JOIN tasks t USING (id) WHERE t.number != ?"
+            " AND t.number NOT IN (SELECT number FROM chosen)"
+            " AND (t.state = 'running' OR (t.state = 'pending' AND t.submission IS NOT ?)))",
+            (final, live),
+        ).fetchone()
+        if is_left:
+            self._db.execute("DELETE FROM chosen WHERE number = ?", (final,))
+            return others, False
+        if others:
+            self._db.execute("INSERT OR IGNORE INTO chosen VALUES (?)", (final,))
+        return others + (1 if others else has_final), bool(others or has_final)
 
     def is_chosen(self, task_id: str) -> bool:
         """Return whether `choose` has chosen a task."""
         query = "SELECT 1 FROM chosen JOIN tasks USING (number) WHERE id = ?"
         return self._db.execute(query, (os.fsencode(task_id),)).fetchone() is not None
 
-    def take_chosen(self, live: int | None) -> tuple[int, int]:
+    def take_chosen(self, live: int | None) -> Taken:
         """Make the chosen tasks wait, with what a submission held that has been stopped, and return how many they are.
 
         What waits and is no longer in the config is forgotten.
 
         :param live: that submission, if there is one.
-        :returns: how many wait, and how many of them were lost twice with their managers, so that they come last.
+        :returns: how many wait; and those that come last: what was lost twice with its manager, and `final`.
         """
         with self.transaction():
             self._forget_waiting(None)
@@ -146,15 +180,18 @@ class Planning(Reports):
                 "INSERT OR IGNORE INTO chosen SELECT number FROM tasks WHERE state = 'pending' AND submission = ?",
                 (live,),
             )
+            chosen, has_final = self._settle_final(None)
+            if chosen and not has_final:  # what there is of it knows nothing of these
+                self._db.execute(RESET_FINAL, (self.final_id(),))
             self._db.execute(RESET_FAILED.format(" AND number IN (SELECT number FROM chosen)"), (SUSPECT,))
             self._db.execute(RESET_DONE)
             self._db.execute(TAKE_COMMANDS)
             waiting, suspects = self._db.execute(
-                "SELECT count(*), coalesce(sum(lost >= ?), 0) FROM tasks JOIN chosen USING (number)"
+                "SELECT count(*), coalesce(sum(lost >= ? AND id IS NOT ?), 0) FROM tasks JOIN chosen USING (number)"
                 " WHERE state = 'pending'",
-                (SUSPECT,),
+                (SUSPECT, self.final_id()),
             ).fetchone()
-        return int(waiting), int(suspects)
+        return Taken(int(waiting), int(suspects), has_final)
 
     def states_of(self, only: Iterable[str]) -> dict[str, int]:
         """Return how many of the named tasks of the config are in each state.

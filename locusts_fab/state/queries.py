@@ -120,17 +120,35 @@ class Queries:
     def planned_tasks(self, submission: int) -> Iterator[PlannedTask]:
         """Yield the waiting tasks of a submission in order, those last that were lost with managers."""
         for row in self._db.execute(
-            f"{PLANNED} WHERE submission = ? AND state = 'pending' ORDER BY min(lost, ?), number",
-            (submission, SUSPECT),
+            f"{PLANNED} WHERE submission = ? AND state = 'pending' ORDER BY id IS ?, min(lost, ?), number",
+            (submission, self.final_id(), SUSPECT),
         ):
             yield read_task(*row)
 
+    def final_id(self) -> bytes | None:
+        """Return the id of the task that comes after all others, as the tables have it; None if there is none."""
+        final = self.fact("final")
+        return None if final is None else os.fsencode(final)
+
+    def numbers(self) -> Iterator[tuple[int, str]]:
+        """Yield number and id of the tasks that the config means, but for the last one; after `take_plan`."""
+        for number, task_id in self._db.execute(
+            "SELECT t.number, t.id FROM config JOIN tasks t USING (id) WHERE t.id IS NOT ? ORDER BY t.number",
+            (self.final_id(),),
+        ):
+            yield number, os.fsdecode(task_id)
+
     def memory(self) -> Memory:
         """Return the tasks that are known, for the next plan; they are read when they are asked for."""
-        valued = "SELECT id, vals FROM tasks JOIN commands USING (number) WHERE vals IS NOT NULL ORDER BY number"
+        final = self.final_id()  # no row of the config is meant by that
+        valued = (
+            "SELECT id, vals FROM tasks JOIN commands USING (number) WHERE vals IS NOT NULL AND id IS NOT ?"
+            " ORDER BY number"
+        )
+        unvalued = f"{PLANNED} WHERE vals IS NULL AND id IS NOT ? ORDER BY number"
         return Memory(
-            ((os.fsdecode(task_id), read_values(values)) for task_id, values in self._db.execute(valued)),
-            (read_task(*row) for row in self._db.execute(f"{PLANNED} WHERE vals IS NULL ORDER BY number")),
+            ((os.fsdecode(task_id), read_values(values)) for task_id, values in self._db.execute(valued, (final,))),
+            (read_task(*row) for row in self._db.execute(unvalued, (final,))),
             int(self.fact("last_number") or 0),
         )
 

@@ -155,6 +155,12 @@ RESET_DONE = (
     " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
     " WHERE state = 'done' AND number IN (SELECT number FROM chosen)"
 )
+#: So does the task that comes after all others, if others run that it does not know of.
+RESET_FINAL = (
+    "UPDATE tasks SET state = 'pending', reason = 'waits for the other tasks', collected = 0,"
+    " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
+    " WHERE id IS ? AND state IN ('done', 'failed')"
+)
 #: The inputs of the tasks of a submission are staged as they are now.
 NOTE_STAMPS = (
     "UPDATE commands SET stamp = (SELECT nullif(n.stamp, x'') FROM config n JOIN tasks t USING (id)"

@@ -60,12 +60,17 @@ drop_ended() {
 # is_given_up: succeed if the task that read_task has read was lost too often; that is recorded.
 is_given_up() {
   ((${LOST[$task]:-0} >= MOST_TRIES)) || return
+  record_failure 137 "lost with its manager $MOST_TRIES times"
+}
+
+# record_failure STATUS REASON: record that the task that read_task has read failed, though it is not run.
+record_failure() {
   local now=${EPOCHREALTIME:-$((EPOCH + SECONDS))} absent='' output
   for output in ${outputs[@]+"${outputs[@]}"}; do
     [[ $output == /i/* ]] || absent+="0"
   done
   write_held
-  record ended "$CLAIM" "$task" 1 failed 137 "$now" "$now" "$absent" 0 "lost with its manager $MOST_TRIES times"
+  record ended "$CLAIM" "$task" 1 failed "$1" "$now" "$now" "$absent" 0 "$2"
   ((++FAILED_COUNT))
 }
 

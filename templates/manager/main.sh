@@ -65,7 +65,8 @@ find_start() {
 
 # look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
 look_after_tasks() {
-  local slot pid why START_CS
+  local slot pid why START_CS limit=$TIMEOUT_US
+  [[ $FINAL_CHUNK == 0 || ! -e $RUN/final ]] || limit=$FINAL_TIMEOUT_US
   for ((slot = 0; slot < SLOTS; slot++)); do
     pid=${RUNNING[slot]%% *}
     if ((pid == 0)) || ! find_start "$pid"; then
@@ -76,7 +77,7 @@ look_after_tasks() {
       why=interrupted
       ((IS_TIME_UP)) && had_most_of_the_turn "$START_CS" && why="out of time"
       kill_task "$slot" "$pid" "$why"
-    elif ((TIMEOUT_US > 0 && (UP_CS - START_CS) * 10000 >= TIMEOUT_US)); then
+    elif ((limit > 0 && (UP_CS - START_CS) * 10000 >= limit)); then
       kill_task "$slot" "$pid" timeout
     fi
   done
@@ -290,6 +291,7 @@ come_back() {
       return
     fi
   done
+  ((FINAL_CHUNK == 0)) || is_finished "$FINAL_CHUNK" || start_again
 }
 
 # state of the main process

@@ -69,11 +69,14 @@ work_chunk() {
   if ((${#LINES[@]} > 0)); then
     find_numbers
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
+    (($1 != FINAL_CHUNK)) || gather
     for line in "${LINES[@]}"; do
       is_leaving && break
       ((HAS_END)) && ! is_time_left && break
       read_task "$line"
-      if ((HAS_PAST)); then
+      if (($1 == FINAL_CHUNK)) && is_refused; then
+        :
+      elif ((HAS_PAST)); then
         run_task_with_past
       else
         run_task
@@ -156,20 +159,26 @@ take_over() {
     is_finished "$chunk" && continue # most have, and all else costs more
     wait_for_others
     is_leaving && return
-    if ! is_claimed "$chunk"; then
-      claim "$chunk" 1 && work_chunk "$chunk" 1
-      continue
-    fi
-    find_lease "$chunk" || continue
-    judge_holder
-    if ((GENERATION >= DEALT_FROM)) || { ((GENERATION == DEALT_FROM - 1)) && [[ $VERDICT == gone ]]; }; then
-      deal "$chunk"
-    elif [[ $VERDICT == gone ]]; then
-      claim "$chunk" "$((GENERATION + 1))" && work_chunk "$chunk" "$((GENERATION + 1))"
-    elif [[ $VERDICT == unsure ]] || is_lingering; then
-      WATCHED+=("$chunk")
-    fi
+    take_chunk "$chunk"
   done
+}
+
+# take_chunk CHUNK: run what is left of it if it was never taken or its owner is gone. Add it to WATCHED if its owner has to
+# be watched a little longer before that is known.
+take_chunk() {
+  if ! is_claimed "$1"; then
+    claim "$1" 1 && work_chunk "$1" 1
+    return
+  fi
+  find_lease "$1" || return
+  judge_holder
+  if ((GENERATION >= DEALT_FROM)) || { ((GENERATION == DEALT_FROM - 1)) && [[ $VERDICT == gone ]]; }; then
+    deal "$1"
+  elif [[ $VERDICT == gone ]]; then
+    claim "$1" "$((GENERATION + 1))" && work_chunk "$1" "$((GENERATION + 1))"
+  elif [[ $VERDICT == unsure ]] || is_lingering; then
+    WATCHED+=("$1")
+  fi
 }
 
 # is_lingering: succeed for a moment after the walk. If nothing goes well on another node, that shows about now, and then
@@ -234,7 +243,7 @@ pause() {
 slot_main() {
   readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT_ID GONE=$ROOT/exec/beats/$MANAGER.end
   NEXT_LEASE=$RUN/none # there is no such file
-  SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100
+  SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100 LIMIT_TEXT=$TIMEOUT_TEXT
   if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
     SETTLE_ALL=1
   fi
@@ -255,6 +264,7 @@ slot_main() {
     pause
     take_over
   done
+  ((FINAL_CHUNK == 0)) || work_final
   rm -f -- "$RUN/slot.$SLOT.here" # by this the main process knows that nobody killed us
   if ! kill -0 "$MAIN_PID" || is_orphan; then
     rm -rf -- "$RUN" # no other process is left to do it

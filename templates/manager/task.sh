@@ -190,7 +190,7 @@ judge() {
     sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process say which
   fi
   if [[ $pid == "$PID" && $what == timeout ]]; then
-    STATE=failed REASON="timeout after $TIMEOUT_TEXT"
+    STATE=failed REASON="timeout after $LIMIT_TEXT"
   elif [[ $pid == "$PID" ]] || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
     [[ $what != "out of time" || $pid != "$PID" ]] || judge_time

@@ -31,6 +31,8 @@ readonly ENVIRONMENT_ID=0123abcd
 readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 # the first chunk of tasks that were lost with their managers before, and run one at a time
 readonly ALONE_FROM=1000000
+# the chunk of the task that comes after all others, 0: there is none; 1: only if all are done; 1: it finds them by links
+readonly FINAL_CHUNK=0 FINAL_NEEDS_DONE=1 FINAL_LINKS=1
 # the name of the swarm, and how many CPUs each of its tasks may use
 readonly SWARM_NAME=pairs TASK_CPUS=1
 # the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
@@ -40,7 +42,7 @@ readonly PIN=0
 # tasks at a time; 0: as many as there are CPUs for
 SLOTS=4
 # 1: sandboxes start with what is in inputs/
-readonly HAS_INPUTS=0
+HAS_INPUTS=0
 # 1: some outputs are more than names, such as patterns
 readonly HAS_PATTERNS=0
 # a folder that all tasks share, in place of sandboxes; empty: there is none
@@ -53,6 +55,8 @@ readonly STRICT=1
 readonly RETRIES=2
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=600000000 TIMEOUT_TEXT='600 s'
+# the same for the task that comes after all others
+readonly FINAL_TIMEOUT_US=0 FINAL_TIMEOUT_TEXT='0 s'
 # the sandboxes that stay: none, failed, all
 readonly KEEP=all
 # stop if so many tasks in a row all fail at once; 0: never
@@ -99,6 +103,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/walk.sh…
 
 # …the whole of templates/manager/slot.sh…
+
+# …the whole of templates/manager/final.sh…
 
 # …the whole of templates/manager/slurm.sh…
 

@@ -252,8 +252,8 @@ def test_what_reasons_of_managers_mean() -> None:
 
 
 def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
-    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh"))
-    texts = re.findall(r"REASON=(\w+|\"[^\"]*\"|'[^']+')|(\"lost with[^\"]*\")", scripts)
+    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh", "final.sh"))
+    texts = re.findall(r"REASON=(\w+|\"[^\"]*\"|'[^']+')|(\"(?:lost with|not run)[^\"]*\")", scripts)
     given_to_tasks = {read_task_reason("".join(pair).strip("\"'")) for pair in texts}
     assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}
     scripts = "".join(

@@ -9,7 +9,7 @@ import pytest
 
 from locusts_fab.config.schema import Slurm, SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
-from locusts_fab.model import Chunk, ManagerState
+from locusts_fab.model import Chunk, ManagerState, Taken
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.submit import _cut
 from locusts_fab.plan.tasks import make_plan
@@ -43,7 +43,7 @@ def test_tasks_lost_twice_are_alone_at_the_end(
                 manager = f"1-{number}{element}"
                 tell(ledger, manager, began(number))
                 ledger.set_manager(manager, ManagerState.GONE)
-        chunks, first_alone = _cut(swarm, 8, ledger.count_suspects(), 5)
+        chunks, first_alone = _cut(swarm, Taken(8, ledger.count_suspects()), 5)
     assert chunks == [Chunk(number, size) for number, size in enumerate(sizes, 5)]
     assert first_alone == alone_from
     scripts = render_scripts(make_plan(swarm, "/e"), 2, chunks, ID, first_alone)

@@ -1,0 +1,198 @@
+# ==== the task after all others =============================================================================
+# A swarm may have one task more, in a chunk of its own beyond LAST_CHUNK. Whoever ends the last of the other chunks takes
+# it, as any other chunk. It finds the results of the others in a folder that `gather` makes for each generation anew: so who
+# was taken for dead and wakes up reads no folder that another one is about to remove.
+
+# work_final: run that task if all others have ended. Slots look for a moment longer, for where several nodes end at once,
+# neither may see the other's mark at first; and what failed on a bad node may be about to be taken back.
+work_final() {
+  local until had_inputs=$HAS_INPUTS was_direct=$IS_DIRECT
+  look_at_clock
+  until=$((UP + LINGER_S))
+  while ! is_leaving && ! is_finished "$FINAL_CHUNK"; do
+    WATCHED=()
+    if have_all_ended && { ((UP >= until)) || ! may_be_taken_back; }; then
+      HAS_INPUTS=0 IS_DIRECT=0
+      take_chunk "$FINAL_CHUNK"
+      HAS_INPUTS=$had_inputs IS_DIRECT=$was_direct
+      ((${#WATCHED[@]} > 0)) || return
+    elif ((UP >= until)); then
+      return
+    fi
+    sleep 1
+    look_at_clock
+  done
+}
+
+# have_all_ended: succeed if all other chunks of this submit have.
+have_all_ended() {
+  local chunk START PAST
+  for ((chunk = FIRST_CHUNK; chunk <= LAST_CHUNK; chunk++)); do
+    if (((chunk - FIRST_CHUNK) % SPAN == 0)) && name_past "$chunk" && [[ -e $PAST ]]; then
+      ((chunk += SPAN - 1))
+    else
+      is_finished "$chunk" || return
+    fi
+  done
+}
+
+# may_be_taken_back: succeed if tasks failed with a manager that has not left.
+may_be_taken_back() {
+  count_others
+  ((FAILED_THERE > 0 && ARE_OTHERS))
+}
+
+# place_results: put the claim at hand into the command of the task that read_task has read, where it names its folder of
+# results. It is digits, letters and dots, so it may stand in any quotes.
+place_results() {
+  local rest=$command
+  command=''
+  while [[ $rest == */work/CLAIM/results* ]]; do
+    command+=${rest%%/work/CLAIM/results*}/work/$CLAIM/results
+    rest=${rest#*/work/CLAIM/results}
+  done
+  command+=$rest
+}
+
+# is_refused: succeed if the task that read_task has read needs all others to be done, and some are not; that is recorded.
+# If not, it has its own time limit from here on.
+is_refused() {
+  if ((FINAL_NEEDS_DONE && COUNT != COUNT_DONE)); then
+    record_failure 1 "not run: $((COUNT - COUNT_DONE)) of $COUNT other tasks are not done"
+    GOES+=("$SANDBOXES/$task")
+    return
+  fi
+  place_results
+  LIMIT_TEXT=$FINAL_TIMEOUT_TEXT
+  : >"$RUN/final"
+  return 1
+}
+
+# gather: make the folder of results: tasks.tsv, which has all tasks, and of those that are done the folders with their
+# outputs; and, with FINAL_LINKS, a symlink to each of these folders, by the id of the task. Set COUNT to how many there are, and COUNT_DONE to how many of them are done.
+gather() {
+  local folder=$WORK/results counted
+  GOES+=("$folder")
+  COUNT=1 COUNT_DONE=0
+  rm -rf -- "$folder"
+  if counted=$(mkdir -- "$folder" && gather_into "$folder") && [[ $counted == *" "* ]]; then
+    COUNT=${counted% *} COUNT_DONE=${counted#* }
+  else
+    leave "the results of the other tasks cannot be gathered"
+  fi 2>>"$COMPLAINTS"
+}
+
+# gather_into FOLDER: do that, and print both numbers. The list of tasks and what became of them come in the order of the
+# tasks' numbers, so that neither has to fit in memory.
+gather_into() {
+  local -x LC_ALL=C
+  local hosts=() same=() number id dot place count=0 count_done=0 is_whole=0 list=$ROOT/exec/tasks.$SUBMISSION next=''
+  find_hosts
+  exec 4< <(find_outcomes) 5>"$1/tasks.tsv"
+  printf 'task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\tfolder\n' >&5
+  read_outcome
+  while IFS=$'\t' read -r number id dot; do
+    if [[ $number == end ]]; then
+      [[ $id$'\t'$dot == "$count"$'\t'"$ENVIRONMENT_ID"$'\t.' ]] && is_whole=1
+      break
+    fi
+    ((++count))
+    find_outcome "$number"
+    place=''
+    if [[ $STATE == "done" ]]; then
+      ((++count_done))
+      place=$CLAIM_OF/$number
+      ((ATTEMPT == 1)) || place+=.$ATTEMPT
+      ((! FINAL_LINKS)) || link_result "$1" || return
+    fi
+    print_outcome >&5 || return
+  done <"$list"
+  link_same "$1" || return
+  ((is_whole)) && printf '%d %d' "$count" "$count_done"
+}
+
+# link_result FOLDER: add the link to the sandbox of a done task. Where that is called as the task is, as with tasks that are
+# numbered, many links are made at once, for to start a program takes longer than all else.
+link_result() {
+  local name=$id
+  if [[ ${place##*/} != "$id" ]]; then
+    [[ $name != *\\* ]] || unescape name
+    ln -sT -- "../../$place" "$1/$name"
+    return
+  fi
+  same+=("../../$place")
+  ((${#same[@]} < 500)) || link_same "$1"
+}
+
+# link_same FOLDER: make the links that have come together.
+link_same() {
+  if ((${#same[@]} > 0)); then
+    ln -s -t "$1" -- "${same[@]}" || return
+    same=()
+  fi
+}
+
+# find_hosts: set hosts to the nodes of all managers, in the order of their files.
+find_hosts() {
+  local file host
+  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
+    host=''
+    IFS=$'\t' read -r _ _ host _ <"$file"
+    hosts+=("$host")
+  done
+}
+
+# find_outcomes: print NUMBER CLAIM ATTEMPT STATE EXIT START END MANAGER REASON of each attempt that ended, whole records
+# only (see find_records), in the order of numbers and claims.
+find_outcomes() {
+  local tab=$'\t' file number=0 any
+  any="[^$tab]*"
+  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
+    cat -E -- "$file" | sed -nE \
+      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any)$tab($any)$tab($any)$tab$any$tab$any$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\5$tab\6$tab\7$tab$number$tab\8/p" \
+      -e "s/^suspect$tab($any)$tab([0-9]+)$tab([0-9]+)$tab\.[$]\$/\2$tab\1$tab\3${tab}suspect/p"
+    ((++number))
+  done | sort -t "$tab" -k 1,1n -k 2,2 -k 3,3n -k 4,4
+}
+
+# read_outcome: set next to the next line of find_outcomes; empty if there is none.
+read_outcome() {
+  IFS= read -r next <&4 || next=''
+}
+
+# find_outcome NUMBER: set STATE (empty: it has not ended), CLAIM_OF, ATTEMPT and OUTCOME to the latest that is known of a
+# task: later chunks are of later submits; in one of them, done counts for more than failed.
+find_outcome() {
+  local claim attempt state rest tab=$'\t'
+  STATE='' CLAIM_OF='' ATTEMPT=0 OUTCOME=''
+  while [[ -n $next ]] && ((${next%%"$tab"*} <= $1)); do
+    if ((${next%%"$tab"*} == $1)); then
+      IFS=$tab read -r _ claim attempt state rest <<<"$next"
+      if [[ $state == suspect ]]; then
+        [[ $STATE.$CLAIM_OF.$ATTEMPT != "failed.$claim.$attempt" ]] || STATE=''
+      elif [[ $STATE != "done" || ${claim%%.*} != "${CLAIM_OF%%.*}" ]]; then
+        STATE=$state CLAIM_OF=$claim ATTEMPT=$attempt OUTCOME=$rest
+      fi
+    fi
+    read_outcome
+  done
+}
+
+# print_outcome: print the row of a task in tasks.tsv.
+print_outcome() {
+  local folder=${place:+"$ROOT/work/$place"} status='' start='' end='' manager='' reason='' begun_us ended_us
+  if [[ -z $STATE ]]; then
+    printf '%s\tpending\t\t0\t\t\t\t\t\n' "$id"
+    return
+  fi
+  # not by `read`, to which a tab is white space, so that it would take two for one
+  status=${OUTCOME%%$'\t'*} reason=${OUTCOME#*$'\t'}
+  start=${reason%%$'\t'*} reason=${reason#*$'\t'}
+  end=${reason%%$'\t'*} reason=${reason#*$'\t'}
+  manager=${reason%%$'\t'*} reason=${reason#*$'\t'}
+  to_us begun_us "$start"
+  to_us ended_us "$end"
+  ended_us=$((ended_us > begun_us ? ended_us - begun_us : 0))
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%d.%06d\t%s\t%s\n' "$id" "$STATE" "$status" "$ATTEMPT" "${hosts[manager]-}" "$start" \
+    "$((ended_us / 1000000))" "$((ended_us % 1000000))" "$reason" "$folder"
+}

@@ -1,0 +1,209 @@
+"""A task that comes after all others, as users see it; whatever is killed, it is done once and right."""
+
+from __future__ import annotations
+
+import random
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.test_kills import kill_tree
+from tests.support.managers import at_work, holding
+from tests.support.processes import wait_until
+from tests.support.workspace import COPY, HERE, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUM = """
+[swarms.s.final]
+command = "{command}cat <results>/*/out_*.txt | sort -n > all.txt"
+outputs = ["all.txt"]
+"""
+CONFIG = HERE + COPY + SUM.format(command="")
+
+
+def summed(workspace: Workspace, count: int) -> None:
+    """See that the summary is here, and that it is right."""
+    assert workspace.result("final/all.txt").read_text().split() == [str(number) for number in range(count)]
+    assert workspace.tasks()["final"]["state"] == "done"
+
+
+def of_final(workspace: Workspace, kind: str) -> list[list[str]]:
+    """Return the records of a kind of the last task."""
+    last = max(int(fields[2]) for fields in workspace.records() if fields[0] in {"began", "ended"})
+    return [fields for fields in workspace.records() if fields[0] == kind and int(fields[2]) == last]
+
+
+def test_a_summary(workspace: Workspace) -> None:
+    workspace.pairs(30)
+    workspace.write(CONFIG)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert "31 of 31 done" in text
+    summed(workspace, 30)
+    assert workspace.result("7/out_7.txt").exists()
+    code, text = workspace.locusts("run")
+    assert (code, "nothing to submit" in text) == (0, True)
+    assert len(of_final(workspace, "began")) == 1
+
+
+def test_nothing_else_comes_back(workspace: Workspace) -> None:
+    workspace.pairs(5)
+    quiet = COPY.replace(' > out_<id>.txt"', ' > out_<id>.txt; echo said; [[ ! $BAD || <id> != 3 ]]"')
+    workspace.write(HERE + quiet + "collect = 'final'\n" + SUM.format(command="") + "when = 'ended'\n")
+    assert workspace.locusts("run")[0] == 0
+    found = sorted(str(path.relative_to(workspace.result("."))) for path in workspace.result(".").rglob("*"))
+    assert found == ["final", "final/all.txt", "logs", "outputs.tsv", "tasks.tsv"]
+    assert {row["status"] for row in workspace.table("outputs.tsv")} == {"present"}
+    assert [row["path"] for row in workspace.table("outputs.tsv") if row["path"]] == ["final/all.txt"]
+    code, text = workspace.locusts("collect")
+    assert (code, "collected now" in text) == (0, False)
+    assert workspace.locusts("check")[0] == 0
+
+
+def test_logs_of_what_failed_come_all_the_same(workspace: Workspace) -> None:
+    workspace.pairs(5)
+    loud = COPY.replace(' > out_<id>.txt"', ' > out_<id>.txt; echo said; [[ <id> != 3 ]]"')
+    workspace.write(HERE + loud + "collect = 'final'\n" + SUM.format(command="") + "when = 'ended'\n")
+    assert workspace.locusts("run")[0] == 1
+    found = sorted(str(path.relative_to(workspace.result("."))) for path in workspace.result(".").rglob("*.*"))
+    assert found == ["final/all.txt", "logs/3.log", "outputs.tsv", "tasks.tsv"]
+    assert workspace.result("final/all.txt").read_text().split() == ["0", "1", "2", "4"]
+
+
+def test_failures_and_a_retry(workspace: Workspace) -> None:
+    workspace.pairs(5)
+    config = HERE + COPY.replace("cat f", "[[ <id> != 3 ]] || exit 7; cat f") + SUM.format(command="")
+    workspace.write(config)
+    code, text = workspace.locusts("run")
+    assert code == 1
+    assert workspace.tasks()["final"]["reason"] == "not run: 1 of 5 other tasks are not done"
+    assert not workspace.result("final/all.txt").exists()
+    assert "locusts retry" in workspace.locusts("failures")[1]
+    workspace.write(CONFIG)
+    code, text = workspace.locusts("retry")
+    assert "submitted 2 of 6 tasks" in text
+    code, text = workspace.locusts("collect", "--wait")
+    assert code == 0, text
+    summed(workspace, 5)
+
+
+def test_new_inputs(workspace: Workspace) -> None:
+    workspace.pairs(5)
+    workspace.write(CONFIG)
+    assert workspace.locusts("run")[0] == 0
+    (workspace.folder / "in" / "f_5.txt").write_text("5\n")
+    code, text = workspace.locusts("run")
+    assert (code, "submitted 2 of 7 tasks" in text) == (0, True)
+    summed(workspace, 6)
+    assert workspace.locusts("submit", "--redo", "--only", "3")[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    assert sum(fields[0] == "began" and fields[2] == "6" for fields in workspace.records()) == 3
+    summed(workspace, 6)
+
+
+def test_what_is_known_is_learned_again(workspace: Workspace) -> None:
+    """`attach` finds it among the others."""
+    workspace.pairs(3)
+    workspace.write(CONFIG)
+    assert workspace.locusts("run")[0] == 0
+    workspace.forget()
+    assert workspace.locusts("attach")[0] == 0
+    code, text = workspace.locusts("run")
+    assert (code, "nothing to submit" in text) == (0, True)
+    summed(workspace, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[swarms.s.final]\noutputs = ['a']", "swarms.s.final.command: missing"),
+        ("[swarms.s.final]\ncommand = 'true'\nwhen = 'don'", "swarms.s.final.when"),
+        ("[swarms.s.final]\ncommand = 'true'\noutput = ['a']", "did you mean outputs?"),
+        ("collect = 'final'", 'collect: "final" needs a table [swarms.NAME.final]'),
+        ("[swarms.s.final]\ncommand = 'cat <result>/x'", "<result>"),
+        ("[swarms.s.final]\ncommand = 'true'\noutputs = ['/x']", "swarms.s.final.outputs"),
+    ],
+)
+def test_mistakes(workspace: Workspace, text: str, words: str) -> None:
+    workspace.pairs(3)
+    workspace.write(HERE + COPY + text)
+    code, printed = workspace.locusts("run")
+    assert code == 2, printed
+    assert words in printed
+
+
+# ---- deaths
+
+
+def manager_of(workspace: Workspace) -> int:
+    """Return the process of the manager that is at work."""
+    (pid,) = {int(fields[3]) for fields in workspace.records() if fields[0] == "manager"}
+    return pid
+
+
+def test_the_manager_is_killed_while_it_runs(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.pairs(8)
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    held = (
+        SUM.format(command="X; ")
+        .replace('"X; ', "'''" + holding(gate) + "; ")
+        .replace('all.txt"\nout', "all.txt'''\nout")
+    )
+    workspace.write(HERE + COPY + held)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: at_work(gate) == 1, "the last task")
+    kill_tree(manager_of(workspace))
+    (gate / "go").touch()
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    summed(workspace, 8)
+    assert len(of_final(workspace, "ended")) == 1
+    assert (
+        max(sum(fields[0] == "ended" and fields[2] == str(n) for fields in workspace.records()) for n in range(1, 9))
+        == 1
+    )
+
+
+def test_the_manager_is_killed_before_it_runs(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.pairs(8)
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    held = COPY.replace('"cat', "'''" + holding(gate, 4) + "; cat").replace(
+        'out_<id>.txt"\nindir', "out_<id>.txt'''\nindir"
+    )
+    workspace.write(HERE + held + SUM.format(command=""))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: at_work(gate) == 2, "both slots")
+    kill_tree(manager_of(workspace))
+    (gate / "go").touch()
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    summed(workspace, 8)
+    assert len(of_final(workspace, "ended")) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_client_is_killed_at_any_time(workspace: Workspace, seed: int) -> None:
+    """It holds for any moment; here they are spread over those that records and files tell."""
+    workspace.pairs(40)
+    workspace.write(CONFIG)
+    chosen = random.Random(seed)
+    for _ in range(3):
+        process = workspace.start("run")
+        want = chosen.randrange(40)
+        wait_until(
+            lambda process=process, want=want: (  # type: ignore[misc]
+                process.poll() is not None or len(list(workspace.folder.glob(".locusts/here/s/work/*/*/out_*"))) >= want
+            ),
+            "some of the tasks",
+        )
+        process.send_signal(chosen.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+        process.communicate(timeout=60)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    summed(workspace, 40)
+    assert len(of_final(workspace, "ended")) == 1
