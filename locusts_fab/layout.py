@@ -142,13 +142,15 @@ class Results:
     """The names of what comes back, under `outdir`.
 
     :param tree_dir: in a custom environment, where in the tree its commands start; outputs come back with the tree.
-    :param only: the task whose outputs alone come back, with the logs of what failed; None: those of all.
+    :param final: the task that comes after all others, if there is one.
+    :param is_final_only: whether only its outputs come back, and the logs of what failed.
     """
 
     outdir: Path
     is_flat: bool
     tree_dir: str | None = None
-    only: str | None = None
+    final: str | None = None
+    is_final_only: bool = False
 
     @property
     def tasks_table(self) -> Path:
@@ -167,7 +169,7 @@ class Results:
 
     def brings(self, task_id: str) -> bool:
         """Return whether the outputs of a task come back."""
-        return self.only in {None, task_id}
+        return not self.is_final_only or task_id == self.final
 
     def place(self, task_id: TaskId, number: int, total: int) -> str:
         """Return the folder of a task, relative to outdir; with many tasks they are spread over batches.
@@ -177,7 +179,7 @@ class Results:
         """
         if self.is_flat:
             return "."
-        if total > BATCH_ABOVE:
+        if total > BATCH_ABOVE and task_id != self.final:
             return f"batch_{(number - 1) // BATCH_SIZE:03d}/{task_id}"
         return task_id
 

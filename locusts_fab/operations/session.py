@@ -392,5 +392,6 @@ def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
 def results_of(swarm: Swarm) -> Results:
     """Return the names of a swarm's results."""
     tree_dir = workdir(swarm) if swarm.is_custom else None
-    only = FINAL if swarm.settings.collect == "final" else None
-    return Results(swarm.outdir, swarm.settings.layout == "flat", tree_dir, only)
+    settings = swarm.settings
+    final = FINAL if settings.final is not None else None
+    return Results(swarm.outdir, settings.layout == "flat", tree_dir, final, settings.collect == "final")

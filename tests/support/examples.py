@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,16 @@ def events() -> dict[str, str]:
     return made
 
 
+def chance(seeds: int = 400) -> dict[str, str]:
+    """Return the sum of what all tasks hit; the numbers that awk draws are for awk to say."""
+    throw = f"for (seed = 1; seed <= {seeds}; seed++) {{ srand(seed); for (dart = 0; dart < 100; dart++)"
+    hit = "hits += rand() ^ 2 + rand() ^ 2 < 1 } print hits"
+    hits = int(subprocess.run(["awk", f"BEGIN {{ {throw} {hit} }}"], capture_output=True, check=True).stdout)
+    return {"final/pi.txt": f"{hits} {seeds * 100} {4 * hits / (seeds * 100):.6g}\n"}
+
+
 #: What each example must give: the text of each output, by its path below outdir.
-EXPECTED: dict[str, Callable[[], dict[str, str]]] = {"lanes": lanes, "kmers": kmers, "events": events}
+EXPECTED: dict[str, Callable[[], dict[str, str]]] = {"lanes": lanes, "kmers": kmers, "events": events, "chance": chance}
 
 
 def outputs(outdir: Path) -> dict[str, str]:
