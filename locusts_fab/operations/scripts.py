@@ -14,7 +14,7 @@ from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.model import Chunk
 from locusts_fab.plan.final import needs_links
-from locusts_fab.plan.tasks import chunk_sizes, make_chunks, make_plan
+from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
@@ -135,10 +135,12 @@ def preview(swarm: Swarm) -> Preview:
     for total, task in enumerate(plan.tasks(), 1):
         if total <= _SHOWN:
             samples.append(task)
-    slots = swarm.all_slots
-    scripts = render_scripts(plan, 1, make_chunks(total, slots, 1)) if total else {}
+    has_final = plan.final is not None
+    chunks = make_chunks(total - has_final, swarm.all_slots, 1)
+    chunks += [Chunk(len(chunks) + 1, 1)] * has_final
+    scripts = render_scripts(plan, 1, chunks, has_final=has_final) if total else {}
     replica = select_replica(swarm) if swarm.is_custom else None
-    return Preview(plan, samples, chunk_sizes(total, slots), scripts, replica)
+    return Preview(plan, samples, [chunk.size for chunk in chunks], scripts, replica)
 
 
 def _plan_as_known(swarm: Swarm) -> Plan:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.errors import StateError
-from locusts_fab.model import TaskState
+from locusts_fab.model import FINAL, TaskState
 from locusts_fab.operations.collect import collect
 from locusts_fab.operations.look.logs import logs
 from locusts_fab.operations.look.status import status, watch
@@ -102,6 +102,10 @@ def _first(swarm: Swarm, connection: fabric.Connection | None, limit: int, only:
             )
         known = {each.id: each for each in tasks(swarm, connection)}
     meant = choose(planned, only, swarm) if only else planned
+    if swarm.settings.final is not None:  # it would see nothing
+        meant = [each for each in meant if each.id != FINAL]
+        if not meant:
+            raise StateError(f"{FINAL} runs after all others", hint="try one of these, or `locusts run` all of them")
     waiting = (each for each in meant if each.id not in known or known[each.id].state is not TaskState.DONE)
     found = list(itertools.islice(waiting, limit))
     if not found:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+#: On each node; there are none, only files in their places.
+GPUS = 2
 #: The part of slurm.conf that tests may override. Everything that usually waits for minutes waits for seconds.
 SETTINGS: dict[str, str | int] = {
     "MaxArraySize": 1001,
@@ -64,6 +66,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+GresTypes=gpu
 SlurmdParameters=config_overrides
 ReturnToService=2
 {settings}
@@ -218,7 +221,7 @@ class Slurm:
             (self.folder / name).mkdir(mode=0o755)
         nodes = [
             f"NodeName={node} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port}"
-            f" CPUs={self.cpus} RealMemory=8000 Feature=test"
+            f" CPUs={self.cpus} RealMemory=8000 Feature=test Gres=gpu:{GPUS}"
             for node, port in zip(self.nodes, ports[1:], strict=True)
         ]
         text = _SLURM_CONF.format(
@@ -230,6 +233,9 @@ class Slurm:
             nodes="\n".join(nodes),
         )
         self.conf_path.write_text(text, encoding="utf-8")
+        for number in range(GPUS):  # SLURM only counts the files
+            (self.folder / f"gpu{number}").touch()
+        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu[0-{GPUS - 1}]\n", encoding="utf-8")
 
     def _start_munged(self) -> None:
         """Start the daemon that vouches for who sends a message; every account must reach its socket."""

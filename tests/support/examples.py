@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.support.workspace import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 EXAMPLES = REPOSITORY / "examples"
@@ -24,7 +25,11 @@ def take(name: str, folder: Path, target: str) -> None:
     left_out = shutil.ignore_patterns("results", ".locusts", "README.md")
     shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True, ignore=left_out)
     config = folder / "locusts.toml"
-    config.write_text(target + config.read_text(encoding="utf-8"), encoding="utf-8")
+    text = config.read_text(encoding="utf-8")
+    if "[targets." in text:  # of that, only the GPUs are meant
+        target = target.replace("]\n", "]\ngpus = 2\n", 1)
+        text = text[text.index("[swarms.") :]
+    config.write_text(f"{target}\n{text}", encoding="utf-8")
 
 
 def lanes() -> dict[str, str]:
@@ -77,8 +82,19 @@ def chance(seeds: int = 400) -> dict[str, str]:
     return {"final/pi.txt": f"{hits} {seeds * 100} {4 * hits / (seeds * 100):.6g}\n"}
 
 
+def gpus() -> dict[str, str]:
+    """Return which files there must be; what they say depends on who came first."""
+    return {f"{model}_{fold}/use.txt": "" for model in ("small", "medium", "large") for fold in range(1, 9)}
+
+
 #: What each example must give: the text of each output, by its path below outdir.
-EXPECTED: dict[str, Callable[[], dict[str, str]]] = {"lanes": lanes, "kmers": kmers, "events": events, "chance": chance}
+EXPECTED: dict[str, Callable[[], dict[str, str]]] = {
+    "lanes": lanes,
+    "kmers": kmers,
+    "events": events,
+    "chance": chance,
+    "gpus": gpus,
+}
 
 
 def outputs(outdir: Path) -> dict[str, str]:
@@ -91,9 +107,27 @@ def outputs(outdir: Path) -> dict[str, str]:
     return found
 
 
+def assert_shared_out(used: Iterable[str]) -> None:
+    """See that no two tasks had one GPU of one node at one time.
+
+    :param used: what each task says: model, node, GPU, when it began to use it and when it ended.
+    """
+    uses: defaultdict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for line in used:
+        _, node, gpu, begin, end = line.split()
+        uses[node, gpu].append((float(begin), float(end)))
+    assert {gpu for _, gpu in uses} <= {"0", "1"}
+    assert sum(map(len, uses.values())) == 24
+    for times in uses.values():
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(sorted(times)))
+
+
 def assert_right(name: str, outdir: Path) -> None:
     """See that just what must come has come, and that it is right."""
     found = outputs(outdir)
+    if name == "gpus":  # when which was used is seen by the tasks alone
+        assert_shared_out(found.values())
+        found = dict.fromkeys(found, "")
     if name == "kmers":  # `uniq` fills counts up with blanks
         found = {path: "".join(f"{line.lstrip()}\n" for line in text.splitlines()) for path, text in found.items()}
     assert found == EXPECTED[name]()
