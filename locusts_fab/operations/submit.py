@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Choice, Chunk
+from locusts_fab.model import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
@@ -266,6 +266,7 @@ def _start(
         has_final=taken.has_final,
     )
     if taken.has_final:
+        notes += _note_removed(ledger) if not is_there else []
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
@@ -279,6 +280,16 @@ def _start(
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
     LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
+
+
+def _note_removed(ledger: Ledger) -> list[str]:
+    """Return a note on done tasks whose results are not on the target, where the last task would look for them."""
+    done = ledger.counts().done
+    if not done:
+        return []
+    was = "was" if done == 1 else "were"
+    what = f"what {counted(done, 'done task')} made {was} removed from the target, where {FINAL} would look for it"
+    return [f"{what}; `locusts submit --redo` runs all again"]
 
 
 def _note_left_out(left_out: Mapping[str, str]) -> list[str]:

@@ -86,9 +86,10 @@ gather() {
 # tasks' numbers, so that neither has to fit in memory.
 gather_into() {
   local -x LC_ALL=C
-  local hosts=() same=() number id dot place count=0 count_done=0 is_whole=0 list=$ROOT/exec/tasks.$SUBMISSION next=''
+  local hosts=() number id dot place count=0 count_done=0 is_whole=0 next=''
+  local list=$ROOT/exec/tasks.$SUBMISSION links=$RUN/links
   find_hosts
-  exec 4< <(find_outcomes) 5>"$1/tasks.tsv"
+  exec 4< <(find_outcomes) 5>"$1/tasks.tsv" 6>"$links"
   printf 'task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\tfolder\n' >&5
   read_outcome
   while IFS=$'\t' read -r number id dot; do
@@ -103,33 +104,32 @@ gather_into() {
       ((++count_done))
       place=$CLAIM_OF/$number
       ((ATTEMPT == 1)) || place+=.$ATTEMPT
-      ((! FINAL_LINKS)) || link_result "$1" || return
+      ((! FINAL_LINKS)) || note_link || return
     fi
     print_outcome >&5 || return
   done <"$list"
-  link_same "$1" || return
+  make_links "$1" "$links" || return
   ((is_whole)) && printf '%d %d' "$count" "$count_done"
 }
 
-# link_result FOLDER: add the link to the sandbox of a done task. Where that is called as the task is, as with tasks that are
-# numbered, many links are made at once, for to start a program takes longer than all else.
-link_result() {
+# note_link: note the link to the folder of a done task.
+note_link() {
   local name=$id
-  if [[ ${place##*/} != "$id" ]]; then
-    [[ $name != *\\* ]] || unescape name
-    ln -sT -- "../../$place" "$1/$name"
-    return
-  fi
-  same+=("../../$place")
-  ((${#same[@]} < 500)) || link_same "$1"
+  [[ $name != *\\* ]] || unescape name
+  printf '%s\0%s\0' "../../$place" "$name" >&6
 }
 
-# link_same FOLDER: make the links that have come together.
-link_same() {
-  if ((${#same[@]} > 0)); then
-    ln -s -t "$1" -- "${same[@]}" || return
-    same=()
+# make_links FOLDER NOTES: make the links that were noted. A program for each takes a millisecond, so perl makes all of them
+# where there is one; nobody needs it.
+make_links() {
+  local place name
+  # shellcheck disable=SC2016 # these are variables of perl
+  if type -P perl >/dev/null; then
+    (cd -- "$1" && PERL5OPT='' exec perl -C0 -0 -ne 'chomp; if ($. % 2) { $place = $_ } else { symlink($place, $_) or die "$_: $!\n" }') <"$2" && return
   fi
+  while IFS= read -r -d '' place && IFS= read -r -d '' name; do
+    ln -sfT -- "$place" "$1/$name" || return
+  done <"$2"
 }
 
 # find_hosts: set hosts to the nodes of all managers, in the order of their files.

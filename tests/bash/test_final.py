@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from locusts_fab.manager.records import Began, Ended
 from locusts_fab.plan.final import tasks_list
+from locusts_fab.preflight.here import TOOLS
 from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
 
@@ -70,7 +72,18 @@ def test_it_comes_last_and_finds_all(tmp_path: Path) -> None:
         assert max(end.end_s for end in ended.values() if end.task < 41) <= ended[41].start_s
 
 
-def test_hostile_ids_are_names_of_folders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("perl", ["as it is", "missing", "broken"])
+def test_hostile_ids_are_names_of_folders(tmp_path: Path, perl: str) -> None:
+    """With perl, which makes the links at once, and without."""
+    (tmp_path / "bin").mkdir()
+    if perl == "missing":
+        for name in (*TOOLS, "bash", "sort", "grep", "find", "wc", "ls", "cut", "env", "stat", "tee"):
+            if found := shutil.which(name):
+                (tmp_path / "bin" / name).symlink_to(found)
+    elif perl == "broken":
+        (tmp_path / "bin/perl").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "bin/perl").chmod(0o700)
+    path = f"{tmp_path}/bin" + ("" if perl == "missing" else f":{os.environ['PATH']}")
     with ManualEnvironment(tmp_path) as env:
         tasks = [Spec("echo > o", ["o"], id=name) for name in HOSTILE]
         final = Spec(
@@ -78,7 +91,7 @@ def test_hostile_ids_are_names_of_folders(tmp_path: Path) -> None:
             " ls -U --zero; find -L . -name o -printf x | wc -c",
             ["all"],
         )
-        with_final(env, [tasks], final).run()
+        with_final(env, [tasks], final).run(env={} if perl == "as it is" else {"PATH": path})
         *names, count = (env.root / f"work/000002.1.{ENVIRONMENT_ID}/{len(HOSTILE) + 1}/all").read_bytes().split(b"\0")
         assert set(names) == {*map(os.fsencode, HOSTILE), b"tasks.tsv"}
         assert int(count) == len(HOSTILE)
@@ -181,6 +194,16 @@ def test_inputs_and_plain_calls_are_those_of_the_others(tmp_path: Path) -> None:
         tasks = [Spec("cat in", inputs={"in": "x"}) for _ in range(3)]
         with_final(env, [tasks], Spec("echo a > o && [[ -d . ]]", ["o"])).run()
         assert env.states()[4] == ["done"]
+
+
+@pytest.mark.parametrize("keep", ["none", "failed", "all"])
+def test_sandboxes_elsewhere(tmp_path: Path, keep: str) -> None:
+    """What tasks leave comes from the scratch of their node, and its own sandbox is there, too."""
+    with ManualEnvironment(tmp_path, scratch=str(tmp_path / "scratch"), keep=keep, slots=2) as env:
+        tasks = [[Spec(f"echo {number} > o; echo > more", ["o"])] for number in range(5)]
+        with_final(env, tasks, summary(env, f"[[ $PWD == '{tmp_path}/scratch'/* ]];")).run()
+        assert env.states()[6] == ["done"]
+        assert sorted(made(env, "all", 6).split()) == ["0", "1", "2", "3", "4"]
 
 
 # ---- deaths

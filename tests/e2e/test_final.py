@@ -104,6 +104,22 @@ def test_new_inputs(workspace: Workspace) -> None:
     summed(workspace, 6)
 
 
+def test_what_was_removed_cannot_be_summed(workspace: Workspace) -> None:
+    """It is said beforehand, and no sum is made of what is left."""
+    workspace.pairs(3)
+    workspace.write(CONFIG)
+    assert workspace.locusts("run")[0] == 0
+    assert workspace.locusts("clean")[0] == 0
+    (workspace.folder / "in" / "f_3.txt").write_text("3\n")
+    code, text = workspace.locusts("run")
+    assert code == 1, text
+    assert "what 3 done tasks made were removed from the target" in text
+    assert workspace.tasks()["final"]["reason"] == "not run: 3 of 4 other tasks are not done"
+    assert workspace.locusts("submit", "--redo")[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    summed(workspace, 4)
+
+
 def test_what_is_known_is_learned_again(workspace: Workspace) -> None:
     """`attach` finds it among the others."""
     workspace.pairs(3)
