@@ -70,6 +70,12 @@ class StateError(LocustsError):
     """The command does not fit the state of the swarm (nothing submitted, still running, another command running)."""
 
 
+class UnfinishedError(StateError):
+    """A swarm that this one comes after has tasks that are not done."""
+
+    exit_status = ExitStatus.FAILED
+
+
 class BusyError(StateError):
     """Another command is working on the swarm, and has been for long."""
 

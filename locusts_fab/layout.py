@@ -21,6 +21,8 @@ INPUTS_SIZE = 1_000
 
 #: In outdir, the folder for what tasks left that are not done.
 FAILED = "failed"
+#: An input that is a result of another swarm has as many parts at least: `@SWARM/TASK/OUTPUT`.
+RESULT_PARTS = 3
 #: What the names of files with the values of tasks end with.
 VALUES = ".values"
 
@@ -210,8 +212,18 @@ def input_path(indir: str, name: str) -> str:
 
 
 def input_place(name: str) -> str:
-    """Return where an input lies in a sandbox: under its own name, or the last part of an absolute path."""
-    return name.rpartition("/")[2] if name.startswith("/") else name
+    """Return where an input lies in a sandbox: under its own name, or the last part of one that is not of `indir`."""
+    return name if is_of_indir(name) else name.rpartition("/")[2]
+
+
+def is_of_indir(name: str) -> bool:
+    """Return whether an input lies in the folder of inputs: it is not absolute, and no result of another swarm."""
+    return not name.startswith("/") and named_swarm(name) is None
+
+
+def named_swarm(name: str) -> str | None:
+    """Return the swarm of which an input is a result, `@SWARM/TASK/OUTPUT`; None if it is none of another swarm."""
+    return name[1:].partition("/")[0] if name.startswith("@") and "/" in name else None
 
 
 def folders_above(name: str) -> list[str]:

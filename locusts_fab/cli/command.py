@@ -141,6 +141,18 @@ class Invocation:
 
         return load_all(self.config, self.target_name) if self.swarm_name is None else [self.swarm]
 
+    @cached_property
+    def swarms_to_run(self) -> list[Swarm]:
+        """As `swarms`, but in an order in which they can run, those that come after others after them.
+
+        :raises ConfigError: as `swarm`.
+        """
+        from locusts_fab.config.load import load_all
+
+        if self.swarm_name is not None:
+            return [self.swarm]
+        return load_all(self.config, self.target_name, to_run=True)
+
     @property
     def connection(self) -> fabric.Connection | None:
         """The connection of an ops script; a plain Invoke context is none."""

@@ -47,4 +47,5 @@ class SwarmKeys(TypedDict, total=False):
     workdir: str | None
     in_place: bool | None
     breaker: int | None
+    after: Sequence[str] | None
     max_failures: int | str | None

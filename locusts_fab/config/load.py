@@ -14,7 +14,7 @@ import tomli
 from locusts_fab.config.problems import no_such
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.config.syntax import advise, why_no_text
-from locusts_fab.config.tables import Config, check_together, make_config
+from locusts_fab.config.tables import Config, check_together, in_order, make_config, predecessors
 from locusts_fab.errors import ConfigError
 from locusts_fab.text import printable
 
@@ -47,19 +47,26 @@ def load(path: str | Path = "locusts.toml", swarm: str | None = None, target: st
     return _choose(config, path, name, target)
 
 
-def load_all(path: str | Path = "locusts.toml", target: str | None = None) -> list[Swarm]:
-    """Return all swarms of a config, in the order in which they stand there, each with its target.
+def load_all(path: str | Path = "locusts.toml", target: str | None = None, *, to_run: bool = False) -> list[Swarm]:
+    """Return all swarms of a config, each with its target: in the order in which they stand there, or are to run.
 
     :param path: as in `load`.
     :param target: as in `load`, for each.
+    :param to_run: those that come after others stand after them.
     :raises ConfigError: as `load`.
     """
     config = load_config(path)
-    return [_choose(config, path, name, target) for name in config.swarms]
+    names = in_order(config.swarms) if to_run else config.swarms
+    return [_choose(config, path, name, target) for name in names]
 
 
-def _choose(config: Config, path: str | Path, name: str, target: str | None) -> Swarm:
-    """Return a swarm with the target that was named, or that it names, or that is the only one."""
+def _choose(
+    config: Config, path: str | Path, name: str, target: str | None, known: dict[str, Swarm] | None = None
+) -> Swarm:
+    """Return a swarm with the target that was named, or that it names, or that is the only one.
+
+    :param known: those that came before others, by name: they are made once.
+    """
     settings = config.swarms[name]
     target_name = target or settings.target
     if target_name is None and len(config.targets) > 1:
@@ -71,7 +78,12 @@ def _choose(config: Config, path: str | Path, name: str, target: str | None) -> 
     check_together(config, name, target_name)
     file = Path(path).absolute()
     others = {other: each for other, each in config.swarms.items() if other != name}
-    return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others)
+    known, before = {} if known is None else known, {}
+    for other in predecessors(settings):
+        if other not in known:
+            known[other] = _choose(config, path, other, config.swarms[other].target or target, known)
+        before[other] = known[other]
+    return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others, before)
 
 
 def load_config(path: str | Path) -> Config:

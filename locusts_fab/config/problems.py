@@ -70,7 +70,7 @@ _FOREIGN: dict[type[Table], dict[str, str]] = {
         **dict.fromkeys(
             ("variables", "environment_variables", "env_vars"), 'it is called env: env = { NAME = "value" }'
         ),
-        **dict.fromkeys(("after", "dependencies", "depends_on"), "run one swarm after the other, with --swarm NAME"),
+        **dict.fromkeys(("dependencies", "depends_on", "needs"), "it is called after"),
         "queue": "it is called partition, in [targets.NAME.slurm]",
         "name": "the name stands in the heading: [swarms.NAME]",
         "shell": "commands are bash; begin the command with another shell, as in: zsh -c '…'",
@@ -221,7 +221,7 @@ def no_such(kind: str, name: str, names: Iterable[str]) -> str:
     """
     names = list(names)
     guess = nearest(name, names)
-    rest = f"did you mean {guess}?" if guess else f"the {kind}s are {', '.join(map(printable, names))}"
+    rest = f"did you mean {guess}?" if guess else f"the {kind}s are {', '.join(map(printable, names)) or 'none'}"
     return f"no {kind} named {shown(name)}; {rest}"
 
 

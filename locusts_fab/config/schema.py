@@ -341,6 +341,11 @@ class SwarmSettings(Table):
         le=1_000_000,
         description="A manager stops itself if N tasks in a row all fail within about a second; 0: never.",
     )
+    after: list[Filled] = Field(
+        default=[],
+        description="Names of swarms that come before this one: it is submitted only when each of their tasks is done, "
+        "and `run` without `--swarm` runs them first. An input `@SWARM/…` implies it.",
+    )
     max_failures: Most | None = Field(
         default=None,
         description='The swarm takes no more tasks when so many have failed: a number, or a share such as `"5%"`.',

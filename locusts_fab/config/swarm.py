@@ -45,6 +45,7 @@ class Swarm:
     :param folder: the absolute folder of locusts.toml; the paths in it are relative to this.
     :param config_path: the config file, if there is one.
     :param others: the other swarms of the config, by name.
+    :param before: of these, those that it comes after, each with its target.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Swarm:
     folder: Path
     config_path: Path | None = None
     others: Mapping[str, SwarmSettings] = field(default_factory=dict)
+    before: Mapping[str, Swarm] = field(default_factory=dict)
 
     @classmethod
     def from_command(

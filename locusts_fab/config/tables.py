@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,9 +18,10 @@ from locusts_fab.config.given import missing_gpus, taken_variables, wrong_gres
 from locusts_fab.config.problems import describe, dotted, meant_key, nameless, no_such, shown, unknown_key
 from locusts_fab.config.schema import NAME, NAME_RULE, SwarmSettings, Table, Target
 from locusts_fab.errors import ConfigError
+from locusts_fab.layout import RESULT_PARTS, named_swarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -60,6 +62,8 @@ def make_config(path: str | Path, document: dict[str, Any]) -> Config:
     for name, settings in swarms.items():
         if settings.target is not None and isinstance(named, dict) and settings.target not in named:
             problems.append(f"{dotted('swarms', name, 'target')}: {no_such('target', settings.target, named)}")
+    if isinstance(document.get("swarms"), dict) and swarms.keys() == document["swarms"].keys():
+        problems += _problems_of_order(swarms)
     if problems:
         raise ConfigError(str(path), problems)
     return Config(Path(path), targets, swarms)
@@ -229,3 +233,63 @@ def _conflicts_of_sources(swarm: SwarmSettings, given: frozenset[str]) -> Iterat
         yield "id", "not with command_file; its lines have no values to make names of"
     if "command_file" in given and "inputs" in given:
         yield "inputs", "not with command_file; files that its commands read go into shared"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The order
+
+
+def predecessors(settings: SwarmSettings) -> list[str]:
+    """Return the names of the swarms that one comes after."""
+    implied = (named_swarm(name) for name in settings.inputs)
+    return list(dict.fromkeys([*settings.after, *filter(None, implied)]))
+
+
+def _problems_of_order(swarms: Mapping[str, SwarmSettings]) -> Iterator[str]:
+    """Yield what is wrong with the order of swarms, a line each: unknown names, circles, results that cannot be."""
+    for name, settings in swarms.items():
+        named = [(dotted("swarms", name, "after", at), each) for at, each in enumerate(settings.after)]
+        for at, entry in enumerate(settings.inputs):
+            if (swarm := named_swarm(entry)) is None:
+                continue
+            where = dotted("swarms", name, "inputs", at)
+            named.append((where, swarm))
+            if entry.count("/") < RESULT_PARTS - 1:
+                yield f"{where}: expected @SWARM/TASK/OUTPUT, such as @{swarm}/<id>/out.txt; found {shown(entry)}"
+            elif swarm in swarms and swarms[swarm].environment == "custom":
+                yield f"{where}: the tasks of {swarm} share one tree, so none has results of its own"
+        for where, other in named:
+            if other == name:
+                yield f"{where}: a swarm cannot come after itself"
+            elif other not in swarms:
+                yield f"{where}: {no_such('swarm', other, [each for each in swarms if each != name])}"
+    circle = _find_circle({name: predecessors(each) for name, each in swarms.items()})
+    if circle:
+        way = " -> ".join(circle)
+        yield f"{dotted('swarms', circle[0], 'after')}: these swarms come after each other in a circle: {way}"
+
+
+def in_order(swarms: Mapping[str, SwarmSettings]) -> list[str]:
+    """Return the names of swarms so that each comes after its predecessors, and else as they stand in the config.
+
+    :param swarms: without circles.
+    """
+    left, found = list(swarms), list[str]()
+    while left:
+        ready = next(name for name in left if not set(predecessors(swarms[name])).intersection(left))
+        left.remove(ready)
+        found.append(ready)
+    return found
+
+
+def _find_circle(before: Mapping[str, list[str]]) -> list[str]:
+    """Return swarms of which each comes after the next, from one to itself; nothing if there are none.
+
+    :param before: the predecessors of each; itself among them is told elsewhere.
+    """
+    try:
+        TopologicalSorter({name: [each for each in names if each != name] for name, names in before.items()}).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle[::-1]
+    return []

@@ -107,7 +107,8 @@ def _output_path(text: str) -> str:
 def _input_path(text: str) -> str:
     """Return the path, relative to the folder of inputs or absolute; `~` is put in, and parts that say nothing go."""
     if not _filled(text).startswith(("/", "~/")):
-        return _downward(text)
+        inner = _downward(text)
+        return os.path.normpath(inner) if inner.startswith("@") else inner
     try:
         whole = str(Path(text).expanduser()) if text.startswith("~/") else text
     except RuntimeError:

@@ -16,6 +16,7 @@ from locusts_fab.model import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
+from locusts_fab.operations.order import refuse_unfinished
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.final import tasks_list
@@ -87,7 +88,8 @@ def submit(
     :param only: ids, or patterns of them with `*`, `?` and `[…]`: submit no others.
     :param limit: submit no more than so many, the first of those that would be.
     :param overwrite: also where the tables of another swarm are, which `collect(overwrite=True)` will replace.
-    :param force: do not look first whether the target can take it.
+    :param force: do not look first whether the target can take it, and go on with what is done of the swarms that this
+        one comes after.
     :param screen: where to show progress; nowhere if not given.
     :returns: how many tasks were started, and what a person should know.
     :raises LocustsError: it could not be done; the same call again carries on.
@@ -96,6 +98,8 @@ def submit(
         raise StateError(f"limit: {limit} is no number of tasks", hint="give a number from 1 on")
     screen = screen or Silent()
     choice = Choice(retry, redo_changed, redo, tuple(only), limit)
+    if not force:
+        refuse_unfinished(swarm)
     with opened(swarm, connection, create=True) as session:
         is_there = session.poll()
         session.refuse_strangers()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
+from tests.support.managers import holding
+from tests.support.processes import wait_until
 from tests.support.workspace import HERE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.workspace import Workspace
 
 SWARMS = """
@@ -53,6 +58,101 @@ def test_one_that_cannot_be_asked_hides_no_other(workspace: Workspace) -> None:
     assert "bad on here: planned" in text
     found = json.loads(workspace.locusts("status", "--json")[1])["swarms"]
     assert ["error" in each for each in found] == [True, False, False]
+
+
+STAGES = """
+[swarms.last]
+command = "cat <shared>first/a/n.txt"
+args = [["x"]]
+shared = { first = "results/first" }
+after = ["first"]
+
+[swarms.apart]
+command = "echo <arg0>"
+args = [["x"]]
+
+[swarms.first]
+command = "[[ -e go ]]; echo <n> > n.txt"
+sweep = { n = ["a", "b"] }
+id = "<n>"
+inputs = ["<n>"]
+outputs = ["n.txt"]
+"""
+
+
+def test_run_takes_all_swarms_in_order(workspace: Workspace) -> None:
+    workspace.write(HERE + STAGES.replace("[[ -e go ]]; ", ""))
+    (workspace.folder / "a").touch()
+    (workspace.folder / "b").touch()
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    begun = [line.split(",")[0] for line in text.splitlines() if line.endswith("on here:")]
+    assert begun == ["swarm apart", "swarm first", "swarm last"]
+    assert [workspace.tasks(name)[task]["state"] for name, task in (("first", "a"), ("last", "000001"))] == ["done"] * 2
+    code, text = workspace.locusts("run")
+    assert (code, text.count("nothing to submit")) == (0, 3), text
+
+
+def test_what_is_not_done_keeps_those_after_it_from_running(workspace: Workspace) -> None:
+    workspace.write(HERE + STAGES.replace("[[ -e go ]]", "[[ <n> == a ]]"))
+    (workspace.folder / "a").touch()
+    (workspace.folder / "b").touch()
+    code, text = workspace.locusts("run", "--swarm", "last")
+    assert (code, "first: it was never run" in text, "`locusts run --swarm first`" in text) == (1, True, True), text
+    code, text = workspace.locusts("run")
+    assert code == 1, text
+    assert "swarm last comes after first, of which not every task is done: first: 1 task missing: b (failed)" in text
+    assert workspace.tasks("apart")["000001"]["state"] == "done"
+    assert not workspace.result("tasks.tsv", "last").exists()
+    for command in ("submit", "retry"):
+        code, text = workspace.locusts(command, "--swarm", "last")
+        assert (code, "b (failed)" in text) == (1, True), text
+    code, text = workspace.locusts("run", "--swarm", "last", "--force")
+    assert (code, workspace.tasks("last")["000001"]["state"]) == (0, "done"), text
+
+
+def test_a_task_that_came_to_the_config_since_is_missing(workspace: Workspace) -> None:
+    config = HERE + STAGES.replace("[[ -e go ]]; ", "")
+    workspace.write(config)
+    for name in "abc":
+        (workspace.folder / name).touch()
+    assert workspace.locusts("run", "--swarm", "first")[0] == 0
+    workspace.write(config.replace('["a", "b"]', '["a", "b", "c"]'))
+    code, text = workspace.locusts("submit", "--swarm", "last")
+    assert (code, "1 task missing: c (new)" in text) == (1, True), text
+    workspace.write(config)
+    assert workspace.locusts("submit", "--swarm", "last")[0] == 0
+
+
+def test_what_has_ended_since_somebody_looked_is_seen(workspace: Workspace) -> None:
+    workspace.write(HERE + STAGES.replace("[[ -e go ]]; ", ""))
+    (workspace.folder / "a").touch()
+    (workspace.folder / "b").touch()
+    assert workspace.locusts("submit", "--swarm", "first")[0] == 0
+    cache = workspace.folder / ".locusts/here/first/exec/cache"
+    wait_until(lambda: cache.is_dir() and any(cache.iterdir()), "a manager")
+    wait_until(lambda: sum(line[0] == "ended" for line in workspace.records("first")) == 2, "the end of both tasks")
+    text = workspace.locusts("submit", "--swarm", "last")[1]
+    assert "there is no" in text  # it gets as far as that: nothing is collected
+
+
+def test_a_choice_of_tasks_is_about_one_swarm(workspace: Workspace) -> None:
+    workspace.write(HERE + SWARMS)
+    code, text = workspace.locusts("run", "--only", "000001")
+    assert (code, "choose with --swarm: good, bad, later" in text) == (2, True), text
+
+
+def test_ctrl_c_stops_the_whole(workspace: Workspace, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    workspace.write(HERE + SWARMS.replace('"echo <arg0>"', f"'{holding(gate)}'", 1))
+    with workspace.start("run") as process:
+        wait_until(lambda: any(gate.iterdir()), "the start of a task")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert (process.returncode, b"swarm bad" in err) == (130, False), err
+    (gate / "go").touch()
+    assert workspace.locusts("watch", "--swarm", "good")[0] == 0
 
 
 def test_other_commands_ask_which(workspace: Workspace) -> None:

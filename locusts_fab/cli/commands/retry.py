@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     example="locusts retry && locusts collect --wait",
     only="Only tasks with this id or pattern; repeatable.",
     limit="Only the first so many tasks.",
-    force="Do not look first, as `check` does.",
+    force="Look neither as `check` does, nor at `after`.",
 )
 def retry(
     invocation: Invocation, *, only: list[str] | None = None, limit: int | None = None, force: bool = False

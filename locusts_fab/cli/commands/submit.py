@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     redo_changed="Run done tasks again that have changed since.",
     only="Only tasks with this id or pattern; repeatable.",
     limit="Only the first so many tasks.",
-    force="Do not look first, as `check` does.",
+    force="Look neither as `check` does, nor at `after`.",
     overwrite="Go on where tables of another swarm lie.",
 )
 def submit(

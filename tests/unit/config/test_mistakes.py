@@ -35,7 +35,7 @@ IN_SWARM = [
     ("gpus = 1", "swarms.s.gpus: unknown key", "gpus, in [targets.NAME], and gpus_per_task"),
     ('modules = ["gcc"]', "swarms.s.modules: unknown key", 'setup = ["module load NAME"] in [targets.NAME]'),
     ("environment_variables = {}", "swarms.s.environment_variables", 'it is called env: env = { NAME = "value" }'),
-    ('after = "other"', "swarms.s.after: unknown key", "--swarm NAME"),
+    ('depends_on = "other"', "swarms.s.depends_on: unknown key", "it is called after"),
     ('shell = "zsh"', "swarms.s.shell: unknown key", "commands are bash"),
     ('name = "x"', "swarms.s.name: unknown key", "[swarms.NAME]"),
     ("wholly_unknown = 1", "swarms.s.wholly_unknown: unknown key; the keys here are target, command, strict, indir"),
