@@ -61,7 +61,7 @@ def _missing(swarm: Swarm) -> dict[str, str]:
         with contextlib.suppress(PlanError):  # its inputs may be gone by now; then what was run is all of it
             plan = make_plan(swarm, swarm.environment_dir, ledger.memory())
             leaves_out = swarm.settings.missing_inputs == "skip"
-            planned = [task.id for task in plan.tasks()] if leaves_out else plan.source.ids
+            planned = [task.id for task in plan.tasks()] if leaves_out else plan.ids
     ids = dict.fromkeys([*planned, *(each for each in states if not planned)])
     found = {each: states[each].value if each in states else "new" for each in ids}
     return {each: what for each, what in found.items() if what != TaskState.DONE.value}

@@ -40,7 +40,6 @@ _NAME_SHOWN = 40
 class Plan:
     """All the tasks of a swarm, rendered one by one when they are asked for: a million of them need not fit in memory.
 
-    :param ids: their ids, in order.
     :param warnings: what a person should know, a line each.
     :param program: the program, if each command is one plain call of it; else empty.
     :param last_number: the highest number that was ever given to a task as its id.
@@ -75,6 +74,11 @@ class Plan:
     def _unseen(self) -> list[int]:
         """The places of the inputs that have to be looked for, task by task."""
         return [at for at, template in enumerate(self.inputs) if template.text not in self.source.seen_inputs]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the tasks, those too that `missing_inputs` leaves out."""
+        return [*self.source.ids, *([] if self.final is None else [self.final.id])]
 
     @property
     def count(self) -> int:

@@ -159,3 +159,26 @@ def test_other_commands_ask_which(workspace: Workspace) -> None:
     workspace.write(HERE + SWARMS)
     code, text = workspace.locusts("collect")
     assert (code, "there are several; choose with --swarm: good, bad, later" in text) == (2, True)
+
+
+def test_a_last_task_that_is_not_done_is_missing_too(workspace: Workspace) -> None:
+    """The one after all others counts as any."""
+    stages = """
+[swarms.one]
+command = "echo <arg0>"
+args = [["a"]]
+[swarms.one.final]
+command = "{command}"
+[swarms.two]
+command = "true <arg0>"
+args = [["a"]]
+after = ["one"]
+"""
+    workspace.write(HERE + stages.format(command="false"))
+    code, text = workspace.locusts("run")
+    assert (code, "1 task missing: final (failed)" in text) == (1, True), text
+    workspace.write(HERE + stages.format(command="true"))
+    assert workspace.locusts("retry", "--swarm", "one")[0] == 0
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert "2 of 2 done" in text
