@@ -224,7 +224,8 @@ class SwarmSettings(Table):
     inputs: list[InputPath] = Field(
         default=[],
         description="Files that each task gets: of `indir`, under the same names; or absolute, under the last part of "
-        "their names. Each file that matches an entry with handles, `in_<id>.txt` or `reads/<sample>_<lane>.fq`, "
+        "their names; or `@SWARM/TASK/OUTPUT`, results of another swarm, under the last part, too ([more](quoting.md"
+        "#in-file-names)). Each file that matches an entry with handles, `in_<id>.txt` or `reads/<sample>_<lane>.fq`, "
         "gives a task; entries with fewer, `meta/<sample>.json`, are looked up. "
         "With `args`, `args_file` or `sweep` entries may have columns as handles, `<arg0>.txt`; with other handles, "
         "every file with every row is a task ([more](quoting.md#in-file-names)).",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError, UnfinishedError
 from locusts_fab.model import TaskState
+from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at
-from locusts_fab.plan.tasks import make_plan
 from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.text import counted, first_few, printable
@@ -40,7 +40,7 @@ def refuse_unfinished(swarm: Swarm) -> None:
 
 def _why_unfinished(swarm: Swarm) -> str:
     """Return what is missing of a swarm, in words; empty if all of it is done."""
-    if not (swarm.state_dir / "ledger.sqlite").exists():
+    if not (swarm.state_dir / "ledger.sqlite").exists() or _is_unplanned(swarm):
         return "it was never run"
     missing = _missing(swarm)
     if missing and _is_where_config_says(swarm):
@@ -59,7 +59,7 @@ def _missing(swarm: Swarm) -> dict[str, str]:
         states = {str(each.id): each.state for each in ledger.outcomes()}
         planned: list[str] = []
         with contextlib.suppress(PlanError):  # its inputs may be gone by now; then what was run is all of it
-            plan = make_plan(swarm, swarm.environment_dir, ledger.memory())
+            plan = plan_of(swarm, swarm.environment_dir, ledger.memory())
             leaves_out = swarm.settings.missing_inputs == "skip"
             planned = [task.id for task in plan.tasks()] if leaves_out else plan.ids
     ids = dict.fromkeys([*planned, *(each for each in states if not planned)])
@@ -67,10 +67,16 @@ def _missing(swarm: Swarm) -> dict[str, str]:
     return {each: what for each, what in found.items() if what != TaskState.DONE.value}
 
 
+def _is_unplanned(swarm: Swarm) -> bool:
+    """Return whether no submit of a swarm got as far as having a plan."""
+    with _known(swarm) as ledger:
+        return ledger.is_empty()
+
+
 def _is_where_config_says(swarm: Swarm) -> bool:
     """Return whether a swarm was last on the target that it has now: else nobody there knows of it."""
     with _known(swarm) as ledger:
-        return ledger.fact("target") == swarm.target_name and not ledger.is_empty()
+        return ledger.fact("target") == swarm.target_name
 
 
 @contextlib.contextmanager

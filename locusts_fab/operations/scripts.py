@@ -13,8 +13,9 @@ from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.model import Chunk
+from locusts_fab.operations.earlier import plan_of
 from locusts_fab.plan.final import needs_links
-from locusts_fab.plan.tasks import make_chunks, make_plan
+from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
@@ -147,6 +148,6 @@ def _plan_as_known(swarm: Swarm) -> Plan:
     """Return the plan, in which tasks that are known keep their numbers."""
     path = swarm.state_dir / "ledger.sqlite"
     if not path.exists():
-        return make_plan(swarm, swarm.environment_dir)
+        return plan_of(swarm, swarm.environment_dir)
     with contextlib.closing(Ledger(path)) as ledger:
-        return make_plan(swarm, swarm.environment_dir, ledger.memory())
+        return plan_of(swarm, swarm.environment_dir, ledger.memory())

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError
 from locusts_fab.model import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
+from locusts_fab.operations.earlier import plan_of, refuse_absent, with_sources
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.order import refuse_unfinished
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.final import tasks_list
-from locusts_fab.plan.tasks import make_chunks, make_plan
+from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import stage_replica
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Counts, Planned, Submission, Taken, Task
+    from locusts_fab.model import Counts, Planned, PlannedTask, Submission, Taken, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.state.ledger import Ledger
@@ -121,6 +122,7 @@ def submit(
                 counts = ledger.counts()
                 return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
+        refuse_absent(plan, ledger)
         notes += judged.notes
         _fence(session, live)
         taken = ledger.take_chosen(live_number)
@@ -146,6 +148,7 @@ def _begin_anew(
     dangling = DanglingInputs(session.swarm)
     plan, _ = _plan(session, screen, None, dangling)
     judged = judged or judge_submit(session, connection, plan, dangling, Choice(ended=True), is_there=is_there)
+    refuse_absent(plan)
     _forget(session, screen)
     return judged
 
@@ -179,7 +182,7 @@ def _plan(
 
     :param dangling: notes inputs that are links to nothing.
     """
-    plan = make_plan(session.swarm, session.site.environment.root, session.ledger.memory())
+    plan = plan_of(session.swarm, session.site.environment.root, session.ledger.memory())
     with screen.step("planning", plan.count) as progress:
 
         def shown() -> Iterator[Task]:
@@ -274,9 +277,11 @@ def _start(
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
-    notes += _note_left_out(
-        site.transfer.stage(swarm, lambda: ledger.planned_tasks(submission.number), chunks, scripts, screen)
-    )
+
+    def tasks() -> Iterator[PlannedTask]:
+        return with_sources(plan, ledger.planned_tasks(submission.number))
+
+    notes += _note_left_out(site.transfer.stage(swarm, tasks, chunks, scripts, screen))
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_fact("asked", f"{submission.number} {what_is_asked(plan)}")

@@ -7,13 +7,14 @@ of that.
 from __future__ import annotations
 
 import functools
-import os
 import re
 from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from locusts_fab.errors import PlanError
+from locusts_fab.layout import is_of_indir, named_swarm
+from locusts_fab.plan.inputs import Inputs, list_folder
 from locusts_fab.plan.source import Source
 from locusts_fab.shell.template import Template, handles_of_name
 from locusts_fab.text import counted, first_few, nearest
@@ -21,8 +22,6 @@ from locusts_fab.text import counted, first_few, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
-
-    ListFolder = Callable[[Path], list[str]]
 
 #: The values of a task, in the order of its handles.
 Row: TypeAlias = "tuple[str, ...]"
@@ -33,36 +32,41 @@ _AMBIGUOUS_SHOWN = 3
 _ALIKE = 0.7
 
 
-def from_inputs(indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = False) -> Source:
+def from_inputs(
+    indir: Path, inputs: Sequence[str], *, skip_incomplete: bool = False, there: Inputs | None = None
+) -> Source:
     """Return the tasks whose values are in the names of the files in `indir`.
 
     :param inputs: templates such as `in_<id>.txt` or `<sample>_<lane>.fq`; what each that holds all handles matches
         gives the values of a task, and the others are looked up.
     :param skip_incomplete: leave out tasks that lack one of the inputs, with a warning, instead of refusing them.
+    :param there: what there is of inputs, if that is more than what is in `indir`.
     :raises PlanError: there are no tasks, or an input is not there.
     """
-    if not indir.is_dir() and not all(text.startswith("/") for text in inputs):
+    there = there or Inputs(indir)
+    if not indir.is_dir() and any(map(is_of_indir, inputs)):
         found_is = "is no folder" if indir.exists() else "is not there"
         raise PlanError(f"indir: {indir} {found_is}", hint="fix indir in the config; it is the folder with the inputs")
     templates = [Template.name(text, handles_of_name(text)) for text in inputs]
     whole, partial = _choose_sought(templates)
     for template in templates:
-        if not template.handles and not (indir / template.render({})).exists():
+        if not template.handles and not there.is_whole(template.render({})):
+            if named_swarm(template.text) is not None:
+                raise _nothing_made(there, [template])
             raise PlanError(
                 f"inputs: {template.text}: there is no such file in {indir}",
                 hint="put it there, or take it out of inputs; a file that all tasks read may stand in shared, too",
             )
     names = whole[0].names
     warnings: list[str] = []
-    list_once = functools.lru_cache(8)(list_folder)  # most templates look into the same folder
-    found = [_in_order(find_values(indir, each, list_once, warnings), each.names, names) for each in whole]
+    found = [_in_order(find_values(there, each, warnings), each.names, names) for each in whole]
     every = found[0] if len(found) == 1 else set().union(*found)
     if not every:
-        raise _nothing_matches(indir, whole)
+        raise _nothing_matches(there, whole)
     has: dict[str, Callable[[Row], bool]] = {
         template.text: rows.__contains__ for template, rows in zip(whole, found, strict=True)
     }
-    has |= {template.text: _look_up(indir, template, names) for template in partial}
+    has |= {template.text: _look_up(there, template, names) for template in partial}
     incomplete = _find_incomplete(every, has)
     if incomplete:
         warnings.append(_tell_incomplete(incomplete, len(every), skip=skip_incomplete))
@@ -129,7 +133,7 @@ def _no_whole(templates: Iterable[Template], handles: frozenset[str]) -> PlanErr
 # What is there
 
 
-def find_values(indir: Path, template: Template, list_folder: ListFolder, warnings: list[str]) -> set[Row]:
+def find_values(there: Inputs, template: Template, warnings: list[str]) -> set[Row]:
     """Return all the values for which the file that the template names is there.
 
     A template may name folders too: `<id>/data.csv`. Only folders that can match are looked into. What is hidden, as
@@ -137,28 +141,26 @@ def find_values(indir: Path, template: Template, list_folder: ListFolder, warnin
 
     :param warnings: gets one if there are names that can be read in several ways.
     """
-    match, names = template.pattern.fullmatch, _find_names(indir, template, list_folder)
+    match, names = template.pattern.fullmatch, _find_names(there, template)
     if len(template.names) > 1:
         names = list(filter(match, names))
         warnings += _note_ambiguous(template, names)
     return {found.groups() for name in names if (found := match(name))}
 
 
-def _find_names(indir: Path, template: Template, list_folder: ListFolder) -> list[str]:
+def _find_names(there: Inputs, template: Template) -> list[str]:
     """Return the names of what may match a template."""
     if "/" not in template.text:
-        return _may_match(list_folder(indir), template)
+        return _may_match(there.list(""), template)
     names = ["/" if template.text.startswith("/") else ""]
     parts = [Template.name(part, template.handles) for part in template.text.removeprefix("/").split("/")]
     for depth, part in enumerate(parts):
         if part.handles:
             match = part.pattern.fullmatch
-            names = [
-                name + entry for name in names for entry in _may_match(list_folder(indir / name), part) if match(entry)
-            ]
+            names = [name + entry for name in names for entry in _may_match(there.list(name), part) if match(entry)]
         else:
             literal = part.render({})
-            names = [name + literal for name in names if os.path.lexists(indir / (name + literal))]
+            names = [name + literal for name in names if there.has(name + literal)]
         if depth < len(parts) - 1:
             names = [f"{name}/" for name in names]
     return names
@@ -166,14 +168,6 @@ def _find_names(indir: Path, template: Template, list_folder: ListFolder) -> lis
 
 def _may_match(names: list[str], part: Template) -> list[str]:
     return names if part.text.startswith(".") else [name for name in names if name[0] != "."]
-
-
-def list_folder(folder: Path) -> list[str]:
-    """Return the names in a folder; none if it is no folder."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries]
 
 
 def _note_ambiguous(template: Template, names: Iterable[str]) -> list[str]:
@@ -205,10 +199,10 @@ def _in_order(rows: set[Row], names: tuple[str, ...], wanted: tuple[str, ...]) -
     return set(map(pick, rows))
 
 
-def _look_up(indir: Path, template: Template, names: tuple[str, ...]) -> Callable[[Row], bool]:
+def _look_up(there: Inputs, template: Template, names: tuple[str, ...]) -> Callable[[Row], bool]:
     """Return a function that tells whether the file that a template with fewer handles names is there for a row."""
     places = [(name, names.index(name)) for name in template.names]
-    is_there = functools.cache(lambda name: os.path.lexists(indir / name))
+    is_there = functools.cache(there.has)
     return lambda row: is_there(template.render({name: row[place] for name, place in places}))
 
 
@@ -268,14 +262,27 @@ def sought_in(template: Template) -> tuple[str, Template]:
     return folder, Template.name("/".join(parts[depth:]), template.handles)
 
 
-def _nothing_matches(indir: Path, whole: list[Template]) -> PlanError:
-    wanted = [template.text for template in whole]
+def _nothing_made(there: Inputs, wanted: list[Template]) -> PlanError:
+    """Return the error for inputs that are outputs of other swarms, of which none is there."""
+    swarm = named_swarm(wanted[0].text) or ""
+    names = [f"{task}/{name}" for task in there.list(f"@{swarm}") for name in there.list(f"@{swarm}/{task}")[:1]][:3]
+    made = f"; what they made is such as {', '.join(map(repr, names))}" if names else "; none is done"
+    return PlanError(
+        f"inputs: no done task of swarm {swarm} made {' or '.join(repr(each.text) for each in wanted)}{made}",
+        hint=f"write @{swarm}/TASK/OUTPUT, with one of its outputs; `locusts tasks --swarm {swarm}` lists its tasks",
+    )
+
+
+def _nothing_matches(there: Inputs, whole: list[Template]) -> PlanError:
+    if made := [template for template in whole if named_swarm(template.text) is not None]:
+        return _nothing_made(there, made)
+    wanted, indir = [template.text for template in whole], there.indir
     if all(text.startswith("/") for text in wanted):
         indir /= sought_in(whole[0])[0]
         if not indir.is_dir():
             return PlanError(f"inputs: {wanted[0]}: there is no folder {indir}", hint="fix its path in the config")
-    there = sorted(list_folder(indir), key=lambda name: (name.startswith("."), name))[:3]
-    lies = f"; what lies there: {', '.join(map(repr, there))}, …" if there else "; the folder is empty"
+    found = sorted(list_folder(indir), key=lambda name: (name.startswith("."), name))[:3]
+    lies = f"; what lies there: {', '.join(map(repr, found))}, …" if found else "; the folder is empty"
     return PlanError(
         f"inputs: no file in {indir} matches {' or '.join(map(repr, wanted))}{lies}",
         hint="put <id> where the names of the files differ, and the rest as it is there; or fix indir",

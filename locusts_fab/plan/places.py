@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import Results, folders_above, input_path
+from locusts_fab.layout import Results, folders_above, input_path, is_of_indir, named_swarm
 from locusts_fab.plan.files import sought_in
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def _own_files(swarm: Swarm) -> Iterator[tuple[str, str]]:
     for key, path in files.items():
         if path is not None:
             yield os.path.realpath(swarm.resolve(path)), f"the {key} {path}"
+    for earlier in swarm.before.values():
+        yield os.path.realpath(earlier.outdir), f"the results of swarm {earlier.name}"
     for key in settings.shared:
         yield os.path.realpath(swarm.shared_source(key)), f"shared.{key}"
     if swarm.is_custom:
@@ -111,6 +113,8 @@ def _inputs_below(
         return
     for task in tasks():
         for name in task.inputs:
+            if named_swarm(name) is not None:  # `_own_files` has the whole folder
+                continue
             above, last = os.path.split(input_path(indir, name))
             if (path := look(above).below(last)) is not None:
                 yield path, f"the input {name} of task {task.id}"
@@ -194,7 +198,7 @@ class _Guarded:
 def _all_sought(indir: Path, outdir: str, inputs: Iterable[Template]) -> Iterator[_Sought]:
     """Yield the names by which inputs are sought: those in `indir`, and those in folders of their own."""
     templates = list(inputs)
-    yield _Sought(os.path.realpath(indir), outdir, [each for each in templates if not each.text.startswith("/")])
+    yield _Sought(os.path.realpath(indir), outdir, [each for each in templates if is_of_indir(each.text)])
     for template in templates:
         if template.text.startswith("/"):
             folder, rest = sought_in(template)

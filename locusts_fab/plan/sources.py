@@ -14,12 +14,14 @@ from locusts_fab.plan.rows import from_args_file, from_rows, from_sweep
 
 if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.plan.inputs import Inputs
     from locusts_fab.plan.source import Source
 
 
-def read_source(swarm: Swarm) -> Source:
+def read_source(swarm: Swarm, there: Inputs | None = None) -> Source:
     """Return the tasks that a config means.
 
+    :param there: what there is of inputs, if that is more than what is in their folder.
     :raises PlanError: a file is missing or malformed, or there are no tasks.
     """
     settings = swarm.settings
@@ -28,9 +30,9 @@ def read_source(swarm: Swarm) -> Source:
         return from_command_file(swarm.resolve(settings.command_file), settings.command_file)
     rows = _read_rows(swarm)
     if rows is None:
-        return from_inputs(swarm.indir, settings.inputs, skip_incomplete=skip)
+        return from_inputs(swarm.indir, settings.inputs, skip_incomplete=skip, there=there)
     sought = sought_inputs(settings.inputs, rows, settings.id)
-    return multiply(from_inputs(swarm.indir, sought, skip_incomplete=skip), rows) if sought else rows
+    return multiply(from_inputs(swarm.indir, sought, skip_incomplete=skip, there=there), rows) if sought else rows
 
 
 def _read_rows(swarm: Swarm) -> Source | None:

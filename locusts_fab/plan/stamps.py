@@ -10,19 +10,28 @@ import stat
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.follow import Follow
-from locusts_fab.layout import input_path
+from locusts_fab.layout import input_path, named_swarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from locusts_fab.plan.inputs import Inputs
 
 #: Inputs that all tasks have in common are looked at once.
 _REMEMBERED = 1024
 
 
-def stamper(indir: Path) -> Callable[[tuple[str, ...]], bytes]:
+def stamper(there: Inputs) -> Callable[[tuple[str, ...]], bytes]:
     """Return a function that makes the stamp of a task's inputs; it is empty if there are none."""
-    look = functools.lru_cache(_REMEMBERED)(lambda name: _look(input_path(str(indir), name)))
+    indir = str(there.indir)
+
+    def look_at(name: str) -> str:
+        if named_swarm(name) is None:
+            return _look(input_path(indir, name))
+        origin = there.origin(name)
+        return "none" if origin is None else origin.stamp
+
+    look = functools.lru_cache(_REMEMBERED)(look_at)
 
     def stamp(inputs: tuple[str, ...]) -> bytes:
         text = "\n".join(map(look, inputs))

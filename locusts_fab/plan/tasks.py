@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place
+from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place, is_of_indir, named_swarm
 from locusts_fab.model import FINAL, Chunk, Memory, Task
 from locusts_fab.plan.final import final_task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
+from locusts_fab.plan.inputs import Inputs
 from locusts_fab.plan.limits import HINT, Limits, check_shared, check_variables
 from locusts_fab.plan.numbers import Rows
 from locusts_fab.plan.places import check_places
@@ -25,10 +25,11 @@ from locusts_fab.shell.template import Template, is_direct
 from locusts_fab.text import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Values
+    from locusts_fab.plan.inputs import Earlier
     from locusts_fab.plan.source import Source
 
 #: The longest chunk; see docs/design.md for why these sizes.
@@ -44,6 +45,7 @@ class Plan:
     :param program: the program, if each command is one plain call of it; else empty.
     :param last_number: the highest number that was ever given to a task as its id.
     :param final: the task that comes after all others, if there is one.
+    :param earlier: the swarms whose outputs may be inputs.
     """
 
     swarm: Swarm
@@ -56,6 +58,12 @@ class Plan:
     program: str = ""
     last_number: int = 0
     final: Task | None = None
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+
+    @cached_property
+    def there(self) -> Inputs:
+        """What there is of inputs."""
+        return Inputs(self.swarm.indir, self.earlier)
 
     @cached_property
     def shared(self) -> dict[str, str]:
@@ -64,8 +72,8 @@ class Plan:
 
     @cached_property
     def _rooted(self) -> frozenset[int]:
-        """The places of the inputs that are absolute; a value makes none so."""
-        return frozenset(at for at, template in enumerate(self.inputs) if template.text.startswith("/"))
+        """The places of the inputs that are absolute, or of another swarm; a value makes none so."""
+        return frozenset(at for at, template in enumerate(self.inputs) if not is_of_indir(template.text))
 
     def _relative(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple([name[1:] if at in self._rooted else name for at, name in enumerate(inputs)])
@@ -91,7 +99,7 @@ class Plan:
         :param stamped: look at the sizes and times of their inputs, too.
         :raises PlanError: names of inputs or outputs cannot be used as they come out, or a command is too long.
         """
-        stamp = stamper(self.swarm.indir) if stamped else lambda _inputs: b""
+        stamp = stamper(self.there) if stamped else lambda _inputs: b""
         limits = Limits.of(self.environment_dir, str(self.swarm.outdir))
         bad: list[str] = []
         long: list[str] = []
@@ -129,7 +137,7 @@ class Plan:
 
     def _lacks_inputs(self, task_id: str, inputs: tuple[str, ...], lacking: list[str]) -> bool:
         """Return whether an input of a task is missing, and note it; some were looked at already."""
-        absent = [inputs[at] for at in self._unseen if not os.path.lexists(self.swarm.indir / inputs[at])]
+        absent = [inputs[at] for at in self._unseen if not self.there.has(inputs[at])]
         if absent:
             lacking.append(f"task {task_id}: {absent[0]}")
         return bool(absent)
@@ -180,18 +188,21 @@ class Plan:
         return Template.command(self.source.commands[index], {"id"}, self.shared).render(values)
 
 
-def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) -> Plan:
+def make_plan(
+    swarm: Swarm, environment_dir: str, memory: Memory | None = None, earlier: Mapping[str, Earlier] | None = None
+) -> Plan:
     """Return the tasks that the config means.
 
     :param environment_dir: the environment's folder on the target, absolute, for the paths of shared files.
     :param memory: the tasks that are known, for those with numbers to keep them; None: they are numbered from 1 on.
+    :param earlier: the swarms whose outputs may be inputs, by name.
     :raises PlanError: the inputs do not give a set of tasks that can be run.
     """
     settings = swarm.settings
     for key in settings.shared:
         if not swarm.shared_source(key).exists():
             raise PlanError(f"shared.{key}: there is no {swarm.shared_source(key)}", hint="fix its path in the config")
-    source = read_source(swarm)
+    source = read_source(swarm, Inputs(swarm.indir, earlier))
     if settings.id is not None:
         name_tasks(source, settings.id)
     shared = shared_paths(swarm, environment_dir)
@@ -208,6 +219,7 @@ def make_plan(swarm: Swarm, environment_dir: str, memory: Memory | None = None) 
         [Template.name(text, source.handles) for text in swarm.designated],
         environment_dir,
         warnings=[*source.warnings, *(command.suspects if command else [])],
+        earlier=earlier or {},
     )
     if settings.command is not None and is_direct(settings.command):
         plan.program = settings.command.split(None, 1)[0]
@@ -305,9 +317,10 @@ def _why_colliding(inputs: tuple[str, ...]) -> str | None:
     for name in inputs:
         place = input_place(name)
         others = [other for other in inputs if other != name and f"{input_place(other)}/".startswith(f"{place}/")]
-        if others and any(each.startswith("/") for each in (name, *others)):
+        if others and not all(map(is_of_indir, (name, *others))):
             return (
-                f"both {name} and {others[0]} would be {place} in its sandbox, for of an absolute path the last part is"
+                f"both {name} and {others[0]} would be {place} in its sandbox, for of an absolute path the last part"
+                " is, and of a result of another swarm"
             )
     return None
 
@@ -316,6 +329,9 @@ def _why_unusable(command: str, inputs: tuple[str, ...], outputs: tuple[str, ...
     """Return what is wrong with a task's names, once the values are in; None if nothing is."""
     if "\0" in command:
         return "its command holds a NUL"
+    for name in inputs:
+        if (swarm := named_swarm(name)) is not None:
+            return f"the input {name} looks like a result of a swarm {swarm}; rename its folder"
     for name in (*inputs, *outputs):
         why = why_not_plain(name.text if isinstance(name, Entry) else name)
         if why is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.config.swarm import allowed_cpus
-from locusts_fab.layout import input_path
+from locusts_fab.layout import input_path, named_swarm
 from locusts_fab.model import Finding
 from locusts_fab.preflight.machine import NOT_SET, judge_target
 from locusts_fab.preflight.probe import Seen
@@ -90,6 +90,8 @@ class DanglingInputs:
         """Yield tasks as they come, and look at their inputs."""
         for task in tasks:
             for name in task.inputs:
+                if named_swarm(name) is not None:
+                    continue
                 path = input_path(self._indir, name)
                 if not os.path.exists(path):
                     self._found.setdefault(task.id, f"task {task.id}: {name} {_why_not_there(path)}")

@@ -89,7 +89,9 @@ def estimate_space(
         inputs += len(task.inputs)
         outputs += len(task.outputs)
         for name in task.inputs:
-            input_bytes += tree_size(swarm.indir / name)[1]
+            origin = plan.there.origin(name)
+            if origin is None or origin.path:
+                input_bytes += tree_size(swarm.indir / (origin.path if origin else name))[1]
     shared = [tree_size(swarm.shared_source(key)) for key in swarm.settings.shared]
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay
     at_once = (

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import BusyError, HostError, LoginRefusedError
+from locusts_fab.errors import BusyError, HostError, LoginRefusedError, PlanError
 from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.session import busy_note
-from locusts_fab.plan.tasks import make_plan
 from locusts_fab.progress import Silent
 from locusts_fab.results.causes import find_causes
 from locusts_fab.state.faults import faults_explained
@@ -59,8 +59,13 @@ def look(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 def _before_the_first_plan(swarm: Swarm) -> Status:
     """Return the status of a swarm of which nothing is known here; its first submit may have begun just now."""
     busy = working_on(swarm)
-    count = make_plan(swarm, swarm.environment_dir).count
     notes = [busy_note(busy)] if busy else []
+    try:
+        count = plan_of(swarm, swarm.environment_dir).count
+    except PlanError as error:
+        if not swarm.before:
+            raise
+        count, notes = 0, [*notes, f"it comes after {' and '.join(swarm.before)}: {error.message}"]
     counts = Counts(count, count, 0, 0, 0)
     return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, counts, 0, notes=notes, busy=busy)
 

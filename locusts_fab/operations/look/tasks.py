@@ -10,8 +10,8 @@ from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import StateError
 from locusts_fab.model import Outcome, TaskState
+from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.session import looked_at
-from locusts_fab.plan.tasks import make_plan
 from locusts_fab.text import nearest
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def planned_tasks(swarm: Swarm) -> Iterator[Outcome]:
 
     :raises PlanError: no plan can be made.
     """
-    for number, task in enumerate(make_plan(swarm, swarm.environment_dir).tasks(), 1):
+    for number, task in enumerate(plan_of(swarm, swarm.environment_dir).tasks(), 1):
         yield Outcome(
             number=number,
             id=TaskId(task.id),

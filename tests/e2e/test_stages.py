@@ -1,0 +1,120 @@
+"""Two stages: the results of one swarm are the inputs of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.workspace import HERE
+
+if TYPE_CHECKING:
+    from tests.support.workspace import Workspace
+
+FIRST = """
+[swarms.one]
+command = "cat in_<id>.txt > out_<id>.txt; mkdir plots; echo <id> > plots/p.png; [[ <id> != a ]] || echo extra > o.log"
+indir = "in"
+inputs = ["in_<id>.txt"]
+outputs = ["out_<id>.txt", "plots/*.png"]
+optional_outputs = ["o.log"]
+"""
+SECOND = """
+[swarms.two]
+command = "cat out_<id>.txt p.png > both"
+inputs = ["@one/<id>/out_<id>.txt", "@one/<id>/plots/p.png"]
+outputs = ["both"]
+"""
+ODD = ["a", "it's $(touch x)", "-rf", "[*]"]
+
+
+def fill(workspace: Workspace, *ids: str) -> None:
+    (workspace.folder / "in").mkdir(exist_ok=True)
+    for name in ids:
+        (workspace.folder / "in" / f"in_{name}.txt").write_text(f"<{name}>\n")
+
+
+@pytest.mark.parametrize("layout", ["tasks", "flat"])
+def test_results_are_inputs(workspace: Workspace, layout: str) -> None:
+    fill(workspace, *ODD)
+    first = FIRST.replace("plots", "p_<id>").replace("optional", "#") if layout == "flat" else FIRST
+    second = SECOND.replace("plots", "p_<id>") if layout == "flat" else SECOND
+    workspace.write(HERE + first + f'layout = "{layout}"\n' + second)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    for name in ODD:
+        assert workspace.result(f"{name}/both", "two").read_text() == f"<{name}>\n{name}\n"
+
+
+def test_what_is_made_anew_changes_what_comes_after(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    workspace.write(HERE + FIRST + SECOND)
+    assert workspace.locusts("run")[0] == 0
+    assert "nothing to submit" in workspace.locusts("run", "--swarm", "two")[1]
+    (workspace.folder / "in/in_b.txt").write_text("new\n")
+    assert workspace.locusts("submit", "--swarm", "one", "--redo-changed")[0] == 0
+    assert workspace.locusts("collect", "--swarm", "one", "--wait")[0] == 0
+    code, text = workspace.locusts("submit", "--swarm", "two", "--redo-changed")
+    assert (code, "submitted 1 of 2 tasks" in text) == (0, True), text
+    assert workspace.locusts("collect", "--swarm", "two", "--wait")[0] == 0
+    assert [workspace.result(f"{name}/both", "two").read_text() for name in "ab"] == ["<a>\na\n", "new\nb\n"]
+
+
+def test_what_is_not_collected_is_refused(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    workspace.write(HERE + FIRST + SECOND)
+    assert workspace.locusts("submit", "--swarm", "one")[0] == 0
+    assert workspace.locusts("watch", "--swarm", "one")[0] == 0
+    for words in ([], ["--force"]):
+        code, text = workspace.locusts("submit", "--swarm", "two", *words)
+        assert (code, "4 inputs of other swarms cannot be sent from here" in text) == (2, True), text
+        assert "`locusts collect --swarm one`" in text
+    assert workspace.locusts("collect", "--swarm", "one")[0] == 0
+    workspace.result("a/out_a.txt", "one").unlink()
+    assert "there is no " in workspace.locusts("submit", "--swarm", "two")[1]
+    assert workspace.locusts("collect", "--swarm", "one")[0] == 0
+    assert workspace.locusts("run", "--swarm", "two")[0] == 0
+    assert workspace.result("a/both", "two").read_text() == "<a>\na\n"
+
+
+def test_before_the_first_stage_ran_it_is_told(workspace: Workspace) -> None:
+    fill(workspace, "a")
+    workspace.write(HERE + FIRST + SECOND)
+    code, text = workspace.locusts("status")
+    assert (code, "swarm one, whose results they are, was never run here" in text) == (0, True), text
+    code, text = workspace.locusts("submit", "--swarm", "two", "--force")
+    assert (code, "was never run here" in text, "`locusts run --swarm one`" in text) == (2, True, True), text
+    code, text = workspace.locusts("submit", "--swarm", "two", "--dry-run")
+    assert (code, "was never run here" in text) == (2, True), text
+
+
+def test_what_never_got_a_plan_is_not_done(workspace: Workspace) -> None:
+    fill(workspace, "a")
+    workspace.write(HERE + FIRST.replace('"in_<id>', '"out_<id>') + SECOND)
+    code, text = workspace.locusts("run")
+    assert (code, "swarm two comes after one, of which not every task is done: one: it was never run" in text) == (
+        2,
+        True,
+    )
+    code, text = workspace.locusts("submit", "--swarm", "two", "--force")
+    assert (code, "was never run here" in text) == (2, True), text
+
+
+def test_forced_it_goes_on_with_what_is_done(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    workspace.write(HERE + FIRST.replace("cat in", "[[ <id> == a ]]; cat in") + SECOND)
+    code, text = workspace.locusts("run")
+    assert (code, "1 task missing: b (failed)" in text) == (1, True), text
+    code, text = workspace.locusts("run", "--swarm", "two", "--force")
+    assert (code, list(workspace.tasks("two"))) == (0, ["a"]), text
+
+
+def test_what_only_some_made_is_looked_up(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    second = SECOND.replace("@one/<id>/plots/p.png", "@one/<id>/o.log").replace("p.png", "o.log")
+    workspace.write(HERE + FIRST + second)
+    code, text = workspace.locusts("run")
+    assert (code, "'b' lacks @one/<id>/o.log" in text) == (2, True), text
+    workspace.write(HERE + FIRST + second + 'missing_inputs = "skip"\n')
+    code, text = workspace.locusts("run")
+    assert (code, workspace.result("a/both", "two").read_text()) == (0, "<a>\nextra\n"), text
