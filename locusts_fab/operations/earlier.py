@@ -148,13 +148,14 @@ def with_sources(
         yield from tasks
         return
     for task in tasks:
-        inputs = []
+        inputs, left_out = [], []
         for name in task.inputs:
             if (task.number, name) in taken:
+                left_out.append(name)
                 continue
             origin = plan.there.origin(name)
             inputs.append(origin.path if origin else name)
-        yield replace(task, inputs=tuple(inputs))
+        yield replace(task, inputs=tuple(inputs), taken=tuple(left_out))
 
 
 class Nearby:

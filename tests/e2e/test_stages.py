@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +167,21 @@ def test_what_only_some_made_is_looked_up(workspace: Workspace) -> None:
     workspace.write(HERE + FIRST + second + 'missing_inputs = "skip"\n')
     code, text = workspace.locusts("run")
     assert (code, workspace.result("a/both", "two").read_text()) == (0, "<a>\nextra\n"), text
+
+
+@pytest.mark.parametrize("target", ["here", "there"])
+def test_what_a_task_left_as_it_was_is_no_output(workspace: Workspace, target: str) -> None:
+    fill(workspace, "a")
+    (workspace.folder / "whole.txt").write_text("w\n")
+    second = f"""
+[swarms.two]
+target = "{target}"
+command = "cat *.txt > new; mv new new.txt"
+inputs = ["@one/<id>/out_<id>.txt", {json.dumps(str(workspace.folder / "whole.txt"))}]
+outputs = ["*.txt"]
+"""
+    there = '[targets.there]\nmode = "local"\nslots = 2\n'
+    workspace.write(HERE + there + FIRST + 'target = "here"\n' + second)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert [path.name for path in workspace.result("a", "two").iterdir()] == ["new.txt"]
