@@ -33,7 +33,6 @@ look() {
 # take: link or copy the WAITING to their FOLDER; if there is an ABOVE, with their paths below that.
 take() {
   ((${#WAITING[@]} > 0)) || return 0
-  mkdir -p -- "$FOLDER" || return
   if [[ -n $ABOVE ]]; then
     (cd -- "$ABOVE" && cp "$HOW" --parents -- "${WAITING[@]}" "$TOP/$FOLDER")
   else
@@ -58,19 +57,29 @@ link() {
   take
 }
 
-# clear: remove what is in the places, from an earlier submit, so that nothing is written through a link.
-clear() {
-  local from to places=()
+# prepare: make the folders, and remove what is in the places, from an earlier submit, so that nothing is written through
+# a link.
+prepare() {
+  local from to places=() folders=()
   while IFS= read -r -d '' from && IFS= read -r -d '' to; do
+    folders+=("${to%/*}")
     [[ -e $to || -L $to ]] && places+=("$to")
-    if ((${#places[@]} >= most)); then
-      rm -rf -- "${places[@]}" || return
-      places=()
+    if ((${#folders[@]} >= most)); then
+      make_way || return
     fi
   done <"$list"
+  make_way
+}
+
+# make_way: do that for those that prepare has gathered.
+make_way() {
   if ((${#places[@]} > 0)); then
-    rm -rf -- "${places[@]}"
+    rm -rf -- "${places[@]}" || return
   fi
+  if ((${#folders[@]} > 0)); then
+    mkdir -p -- "${folders[@]}" || return
+  fi
+  places=() folders=()
 }
 
 cd -- "$environment" || exit "$NO_ENVIRONMENT"
@@ -80,7 +89,7 @@ TOP=$PWD ABOVE='' FOLDER='' WAITING=() HOW=-l
 if [[ $what == look ]]; then
   look
 else
-  clear || exit
+  prepare || exit
   IFS= read -r -d '' first <"$list"
   ln -- "$first" "$list.try" 2>/dev/null || HOW=-p
   rm -f -- "$list.try"
