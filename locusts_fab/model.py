@@ -443,6 +443,7 @@ class PlannedTask:
 
     :param number: its number on the target.
     :param values: its values, as fields of a line: name, value, name, value, …; empty if they are not known.
+    :param taken: more inputs, which are on the target already, so that they need not be staged.
     """
 
     number: int
@@ -451,6 +452,7 @@ class PlannedTask:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     values: str = ""
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

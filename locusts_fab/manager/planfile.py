@@ -23,7 +23,7 @@ from locusts_fab.bounds.entries import GLOB, INPUT, outputs_of
 from locusts_fab.bounds.names import TaskId, UnsafeNameError
 from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
-from locusts_fab.layout import VALUES
+from locusts_fab.layout import VALUES, input_place
 from locusts_fab.manager.records import END
 from locusts_fab.model import PlannedTask
 from locusts_fab.tsv import join_fields, unescape
@@ -75,7 +75,7 @@ def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
 def _outputs(task: PlannedTask) -> Sequence[str]:
     """Return the outputs of a task as its line has them, with its inputs if there is a pattern among them."""
     if any(output[:2] == _PATTERN for output in task.outputs):
-        return [*task.outputs, *(f"{INPUT}{name}" for name in task.inputs)]
+        return [*task.outputs, *(f"{INPUT}{input_place(name)}" for name in (*task.inputs, *task.taken))]
     return task.outputs
 
 

@@ -7,24 +7,31 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.budget import entries_of
 from locusts_fab.bounds.entries import Entry
-from locusts_fab.errors import PlanError, StateError
-from locusts_fab.layout import named_swarm
+from locusts_fab.bounds.numbers import whole_or_none
+from locusts_fab.errors import PlanError, StateError, TransferError
+from locusts_fab.hosts.patience import LONG_S
+from locusts_fab.layout import Environment, input_place, named_swarm
 from locusts_fab.model import TaskState
 from locusts_fab.operations.session import results_of
 from locusts_fab.plan.inputs import Earlier, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
+from locusts_fab.shell.scripts import remote_script
 from locusts_fab.state.faults import faults_explained
 from locusts_fab.state.ledger import Ledger
 from locusts_fab.text import counted, first_few, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Memory, PlannedTask
+    from locusts_fab.target import Site
 
 _SHOWN = 5
+#: In the environment, the list of results that are taken there; see templates/remote/link_inputs.sh.
+_LIST = "exec/links"
 _NOT_YET = "it is not collected"
 _LEFT_THERE = 'collect = "final" leaves it on the target'
 
@@ -59,10 +66,12 @@ def _read(swarm: Swarm) -> Earlier:
         if ledger.is_empty():
             raise _never_run(swarm)
         troubles = ledger.troubles()
+        target, environment = ledger.fact("target") or "", Environment(ledger.fact("root") or "")
         waiting = {outcome.number for outcome in ledger.uncollected()}
         for outcome in ledger.outcomes():
             if outcome.state is not TaskState.DONE:
                 continue
+            sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt) if outcome.claim else ""
             is_here = bool(outcome.place) and outcome.number not in waiting
             for name, found in outcome.designated:
                 if not found or isinstance(name, Entry):
@@ -71,9 +80,15 @@ def _read(swarm: Swarm) -> Earlier:
                 why = why if results.brings(outcome.id) else _LEFT_THERE
                 place = "" if why else f"{results.outdir}/{results.output(outcome.place, name)}"
                 outputs[f"{outcome.id}/{name}"] = Origin(
-                    outcome.id, outcome.claim, outcome.attempt, outcome.start_s, place, why
+                    outcome.id,
+                    outcome.claim,
+                    outcome.attempt,
+                    outcome.start_s,
+                    place,
+                    why,
+                    environment.absolute(f"{sandbox}/{name}") if sandbox else "",
                 )
-    return Earlier(swarm.name, outputs)
+    return Earlier(swarm.name, outputs, target, environment.root)
 
 
 def _never_run(swarm: Swarm) -> PlanError:
@@ -83,9 +98,10 @@ def _never_run(swarm: Swarm) -> PlanError:
     )
 
 
-def refuse_absent(plan: Plan, ledger: Ledger | None = None) -> None:
-    """See that the results of other swarms which tasks need are on this machine.
+def refuse_absent(plan: Plan, root: str, ledger: Ledger | None = None) -> None:
+    """See that the results of other swarms which tasks need are on this machine, or on the target already.
 
+    :param root: the environment there.
     :param ledger: knows which tasks are going to be run; without it, all are.
     :raises StateError: some are not.
     """
@@ -94,10 +110,16 @@ def refuse_absent(plan: Plan, ledger: Ledger | None = None) -> None:
     absent: dict[str, str] = {}
     for task in plan.tasks():
         for name in filter(named_swarm, task.inputs):
+            if plan.there.is_near(name, plan.swarm.target_name, root):
+                continue
             origin = plan.there.origin(name)
             why = "it is not there" if origin is None else origin.why or _why_gone(origin.path)
             if why and (ledger is None or _will_run(ledger, task.id)):
                 absent[name] = why
+    _refuse(absent)
+
+
+def _refuse(absent: Mapping[str, str]) -> None:
     if absent:
         swarm = named_swarm(next(iter(absent))) or ""
         lines = first_few([printable(f"{name}: {why}", keep="") for name, why in absent.items()], _SHOWN)
@@ -117,14 +139,97 @@ def _why_gone(path: str) -> str:
     return "" if os.path.lexists(path) else f"there is no {path} any more"
 
 
-def with_sources(plan: Plan, tasks: Iterable[PlannedTask]) -> Iterator[PlannedTask]:
-    """Yield tasks with the paths of files in place of inputs that are results of other swarms."""
+def with_sources(
+    plan: Plan, tasks: Iterable[PlannedTask], taken: Collection[tuple[int, str]] = ()
+) -> Iterator[PlannedTask]:
+    """Yield tasks with the paths of files in place of inputs that are results of other swarms.
+
+    :param taken: number and input of those that need not travel; they are left out.
+    """
     if not plan.earlier:
         yield from tasks
         return
     for task in tasks:
-        inputs = []
+        inputs, left_out = [], []
         for name in task.inputs:
+            if (task.number, name) in taken:
+                left_out.append(name)
+                continue
             origin = plan.there.origin(name)
             inputs.append(origin.path if origin else name)
-        yield replace(task, inputs=tuple(inputs))
+        yield replace(task, inputs=tuple(inputs), taken=tuple(left_out))
+
+
+class Nearby:
+    """Inputs of tasks that other swarms made on the same target: they are linked there, and do not travel.
+
+    :param tasks: those that are going to be staged.
+    :ivar taken: number and input of those that are there.
+    :ivar notes: what a person should know.
+    :raises StateError: some are neither there nor here.
+    :raises HostError: the target could not be asked.
+    """
+
+    def __init__(self, plan: Plan, site: Site, tasks: Iterable[PlannedTask]) -> None:
+        self._site = site
+        self._links: dict[tuple[int, str], tuple[str, str]] = {}
+        self._has_others = False
+        self.notes: list[str] = []
+        environment, target = site.environment, plan.swarm.target_name
+        for task in tasks if plan.earlier else ():
+            for name in task.inputs:
+                origin = plan.there.origin(name)
+                if origin is None or not origin.there or not plan.there.is_near(name, target, environment.root):
+                    self._has_others = True
+                    continue
+                place = f"{environment.inputs(task.number)}/{input_place(name)}"
+                self._links[task.number, name] = (origin.there, place)
+        lost = self._look() if self._links else []
+        for key in lost:
+            del self._links[key]
+            self._has_others = True
+        origins = {name: plan.there.origin(name) for _, name in lost}
+        _refuse({name: each.why or "it is not there" for name, each in origins.items() if each and not each.path})
+        if lost:
+            self.notes.append(
+                f"{counted(len(lost), 'input')} of other swarms had to travel, for the target has no file of it"
+            )
+        self.taken = self._links.keys()
+
+    def link(self) -> None:
+        """Take them, after all else was staged.
+
+        :raises TransferError: not all could be taken.
+        """
+        if not self._links:
+            return
+        if self._has_others:  # some of the inputs may have come packed, and sandboxes are made of one place only
+            self._run(remote_script("unpack_inputs"))
+        self._write()
+        self._run(remote_script("link_inputs"), _LIST, "link")
+
+    def _look(self) -> list[tuple[int, str]]:
+        """Return which of them are not there."""
+        self._write()
+        numbers = self._run(remote_script("link_inputs"), _LIST, "look").split()
+        keys = list(self._links)
+        found = {whole_or_none(number, 0, len(keys) - 1) for number in numbers}
+        return [key for at, key in enumerate(keys) if at in found]
+
+    def _write(self) -> None:
+        text = "".join(f"{source}\0{place}\0" for source, place in self._links.values())
+        self._site.transfer.write(_LIST, os.fsencode(text))
+
+    def _run(self, script: str, *words: str) -> str:
+        environment = self._site.environment
+        most = entries_of("the list of inputs that are not there", 0, len(self._links), end=b"\n")
+        result = self._site.host.run(
+            script, environment.root, environment.id, *words, quiet_s=LONG_S, timeout_s=LONG_S, most=most
+        )
+        if result.exit_status != 0:
+            raise TransferError(
+                f"{self._site.host.name}: results of other swarms cannot be taken:\n{result.stderr.strip()}",
+                hint="free some space there, or see permissions; then the same command again carries on",
+                stderr=result.stderr,
+            )
+        return result.text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError
 from locusts_fab.model import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
-from locusts_fab.operations.earlier import plan_of, refuse_absent, with_sources
+from locusts_fab.operations.earlier import Nearby, plan_of, refuse_absent, with_sources
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.order import refuse_unfinished
@@ -122,7 +122,7 @@ def submit(
                 counts = ledger.counts()
                 return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
-        refuse_absent(plan, ledger)
+        refuse_absent(plan, session.site.environment.root, ledger)
         notes += judged.notes
         _fence(session, live)
         taken = ledger.take_chosen(live_number)
@@ -148,7 +148,7 @@ def _begin_anew(
     dangling = DanglingInputs(session.swarm)
     plan, _ = _plan(session, screen, None, dangling)
     judged = judged or judge_submit(session, connection, plan, dangling, Choice(ended=True), is_there=is_there)
-    refuse_absent(plan)
+    refuse_absent(plan, session.site.environment.root)
     _forget(session, screen)
     return judged
 
@@ -278,10 +278,13 @@ def _start(
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
 
-    def tasks() -> Iterator[PlannedTask]:
-        return with_sources(plan, ledger.planned_tasks(submission.number))
+    nearby = Nearby(plan, site, ledger.planned_tasks(submission.number))
 
-    notes += _note_left_out(site.transfer.stage(swarm, tasks, chunks, scripts, screen))
+    def tasks() -> Iterator[PlannedTask]:
+        return with_sources(plan, ledger.planned_tasks(submission.number), nearby.taken)
+
+    notes += nearby.notes + _note_left_out(site.transfer.stage(swarm, tasks, chunks, scripts, screen))
+    nearby.link()
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)
     ledger.set_fact("asked", f"{submission.number} {what_is_asked(plan)}")

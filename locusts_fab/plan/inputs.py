@@ -22,6 +22,7 @@ class Origin(NamedTuple):
     :param start_s: when it began, seconds since the epoch.
     :param path: the output on this machine; empty if it is not here.
     :param why: why it is not here.
+    :param there: the output on the target where it was made.
     """
 
     task: str
@@ -30,6 +31,7 @@ class Origin(NamedTuple):
     start_s: float | None
     path: str
     why: str = ""
+    there: str = ""
 
     @property
     def stamp(self) -> str:
@@ -41,10 +43,13 @@ class Earlier:
     """The outputs of the done tasks of another swarm.
 
     :param outputs: by `TASK/OUTPUT`.
+    :param target: the name of the target where they were made.
+    :param root: the environment there.
     """
 
-    def __init__(self, name: str, outputs: Mapping[str, Origin]) -> None:
+    def __init__(self, name: str, outputs: Mapping[str, Origin], target: str = "", root: str = "") -> None:
         self.name, self.outputs = name, outputs
+        self.target, self.root = target, root
 
     @cached_property
     def folders(self) -> dict[str, dict[str, None]]:
@@ -92,6 +97,16 @@ class Inputs:
         """Return what made an input that is an output of another swarm; None if it is none."""
         found = self._find(name)
         return found[0].outputs.get(found[1]) if found else None
+
+    def is_near(self, name: str, target: str, root: str) -> bool:
+        """Return whether an output of another swarm was made on a target, in an environment beside another one.
+
+        :param root: the other environment.
+        """
+        found = self._find(name)
+        if found is None or found[0].target != target:
+            return False
+        return found[0].root.rpartition("/")[0] == root.rpartition("/")[0]
 
     def _find(self, name: str) -> tuple[Earlier, str] | None:
         """Return the swarm whose outputs a name is about, and the name in there; None if it is about files."""

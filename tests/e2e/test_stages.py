@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,9 +61,57 @@ def test_what_is_made_anew_changes_what_comes_after(workspace: Workspace) -> Non
     assert [workspace.result(f"{name}/both", "two").read_text() for name in "ab"] == ["<a>\na\n", "new\nb\n"]
 
 
-def test_what_is_not_collected_is_refused(workspace: Workspace) -> None:
+def test_on_one_target_nothing_need_be_collected(workspace: Workspace) -> None:
+    fill(workspace, *ODD)
+    workspace.write(HERE + FIRST + SECOND)
+    for command in ("submit", "watch"):
+        assert workspace.locusts(command, "--swarm", "one")[0] == 0
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, "had to travel" in text) == (0, False), text
+    for name in ODD:
+        assert workspace.result(f"{name}/both", "two").read_text() == f"<{name}>\n{name}\n"
+    target = workspace.folder / ".locusts/here"
+    made = next((target / "one/work").glob("*/*/out_a.txt"))
+    assert [path.samefile(made) for path in (target / "two/inputs").rglob("out_a.txt")] == [True]
+    assert not workspace.result("", "one").exists()
+
+
+def test_what_is_lost_there_travels(workspace: Workspace) -> None:
     fill(workspace, "a", "b")
     workspace.write(HERE + FIRST + SECOND)
+    assert workspace.locusts("run", "--swarm", "one")[0] == 0
+    made = next((workspace.folder / ".locusts/here/one/work").glob("*/*/out_a.txt"))
+    made.unlink()
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, "1 input of other swarms had to travel" in text) == (0, True), text
+    assert workspace.result("a/both", "two").read_text() == "<a>\na\n"
+    assert workspace.locusts("clean", "--swarm", "one")[0] == 0
+    code, text = workspace.locusts("run", "--swarm", "two", "--only", "b")
+    assert code == 0, text
+    code, text = workspace.locusts("submit", "--swarm", "two", "--redo")
+    assert (code, "4 inputs of other swarms had to travel" in text) == (0, True), text
+    assert workspace.locusts("collect", "--swarm", "two", "--wait")[0] == 0
+    assert workspace.result("b/both", "two").read_text() == "<b>\nb\n"
+
+
+def test_what_is_neither_there_nor_here_is_refused(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    workspace.write(HERE + FIRST + SECOND)
+    for command in ("submit", "watch"):
+        assert workspace.locusts(command, "--swarm", "one")[0] == 0
+    made = next((workspace.folder / ".locusts/here/one/work").glob("*/*/out_a.txt"))
+    made.unlink()
+    code, text = workspace.locusts("submit", "--swarm", "two")
+    assert (code, "@one/a/out_a.txt: it is not collected" in text) == (2, True), text
+    made.write_text("again\n")
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, workspace.result("a/both", "two").read_text()) == (0, "again\na\n"), text
+
+
+def test_what_is_not_collected_is_refused(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    there = '[targets.there]\nmode = "local"\nslots = 2\n'
+    workspace.write(HERE + there + FIRST + 'target = "here"\n' + SECOND + 'target = "there"\n')
     assert workspace.locusts("submit", "--swarm", "one")[0] == 0
     assert workspace.locusts("watch", "--swarm", "one")[0] == 0
     for words in ([], ["--force"]):
@@ -118,3 +167,21 @@ def test_what_only_some_made_is_looked_up(workspace: Workspace) -> None:
     workspace.write(HERE + FIRST + second + 'missing_inputs = "skip"\n')
     code, text = workspace.locusts("run")
     assert (code, workspace.result("a/both", "two").read_text()) == (0, "<a>\nextra\n"), text
+
+
+@pytest.mark.parametrize("target", ["here", "there"])
+def test_what_a_task_left_as_it_was_is_no_output(workspace: Workspace, target: str) -> None:
+    fill(workspace, "a")
+    (workspace.folder / "whole.txt").write_text("w\n")
+    second = f"""
+[swarms.two]
+target = "{target}"
+command = "cat *.txt > new; mv new new.txt"
+inputs = ["@one/<id>/out_<id>.txt", {json.dumps(str(workspace.folder / "whole.txt"))}]
+outputs = ["*.txt"]
+"""
+    there = '[targets.there]\nmode = "local"\nslots = 2\n'
+    workspace.write(HERE + there + FIRST + 'target = "here"\n' + second)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert [path.name for path in workspace.result("a", "two").iterdir()] == ["new.txt"]

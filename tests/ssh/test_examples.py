@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import locusts_fab
+from locusts_fab.config.load import load_all
 from tests.support.examples import EXPECTED, assert_right, chance, outputs, take
 from tests.support.relay import counted
 from tests.support.sshd import module_sshd, needs_sshd, no_waiting
@@ -26,10 +27,10 @@ def test_an_example_gives_what_it_must(module_sshd: Sshd, tmp_path: Path, name: 
     root = json.dumps(str(tmp_path / "there"))
     target = f'[targets.far]\nmode = "remote"\nhost = "cluster"\nscheduler = "none"\nslots = 2\nroot = {root}\n'
     take(name, tmp_path / "here", target)
-    swarm = locusts_fab.load(tmp_path / "here/locusts.toml")
-    locusts_fab.submit(swarm, module_sshd.connection())
-    collected = locusts_fab.collect(swarm, module_sshd.connection(), wait=True)
-    assert (collected.status.tasks.failed, collected.troubles) == (0, 0)
+    for swarm in load_all(tmp_path / "here/locusts.toml", to_run=True):
+        locusts_fab.submit(swarm, module_sshd.connection())
+        collected = locusts_fab.collect(swarm, module_sshd.connection(), wait=True)
+        assert (collected.status.tasks.failed, collected.troubles) == (0, 0)
     assert_right(name, tmp_path / "here/results")
 
 

@@ -87,6 +87,17 @@ def gpus() -> dict[str, str]:
     return {f"{model}_{fold}/use.txt": "" for model in ("small", "medium", "large") for fold in range(1, 9)}
 
 
+def stages() -> dict[str, str]:
+    """Return what both stages must give: the sorted words of each text, and the two most common."""
+    made: dict[str, str] = {}
+    for path in (EXAMPLES / "stages/texts").iterdir():
+        words = sorted(path.read_text().split())
+        made[f"words/{path.stem}/words_{path.stem}.txt"] = "".join(f"{word}\n" for word in words)
+        common = sorted(Counter(words).items(), key=lambda item: (-item[1], item[0]))[:2]
+        made[f"common/{path.stem}/common.txt"] = "".join(f"{count} {word}\n" for word, count in common)
+    return made
+
+
 #: What each example must give: the text of each output, by its path below outdir.
 EXPECTED: dict[str, Callable[[], dict[str, str]]] = {
     "lanes": lanes,
@@ -94,6 +105,7 @@ EXPECTED: dict[str, Callable[[], dict[str, str]]] = {
     "events": events,
     "chance": chance,
     "gpus": gpus,
+    "stages": stages,
 }
 
 
@@ -101,9 +113,9 @@ def outputs(outdir: Path) -> dict[str, str]:
     """Read what came back, by its path below outdir, without tables and logs."""
     found = {}
     for path in outdir.rglob("*"):
-        name = path.relative_to(outdir).as_posix()
-        if path.is_file() and name not in {"tasks.tsv", "outputs.tsv"} and not name.startswith("logs/"):
-            found[name] = path.read_text()
+        name = path.relative_to(outdir)
+        if path.is_file() and name.name not in {"tasks.tsv", "outputs.tsv"} and "logs" not in name.parts:
+            found[name.as_posix()] = path.read_text()
     return found
 
 
