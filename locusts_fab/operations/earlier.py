@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,12 +13,10 @@ from locusts_fab.errors import PlanError, StateError, TransferError
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import Environment, input_place, named_swarm
 from locusts_fab.model import TaskState
-from locusts_fab.operations.session import results_of
+from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.plan.inputs import Earlier, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
 from locusts_fab.shell.scripts import remote_script
-from locusts_fab.state.faults import faults_explained
-from locusts_fab.state.ledger import Ledger
 from locusts_fab.text import counted, first_few, printable
 
 if TYPE_CHECKING:
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model import Memory, PlannedTask
+    from locusts_fab.state.ledger import Ledger
     from locusts_fab.target import Site
 
 _SHOWN = 5
@@ -57,12 +55,11 @@ def read_earlier(swarm: Swarm) -> dict[str, Earlier]:
 
 def _read(swarm: Swarm) -> Earlier:
     """Return the outputs of the done tasks of a swarm, as its ledger knows them."""
-    path = swarm.state_dir / "ledger.sqlite"
-    if not path.exists():
+    if not (swarm.state_dir / "ledger.sqlite").exists():
         raise _never_run(swarm)
     results = results_of(swarm)
     outputs: dict[str, Origin] = {}
-    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         if ledger.is_empty():
             raise _never_run(swarm)
         troubles = ledger.troubles()

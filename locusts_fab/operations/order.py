@@ -9,13 +9,10 @@ from locusts_fab.errors import PlanError, UnfinishedError
 from locusts_fab.model import TaskState
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at
-from locusts_fab.state.faults import faults_explained
-from locusts_fab.state.ledger import Ledger
+from locusts_fab.operations.session import ledger_in
 from locusts_fab.text import counted, first_few, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from locusts_fab.config.swarm import Swarm
 
 _SHOWN = 5
@@ -55,7 +52,7 @@ def _why_unfinished(swarm: Swarm) -> str:
 
 def _missing(swarm: Swarm) -> dict[str, str]:
     """Return the tasks of a swarm that are not done, each with what it is; those in the config but never run, too."""
-    with _known(swarm) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         states = {str(each.id): each.state for each in ledger.outcomes()}
         planned: list[str] = []
         with contextlib.suppress(PlanError):  # its inputs may be gone by now; then what was run is all of it
@@ -69,18 +66,11 @@ def _missing(swarm: Swarm) -> dict[str, str]:
 
 def _is_unplanned(swarm: Swarm) -> bool:
     """Return whether no submit of a swarm got as far as having a plan."""
-    with _known(swarm) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         return ledger.is_empty()
 
 
 def _is_where_config_says(swarm: Swarm) -> bool:
     """Return whether a swarm was last on the target that it has now: else nobody there knows of it."""
-    with _known(swarm) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         return ledger.fact("target") == swarm.target_name
-
-
-@contextlib.contextmanager
-def _known(swarm: Swarm) -> Iterator[Ledger]:
-    path = swarm.state_dir / "ledger.sqlite"
-    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
-        yield ledger

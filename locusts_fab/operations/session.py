@@ -305,7 +305,7 @@ def opened(
     elif not (folder / "ledger.sqlite").exists():
         raise _nothing_known(swarm)
     site = open_site(swarm, connection)
-    with locked(folder / "lock", wait_s), _ledger_in(folder) as ledger:
+    with locked(folder / "lock", wait_s), ledger_in(folder) as ledger:
         remove_left_folders(folder)
         ledger.set_fact("turn", secrets.token_hex(8))  # what others asked before is of no use any more
         if not create and ledger.is_empty():  # the first submit failed before it had a plan
@@ -326,7 +326,7 @@ def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iter
     folder = swarm.state_dir
     if not (folder / "ledger.sqlite").exists():
         raise _nothing_known(swarm)
-    with _ledger_in(folder) as ledger:
+    with ledger_in(folder) as ledger:
         turn = ledger.fact("turn") or ""  # before the lock: who takes it after this look makes the turn another one
         busy = holder_of(folder / "lock")
         if busy:
@@ -350,7 +350,7 @@ def busy_note(busy: str, age: str = _UNHEARD) -> str:
 
 
 @contextlib.contextmanager
-def _ledger_in(folder: Path) -> Iterator[Ledger]:
+def ledger_in(folder: Path) -> Iterator[Ledger]:
     """Open the ledger within; whatever is wrong with its file is explained."""
     path = folder / "ledger.sqlite"
     with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:

@@ -157,9 +157,10 @@ class Planning(Reports):
         if is_left:
             self._db.execute("DELETE FROM chosen WHERE number = ?", (final,))
             return others, False
-        if others:
-            self._db.execute("INSERT OR IGNORE INTO chosen VALUES (?)", (final,))
-        return others + (1 if others else has_final), bool(others or has_final)
+        if others and not has_final:
+            self._db.execute("INSERT INTO chosen VALUES (?)", (final,))
+        has_final = bool(others or has_final)
+        return others + has_final, has_final
 
     def is_chosen(self, task_id: str) -> bool:
         """Return whether `choose` has chosen a task."""

@@ -13,6 +13,7 @@ import pytest
 from locusts_fab.manager.records import Began, Ended
 from locusts_fab.plan.final import tasks_list
 from locusts_fab.preflight.here import TOOLS
+from tests.bash.test_claims import killed_at_work
 from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
 
@@ -247,11 +248,7 @@ def test_who_is_killed_before_it(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=2) as env:
         tasks = [[Spec(f"{holding(tmp_path)}; echo > o", ["o"])] for _ in range(4)]
         with_final(env, tasks, summary(env))
-        manager = env.start()
-        wait_until(lambda: at_work(tmp_path) == 2, "both slots")
-        manager.kill()
-        (tmp_path / "go").touch()
-        manager.mark_gone()
+        killed_at_work(env).mark_gone()
         env.run("1-1")
         assert {task: ends for task, ends in env.states().items() if ends != ["done"]} == {}
         assert len(made(env, "all", 5)) == 4

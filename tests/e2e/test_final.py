@@ -160,6 +160,18 @@ def manager_of(workspace: Workspace) -> int:
     return pid
 
 
+def killed_and_repeated(workspace: Workspace, gate: Path, at_gate: int) -> None:
+    """Submit, kill the manager once so many tasks wait at a gate, and see that the same again makes the sum once."""
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: at_work(gate) == at_gate, "what is held")
+    kill_tree(manager_of(workspace))
+    (gate / "go").touch()
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    summed(workspace, 8)
+    assert len(of_final(workspace, "ended")) == 1
+
+
 def test_the_manager_is_killed_while_it_runs(workspace: Workspace, tmp_path: Path) -> None:
     workspace.pairs(8)
     gate = tmp_path / "gate"
@@ -170,14 +182,7 @@ def test_the_manager_is_killed_while_it_runs(workspace: Workspace, tmp_path: Pat
         .replace('all.txt"\nout', "all.txt'''\nout")
     )
     workspace.write(HERE + COPY + held)
-    assert workspace.locusts("submit")[0] == 0
-    wait_until(lambda: at_work(gate) == 1, "the last task")
-    kill_tree(manager_of(workspace))
-    (gate / "go").touch()
-    code, text = workspace.locusts("run")
-    assert code == 0, text
-    summed(workspace, 8)
-    assert len(of_final(workspace, "ended")) == 1
+    killed_and_repeated(workspace, gate, 1)
     assert (
         max(sum(fields[0] == "ended" and fields[2] == str(n) for fields in workspace.records()) for n in range(1, 9))
         == 1
@@ -192,14 +197,7 @@ def test_the_manager_is_killed_before_it_runs(workspace: Workspace, tmp_path: Pa
         'out_<id>.txt"\nindir', "out_<id>.txt'''\nindir"
     )
     workspace.write(HERE + held + SUM.format(command=""))
-    assert workspace.locusts("submit")[0] == 0
-    wait_until(lambda: at_work(gate) == 2, "both slots")
-    kill_tree(manager_of(workspace))
-    (gate / "go").touch()
-    code, text = workspace.locusts("run")
-    assert code == 0, text
-    summed(workspace, 8)
-    assert len(of_final(workspace, "ended")) == 1
+    killed_and_repeated(workspace, gate, 2)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -195,7 +195,7 @@ def test_before_the_first_plan_there_is_nothing_to_see_yet(workspace: Workspace)
     workspace.write(HERE + COPY)
     swarm = load(workspace, HERE + COPY)
     swarm.state_dir.mkdir(parents=True)
-    with locked(lock(swarm)), sessions._ledger_in(swarm.state_dir):
+    with locked(lock(swarm)), sessions.ledger_in(swarm.state_dir):
         found = module.status(swarm)
     assert (found.state, bool(found.busy)) == (SwarmState.PLANNED, True)
 
@@ -208,7 +208,7 @@ def test_during_the_very_first_submit(workspace: Workspace, *, has_ledger: bool)
     swarm.state_dir.mkdir(parents=True)
     with locked(lock(swarm)):
         if has_ledger:
-            with sessions._ledger_in(swarm.state_dir):
+            with sessions.ledger_in(swarm.state_dir):
                 pass
         for command in (["status"], ["failures"], ["logs", "1"]):
             code, text = workspace.locusts(*command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -12,11 +11,9 @@ from locusts_fab.errors import BusyError, HostError, LoginRefusedError, PlanErro
 from locusts_fab.model import Counts, Status, SwarmState
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at, working_on
-from locusts_fab.operations.session import busy_note
+from locusts_fab.operations.session import busy_note, ledger_in
 from locusts_fab.progress import Silent
 from locusts_fab.results.causes import find_causes
-from locusts_fab.state.faults import faults_explained
-from locusts_fab.state.ledger import Ledger
 from locusts_fab.target import forget_logins, poll_pauses_s
 
 if TYPE_CHECKING:
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.state.ledger import Ledger
     from locusts_fab.ui.screen import Screen
 
 #: While nothing changes, each pause is so many times the one before.
@@ -84,8 +82,7 @@ def _explained(status: Status, swarm: Swarm) -> Status:
     """
     if not status.tasks.failed:
         return status
-    path = swarm.state_dir / "ledger.sqlite"
-    with faults_explained(path), contextlib.closing(Ledger(path)) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         return with_causes(status, ledger)
 
 
