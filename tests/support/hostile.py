@@ -20,6 +20,7 @@ import pytest
 from tests.support import hostile_program
 from tests.support.forker import Done, Forker
 from tests.support.hostile_program import BEGIN, END
+from tests.support.processes import end_all_with
 from tests.support.sshd import running_sshd
 
 if TYPE_CHECKING:
@@ -269,13 +270,19 @@ class Savings:
         :param bring: brings it there.
         """
         saved = self._world.folder.with_name(f"saved {kind}")
+        self._end_managers()
         if kind not in self._known:
             bring(self._world)
+            self._end_managers()
             shutil.copytree(self._world.folder, saved, symlinks=True)
             self._known.add(kind)
         shutil.rmtree(self._world.folder)
         shutil.copytree(saved, self._world.folder, symlinks=True)
         return self._world
+
+    def _end_managers(self) -> None:
+        """Let nobody write any more: the test before may have started managers and not waited for them."""
+        end_all_with(f"HOME={self._world.folder / 'far'}")
 
 
 @pytest.fixture(scope="module")
