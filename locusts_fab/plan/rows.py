@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import re
-from typing import TYPE_CHECKING
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
 
 from locusts_fab.errors import PlanError
 from locusts_fab.plan.source import Source, first_numbers, read_text
 from locusts_fab.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from locusts_fab.model import Values
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+
+
+class _Packed(Sequence[list[str]]):
+    """Rows of texts without NUL, in the memory that a file of them takes: as lists, a million of them fill 400 MB.
+
+    :param rows: the rows; none is without any field.
+    """
+
+    def __init__(self, rows: Iterable[Sequence[str]] = ()) -> None:
+        self._data, self._ends = bytearray(), array("Q")
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Sequence[str]) -> None:
+        """Add a row."""
+        self._data += "\0".join(row).encode("utf-8", "surrogateescape")
+        self._ends.append(len(self._data))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> list[str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[str]]: ...
+    def __getitem__(self, index: int | slice) -> list[str] | list[list[str]]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        end = self._ends[index]  # this is what raises IndexError
+        index %= len(self._ends)
+        begin = self._ends[index - 1] if index else 0
+        return self._data[begin:end].decode("utf-8", "surrogateescape").split("\0")
 
 
 def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] = ()) -> Source:
@@ -33,17 +67,16 @@ def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] 
             if columns
             else "write a row a task",
         )
-    shortest = min(map(len, rows))
+    shortest = len(columns) or min(map(len, rows))  # with columns, all rows have the same length
     names = [*[f"arg{index}" for index in range(shortest)], *columns]
     warnings = []
-    if any(len(row) != shortest for row in rows):
+    if not columns and any(len(row) != shortest for row in rows):
         warnings.append(f"{where}: rows differ in length; only <arg0> to <arg{shortest - 1}> can be used")
     ids = first_numbers(len(rows))
 
     def values(index: int) -> dict[str, str]:
         row = rows[index]
-        by_column = zip(columns, row, strict=False)  # with columns, all rows have the same length
-        return {"id": ids[index], **dict(zip(names, row, strict=False)), **dict(by_column)}
+        return {"id": ids[index], **dict(zip(names, row, strict=False)), **dict(zip(columns, row, strict=False))}
 
     def own(index: int) -> Values:
         row = rows[index]
@@ -76,36 +109,53 @@ def from_args_file(path: Path, where: str) -> Source:
     """
     text = read_text(path, where)
     delimiter = _find_delimiter(path, text)
-    reader = csv.reader(io.StringIO(_tidy(text, delimiter), newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines_of(_tidy(text, delimiter)), delimiter=delimiter, strict=True)
+    rows, lines, widths, used = _Packed(), array("Q"), set(), 0
     try:
         header = ["_".join(name.split()) for name in next(reader, [])]
-        rows, lines = [], []
         for row in reader:
             if any(row) or len(row) == 1:
                 rows.append(row)
                 lines.append(reader.line_num)
+                widths.add(len(row))
+                used = max(used, len(row) if row[-1] else _used(row))
     except csv.Error as error:
         raise PlanError(
             f"{where}: line {reader.line_num}: {error}",
             hint="each quote that begins a field needs another at its end; one within a field is written twice",
         ) from error
     width = len(header)
-    while width > 1 and not header[width - 1] and not any(any(row[width - 1 :]) for row in rows):
+    while width > max(used, 1) and not header[width - 1]:
         width -= 1
     header = header[:width]
     _check_header(header, where)
-    if any(len(row) > width for row in rows):
-        rows = [row if any(row[width:]) else row[:width] for row in rows]
-    bad = [(line, row) for line, row in zip(lines, rows, strict=True) if len(row) != width]
+    if widths - {width}:
+        rows = _Packed(row if any(row[width:]) else row[:width] for row in rows)
+        _check_widths(rows, lines, width, where)
+    return from_rows(rows, where, header)
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a text with their ends, one at a time."""
+    return (found[0] for found in _LINE.finditer(text))
+
+
+def _used(row: Sequence[str]) -> int:
+    """Return the number of fields up to the last one in which something stands."""
+    return max((at for at, field in enumerate(row, 1) if field), default=0)
+
+
+def _check_widths(rows: Sequence[Sequence[str]], lines: Sequence[int], width: int, where: str) -> None:
+    """Raise a PlanError unless all rows have as many fields as the header."""
+    bad = [(line, len(row)) for line, row in zip(lines, rows, strict=True) if len(row) != width]
     if bad:
-        line, row = bad[0]
+        line, found = bad[0]
         others = len(bad) - 1
         more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
         raise PlanError(
-            f"{where}: line {line}: {counted(len(row), 'field')} where the header has {width}{more}",
+            f"{where}: line {line}: {counted(found, 'field')} where the header has {width}{more}",
             hint="a field that holds the delimiter needs quotes around it",
         )
-    return from_rows(rows, where, header)
 
 
 def _find_delimiter(path: Path, text: str) -> str:

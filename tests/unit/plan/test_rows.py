@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from locusts_fab.errors import PlanError
 from locusts_fab.plan.files import sort_ids
@@ -151,3 +156,33 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
         with pytest.raises(PlanError, match="cannot be read") as caught:
             from_args_file(path, "grid.csv")
         assert caught.value.hint
+
+
+FIELD = st.text(st.characters(exclude_characters="\0 \t", exclude_categories=["Cs"]) | st.just("\udcff"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(FIELD, FIELD, st.text('\udc80é;,"\n\r ', min_size=1)), min_size=1))
+def test_every_value_of_a_table_comes_back(tmp_path: Path, rows: list[tuple[str, str, str]]) -> None:
+    """Whatever csv.writer writes, in any bytes."""
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["a", "b", "c"], *rows])
+    path = tmp_path / "grid.csv"
+    path.write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))
+    source = from_args_file(path, "grid.csv")
+    found = [dict(source.own(index)) for index in range(len(source.ids))]
+    plain = [[field.replace("\r\n", "\n") for field in row] for row in rows]
+    assert [list(row.values()) for row in found] == plain
+
+
+def test_many_rows_need_little_memory(tmp_path: Path) -> None:
+    """As lists, these rows alone would take 14 MB."""
+    path = tmp_path / "grid.csv"
+    path.write_text("a,b,c\n" + "".join(f"{number},x{number},y{number}\n" for number in range(50_000)))
+    tracemalloc.start()
+    source = from_args_file(path, "grid.csv")
+    held, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(source.ids) == 50_000
+    assert held < 8_000_000
+    assert most < 14_000_000
