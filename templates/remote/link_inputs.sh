@@ -11,10 +11,12 @@
 #                   end; and so on. The last parts of both paths are the same
 #     WHAT          look: whether they are there; link: take them
 #
-#   prints: look: for each that is no plain file that can be read, its number, from 0 on, a line each
+#   prints: look: for each that is no plain file that can be read, and no folder of nothing but such files and folders, its
+#           number, from 0 on, a line each
 #   exits with: 0; NO_ENVIRONMENT; FOREIGN; anything else if something could not be taken
 #
-# It costs a process for each task. Where both tasks have the same number it costs one for hundreds of them.
+# Files cost one process in all where there is perl, which nobody needs. Else, and for folders, cp takes hundreds at once
+# where both tasks have the same number, and those of one task where not.
 
 readonly NO_ENVIRONMENT=3 FOREIGN=6
 environment=$1 id=$2 list=$3 what=$4
@@ -25,23 +27,48 @@ LC_ALL=C
 look() {
   local from to number=0
   while IFS= read -r -d '' from && IFS= read -r -d '' to; do
-    [[ -f $from && ! -L $from && -r $from ]] || printf '%s\n' "$number"
+    is_there "$from" || printf '%s\n' "$number"
     ((number += 1))
   done <"$list"
 }
 
-# take: link or copy the WAITING to their FOLDER; if there is an ABOVE, with their paths below that.
+# is_there RESULT: succeed if it can be taken.
+is_there() {
+  [[ ! -L $1 && -r $1 ]] && { [[ -f $1 ]] || is_plain_folder "$1"; }
+}
+
+# is_plain_folder FOLDER: succeed if it holds nothing but folders and plain files, all of which can be read.
+is_plain_folder() {
+  local other
+  [[ -d $1 ]] && other=$(find "$1/" \( ! -type f ! -type d -o ! -readable \) -print -quit) && [[ -z $other ]]
+}
+
+# link_files: link what is a plain file, if there is perl, and print the list of all others.
+link_files() {
+  # shellcheck disable=SC2016 # these are variables of perl
+  type -P perl >/dev/null && PERL5OPT='' perl -C0 -0 -ne \
+    'chomp; if ($. % 2) { $from = $_ } elsif (! -f $from || ! link($from, $_)) { print "$from\0$_\0" }' <"$list"
+}
+
+# take: link the WAITING to their FOLDER; if there is an ABOVE, with their paths below that. Copies serve where no link can
+# be made: on another file system, or where a file has as many links as it may.
 take() {
-  ((${#WAITING[@]} > 0)) || return 0
-  if [[ -n $ABOVE ]]; then
-    (cd -- "$ABOVE" && cp "$HOW" --parents -- "${WAITING[@]}" "$TOP/$FOLDER")
-  else
-    cp "$HOW" -t "$FOLDER" -- "${WAITING[@]}"
+  if ((${#WAITING[@]} > 0)); then
+    put -l 2>/dev/null || put -p --remove-destination
   fi
 }
 
-# link: take all of them, those that go together at once.
-link() {
+# put OPTION…: do that by cp with these options.
+put() {
+  if [[ -n $ABOVE ]]; then
+    (cd -- "$ABOVE" && cp -r "$@" --parents -- "${WAITING[@]}" "$TOP/$FOLDER")
+  else
+    cp -r "$@" -t "$FOLDER" -- "${WAITING[@]}"
+  fi
+}
+
+# link_rest: take all that link_files has left, those that go together at once.
+link_rest() {
   local from to above folder known=
   while IFS= read -r -d '' from && IFS= read -r -d '' to; do
     above='' folder=${to%/*}
@@ -53,7 +80,7 @@ link() {
       ABOVE=$above FOLDER=$folder WAITING=() known=$above/$folder
     fi
     WAITING+=("$from")
-  done <"$list"
+  done
   take
 }
 
@@ -85,13 +112,15 @@ make_way() {
 cd -- "$environment" || exit "$NO_ENVIRONMENT"
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
 umask 077
-TOP=$PWD ABOVE='' FOLDER='' WAITING=() HOW=-l
+trap 'rm -f -- "$list.rest"' EXIT
+TOP=$PWD ABOVE='' FOLDER='' WAITING=()
 if [[ $what == look ]]; then
   look
 else
   prepare || exit
-  IFS= read -r -d '' first <"$list"
-  ln -- "$first" "$list.try" 2>/dev/null || HOW=-p
-  rm -f -- "$list.try"
-  link
+  if link_files >"$list.rest"; then
+    link_rest <"$list.rest"
+  else
+    link_rest <"$list"
+  fi
 fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,21 @@ def environment(tmp_path: Path) -> Path:
     return tmp_path / "two"
 
 
+@pytest.fixture(params=["as it is", "missing", "broken"])
+def perl(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine have perl, which takes all at once, or not."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if request.param == "missing":
+        for name in ("bash", "cat", "cp", "find", "mkdir", "rm"):
+            (programs / name).symlink_to(shutil.which(name) or name)
+        monkeypatch.setenv("PATH", str(programs))
+    elif request.param == "broken":
+        (programs / "perl").write_text("#!/bin/sh\nprintf half\nexit 1\n")
+        (programs / "perl").chmod(0o700)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
 def listed(environment: Path, pairs: list[tuple[str, str]]) -> None:
     """Write the list of results and their places."""
     text = "".join(f"{environment.parent}/{source}\0{place}\0" for source, place in pairs)
@@ -40,6 +56,7 @@ def made(environment: Path, name: str) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("perl")
 @pytest.mark.parametrize("shift", [0, 1], ids=["same numbers", "other numbers"])
 def test_results_become_inputs(run: Run, environment: Path, shift: int) -> None:
     pairs = [(f"{CLAIM}/{number}/{name}", f"inputs/0/{number + shift}/{name}") for number in (7, 8, 9) for name in ODD]
@@ -66,14 +83,38 @@ def test_thousands_go_in_one_turn(run: Run, environment: Path) -> None:
     assert len(list((environment / "inputs/0").glob("*/x"))) == len(pairs)
 
 
-def test_only_plain_files_are_there(run: Run, environment: Path) -> None:
-    names = ["file", "link", "folder", "gone", "also"]
+@pytest.mark.usefixtures("perl")
+def test_folders_become_inputs(run: Run, environment: Path) -> None:
+    pairs = [
+        (f"{CLAIM}/7/plots", "inputs/0/7/plots"),
+        (f"{CLAIM}/8/a b", "inputs/0/9/a b"),
+        (f"{CLAIM}/8/x", "inputs/0/9/x"),
+    ]
+    sources = [made(environment, f"{CLAIM}/{name}") for name in ("7/plots/1", "7/plots/deep/-rf", "8/a b/*", "8/x")]
+    (environment.parent / CLAIM / "7/plots/empty").mkdir()
+    listed(environment, pairs)
+    assert run("link_inputs", str(environment), ID, "exec/links", "look").text == ""
+    for _ in range(2):
+        result = run("link_inputs", str(environment), ID, "exec/links", "link")
+        assert (result.exit_status, result.stderr) == (0, "")
+        places = [environment / "inputs/0" / name for name in ("7/plots/1", "7/plots/deep/-rf", "9/a b/*", "9/x")]
+        assert all(place.samefile(source) for place, source in zip(places, sources, strict=True))
+        assert (environment / "inputs/0/7/plots/empty").is_dir()
+
+
+def test_only_plain_files_and_folders_of_such_are_there(run: Run, environment: Path) -> None:
+    names = ["file", "link", "bad", "gone", "also", "way", "worse"]
     made(environment, f"{CLAIM}/1/file")
     made(environment, f"{CLAIM}/1/also")
-    (environment.parent / CLAIM / "1/folder").mkdir()
+    made(environment, f"{CLAIM}/1/bad/in/x")
+    (environment.parent / CLAIM / "1/bad/in/link").symlink_to("x")
     (environment.parent / CLAIM / "1/link").symlink_to("file")
+    made(environment, f"{CLAIM}/1/fine/x")
+    (environment.parent / CLAIM / "1/way").symlink_to("fine")
+    (environment.parent / CLAIM / "1/worse").mkdir()
+    os.mkfifo(environment.parent / CLAIM / "1/worse/pipe")
     listed(environment, [(f"{CLAIM}/1/{name}", f"inputs/0/1/{name}") for name in names])
-    assert run("link_inputs", str(environment), ID, "exec/links", "look").text.split() == ["1", "2", "3"]
+    assert run("link_inputs", str(environment), ID, "exec/links", "look").text.split() == ["1", "2", "3", "5", "6"]
 
 
 def test_a_link_that_an_earlier_submit_left_is_replaced_and_not_written_through(run: Run, environment: Path) -> None:
@@ -103,6 +144,27 @@ def test_other_environments_are_left_alone(run: Run, environment: Path) -> None:
     ):
         assert run("link_inputs", str(root), id_, "exec/links", "link").exit_status == code
     assert not (environment / "inputs").exists()
+
+
+def test_where_not_all_can_be_linked_they_are_copied(
+    run: Run, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where 100,000 tasks take one file: on ext4 it may have 65,000 links."""
+    source = made(environment, f"{CLAIM}/1/x")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "perl").write_text("#!/bin/sh\nexit 1\n")
+    cp = shutil.which("cp")
+    (programs / "cp").write_text(f'#!/bin/sh\n{cp} "$@" || exit\ncase " $* " in *" -l "*) echo full; exit 1 ;; esac\n')
+    for program in programs.iterdir():
+        program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    listed(environment, [(f"{CLAIM}/1/x", f"inputs/0/{number}/x") for number in (2, 3)])
+    result = run("link_inputs", str(environment), ID, "exec/links", "link")
+    assert (result.exit_status, result.stderr) == (0, "")
+    for number in (2, 3):
+        assert (environment / f"inputs/0/{number}/x").read_text() == f"{CLAIM}/1/x"
+        assert not (environment / f"inputs/0/{number}/x").samefile(source)
 
 
 def test_without_hard_links_they_are_copied(run: Run, environment: Path) -> None:

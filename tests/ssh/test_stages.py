@@ -64,6 +64,30 @@ def test_results_are_taken_on_the_host(module_sshd: Sshd, tmp_path: Path) -> Non
     assert (two.outdir / "1/size").read_text() == "100000\n1\nnew\n"
 
 
+def test_folders_are_taken_on_the_host(module_sshd: Sshd, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").touch()
+    root = tmp_path / "there"
+    config = tmp_path / "locusts.toml"
+    text = CONFIG.format(root=json.dumps(str(root)), own="")
+    text = text.replace(
+        "head -c 100000 /dev/zero > big_<id>;", "mkdir -p plots/in; echo <id> | tee plots/in/x plots/y;"
+    )
+    text = text.replace('["big_<id>", "name"]', '["plots/", "name"]').replace(
+        "wc -c < big_<id> > size; cat name ./<id>.txt >>", "cat plots/y plots/in/x >"
+    )
+    config.write_text(text.replace('"@one/<id>/big_<id>"', '"@one/<id>/plots"').replace(', "@one/<id>/name"', ""))
+    one, two = locusts_fab.load(config, "one"), locusts_fab.load(config, "two")
+    locusts_fab.submit(one, module_sshd.connection())
+    locusts_fab.watch(one, module_sshd.connection())
+    submitted = locusts_fab.submit(two, module_sshd.connection())
+    assert (submitted.tasks, submitted.notes) == (2, [])
+    for made in (root / "one/work").rglob("y"):
+        assert any(made.samefile(taken) for taken in (root / "two/inputs").rglob("y"))
+    assert locusts_fab.collect(two, module_sshd.connection(), wait=True).status.tasks.done == 2
+    assert [(two.outdir / name / "size").read_text() for name in "ab"] == ["a\na\n", "b\nb\n"]
+
+
 def test_what_is_here_too_does_not_travel_again(module_sshd: Sshd, tmp_path: Path) -> None:
     """Bytes are counted on the way: the results are here, but the second stage takes those that are there."""
     ids = [str(number) for number in range(10)]
