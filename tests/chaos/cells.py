@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Phases in which a command does something, and in which managers do while a `run` looks on.
 CLIENT = ("plan", "stage", "start", "poll", "collect", "redo", "clean")
-MANAGER = ("pending", "claimed", "running", "written", "draining")
+MANAGER = ("pending", "claimed", "running", "written", "draining", "final")
 HERE = ("local", "crowd")
 FAR = ("remote", "shared", "slurm")
 #: Where we start managers, and can do to their processes what we like.
@@ -47,31 +47,31 @@ class Rule:
 
 
 ALL = (*OURS, "slurm")
-_TOLD = ("claimed", "running", "written", "draining")
+_TOLD = ("claimed", "running", "written", "draining", "final")
 
 FAULTS: dict[str, Rule] = {
     "client-kill": Rule(inject.client_kill, ("anywhere", *CLIENT, *MANAGER), ALL, 4),
     "client-int": Rule(inject.client_int, ("anywhere", *CLIENT, *MANAGER), ALL, 3),
-    "link-cut": Rule(inject.link_cut, ("anywhere", *CLIENT[1:], "running", "written"), FAR),
+    "link-cut": Rule(inject.link_cut, ("anywhere", *CLIENT[1:], "running", "written", "final"), FAR),
     "link-stall": Rule(inject.link_stall, (*CLIENT[1:], "running"), FAR),
     "link-dead": Rule(inject.link_dead, ("stage", "start", "poll", "collect"), ("remote", "shared")),
     "manager-kill": Rule(inject.manager_kill, MANAGER, ALL, stale_s=20),
     "slot-kill": Rule(inject.slot_kill, MANAGER, ALL, stale_s=20),
     "group-kill": Rule(inject.group_kill, MANAGER, ALL, stale_s=20),
-    "stop": Rule(inject.stop_long, ("claimed", "running", "written"), OURS, stale_s=10),
+    "stop": Rule(inject.stop_long, ("claimed", "running", "written", "final"), OURS, stale_s=10),
     "term": Rule(inject.term, MANAGER, ALL),
     "usr1": Rule(inject.usr1, MANAGER, ALL),
     "scancel": Rule(inject_slurm.scancel, MANAGER, ("slurm",)),
-    "requeue": Rule(inject_slurm.requeue, ("running", "written", "draining"), ("slurm",)),
+    "requeue": Rule(inject_slurm.requeue, ("running", "written", "draining", "final"), ("slurm",)),
     "suspend": Rule(inject_slurm.suspend, ("running", "written"), ("slurm",), stale_s=10),
-    "slurmd-kill": Rule(inject_slurm.slurmd_kill, ("running", "written"), ("slurm",), stale_s=20),
+    "slurmd-kill": Rule(inject_slurm.slurmd_kill, ("running", "written", "final"), ("slurm",), stale_s=20),
     "slurmctld-down": Rule(inject_slurm.controller_down, ("stage", "poll", "running"), ("slurm",)),
     "disk-full": Rule(inject.disk_full, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
     "no-inodes": Rule(inject.no_inodes, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
     "no-access": Rule(inject.no_access, ("start", "redo", "clean", *_TOLD), ("remote", "slurm")),
     "read-only": Rule(inject.read_only, ("start", "collect", "redo", "clean", *_TOLD), (*HERE, "remote", "shared")),
-    "ledger": Rule(inject.ledger_damage, ("poll", "collect", "running", "written"), ALL),
-    "cache": Rule(inject.cache_damage, ("running", "written", "draining"), OURS),
+    "ledger": Rule(inject.ledger_damage, ("poll", "collect", "running", "written", "final"), ALL),
+    "cache": Rule(inject.cache_damage, ("running", "written", "draining", "final"), OURS),
     "plan-file": Rule(inject.plan_damage, ("pending", "claimed", "running"), OURS),
     "client-clock": Rule(inject.client_clock, ("pending", "running"), ALL),
     "node-clock": Rule(inject.node_clock, ("running", "written"), ("local", "remote", "slurm"), clock=True),
@@ -140,6 +140,8 @@ SHORT = tuple(
         "written/slot-kill/crowd": 1,
         "written/group-kill/local": 1,
         "draining/group-kill/crowd": 1,
+        "final/group-kill/crowd": 1,
+        "final/client-kill/remote": 1,
         "running/stop/crowd": 1,
         "running/term/shared": 1,
         "written/usr1/crowd": 1,

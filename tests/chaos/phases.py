@@ -117,6 +117,7 @@ def enter(world: World, phase: str, dice: Random) -> Held | None:
         "claimed": _claimed,
         "running": _at_gate,
         "written": _at_gate,
+        "final": _at_gate,
         "draining": partial(_draining, dice=dice),
         "anywhere": partial(_anywhere, dice=dice),
     }

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tests.chaos.place import Place, Places
 
 
+#: So many of the swarms have a task that comes after all others.
+_WITH_FINAL = 0.3
+
+
 @dataclass
 class Result:
     """What came of a cell with a seed.
@@ -109,7 +113,8 @@ def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
         dice,
         tasks=dice.randint(24, 60),
         slots=dice.randint(1, 3),
-        gate_at="after" if cell.phase == "written" else "before",
+        gate_at={"written": "after", "final": "final"}.get(cell.phase, "before"),
+        has_final=dice.random() < _WITH_FINAL or cell.phase == "final",
         times=times,
         sets_clock=cell.rule.clock,
     )

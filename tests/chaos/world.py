@@ -44,7 +44,8 @@ class World:
     """A swarm, and what happened to it.
 
     :param tasks: how many.
-    :param gate_at: where tasks are held: `before` they write their output, or `after`.
+    :param gate_at: where tasks are held: `before` they write their output, or `after`; or the last one alone: `final`.
+    :param has_final: whether a task comes after all others, and puts together what they made; it is one more.
     :param times: constants of manager/times.py that are other than usual.
     :param limits: other constants.
     :param sets_clock: whether the clock of its nodes follows the file `clock`.
@@ -60,6 +61,7 @@ class World:
     slots: int = 2
     nodes: int = 2
     gate_at: str = "before"
+    has_final: bool = False
     times: dict[str, int] = field(default_factory=lambda: dict(TIMES))
     limits: dict[str, int] = field(default_factory=lambda: dict(LIMITS))
     slurm: str = ""
@@ -95,6 +97,10 @@ class World:
         (self.folder / "in").mkdir()
         for number in range(self.first, self.first + self.tasks):
             self.add_task(f"{number:03d}")
+        if self.has_final:
+            made = [content for files in self.outputs.values() for content in files.values()]
+            self.outputs["final"] = {"all.txt": b"".join(made)}
+            self.tasks += 1
         self.write_config()
 
     # ---- the swarm ----
@@ -133,7 +139,7 @@ class World:
         ran = f"set -e\necho >> {self.ran}/<id>"
         work = "{ echo <id>; sha256sum < in_<id>.txt; } > out_<id>.txt"
         gate = holding(self.gate, self.passes)
-        steps = [ran, gate, work] if self.gate_at == "before" else [ran, work, gate]
+        steps = {"before": [ran, gate, work], "after": [ran, work, gate]}.get(self.gate_at, [ran, work])
         clock = f"export CHAOS_CLOCK={self.clock} BASH_ENV={self.shared}/clock.sh"
         setup = [clock] if self.sets_clock else []
         (self.folder / "locusts.toml").write_text(
@@ -141,7 +147,15 @@ class World:
             + f'[swarms.{SWARM}]\ntimeout = "20m"\n'
             + "command = '''\n" + "\n".join(steps) + "\n'''\n"
             + 'indir = "in"\noutdir = "results"\ninputs = ["in_<id>.txt"]\noutputs = ["out_<id>.txt"]\n'
+            + (self._final() if self.has_final else "")
         )  # fmt: skip
+
+    def _final(self) -> str:
+        """Return the part of the config for the task that comes after all others."""
+        gate = holding(self.gate) if self.gate_at == "final" else ":"
+        steps = ["set -e", f"echo >> {self.ran}/final", gate, "cat <results>/*/out_*.txt > all.txt"]
+        command = "\n".join(["'''", *steps, "'''"])
+        return f"[swarms.{SWARM}.final]\noutputs = ['all.txt']\ncommand = {command}\n"
 
     def constants(self) -> dict[str, int]:
         """Return the constants of the package that are other than usual."""
@@ -149,7 +163,8 @@ class World:
 
     def case(self, outputs: dict[str, dict[str, bytes]] | None = None) -> Case:
         """Say what it should have left."""
-        most = self.runs * self.tasks + self.slots * self.deaths + self.more
+        again = self.faults if self.has_final else 0  # what is made once more is put together once more
+        most = self.runs * self.tasks + self.slots * self.deaths + self.more + again
         return Case(outputs or self.outputs, self.outdir, self.ran, self.environment, self.state, most)
 
     # ---- commands ----
