@@ -60,6 +60,8 @@ class TaskReason(str, Enum):
     BROKEN_PIPE = "exit 141: a program in a pipe wrote to one that had ended"  # before EXIT, which it begins with
     EXIT = "exit"
     SIGNAL = "signal"
+    OUT_OF_MEMORY = "out of memory:"
+    LIKELY_OUT_OF_MEMORY = "probably out of memory:"
     TIMEOUT = "timeout"
     MISSING_OUTPUT = "missing output"
     EMPTY_OUTPUT = "missing or empty output"
@@ -151,6 +153,8 @@ class Outcome:
     :param claim: chunk and generation under which it ran, the name of a folder under work/.
     :param bad_node: a node where it failed, as nearly all tasks did there, so that it was run again elsewhere.
     :param values: what the config gave it for its handles; empty if that is not known.
+    :param cpu_s: the CPU time that the last attempt used, in user and system mode together; None if that is not known.
+    :param peak_mb: the most memory that was seen of it, in MiB; None if nobody saw any, as of those that last a moment.
     :param matches: what patterns among its outputs matched: the place of the pattern among them, and the name.
     """
 
@@ -174,6 +178,8 @@ class Outcome:
     bad_node: str = ""
     values: Values = ()
     matches: tuple[tuple[int, Name], ...] = ()
+    cpu_s: float | None = None
+    peak_mb: float | None = None
 
     @property
     def has_ended(self) -> bool:

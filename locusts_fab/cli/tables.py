@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Results
     from locusts_fab.model import Outcome
 
-_COLUMNS = ("state", "exit", "attempts", "node", "seconds", "reason")
-_NUMBERS = {"exit", "attempts", "seconds"}
+_COLUMNS = ("state", "exit", "attempts", "node", "seconds", "cpu_s", "peak_mb", "reason")
+_NUMBERS = {"exit", "attempts", "seconds", "cpu_s", "peak_mb"}
 _WIDEST = 40
 _BETWEEN = "  "
 #: A last column narrower than this is not broken into lines: it would be a tower of words.
@@ -60,6 +60,8 @@ def _cells(outcome: Outcome, names: Sequence[str], results: Results) -> list[str
         str(outcome.attempts),
         printable(escape(outcome.node), ""),
         "" if outcome.seconds is None else f"{outcome.seconds:.2f}",
+        "" if outcome.cpu_s is None else f"{outcome.cpu_s:.2f}",
+        "" if outcome.peak_mb is None else f"{outcome.peak_mb:.0f}",
         printable(escape(described(outcome, results)), ""),
     ]
 
@@ -77,6 +79,8 @@ def print_tasks_json(swarm: Swarm, found: Sequence[Outcome], results: Results) -
             "node": each.node,
             "start": each.start_s,
             "seconds": each.seconds,
+            "cpu_s": each.cpu_s,
+            "peak_mb": each.peak_mb,
             "reason": described(each, results),
             "command": each.command,
             "outputs": list(map(shown, each.outputs)),

@@ -58,6 +58,8 @@ class Ended(NamedTuple):
     :param found: whether each designated output was there.
     :param log: the number of the file with what it printed; 0 if it printed nothing.
     :param reason: why it failed, with the line that tells most of what it printed last.
+    :param cpu_s: the CPU time that it used, in user and system mode together; None if that is not known.
+    :param peak_mb: the most memory that was seen of it, in MiB; None if nobody saw any.
     :param parts: how many records of its matches there are; only with all of them it is a record.
     """
 
@@ -71,6 +73,8 @@ class Ended(NamedTuple):
     found: tuple[bool, ...]
     log: int
     reason: str
+    cpu_s: float | None = None
+    peak_mb: float | None = None
     parts: int = 0
 
 
@@ -117,6 +121,9 @@ _CLAIM = re.compile(rf"[0-9]{{1,9}}\.[0-9]{{1,9}}\.{ENVIRONMENT_ID}")
 _FOUND = re.compile(r"(?P<found>[01]*)(?::(?P<parts>[1-9][0-9]{0,6}))?")
 #: Between names in a record of matches; no name holds it. templates/manager/outputs.sh has the same.
 _BETWEEN_NAMES = "//"
+_USED = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
+#: Managers that were started by an older version do not tell what tasks use; so many fields their ends have.
+_FIELDS_BEFORE = 11
 _STATES = {"done", "failed", "retry", "interrupted"}
 
 
@@ -163,6 +170,8 @@ def parse_record(line: str) -> Record | None:
     read = _READERS.get(kind)
     if read is None or fields[-1:] != END:
         return None
+    if kind == "ended" and len(fields) == _FIELDS_BEFORE:
+        fields.insert(-2, ":")
     try:
         return read(*fields[:-1])
     except (TypeError, ValueError):  # two torn lines may make one with an end, but not with the right fields
@@ -191,11 +200,14 @@ def _ended(
     end_s: str,
     found: str,
     log: str,
+    used: str,
     reason: str,
 ) -> Ended | None:
     there = _FOUND.fullmatch(found)
-    if state not in _STATES or not _CLAIM.fullmatch(claim) or there is None:
+    measured = _USED.fullmatch(used)
+    if state not in _STATES or not _CLAIM.fullmatch(claim) or there is None or measured is None:
         return None
+    cpu_cs, peak_kb = measured.groups()
     return Ended(
         claim,
         whole(task, 1),
@@ -207,6 +219,8 @@ def _ended(
         read_found(there["found"]),
         whole(log),
         read_reason(reason),
+        int(cpu_cs) / 100 if cpu_cs else None,
+        int(peak_kb) / 1024 if peak_kb else None,
         int(there["parts"] or 0),
     )
 

@@ -148,7 +148,7 @@ def _advice(first: Outcome, node: str, done_by_node: Mapping[str, int]) -> str:
     if first.cause is TaskReason.EXIT and first.exit_code in _EXIT_ADVICE:
         return f"{_EXIT_ADVICE[first.exit_code]}; {show}"
     if first.cause is TaskReason.SIGNAL and first.exit_code == _SIGNALS + _KILLED:
-        return f"most likely too little memory: raise `mem` of the job, or lower `slots`; {show}"
+        return f"most likely too little memory: {_MORE_MEMORY.format(show=show)}"
     usual = "{show} shows all that it printed" if first.log else "it printed nothing; {show} shows its command"
     return _ADVICE.get(first.cause, usual).format(show=show)
 
@@ -158,7 +158,10 @@ _EXIT_ADVICE = {
     _NOT_EXECUTABLE: "a program cannot be run: see its name, and `chmod +x` it",
     _BROKEN_PIPE: "a program in a pipe wrote to one that had ended, such as `head`",
 }
+_MORE_MEMORY = "raise `mem` of the job, or lower `slots`; {show}"
 _ADVICE = {
+    TaskReason.OUT_OF_MEMORY: _MORE_MEMORY,
+    TaskReason.LIKELY_OUT_OF_MEMORY: _MORE_MEMORY,
     TaskReason.TIMEOUT: "raise `timeout`, or see with {show} where it stands",
     TaskReason.MISSING_OUTPUT: "see with {show} what it did, and whether `outputs` names what it makes",
     TaskReason.EMPTY_OUTPUT: "see with {show} what it did; with `nonempty = false` what is empty counts as there",

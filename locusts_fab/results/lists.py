@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.own_files import OwnFiles
 
-_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason"
-#: No value of a task may have the name of one of the columns, of those to come neither.
-_TAKEN = frozenset({*_TASKS_HEADER.split("\t"), "cpu_s", "peak_mb"})
+_TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\tcpu_s\tpeak_mb"
+#: No value of a task may have the name of one of the columns.
+_TAKEN = frozenset(_TASKS_HEADER.split("\t"))
 _OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
 _START = 5
 _ENDED = frozenset({TaskState.DONE.value, TaskState.FAILED.value})
@@ -172,6 +172,8 @@ def _task_row(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results
         "" if outcome.start_s is None else f"{outcome.start_s:.6f}",
         "" if outcome.seconds is None or not outcome.has_ended else f"{outcome.seconds:.6f}",
         escape(reason),
+        "" if outcome.cpu_s is None or not outcome.has_ended else f"{outcome.cpu_s:.2f}",
+        "" if outcome.peak_mb is None or not outcome.has_ended else f"{outcome.peak_mb:.1f}",
     ]
     return "\t".join(fields)
 

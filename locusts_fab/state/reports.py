@@ -105,7 +105,8 @@ class Reports(Queries):
         changed = bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                " found = ?, log = ?, reason = ?, collected = 0 WHERE number = ? AND state NOT IN ('done', ?)",
+                " found = ?, log = ?, reason = ?, cpu = ?, peak = ?, collected = 0"
+                " WHERE number = ? AND state NOT IN ('done', ?)",
                 (
                     state,
                     manager,
@@ -117,6 +118,8 @@ class Reports(Queries):
                     write_found(record.found),
                     record.log,
                     record.reason,
+                    record.cpu_s,
+                    record.peak_mb,
                     record.task,
                     final,
                 ),

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from locusts_fab.model import Task, Values
 
 #: Raised when the schema changes.
-VERSION = 5
+VERSION = 6
 #: What makes a file of an older version one of the next.
 _MIGRATIONS = {
     4: ("ALTER TABLE commands ADD COLUMN vals BLOB", "ALTER TABLE commands ADD COLUMN stamp BLOB"),
+    5: ("ALTER TABLE tasks ADD COLUMN cpu REAL", "ALTER TABLE tasks ADD COLUMN peak REAL"),
 }
 
 SCHEMA = """
@@ -46,7 +47,8 @@ CREATE TABLE tasks (                 -- what has become of each task
     lost INTEGER NOT NULL DEFAULT 0,         -- how often its manager was lost while it ran, over all submits
     planned BLOB,   -- the outputs that it was planned with, where its command is another one by now; else NULL
     since INTEGER NOT NULL DEFAULT 0,        -- the submit that planned it as it is; earlier ones ran another command
-    bad_node TEXT NOT NULL DEFAULT ''        -- where it failed, and nearly all did; that does not count
+    bad_node TEXT NOT NULL DEFAULT '',       -- where it failed, and nearly all did; that does not count
+    cpu REAL, peak REAL                      -- what its latest attempt used: seconds, MiB; NULL: not known
 );
 CREATE INDEX tasks_by_state ON tasks (state, collected);
 CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
@@ -87,7 +89,7 @@ CREATE TABLE IF NOT EXISTS match_parts (
 """
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
-    t.start, t.seconds, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
+    t.start, t.seconds, t.cpu, t.peak, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
     x.names FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
     LEFT JOIN matches x ON x.number = t.number"""
 
@@ -349,7 +351,7 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
     number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node, values, matches = (
         row
     )
-    exit_code, attempts, host, start_s, seconds, reason = middle
+    exit_code, attempts, host, start_s, seconds, cpu_s, peak_mb, reason = middle
     return Outcome(
         number=number,
         id=_id(task_id),
@@ -371,4 +373,6 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
         bad_node=bad_node,
         values=read_values(values),
         matches=read_matches(matches) if matches else (),
+        cpu_s=cpu_s,
+        peak_mb=peak_mb,
     )

@@ -16,6 +16,11 @@ find_job_cpus() {
   JOB_CPUS=0
 }
 
+# find_job_memory: do nothing, for there is no job.
+find_job_memory() {
+  return
+}
+
 # find_end: do nothing, for nobody ends us at a known time.
 find_end() {
   return

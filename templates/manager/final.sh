@@ -149,7 +149,7 @@ find_outcomes() {
   any="[^$tab]*"
   for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
     cat -E -- "$file" | sed -nE \
-      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any)$tab($any)$tab($any)$tab$any$tab$any$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\5$tab\6$tab\7$tab$number$tab\8/p" \
+      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any)$tab($any)$tab($any)$tab$any$tab$any(${tab}[0-9]*:[0-9]*)?$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\5$tab\6$tab\7$tab$number$tab\9/p" \
       -e "s/^suspect$tab($any)$tab([0-9]+)$tab([0-9]+)$tab\.[$]\$/\2$tab\1$tab\3${tab}suspect/p"
     ((++number))
   done | sort -t "$tab" -k 1,1n -k 2,2 -k 3,3n -k 4,4

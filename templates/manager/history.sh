@@ -38,12 +38,16 @@ find_history() {
 }
 
 # find_records CHUNK: print the whole records on it, of all managers of this environment, with a $ at the end of each. By
-# that a record is known whose end of the line is lacking: the client takes it for torn, and so do we.
+# that a record is known whose end of the line is lacking: the client takes it for torn, and so do we. What stands between
+# the files keeps the torn end of one from running into the beginning of the next.
 find_records() {
-  local tab=$'\t' claim
+  local tab=$'\t' claim file files=()
   claim="$1\.[0-9]+\.$ENVIRONMENT_ID"
-  cat -E -- "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv 2>/dev/null |
-    LC_ALL=C grep -aE -e "^ended$tab$claim(${tab}[^$tab]*){9}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
+  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
+    files+=("$file" "$RUN/between")
+  done
+  cat -E -- "${files[@]}" 2>/dev/null |
+    LC_ALL=C grep -aE -e "^ended$tab$claim(${tab}[^$tab]*){9,10}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
       -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\\\$\$"
 }
 
@@ -70,7 +74,7 @@ record_failure() {
     [[ $output == /i/* ]] || absent+="0"
   done
   write_held
-  record ended "$CLAIM" "$task" 1 failed "$1" "$now" "$now" "$absent" 0 "$2"
+  record ended "$CLAIM" "$task" 1 failed "$1" "$now" "$now" "$absent" 0 : "$2"
   ((++FAILED_COUNT))
 }
 

@@ -251,7 +251,7 @@ make_run() {
   find_start "$$"
   printf '%s %s\n%s\n' "$$" "$START_CS" "$place" >"$RUN/owner"
   # tasks are taken as long as there is a `go`; the others are there from the start, for later the disk may be full
-  : >"$RUN/go" && : >"$RUN/leave" && : >"$RUN/streak" && : >"$RUN/failed"
+  : >"$RUN/go" && : >"$RUN/leave" && : >"$RUN/streak" && : >"$RUN/failed" && printf 'torn\n' >"$RUN/between"
 }
 
 # announce: write the first record.
@@ -329,6 +329,7 @@ main() {
   trap '' HUP
   find_cpus
   find_slots
+  find_memory
   beat
   announce
   find_gpus
@@ -354,6 +355,7 @@ main() {
     heed_signals
     look_after_tasks
     look_after_slots
+    look_at_usage
     watch_time
     if ((FAILED_HERE != JUDGED)); then
       JUDGED=$FAILED_HERE

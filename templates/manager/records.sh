@@ -6,11 +6,13 @@
 #
 #   manager  ID HOST PID SLOTS TIME BASH      the manager has started
 #   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
-#   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG REASON
+#   ended    CLAIM TASK ATTEMPT STATE EXIT START END OUTPUTS LOG USED REASON
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
 #                                             OUTPUTS: a 1 or 0 for each designated output; then, if there are records
 #                                             `matched` of this attempt, a colon and how many; LOG: 0 if it printed
-#                                             nothing; REASON: of a failure with its last lines; see words.sh
+#                                             nothing; USED: CPU time in hundredths of a
+#                                             second, a colon, the most memory in KiB; what is not
+#                                             known is empty; REASON: of a failure with its last lines; see words.sh
 #   matched  CLAIM TASK ATTEMPT PART OUTPUT NAMES
 #                                             part PART of what patterns among the outputs matched, right before the end;
 #                                             OUTPUT: its place among them, from 0 on; NAMES: with // between

@@ -255,6 +255,9 @@ slot_main() {
   trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
   give_slot
   pin_slot
+  find_usage
+  count_kills
+  KILLED_BEFORE=$COUNT
   show_running 0 0
   walk
   look_at_clock

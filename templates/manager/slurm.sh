@@ -17,6 +17,15 @@ find_job_cpus() {
   JOB_CPUS=$SLURM_CPUS_ON_NODE
 }
 
+# find_job_memory: lower MEMORY_KB to what our job may use on this node, if it asked for an amount.
+find_job_memory() {
+  if [[ ${SLURM_MEM_PER_NODE-} =~ ^[1-9][0-9]{0,11}$ ]]; then
+    may_have "$((SLURM_MEM_PER_NODE * 1024))"
+  elif [[ ${SLURM_MEM_PER_CPU-}x${SLURM_CPUS_ON_NODE-} =~ ^[1-9][0-9]{0,11}x[1-9][0-9]{0,5}$ ]]; then
+    may_have "$((SLURM_MEM_PER_CPU * SLURM_CPUS_ON_NODE * 1024))"
+  fi
+}
+
 # find_end: set ENDS_AT to when the scheduler will end our job, by the clock of UP; 0: not known, or never. What is set for
 # squeue in the variables of the user is not for us.
 find_end() {

@@ -63,13 +63,14 @@ read_long_task() {
 run_task() {
   attempt=1 LOCUSTS_ATTEMPT=1 sandbox=$SANDBOXES/$task
   while :; do
-    log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0
+    log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
     printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" || {
       give_back
       return
     }
 
+    [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user_before system_before _ <"$USAGE"
     if cd ${TREE:+-P} -- "$sandbox"; then
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
       { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$ASSIGNMENTS$command &"; } || start_bash
@@ -82,6 +83,11 @@ run_task() {
       PID=0 STATUS=126
     fi
     ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
+    if [[ -n $USAGE ]]; then
+      read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
+      ((cpu = user + system - user_before - system_before))
+    fi
+    ((${ended%%[^0-9]*} == ${begun%%[^0-9]*})) || find_peak
 
     if ((HAS_PATTERNS)); then
       find_outputs
@@ -99,8 +105,8 @@ run_task() {
     if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
       settle
     fi
-    printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
-      "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$REASON"
+    printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
+      "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$cpu:$peak" "$REASON"
     if [[ $STATE == "done" ]]; then
       ((++DONE_COUNT))
       return
@@ -198,6 +204,7 @@ judge() {
     STATE=failed REASON=$PIPE_REASON
   elif ((STATUS > 128 && STATUS < 193)); then
     STATE=failed REASON="signal $((STATUS - 128))"
+    ((STATUS != 137)) || judge_memory
   elif ((STATUS == 126)) && [[ ! -d $sandbox ]]; then
     judge_sandbox
   elif ((STATUS != 0)); then

@@ -246,6 +246,27 @@ def test_torn_records_count_for_nothing(tmp_path: Path) -> None:
         assert {end.task for end in env.ended() if end.claim == "000001.2.0123abcd"} == set(range(1, 11)) - already
 
 
+def test_torn_records_at_the_ends_of_files(tmp_path: Path) -> None:
+    """Whatever is left of a record, it does not run into the first one of the next manager's file."""
+    ends = [
+        "1\tdone\t0\t1.0\t0.1\t1\t0\t5:\t\t.\n",
+        "1\tdone\t0\t1.0\t0.1\t1\t0\t\t.\n",
+    ]  # with what it used, and without
+    cuts = [end[:cut] for end in ends for cut in range(len(end) + 1)]
+    with ManualEnvironment(tmp_path) as env:
+        env.plan(["true"] * len(cuts))
+        (env.root / "exec/claims/000001.1.0123abcd").write_text("1-7-0123abcd 0.0\n")
+        (env.root / "exec/beats/1-7-0123abcd.end").touch()
+        for task, cut in enumerate(cuts, 1):
+            text = f"manager\t1-{task}-0123abcd\tn\t1\t1\t1.0\t5.2\t.\nended\t000001.1.0123abcd\t{task}\t{cut}"
+            (env.root / f"exec/cache/1-{task}-0123abcd.tsv").write_text(text)
+        already = {end.task for end in env.ended()}
+        env.run("1-9999")
+        again = {end.task for end in env.ended() if end.claim == "000001.2.0123abcd"}
+        assert len(already) == 2
+        assert again == set(range(1, len(cuts) + 1)) - already
+
+
 # ---- how it ends ----
 
 

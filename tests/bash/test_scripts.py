@@ -314,6 +314,7 @@ NEVER_EMPTY = {
     ("manager/given.sh", "GPU_VARIABLES"): "a list of ours",
     ("manager/given.sh", "CUDA_GPUS"): "looked at before",
     ("manager/cpus.sh", "CPUS"): "looked at before",
+    ("manager/history.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/cpus.sh", "parts"): "the text was looked at before",
     ("manager/environment.sh", "STRICTLY"): "holds at least an option",
     ("manager/environment.sh", "begin"): "holds at least a bash",

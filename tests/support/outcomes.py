@@ -54,7 +54,9 @@ class Case:
             path.write_bytes(os.fsencode(log))
         code = 0 if state == "done" else 3
         reason = more.get("reason", "")
-        record = Ended(claim, number, attempt, state, code, 10.5, 12.75, read_found(found), number_of_log, reason)
+        record = Ended(
+            claim, number, attempt, state, code, 10.5, 12.75, read_found(found), number_of_log, reason, 1.5, 20.5
+        )
         with self.ledger.transaction():
             self.ledger.apply(
                 "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0

@@ -58,6 +58,8 @@ records = st.one_of(
         st.lists(st.booleans(), max_size=5).map(tuple),
         logs,
         words,
+        st.none() | st.integers(0, 10**9).map(lambda hundredths: hundredths / 100),
+        st.none() | st.integers(0, 10**9).map(lambda kib: kib / 1024),
         st.sampled_from([0, 1, 12]),
     ),
     st.builds(
@@ -107,7 +109,9 @@ def written(record: Record) -> bytes:
         numbers = [str(record.exit_code), f"{record.start_s:.6f}", f"{record.end_s:.6f}"]
         numbers.append(write_found(record.found) + (f":{record.parts}" if record.parts else ""))
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
-        fields += [str(record.log), record.reason]
+        cpu = "" if record.cpu_s is None else round(record.cpu_s * 100)
+        peak = "" if record.peak_mb is None else round(record.peak_mb * 1024)
+        fields += [str(record.log), f"{cpu}:{peak}", record.reason]
     elif isinstance(record, Matched):
         fields = ["matched", record.claim, str(record.task), str(record.attempt), str(record.part), str(record.output)]
         fields.append("//".join(map(_escaped, record.names)))
@@ -197,6 +201,11 @@ def test_torn_lines_that_run_into_the_next_never_make_a_wrong_record(
         "Began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t.",
         "\0\0began\t000001.1.c0ffee12\t5\t1\t12.5\t1\t.",
         "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t1\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t1.5:\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t-1:2\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t:1234567890123\t\t.",
+        "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\t0\t:\t\t\t.",
         "ended\t000001.1.c0ffee12\t5\t1\twell\t0\t1.0\t2.0\t1\t0\t\t.",
         "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1x\t0\t\t.",
         "ended\t000001.1.c0ffee12\t5\t1\tdone\t0\t1.0\t2.0\t1\tmany\t\t.",
@@ -219,6 +228,8 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
     HELD+=$'.\\n'
     write_held
     record ended 000001.1.c0ffee12 8 1 done 0 1700000000.5 1700000000.6 '' 0 ''
+    record ended 000001.1.c0ffee12 9 1 done 0 1700000000.5 1700000000.6 '' 0 150:2048 ''
+    record ended 000001.1.c0ffee12 9 1 done 0 1700000000.5 1700000000.6 '' 0 : ''
     record left finished 1700000001.0
     """
     subprocess.run(["bash", "-c", script, "bash", str(cache)], check=True, timeout=30)
@@ -227,6 +238,8 @@ def test_records_as_the_manager_writes_them(tmp_path: Path) -> None:
         Began("000001.1.c0ffee12", 7, 1, 1700000000.5, 3),
         Ended("000001.1.c0ffee12", 7, 1, "failed", 137, 1700000000.5, 1700000012.345678, (True, False), 3, "signal 9"),
         Ended("000001.1.c0ffee12", 8, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
+        Ended("000001.1.c0ffee12", 9, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, "", 1.5, 2.0),
+        Ended("000001.1.c0ffee12", 9, 1, "done", 0, 1700000000.5, 1700000000.6, (), 0, ""),
         Left("finished", 1700000001.0),
     ]
 
@@ -252,7 +265,7 @@ def test_what_reasons_of_managers_mean() -> None:
 
 
 def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
-    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh", "final.sh"))
+    scripts = "".join((LIBRARY.parent / name).read_text() for name in ("task.sh", "history.sh", "final.sh", "usage.sh"))
     texts = re.findall(r"REASON=(\w+|\"[^\"]*\"|'[^']+')|(\"(?:lost with|not run)[^\"]*\")", scripts)
     given_to_tasks = {read_task_reason("".join(pair).strip("\"'")) for pair in texts}
     assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}

@@ -61,10 +61,32 @@ def test_outputs_and_logs_come_back(case: Case) -> None:
         ("c", "out", "missing", ""),
     ]
     first, second, third = case.tasks()
-    assert list(first) == ["task", "state", "exit", "attempts", "node", "start", "seconds", "reason"]
-    assert list(first.values()) == ["a", "done", "0", "1", "a\tnode", "10.500000", "2.250000", ""]
-    assert list(second.values()) == ["b", "failed", "3", "1", "a\tnode", "10.500000", "2.250000", "exit 3: sorry"]
-    assert list(third.values()) == ["c", "pending", "", "0", "", "", "", "not started"]
+    assert list(first) == [
+        "task",
+        "state",
+        "exit",
+        "attempts",
+        "node",
+        "start",
+        "seconds",
+        "reason",
+        "cpu_s",
+        "peak_mb",
+    ]
+    assert list(first.values()) == ["a", "done", "0", "1", "a\tnode", "10.500000", "2.250000", "", "1.50", "20.5"]
+    assert list(second.values()) == [
+        "b",
+        "failed",
+        "3",
+        "1",
+        "a\tnode",
+        "10.500000",
+        "2.250000",
+        "exit 3: sorry",
+        "1.50",
+        "20.5",
+    ]
+    assert list(third.values()) == ["c", "pending", "", "0", "", "", "", "not started", "", ""]
 
 
 def test_what_has_to_be_fetched_from_a_target(case: Case) -> None:
@@ -432,7 +454,7 @@ def test_a_running_task_is_pending_in_the_table(case: Case) -> None:
     with case.ledger.transaction():
         case.ledger.apply("1-0", [Began("000001.1", 1, 1, 10.5, 1)], 0)
     case.collect()
-    assert list(case.tasks()[0].values()) == ["a", "pending", "", "1", "", "10.500000", "", "running"]
+    assert list(case.tasks()[0].values()) == ["a", "pending", "", "1", "", "10.500000", "", "running", "", ""]
 
 
 def test_a_reason_that_has_the_line_stays_as_it_is(case: Case) -> None:

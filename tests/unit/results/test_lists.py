@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.model import Values
 
-FIRST = ["task", "state", "exit", "attempts", "node", "start", "seconds", "reason"]
+FIRST = ["task", "state", "exit", "attempts", "node", "start", "seconds", "reason", "cpu_s", "peak_mb"]
 
 
 @pytest.fixture
