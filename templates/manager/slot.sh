@@ -70,6 +70,7 @@ work_chunk() {
     find_numbers
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
     (($1 != FINAL_CHUNK)) || gather
+    SPENT=''
     for line in "${LINES[@]}"; do
       is_leaving && break
       ((HAS_END)) && ! is_time_left && break
@@ -77,6 +78,7 @@ work_chunk() {
       if (($1 == FINAL_CHUNK)) && is_refused; then
         :
       elif ((HAS_PAST)); then
+        SPENT=''
         run_task_with_past
       else
         run_task

@@ -70,7 +70,7 @@ run_task() {
       return
     }
 
-    [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user_before system_before _ <"$USAGE"
+    [[ -n $SPENT ]] || count_cpu
     if cd ${TREE:+-P} -- "$sandbox"; then
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
       { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$ASSIGNMENTS$command &"; } || start_bash
@@ -85,12 +85,13 @@ run_task() {
     ended=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
     if [[ -n $USAGE ]]; then
       read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
-      ((cpu = user + system - user_before - system_before))
+      ((cpu = user + system - SPENT, SPENT += cpu))
     fi
     ((${ended%%[^0-9]*} == ${begun%%[^0-9]*})) || find_peak
 
     if ((HAS_PATTERNS)); then
       find_outputs
+      SPENT=''
     else
       for output in ${outputs[@]+"${outputs[@]}"}; do
         if [[ -e $sandbox/$output ]]; then
@@ -144,6 +145,7 @@ prepare_another() {
 # settle: finish an attempt of run_task that did more or less than to leave its outputs, or that must be looked at
 # anyway.
 settle() {
+  SPENT='' # what is done here may need a program
   if [[ -s $log_file ]]; then
     log=$LOG
   fi

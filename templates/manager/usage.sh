@@ -1,5 +1,5 @@
 # ==== what tasks use ========================================================================================
-# None of this costs a fork, nor a task more than two reads; what cannot be read is not told.
+# None of this costs a fork, nor a task more than a read or two; what cannot be read is not told.
 # CPU time: a slot runs one child at a time. So what its ended children have used (proc(5)), with all that they waited for,
 # differs by what its task has used.
 # Memory: about once a second, but for no more than a fiftieth of its time, the main process looks at the tasks that have
@@ -17,6 +17,14 @@ find_usage() {
   USAGE=/proc/$BASHPID/stat
   # with a blank in the name, the fields would have other numbers
   { read -r pid name _ <"$USAGE"; } && [[ $pid == "$BASHPID" && $name == *")" ]] || USAGE=''
+}
+
+# count_cpu: set SPENT to the CPU time that the children of this slot have used until now, in hundredths of a second. It is
+# emptied where programs of our own may come between two tasks.
+count_cpu() {
+  local user='' system=''
+  [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
+  SPENT=$((user + system))
 }
 
 # find_peak: set peak to the most memory that the task of run_task had, in KiB, if the main process has seen it; and add to
