@@ -24,7 +24,7 @@ import locusts_fab
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.fs import write_whole
 from locusts_fab.layout import Environment, Results, manager_id
-from locusts_fab.model import PlannedTask
+from locusts_fab.model.tasks import PlannedTask
 from locusts_fab.operations.scripts import NO_ID, render_scripts
 from locusts_fab.plan.tasks import make_chunks, make_plan
 from locusts_fab.transfer.stage import make_environment, stage_tasks

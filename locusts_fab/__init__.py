@@ -32,17 +32,17 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.layout import Results as Results
     from locusts_fab.legacy.convert import convert as convert
     from locusts_fab.legacy.launch import launch as launch
-    from locusts_fab.model import Cause as Cause
-    from locusts_fab.model import Counts as Counts
-    from locusts_fab.model import Failures as Failures
-    from locusts_fab.model import Finding as Finding
-    from locusts_fab.model import JobStatus as JobStatus
-    from locusts_fab.model import ManagerState as ManagerState
-    from locusts_fab.model import ManagerStatus as ManagerStatus
-    from locusts_fab.model import Outcome as Outcome
-    from locusts_fab.model import Status as Status
-    from locusts_fab.model import SwarmState as SwarmState
-    from locusts_fab.model import TaskState as TaskState
+    from locusts_fab.model.findings import Finding as Finding
+    from locusts_fab.model.swarms import Cause as Cause
+    from locusts_fab.model.swarms import Counts as Counts
+    from locusts_fab.model.swarms import Failures as Failures
+    from locusts_fab.model.swarms import JobStatus as JobStatus
+    from locusts_fab.model.swarms import ManagerState as ManagerState
+    from locusts_fab.model.swarms import ManagerStatus as ManagerStatus
+    from locusts_fab.model.swarms import Status as Status
+    from locusts_fab.model.swarms import SwarmState as SwarmState
+    from locusts_fab.model.tasks import Outcome as Outcome
+    from locusts_fab.model.tasks import TaskState as TaskState
     from locusts_fab.operations.attach import attach as attach
     from locusts_fab.operations.cancel import cancel as cancel
     from locusts_fab.operations.check import check as check
@@ -68,21 +68,21 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
 #: Every public name, and the module of this package that holds it.
 _MODULES = {
     "Brought": "replica.merge",
-    "Cause": "model",
+    "Cause": "model.swarms",
     "Change": "replica.manifest",
     "Collected": "operations.collect",
     "ConfigError": "errors",
-    "Counts": "model",
+    "Counts": "model.swarms",
     "ExitStatus": "errors",
-    "Failures": "model",
-    "Finding": "model",
+    "Failures": "model.swarms",
+    "Finding": "model.findings",
     "HostError": "errors",
-    "JobStatus": "model",
+    "JobStatus": "model.swarms",
     "LocustsError": "errors",
     "LoginRefusedError": "errors",
-    "ManagerState": "model",
-    "ManagerStatus": "model",
-    "Outcome": "model",
+    "ManagerState": "model.swarms",
+    "ManagerStatus": "model.swarms",
+    "Outcome": "model.tasks",
     "PlanError": "errors",
     "Results": "layout",
     "SchedulerError": "errors",
@@ -90,12 +90,12 @@ _MODULES = {
     "SetupError": "errors",
     "Silent": "progress",
     "StateError": "errors",
-    "Status": "model",
+    "Status": "model.swarms",
     "Submitted": "operations.submit",
     "Swarm": "config.swarm",
-    "SwarmState": "model",
+    "SwarmState": "model.swarms",
     "TaskLog": "operations.look.logs",
-    "TaskState": "model",
+    "TaskState": "model.tasks",
     "TransferError": "errors",
     "attach": "operations.attach",
     "cancel": "operations.cancel",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.model import Status
+    from locusts_fab.model.swarms import Status
 
 
 #: For programs that set up Python's `logging`: what is sent, submitted, stopped, collected, removed (INFO), and which

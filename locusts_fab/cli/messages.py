@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.cli.command import Ending
 from locusts_fab.cli.streams import for_person
 from locusts_fab.errors import ExitStatus
-from locusts_fab.model import SwarmState
+from locusts_fab.model.swarms import SwarmState
 from locusts_fab.text import LAID_OUT, counted, printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Failures, Finding, Status
+    from locusts_fab.model.findings import Finding
+    from locusts_fab.model.swarms import Failures, Status
     from locusts_fab.operations.collect import Collected
     from locusts_fab.operations.submit import Submitted
     from locusts_fab.replica.merge import Brought

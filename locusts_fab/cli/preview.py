@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
     from locusts_fab.operations.scripts import Preview
     from locusts_fab.replica.walk import Selection
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome
+    from locusts_fab.model.tasks import Outcome
 
 _COLUMNS = ("state", "exit", "attempts", "node", "seconds", "cpu_s", "peak_mb", "reason")
 _NUMBERS = {"exit", "attempts", "seconds", "cpu_s", "peak_mb"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from locusts_fab.model import TaskReason
+from locusts_fab.model.tasks import TaskReason
 
 #: What stands before each line in the reason of a record; nothing else there holds it.
 MARK = "\x1f"

@@ -25,14 +25,14 @@ from locusts_fab.bounds.numbers import MOST_OF_OURS, whole_or_none
 from locusts_fab.errors import HostError
 from locusts_fab.layout import VALUES, input_place
 from locusts_fab.manager.records import END
-from locusts_fab.model import PlannedTask
+from locusts_fab.model.tasks import PlannedTask
 from locusts_fab.tsv import join_fields, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk, Values
+    from locusts_fab.model.tasks import Chunk, Values
 
 #: Before the number of each chunk.
 _CHUNK = re.compile(rb"^chunk\t", re.MULTILINE)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from locusts_fab.bounds.names import Name
 from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
 from locusts_fab.manager.last_words import read_reason
-from locusts_fab.model import LeaveReason, TaskReason
+from locusts_fab.model.swarms import LeaveReason
+from locusts_fab.model.tasks import TaskReason
 from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:

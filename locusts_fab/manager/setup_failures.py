@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import read_leave_reason
-from locusts_fab.model import LeaveReason
+from locusts_fab.model.swarms import LeaveReason
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:

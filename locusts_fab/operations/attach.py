@@ -11,7 +11,7 @@ from locusts_fab.bounds.budget import Most
 from locusts_fab.bounds.numbers import MOST_OF_OURS, UnfitNumberError, whole, whole_or_none
 from locusts_fab.errors import HostError, StateError
 from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
-from locusts_fab.model import Submission
+from locusts_fab.model.swarms import Submission
 from locusts_fab.operations.environment import known_site, set_known
 from locusts_fab.operations.session import opened
 from locusts_fab.replica.sync import recall_manifest
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host, Result
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Status
+    from locusts_fab.model.swarms import Status
 
 _CHUNK = b"chunk\t"
 _MORE = b"\nmore\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
-from locusts_fab.model import Finding
+from locusts_fab.model.findings import Finding
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.judgement import judge_rsync_here, judge_there, questions_on, space_needed
 from locusts_fab.preflight.here import DanglingInputs, judge_outdir, judge_shared

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.layout import FAILED
-from locusts_fab.model import TaskState
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.look.status import keep_looking, look, with_causes
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.progress import LOGGER, Silent
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome, Status
+    from locusts_fab.model.swarms import Status
+    from locusts_fab.model.tasks import Outcome
     from locusts_fab.operations.session import Session
     from locusts_fab.replica.merge import Brought
     from locusts_fab.state.ledger import Ledger

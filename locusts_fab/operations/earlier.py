@@ -12,7 +12,7 @@ from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import PlanError, StateError, TransferError
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import Environment, input_place, named_swarm
-from locusts_fab.model import TaskState
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.plan.inputs import Earlier, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Memory, PlannedTask
+    from locusts_fab.model.tasks import Memory, PlannedTask
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.target import Site
 

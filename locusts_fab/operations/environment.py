@@ -16,7 +16,8 @@ from locusts_fab.target import identified
 
 if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, Submission
+    from locusts_fab.model.swarms import Submission
+    from locusts_fab.model.tasks import Chunk
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.target import Site
 

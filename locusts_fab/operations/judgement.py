@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import ExitStatus, HostError, LocustsError, SchedulerError, StateError
-from locusts_fab.model import Finding, TaskState, exit_status_of
+from locusts_fab.model.findings import Finding, exit_status_of
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Choice, Task
+    from locusts_fab.model.tasks import Choice, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.preflight.here import DanglingInputs

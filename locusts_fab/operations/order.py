@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError, UnfinishedError
-from locusts_fab.model import TaskState
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at
 from locusts_fab.operations.session import ledger_in

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.layout import Environment
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
-from locusts_fab.model import Chunk
+from locusts_fab.model.tasks import Chunk
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.plan.final import needs_links
 from locusts_fab.plan.tasks import make_chunks
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
 

@@ -14,7 +14,8 @@ from locusts_fab.fs import remove_left_folders
 from locusts_fab.layout import Results, manager_id
 from locusts_fab.manager.records import element_of, read_leave_reason, submission_of
 from locusts_fab.manager.setup_failures import advice, failed_setups
-from locusts_fab.model import FINAL, Counts, LeaveReason, ManagerState, Status, SwarmState
+from locusts_fab.model.swarms import Counts, LeaveReason, ManagerState, Status, SwarmState
+from locusts_fab.model.tasks import FINAL
 from locusts_fab.operations.environment import complete_removal, known_site
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import ManagerStatus, Submission
+    from locusts_fab.model.swarms import ManagerStatus, Submission
     from locusts_fab.target import Site
 
 _SHOWN_REASONS = 3

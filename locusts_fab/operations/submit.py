@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import FINAL, Choice, Chunk
+from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.earlier import Nearby, plan_of, refuse_absent, with_sources
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Counts, Planned, PlannedTask, Submission, Taken, Task
+    from locusts_fab.model.swarms import Counts, Submission
+    from locusts_fab.model.tasks import Planned, PlannedTask, Taken, Task
     from locusts_fab.operations.session import Session
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.state.ledger import Ledger

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.errors import StateError
-from locusts_fab.model import FINAL, TaskState
+from locusts_fab.model.tasks import FINAL, TaskState
 from locusts_fab.operations.collect import collect
 from locusts_fab.operations.look.logs import logs
 from locusts_fab.operations.look.status import status, watch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Outcome
+    from locusts_fab.model.tasks import Outcome
     from locusts_fab.operations.look.logs import TaskLog
     from locusts_fab.ui.screen import Screen
 

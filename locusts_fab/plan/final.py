@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import written
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment
-from locusts_fab.model import FINAL, Task
+from locusts_fab.model.tasks import FINAL, Task
 from locusts_fab.shell.template import Template
 from locusts_fab.tsv import escape
 

@@ -18,7 +18,7 @@ from locusts_fab.plan.source import number_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from locusts_fab.model import Memory, PlannedTask, Values
+    from locusts_fab.model.tasks import Memory, PlannedTask, Values
     from locusts_fab.plan.source import Source
 
     #: Command, inputs and outputs of the row at a place, were this its id.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
     from locusts_fab.shell.template import Template
 
 _HINT = "choose another outdir, or other names for the outputs"

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import PlanError
-from locusts_fab.model import Memory
+from locusts_fab.model.tasks import Memory
 from locusts_fab.plan.source import Source
 from locusts_fab.shell.template import Template, handles_of_name
 from locusts_fab.text import nearest
@@ -20,7 +20,7 @@ from locusts_fab.text import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from locusts_fab.model import Values
+    from locusts_fab.model.tasks import Values
 
 _NUMBER = re.compile(r"(?:.*_)?([0-9]{6,9})", re.DOTALL)
 _GIVEN = re.compile(r"[0-9]{6,9}")

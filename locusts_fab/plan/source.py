@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from locusts_fab.model import Values
+    from locusts_fab.model.tasks import Values
 
 #: Numbers that serve as ids are padded to this width; only where they outgrow it, they get more digits.
 ID_WIDTH = 6

@@ -11,7 +11,7 @@ from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
 from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place, is_of_indir, named_swarm
-from locusts_fab.model import FINAL, Chunk, Memory, Task
+from locusts_fab.model.tasks import FINAL, Chunk, Memory, Task
 from locusts_fab.plan.final import final_task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
 from locusts_fab.plan.inputs import Inputs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Values
+    from locusts_fab.model.tasks import Values
     from locusts_fab.plan.inputs import Earlier
     from locusts_fab.plan.source import Source
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.config.swarm import allowed_cpus
 from locusts_fab.layout import input_path, named_swarm
-from locusts_fab.model import Finding
+from locusts_fab.model.findings import Finding
 from locusts_fab.preflight.machine import NOT_SET, judge_target
 from locusts_fab.preflight.probe import Seen
 from locusts_fab.preflight.slots import judge_cpus
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
 
 #: The programs that managers use; templates/remote/probe.sh looks for the same.
 TOOLS = ("cat", "cp", "head", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sed", "sleep", "tail", "timeout", "tr")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import ExitStatus
-from locusts_fab.model import Finding
+from locusts_fab.model.findings import Finding
 from locusts_fab.state.identity import open_error
 from locusts_fab.text import size
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import FindingState
+    from locusts_fab.model.findings import FindingState
     from locusts_fab.preflight.probe import Seen
     from locusts_fab.preflight.space import SpaceNeeded
 

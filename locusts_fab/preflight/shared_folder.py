@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, LocustsError
 from locusts_fab.fs import remove_tree
-from locusts_fab.model import Finding
+from locusts_fab.model.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import Finding
+from locusts_fab.model.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

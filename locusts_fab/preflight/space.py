@@ -12,7 +12,7 @@ from locusts_fab.text import counted, size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
     from locusts_fab.plan.tasks import Plan
     from locusts_fab.replica.walk import Selection
 

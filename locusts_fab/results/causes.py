@@ -6,14 +6,15 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import Cause, TaskReason
+from locusts_fab.model.swarms import Cause
+from locusts_fab.model.tasks import TaskReason
 from locusts_fab.results.lists import describe
 from locusts_fab.shell.quoting import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from locusts_fab.model import Outcome
+    from locusts_fab.model.tasks import Outcome
 
 #: Tasks that are named for each cause.
 EXAMPLES = 3

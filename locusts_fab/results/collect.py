@@ -12,7 +12,7 @@ from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import FAILED, folders_above
-from locusts_fab.model import TaskState
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.results.own import IN_THE_WAY, InTheWayError, Own, mark_of
 from locusts_fab.results.place import bring
 from locusts_fab.results.source import NotBroughtError, Sources
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment, Results
-    from locusts_fab.model import Fetched, Outcome
+    from locusts_fab.model.findings import Fetched
+    from locusts_fab.model.tasks import Outcome
     from locusts_fab.state.own_files import OwnFiles
 
 

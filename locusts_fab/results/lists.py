@@ -11,7 +11,7 @@ from locusts_fab.bounds.entries import Entry, shown
 from locusts_fab.errors import StateError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.manager.last_words import last_lines, with_words
-from locusts_fab.model import TaskReason, TaskState
+from locusts_fab.model.tasks import TaskReason, TaskState
 from locusts_fab.results.own import mark_of_status
 from locusts_fab.tsv import escape
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Results
-    from locusts_fab.model import Outcome, Values
+    from locusts_fab.model.tasks import Outcome, Values
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.own_files import OwnFiles
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from locusts_fab.model import Fetched
+    from locusts_fab.model.findings import Fetched
 
 
 class NotBroughtError(Exception):

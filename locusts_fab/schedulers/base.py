@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Finding, JobStatus, Submission
+    from locusts_fab.model.findings import Finding
+    from locusts_fab.model.swarms import JobStatus, Submission
 
 
 class Launcher(Protocol):

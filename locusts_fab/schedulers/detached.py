@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
-    from locusts_fab.model import Finding, JobStatus, Submission
+    from locusts_fab.model.findings import Finding
+    from locusts_fab.model.swarms import JobStatus, Submission
 
 
 @dataclass(frozen=True)

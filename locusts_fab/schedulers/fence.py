@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.hosts.base import Host
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Submission
+    from locusts_fab.model.swarms import Submission
 
 
 def not_ours(environment: Environment, host: str) -> StateError:

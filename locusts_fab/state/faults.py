@@ -7,7 +7,8 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, LocustsError, StateError, TransferError
-from locusts_fab.model import ManagerState, TaskState
+from locusts_fab.model.swarms import ManagerState
+from locusts_fab.model.tasks import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

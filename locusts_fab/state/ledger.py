@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import JobStatus, ManagerState, PlannedTask, Submission
+from locusts_fab.model.swarms import JobStatus, ManagerState, Submission
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.planning import Planning
 from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, write_values
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.manager.planfile import PlannedChunk
+    from locusts_fab.model.tasks import PlannedTask
 
 _DELETE_REPORTS = (
     "DELETE FROM managers",

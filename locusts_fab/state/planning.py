@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
-from locusts_fab.model import Planned, Taken
+from locusts_fab.model.tasks import Planned, Taken
 from locusts_fab.state.reports import Reports
 from locusts_fab.state.schema import (
     CHANGED_TASKS,
@@ -28,7 +28,7 @@ from locusts_fab.tsv import join_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locusts_fab.model import Choice, Task
+    from locusts_fab.model.tasks import Choice, Task
 
 #: So many ids are compared with one that is unknown, for comparing takes long.
 _COMPARED = 2000

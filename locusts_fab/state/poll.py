@@ -27,7 +27,7 @@ from locusts_fab.manager.records import (
     submission_of,
 )
 from locusts_fab.manager.times import FRESH_S, STALE_S
-from locusts_fab.model import ManagerState
+from locusts_fab.model.swarms import ManagerState
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.identity import open_error, read_notes

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import GLOB
 from locusts_fab.manager.records import read_leave_reason
-from locusts_fab.model import (
-    Counts,
-    JobStatus,
-    LeaveReason,
-    ManagerState,
-    ManagerStatus,
-    Memory,
-    Submission,
-    TaskState,
-)
+from locusts_fab.model.swarms import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission
+from locusts_fab.model.tasks import Memory, TaskState
 from locusts_fab.state.own_files import OwnFiles
 from locusts_fab.state.schema import (
     OUTCOME,
@@ -34,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.model import Outcome, PlannedTask
+    from locusts_fab.model.tasks import Outcome, PlannedTask
 
 
 class Queries:

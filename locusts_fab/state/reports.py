@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import Entry, outputs_of
 from locusts_fab.bounds.names import names
 from locusts_fab.manager.records import Began, Ended, Left, Manager, Matched, Suspect, submission_of, write_found
-from locusts_fab.model import ManagerState
+from locusts_fab.model.swarms import ManagerState
 from locusts_fab.state.queries import Queries
 from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON, any_text, write_matches
 from locusts_fab.tsv import join_fields, split_fields

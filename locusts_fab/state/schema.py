@@ -1,4 +1,4 @@
-"""The schema of the ledger's file, and how its rows become data types of model.py."""
+"""The schema of the ledger's file, and how its rows become data types of the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError, names
 from locusts_fab.errors import StateError
 from locusts_fab.manager.records import read_found, read_task_reason
-from locusts_fab.model import Outcome, PlannedTask, TaskState
+from locusts_fab.model.tasks import Outcome, PlannedTask, TaskState
 from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.bounds.entries import Entry
-    from locusts_fab.model import Task, Values
+    from locusts_fab.model.tasks import Task, Values
 
 #: Raised when the schema changes.
 VERSION = 6

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk, Fetched, PlannedTask
+    from locusts_fab.model.findings import Fetched
+    from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
 

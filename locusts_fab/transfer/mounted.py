@@ -16,7 +16,7 @@ from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import TREE
-from locusts_fab.model import Fetched
+from locusts_fab.model.findings import Fetched
 from locusts_fab.text import first_few
 from locusts_fab.transfer.stage import copy_in, make_environment, put_laid_out, put_link, stage_shared, stage_tasks
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.transfer.stage import Put
     from locusts_fab.ui.screen import Screen

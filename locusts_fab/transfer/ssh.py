@@ -14,7 +14,7 @@ from locusts_fab.errors import TransferError
 from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, Environment
-from locusts_fab.model import Fetched
+from locusts_fab.model.findings import Fetched
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.arrived import complete, fetch_files
 from locusts_fab.transfer.mounted import MountedTransfer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Carrier
-    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
 

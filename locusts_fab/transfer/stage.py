@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.follow import Place
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.model.tasks import Chunk, PlannedTask
 
     Progress = Callable[[int], None]
     Put = Callable[[str, Inside, Name, Follow], None]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.bounds.follow import Place
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Chunk, PlannedTask
+    from locusts_fab.model.tasks import Chunk, PlannedTask
 
     Send = Callable[[bytes], object]
     Progress = Callable[[int, int], None]

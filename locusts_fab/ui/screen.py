@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.status import Status as Spinner
 
-    from locusts_fab.model import Status
+    from locusts_fab.model.swarms import Status
     from locusts_fab.progress import Progress, Watcher
     from locusts_fab.ui.terminal import LiveStatus
 

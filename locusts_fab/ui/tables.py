@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from locusts_fab.model import SwarmState, summary_of
+from locusts_fab.model.swarms import SwarmState, summary_of
 from locusts_fab.text import counted, duration, printable, rate
 from locusts_fab.ui.show import Hanging
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from locusts_fab.model import Cause, Finding, Status
+    from locusts_fab.model.findings import Finding
+    from locusts_fab.model.swarms import Cause, Status
 
 _STYLES = {
     SwarmState.FINISHED: "green",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from locusts_fab.model import Status
+    from locusts_fab.model.swarms import Status
     from locusts_fab.progress import Progress
 
 

@@ -261,7 +261,7 @@ announce() {
 }
 
 # say_goodbye: write the last record, and the mark by which others know that our leases are free. Its reason is the one
-# given to `leave`, or one of its own; see LeaveReason in model.py.
+# given to `leave`, or one of its own; see LeaveReason in model/swarms.py.
 say_goodbye() {
   local reason=
   mark_suspects

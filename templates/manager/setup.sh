@@ -2,7 +2,7 @@
 # Where an entry of `setup` failed, start.sh or the job script starts this manager all the same, with what it knows of
 # that: so it is recorded, in the same way as all else, and whoever looks at the swarm sees it.
 
-# the beginning of the reason to leave; see LeaveReason in model.py, and manager/setup_failures.py
+# the beginning of the reason to leave; see LeaveReason in model/swarms.py, and manager/setup_failures.py
 readonly SETUP_FAILED="setup failed:"
 
 # report_setup NUMBER HOW TEXT WORDS SCRIPT: record that this entry failed, and leave.

@@ -19,7 +19,7 @@ is_orphan() {
 }
 
 # leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than
-# people read are in LeaveReason in model.py.
+# people read are in LeaveReason in model/swarms.py.
 leave() {
   if [[ -e $RUN/go ]]; then
     printf '%s\n' "$1" >"$RUN/leave"

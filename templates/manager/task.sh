@@ -3,10 +3,10 @@
 # what every task needs stands in run_task, and what only some need has functions of its own. For the same reason few
 # variables are declared local; but a slot is a process of its own, and so are its variables.
 
-# the reason of a task that was interrupted though it had most of its manager's time; see TaskReason in model.py
+# the reason of a task that was interrupted though it had most of its manager's time; see TaskReason in model/tasks.py
 readonly OUT_OF_TIME_REASON="interrupted: out of time"
 
-# the reason of one that SIGPIPE ended within a pipe; see TaskReason in model.py
+# the reason of one that SIGPIPE ended within a pipe; see TaskReason in model/tasks.py
 # shellcheck disable=SC2016 # the user's `|| [[ $? == 141 ]]`
 readonly PIPE_REASON='exit 141: a program in a pipe wrote to one that had ended (as with `| head`); end that pipe with `|| [[ $? == 141 ]]`, or set strict = false'
 
@@ -188,7 +188,7 @@ await() {
 }
 
 # judge: from STATUS, what is absent and what the main process did to PID, set STATE and REASON. The first words of each
-# reason are those of TaskReason in model.py, by which `collect` judges.
+# reason are those of TaskReason in model/tasks.py, by which `collect` judges.
 judge() {
   local what='' pid=''
   if [[ -e $RUN/kill.$SLOT ]]; then

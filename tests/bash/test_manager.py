@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import read_task_reason
-from locusts_fab.model import TaskReason
+from locusts_fab.model.tasks import TaskReason
 from tests.support.managers import BOTH_WAYS, ManualEnvironment, Spec, holding, printed_by
 from tests.support.processes import wait_until
 

@@ -12,7 +12,7 @@ import pytest
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.manager.render import render
 from locusts_fab.manager.setup_failures import failed_setups
-from locusts_fab.model import LeaveReason
+from locusts_fab.model.swarms import LeaveReason
 from tests.support.managers import BASH, ManualEnvironment
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import locusts_fab
 from locusts_fab.config.tables import make_config
 from locusts_fab.errors import ConfigError, PlanError, StateError
 from locusts_fab.legacy.launch import swarm_table
-from locusts_fab.model import SwarmState
+from locusts_fab.model.swarms import SwarmState
 from locusts_fab.target import forget_logins
 from tests.support.sshd import Sshd, module_sshd, needs_sshd
 from tests.support.workspace import REPOSITORY, Workspace

@@ -14,7 +14,7 @@ import pytest
 import locusts_fab
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError, StateError
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.model import Status, SwarmState
+from locusts_fab.model.swarms import Status, SwarmState
 from locusts_fab.operations import session as sessions
 from locusts_fab.operations.collect import _EagerCollector
 from locusts_fab.operations.look import status as module

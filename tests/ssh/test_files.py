@@ -18,7 +18,7 @@ from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager
-from locusts_fab.model import Chunk, PlannedTask, Task
+from locusts_fab.model.tasks import Chunk, PlannedTask, Task
 from locusts_fab.operations.collect import collect_ended
 from locusts_fab.progress import Silent
 from locusts_fab.state.ledger import Ledger

@@ -16,7 +16,7 @@ from locusts_fab.bounds.entries import Entry
 from locusts_fab.bounds.names import Name
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager, Matched
-from locusts_fab.model import Task
+from locusts_fab.model.tasks import Task
 from locusts_fab.operations.collect import collect_ended
 from locusts_fab.progress import Silent
 from locusts_fab.results.lists import write_lists

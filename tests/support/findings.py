@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Finding
+    from locusts_fab.model.findings import Finding
     from tests.support.workspace import Workspace
 
 SLURM = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locusts_fab.manager.records import Began, Ended
-from locusts_fab.model import ManagerState, Outcome, Task
+from locusts_fab.model.swarms import ManagerState
+from locusts_fab.model.tasks import Outcome, Task
 
 if TYPE_CHECKING:
     from locusts_fab.manager.records import Record

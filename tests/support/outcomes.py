@@ -8,7 +8,7 @@ from pathlib import Path
 
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager, read_found
-from locusts_fab.model import Task
+from locusts_fab.model.tasks import Task
 from locusts_fab.operations.collect import collect_ended, mark_to_come_again
 from locusts_fab.progress import Silent
 from locusts_fab.results.lists import write_lists

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.model.swarms import Counts, Status, SwarmState
 from locusts_fab.text import counted, duration, first_few, fitted, nearest, printable, rate
 
 

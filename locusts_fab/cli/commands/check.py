@@ -20,7 +20,7 @@ def check(invocation: Invocation, *, json_: bool = False) -> ExitStatus:
     Exit codes: 0 nothing is wrong; else 3 the way there, 4 the scheduler, 2 the rest, in this order.
     """
     from locusts_fab.cli import messages
-    from locusts_fab.model import exit_status_of
+    from locusts_fab.model.findings import exit_status_of
     from locusts_fab.operations.check import check as operation
 
     findings = operation(invocation.swarm, invocation.connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import Failures
+from locusts_fab.model.swarms import Failures
 from locusts_fab.operations.look.status import status
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locusts_fab.model import TaskState
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.look.status import status
 from locusts_fab.operations.look.tasks import choose, planned_tasks, unknown_task
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import fabric
 
     from locusts_fab.config.swarm import Swarm
-    from locusts_fab.model import Outcome
+    from locusts_fab.model.tasks import Outcome
     from locusts_fab.operations.session import Session
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, HostError, LoginRefusedError, PlanError
-from locusts_fab.model import Counts, Status, SwarmState
+from locusts_fab.model.swarms import Counts, Status, SwarmState
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.session import busy_note, ledger_in

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import StateError
-from locusts_fab.model import Outcome, TaskState
+from locusts_fab.model.tasks import Outcome, TaskState
 from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.session import looked_at
 from locusts_fab.text import nearest

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locusts_fab.config.given import full_gres
-from locusts_fab.model import JobStatus
+from locusts_fab.model.swarms import JobStatus
 from locusts_fab.schedulers.base import Queue
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.hosts.base import Host, Result
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Submission
+    from locusts_fab.model.swarms import Submission
 
 
 #: What holds up most scripts here, for messages.

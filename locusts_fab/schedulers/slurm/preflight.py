@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
 from locusts_fab.errors import ExitStatus
-from locusts_fab.model import Finding, FindingState
+from locusts_fab.model.findings import Finding, FindingState
 from locusts_fab.schedulers.slurm.jobs import TOO_LONG, parse_time_s
 from locusts_fab.schedulers.slurm.partitions import Partition, parse_memory_mb, parse_sinfo
 from locusts_fab.text import counted, nearest

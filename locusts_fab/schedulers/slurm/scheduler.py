@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.hosts.base import Host
     from locusts_fab.layout import Environment
-    from locusts_fab.model import Finding, JobStatus
+    from locusts_fab.model.findings import Finding
+    from locusts_fab.model.swarms import JobStatus
     from locusts_fab.schedulers.base import Queue
 
 

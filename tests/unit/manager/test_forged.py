@@ -22,7 +22,8 @@ from locusts_fab.manager.records import (
     parse_record,
     parse_records,
 )
-from locusts_fab.model import Submission, Task
+from locusts_fab.model.swarms import Submission
+from locusts_fab.model.tasks import Task
 from locusts_fab.state.ledger import Ledger
 from tests.support.environments import ID
 from tests.support.forged import NO_NUMBERS, NO_TIMES, encoded, texts

@@ -9,7 +9,7 @@ import pytest
 from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text
-from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.model.tasks import Chunk, PlannedTask
 from locusts_fab.tsv import join_fields
 from tests.support.environments import ID, OTHER_ID
 

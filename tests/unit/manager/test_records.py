@@ -29,7 +29,8 @@ from locusts_fab.manager.records import (
     read_task_reason,
     write_found,
 )
-from locusts_fab.model import LeaveReason, TaskReason
+from locusts_fab.model.swarms import LeaveReason
+from locusts_fab.model.tasks import TaskReason
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"

@@ -12,7 +12,7 @@ import pytest
 import locusts_fab
 from locusts_fab.errors import ExitStatus
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.model import Finding, exit_status_of
+from locusts_fab.model.findings import Finding, exit_status_of
 from locusts_fab.preflight.probe import Questions, look
 from tests.support.findings import load, states
 from tests.support.sshd import free_port

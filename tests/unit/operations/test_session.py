@@ -13,7 +13,8 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.model import JobStatus, ManagerState, SwarmState, Task
+from locusts_fab.model.swarms import JobStatus, ManagerState, SwarmState
+from locusts_fab.model.tasks import Task
 from locusts_fab.operations.session import Session, looked_at, opened
 from locusts_fab.state import poll as polling
 from locusts_fab.state.clock import Reading, read_clock
@@ -24,7 +25,7 @@ from tests.support.environments import ID, founded, reserved
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locusts_fab.model import Submission
+    from locusts_fab.model.swarms import Submission
 
 HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
 STOOD_STILL = "its heartbeat stood still for more than 300 s"

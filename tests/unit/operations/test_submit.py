@@ -9,7 +9,8 @@ import pytest
 
 from locusts_fab.config.schema import Slurm, SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
-from locusts_fab.model import Chunk, ManagerState, Taken
+from locusts_fab.model.swarms import ManagerState
+from locusts_fab.model.tasks import Chunk, Taken
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.submit import _cut
 from locusts_fab.plan.tasks import make_plan

@@ -17,7 +17,7 @@ from tests.unit.plan.test_limits import refused, tasks_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
 
 ROWS: dict[str, Any] = {"command": "echo <arg0>", "args": [["a"], ["b"]]}
 

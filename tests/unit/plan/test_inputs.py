@@ -19,7 +19,7 @@ from locusts_fab.plan.inputs import Earlier, Inputs, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
 
 if TYPE_CHECKING:
-    from locusts_fab.model import Values
+    from locusts_fab.model.tasks import Values
 
 MADE = Origin("t", "000001.1.c0ffee12", 1, 1.5, "")
 

@@ -18,7 +18,7 @@ from locusts_fab.plan.tasks import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locusts_fab.model import Task
+    from locusts_fab.model.tasks import Task
 
 ROOT = "/scratch/s"
 

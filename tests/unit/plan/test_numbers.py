@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
-from locusts_fab.model import Memory, PlannedTask, Task
+from locusts_fab.model.tasks import Memory, PlannedTask, Task
 from locusts_fab.plan.tasks import make_plan
 
 if TYPE_CHECKING:

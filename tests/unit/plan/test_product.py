@@ -9,7 +9,7 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
-from locusts_fab.model import Memory, PlannedTask
+from locusts_fab.model.tasks import Memory, PlannedTask
 from locusts_fab.plan.tasks import make_plan
 
 if TYPE_CHECKING:

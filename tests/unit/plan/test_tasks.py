@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import PlanError
-from locusts_fab.model import Chunk, Task
+from locusts_fab.model.tasks import Chunk, Task
 from locusts_fab.plan.tasks import LONGEST_CHUNK, chunk_sizes, make_chunks, make_plan, shared_paths
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.bounds.names import Name, TaskId
 from locusts_fab.manager.records import read_task_reason
-from locusts_fab.model import Outcome, TaskState
+from locusts_fab.model.tasks import Outcome, TaskState
 from locusts_fab.results.causes import EXAMPLES, find_causes, normalised
 
 

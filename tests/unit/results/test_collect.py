@@ -12,7 +12,7 @@ import pytest
 
 from locusts_fab.errors import TransferError
 from locusts_fab.manager.records import Began
-from locusts_fab.model import Task
+from locusts_fab.model.tasks import Task
 from locusts_fab.results.collect import wanted_files
 from locusts_fab.results.lists import describe
 from tests.support.outcomes import Case

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.model import Task
+from locusts_fab.model.tasks import Task
 from locusts_fab.results.lists import _ValueColumns
 from locusts_fab.tsv import unescape
 from tests.support.outcomes import Case
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.model import Values
+    from locusts_fab.model.tasks import Values
 
 FIRST = ["task", "state", "exit", "attempts", "node", "start", "seconds", "reason", "cpu_s", "peak_mb"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.model import Fetched
+from locusts_fab.model.findings import Fetched
 from locusts_fab.results.collect import put_in_place
 from locusts_fab.results.lists import write_lists
 from tests.support.outcomes import Case

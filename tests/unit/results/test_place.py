@@ -15,7 +15,7 @@ from locusts_fab.bounds.budget import FreeSpace
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.layout import Environment
-from locusts_fab.model import Fetched
+from locusts_fab.model.findings import Fetched
 from locusts_fab.results import place
 from locusts_fab.results.source import NotBroughtError, Sources
 

@@ -13,7 +13,7 @@ import pytest
 from locusts_fab.errors import HostError, SetupError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
-from locusts_fab.model import Submission
+from locusts_fab.model.swarms import Submission
 from locusts_fab.schedulers.detached import Detached
 from tests.support.environments import ID, founded, reserved
 from tests.support.processes import await_end

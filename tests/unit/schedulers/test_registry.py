@@ -12,7 +12,7 @@ import locusts_fab
 from locusts_fab.config.schema import Target
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
-from locusts_fab.model import JobStatus
+from locusts_fab.model.swarms import JobStatus
 from locusts_fab.schedulers.base import Launcher, Scheduler
 from locusts_fab.schedulers.registry import SCHEDULERS, scheduler_of
 from locusts_fab.shell.scripts import templates_folder

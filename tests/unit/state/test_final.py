@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.model import FINAL, Choice, ManagerState, Taken
+from locusts_fab.model.swarms import ManagerState
+from locusts_fab.model.tasks import FINAL, Choice, Taken
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, ended, task, tell
 

@@ -15,7 +15,8 @@ import pytest
 
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import PlannedChunk
-from locusts_fab.model import Counts, Planned, PlannedTask, Submission, Task, TaskState
+from locusts_fab.model.swarms import Counts, Submission
+from locusts_fab.model.tasks import Planned, PlannedTask, Task, TaskState
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, change_much, ended, found, started, states, task, tell
 from tests.support.processes import open_files

@@ -16,7 +16,8 @@ from locusts_fab.bounds.entries import Entry
 from locusts_fab.bounds.names import Name
 from locusts_fab.manager.planfile import PlannedChunk
 from locusts_fab.manager.records import Ended, Left, Manager, Matched, Record, read_found
-from locusts_fab.model import Counts, ManagerState, PlannedTask, Submission, Task, TaskState
+from locusts_fab.model.swarms import Counts, ManagerState, Submission
+from locusts_fab.model.tasks import PlannedTask, Task, TaskState
 from locusts_fab.state.clock import Reading
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, ended, found, started, states, task, tell

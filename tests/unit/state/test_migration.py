@@ -11,7 +11,7 @@ import pytest
 
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
-from locusts_fab.model import Planned
+from locusts_fab.model.tasks import Planned
 from locusts_fab.plan.tasks import make_plan
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import states

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import Began, Ended
-from locusts_fab.model import Task
+from locusts_fab.model.tasks import Task
 from locusts_fab.state.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
 from locusts_fab.manager import times
-from locusts_fab.model import ManagerState, Task
+from locusts_fab.model.swarms import ManagerState
+from locusts_fab.model.tasks import Task
 from locusts_fab.schedulers.registry import SCHEDULERS
 from locusts_fab.state import poll as module
 from locusts_fab.state.clock import Reading

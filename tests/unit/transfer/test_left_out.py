@@ -12,7 +12,7 @@ from locusts_fab.bounds.follow import NOWHERE, ODD, ROUND, Follow
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.layout import Environment
-from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.model.tasks import Chunk, PlannedTask
 from locusts_fab.progress import Silent
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.stage import make_environment, put_copy, put_laid_out, put_link

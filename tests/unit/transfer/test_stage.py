@@ -18,7 +18,7 @@ from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import remove
 from locusts_fab.layout import Environment
-from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.model.tasks import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
 from locusts_fab.transfer.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks
 from tests.support.environments import ID

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.layout import Environment
-from locusts_fab.model import Chunk, PlannedTask
+from locusts_fab.model.tasks import Chunk, PlannedTask
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer import tarball as archive
 from locusts_fab.transfer.tarball import pack

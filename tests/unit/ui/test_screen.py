@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from locusts_fab.model import Cause, Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
+from locusts_fab.model.swarms import Cause, Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
 from locusts_fab.progress import Silent
 from locusts_fab.ui import screen as module
 from locusts_fab.ui.screen import Screen

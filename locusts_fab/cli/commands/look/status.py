@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from locusts_fab.cli.command import Invocation
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.errors import ExitStatus
-    from locusts_fab.model import Status
+    from locusts_fab.model.swarms import Status
 
 
 @command(example="locusts status --json", json_="Print one JSON object.")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.model import JobStatus
+from locusts_fab.model.swarms import JobStatus
 from locusts_fab.schedulers.slurm.jobs import parse_job_id, parse_squeue, parse_time_s
 from locusts_fab.schedulers.slurm.partitions import parse_sinfo
 from locusts_fab.schedulers.slurm.preflight import judge_slurm

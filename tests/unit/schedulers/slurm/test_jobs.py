@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locusts_fab.config.schema import Slurm
-from locusts_fab.model import JobStatus
+from locusts_fab.model.swarms import JobStatus
 from locusts_fab.schedulers.slurm.jobs import (
     ACTIVE,
     KILL_WAIT_S,

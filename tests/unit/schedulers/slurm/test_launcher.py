@@ -13,7 +13,7 @@ import pytest
 from locusts_fab.errors import HostError, SchedulerError
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
-from locusts_fab.model import Submission
+from locusts_fab.model.swarms import Submission
 from locusts_fab.schedulers.slurm import launcher as module
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.shell.scripts import remote_script

@@ -12,7 +12,7 @@ from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.errors import SchedulerError
 from locusts_fab.hosts.local import LocalHost
-from locusts_fab.model import Submission
+from locusts_fab.model.swarms import Submission
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.schedulers.slurm.launcher import SlurmArray
 from locusts_fab.schedulers.slurm.scheduler import SlurmScheduler

@@ -8,18 +8,9 @@ import pytest
 
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import ExitStatus
-from locusts_fab.model import (
-    Counts,
-    Finding,
-    JobStatus,
-    ManagerState,
-    ManagerStatus,
-    Outcome,
-    Status,
-    SwarmState,
-    TaskState,
-    exit_status_of,
-)
+from locusts_fab.model.findings import Finding, exit_status_of
+from locusts_fab.model.swarms import Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
+from locusts_fab.model.tasks import Outcome, TaskState
 
 
 def outcome(state: TaskState) -> Outcome:
