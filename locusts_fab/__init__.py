@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.model.swarms import SwarmState as SwarmState
     from locusts_fab.model.tasks import Outcome as Outcome
     from locusts_fab.model.tasks import TaskState as TaskState
+    from locusts_fab.model.usage import Spread as Spread
+    from locusts_fab.model.usage import Usage as Usage
     from locusts_fab.operations.attach import attach as attach
     from locusts_fab.operations.cancel import cancel as cancel
     from locusts_fab.operations.check import check as check
@@ -90,6 +92,7 @@ _MODULES = {
     "SetupError": "errors",
     "Silent": "progress",
     "StateError": "errors",
+    "Spread": "model.usage",
     "Status": "model.swarms",
     "Submitted": "operations.submit",
     "Swarm": "config.swarm",
@@ -113,6 +116,7 @@ _MODULES = {
     "status": "operations.look.status",
     "submit": "operations.submit",
     "tasks": "operations.look.tasks",
+    "Usage": "model.usage",
     "unescape": "tsv",
     "watch": "operations.look.status",
 }

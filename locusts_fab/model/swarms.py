@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.model.tasks import TaskState
+    from locusts_fab.model.usage import Usage
 
 
 class SwarmState(str, Enum):
@@ -163,6 +164,7 @@ class Status:
     :param busy: the command that works on the swarm just now, in words: what is told is what was known before.
     :param causes: why tasks failed, the most frequent cause first.
     :param waiting: how many jobs wait, and for what, in words.
+    :param usage: what the tasks that have ended used, and what to ask for next time; None if none has.
     """
 
     swarm: str
@@ -182,6 +184,7 @@ class Status:
     causes: list[Cause] = field(default_factory=list)
     rate: float | None = None
     waiting: str = ""
+    usage: Usage | None = None
 
     @property
     def summary(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import BusyError, TransferError
 from locusts_fab.layout import FAILED
 from locusts_fab.model.tasks import TaskState
-from locusts_fab.operations.look.status import keep_looking, look, with_causes
+from locusts_fab.operations.look.status import explained, keep_looking, look
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
@@ -110,7 +110,7 @@ def collect(
         LOGGER.info("%s on %s: %d tasks are collected into %s", *where, tasks, printable(str(results.outdir), ""))
         if troubles:
             LOGGER.warning("%s on %s: %d outputs could not be brought back", *where, len(troubles))
-        status = with_causes(session.status(), ledger)
+        status = explained(session.status(), swarm, ledger)
         return Collected(tasks, status, len(troubles), results, brought, blocked)
 
 

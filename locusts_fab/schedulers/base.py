@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Environment
     from locusts_fab.model.findings import Finding
     from locusts_fab.model.swarms import JobStatus, Submission
+    from locusts_fab.model.usage import Usage
 
 
 class Launcher(Protocol):
@@ -112,6 +113,11 @@ class Scheduler(Protocol):
 
     def read_job_id(self, answer: str) -> str:
         """Return the id of a job, as submissions have it, from what submitting it printed; empty if there is none."""
+
+    # ---- looking back
+
+    def advise(self, swarm: Swarm, usage: Usage) -> Iterator[str]:
+        """Yield what to ask the scheduler for next time, by what the tasks used: a line each."""
 
     # ---- looking beforehand
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host
     from locusts_fab.model.findings import Finding
     from locusts_fab.model.swarms import JobStatus, Submission
+    from locusts_fab.model.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,10 @@ class NoScheduler:
     def read_job_id(self, _answer: str) -> str:
         """See `Scheduler.read_job_id`."""
         return ""
+
+    def advise(self, _swarm: Swarm, _usage: Usage) -> Iterator[str]:
+        """See `Scheduler.advise`."""
+        return iter(())
 
     def probe_script(self) -> str:
         """See `Scheduler.probe_script`."""

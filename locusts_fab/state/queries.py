@@ -21,12 +21,14 @@ from locusts_fab.state.schema import (
     read_task,
     read_values,
 )
+from locusts_fab.state.usage import read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.model.tasks import Outcome, PlannedTask
+    from locusts_fab.model.usage import Usage
 
 
 class Queries:
@@ -159,6 +161,10 @@ class Queries:
         """Return why a manager left; empty if that is not known."""
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
+
+    def usage(self) -> Usage:
+        """Return what the tasks that have ended used, and how busy the slots of the latest submit were."""
+        return read_usage(self._db, self.latest_submission())
 
     def done_by_node(self) -> dict[str, int]:
         """Return how many tasks went well on each node."""

@@ -64,6 +64,8 @@ def ending_panel(status: Status) -> RenderableType:
     if status.causes:
         parts.append(cause_list(status.tasks.failed, status.causes, _MOST_CAUSES))
     parts.extend(note_text(note) for note in status.notes)
+    if status.usage is not None:
+        parts.extend(Hanging(Text(printable(f"next time: {line}"), style="dim")) for line in status.usage.advice)
     return Group(*parts)
 
 

@@ -13,7 +13,9 @@ from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.session import busy_note, ledger_in
 from locusts_fab.progress import Silent
+from locusts_fab.results.advice import advise
 from locusts_fab.results.causes import find_causes
+from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.target import forget_logins, poll_pauses_s
 
 if TYPE_CHECKING:
@@ -37,14 +39,14 @@ RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0, 180.0)
 def status(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
     """Return the status of a swarm, after one look; if another command is working on it, as it was known before.
 
-    :returns: how the swarm stands now, and why tasks failed.
+    :returns: how the swarm stands now, why tasks failed, and what they used.
     :raises LocustsError: the target could not be asked.
     """
     return _explained(look(swarm, connection), swarm)
 
 
 def look(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
-    """Return the status of a swarm as `status` does, but not why tasks failed, which takes longer.
+    """Return the status of a swarm as `status` does, but not why tasks failed, nor what they used: that takes longer.
 
     :raises LocustsError: the target could not be asked.
     """
@@ -68,22 +70,27 @@ def _before_the_first_plan(swarm: Swarm) -> Status:
     return Status(swarm.name, swarm.target_name, SwarmState.PLANNED, counts, 0, notes=notes, busy=busy)
 
 
-def with_causes(status: Status, ledger: Ledger) -> Status:
-    """Return a status with why tasks failed."""
-    if not status.tasks.failed:
+def explained(status: Status, swarm: Swarm, ledger: Ledger) -> Status:
+    """Return a status with why tasks failed, what tasks used, and, once all have ended, what to ask for next time."""
+    if not status.tasks.ended:
         return status
-    return replace(status, causes=find_causes(ledger.failed(), ledger.done_by_node()))
+    usage = ledger.usage()
+    if status.state is SwarmState.FINISHED:
+        advice = (*scheduler_of(swarm).advise(swarm, usage), *advise(swarm, usage))
+        usage = replace(usage, advice=advice)
+    causes = find_causes(ledger.failed(), ledger.done_by_node()) if status.tasks.failed else []
+    return replace(status, causes=causes, usage=usage)
 
 
 def _explained(status: Status, swarm: Swarm) -> Status:
-    """Return a status with why tasks failed, by what is known here; nobody is asked.
+    """Return a status explained by what is known here; nobody is asked.
 
     :raises StateError: the local state is damaged.
     """
-    if not status.tasks.failed:
+    if not status.tasks.ended:
         return status
     with ledger_in(swarm.state_dir) as ledger:
-        return with_causes(status, ledger)
+        return explained(status, swarm, ledger)
 
 
 def watch(

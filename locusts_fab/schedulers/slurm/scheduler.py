@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
+from locusts_fab.schedulers.slurm.advice import advise_slurm
 from locusts_fab.schedulers.slurm.jobs import (
     ACTIVE,
     KILL_WAIT_S,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from locusts_fab.layout import Environment
     from locusts_fab.model.findings import Finding
     from locusts_fab.model.swarms import JobStatus
+    from locusts_fab.model.usage import Usage
     from locusts_fab.schedulers.base import Queue
 
 
@@ -86,6 +88,10 @@ class SlurmScheduler:
     def read_job_id(self, answer: str) -> str:
         """See `Scheduler.read_job_id`."""
         return parse_job_id(answer) or ""
+
+    def advise(self, swarm: Swarm, usage: Usage) -> Iterator[str]:
+        """See `Scheduler.advise`."""
+        return advise_slurm(swarm, usage)
 
     def probe_script(self) -> str:
         """See `Scheduler.probe_script`."""
