@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -46,13 +47,15 @@ class Done:
     :param code: its exit code; negative if a signal ended it.
     :param is_late: it had to be ended.
     :param peak_mb: the most memory that it, or a program that it started, had at once.
-    :param printed: what it printed on both streams.
+    :param printed: what it printed on both streams; or, where they are apart, on standard output.
+    :param errors: what it printed on standard error, where they are apart.
     """
 
     code: int
     is_late: bool
     peak_mb: float
     printed: str
+    errors: str = ""
 
 
 class Forker:
@@ -87,10 +90,26 @@ class Forker:
         assert self._process.stdout is not None
         output = folder.parent.parent / "printed"
         request = {"words": words, "folder": str(folder), "env": dict(env), "knobs": dict(knobs), "limit_s": limit_s}
-        self._process.stdin.write(json.dumps({**request, "output": str(output)}) + "\n")
+        return self._ask({**request, "output": str(output)}, output)
+
+    def run_plain(self, *words: str, folder: Path, env: Mapping[str, str], limit_s: float) -> Done:
+        """Run the program as it is, and keep its two streams apart.
+
+        :param env: all variables that it has.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            output, errors = Path(place) / "out", Path(place) / "err"
+            request = {"words": words, "folder": str(folder), "whole_env": dict(env), "limit_s": limit_s}
+            return self._ask({**request, "output": str(output), "errors": str(errors)}, output, errors)
+
+    def _ask(self, request: Mapping[str, object], output: Path, errors: Path | None = None) -> Done:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         code, is_late, peak_mb = json.loads(self._process.stdout.readline())
-        return Done(code, is_late, peak_mb, output.read_text(encoding="utf-8", errors="replace"))
+        texts = [each.read_text(encoding="utf-8", errors="replace") for each in (output, errors) if each]
+        return Done(code, is_late, peak_mb, *texts)
 
 
 def _serve(request: dict[str, Any]) -> tuple[int, bool, float]:
@@ -114,14 +133,17 @@ def _become(request: dict[str, Any]) -> None:
     code: object = 70
     try:
         os.setsid()
-        with open(request["output"], "wb") as file, open(os.devnull, "rb") as nothing:  # noqa: PTH123 - descriptors
-            for descriptor, source in ((0, nothing), (1, file), (2, file)):
+        errors = request.get("errors", os.devnull)
+        with open(request["output"], "wb") as file, open(os.devnull, "rb") as nothing, open(errors, "wb") as other:  # noqa: PTH123 - descriptors
+            for descriptor, source in ((0, nothing), (1, file), (2, other if "errors" in request else file)):
                 os.dup2(source.fileno(), descriptor)
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
         resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
         os.chdir(request["folder"])
-        os.environ.update(request["env"])
-        for name, value in request["knobs"].items():
+        if "whole_env" in request:
+            os.environ.clear()
+        os.environ.update(request.get("whole_env") or request["env"])
+        for name, value in request.get("knobs", {}).items():
             _turn(name, value)
         sys.argv = ["locusts", *request["words"]]
         importlib.import_module("locusts_fab.__main__").main()
