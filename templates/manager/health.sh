@@ -3,8 +3,8 @@
 # second each, or if far more fail here than elsewhere, the manager takes no more. If others are there, its failures are
 # recorded as suspect, which makes them count for nothing, and the others run those tasks again.
 
-# the reason to leave where the disk is full, or has no inodes left
-readonly NO_SPACE="no space is left"
+# the reason to leave where the disk is full, or has no inodes left; find_scratch adds which, if it is not the environment's
+NO_SPACE="no space is left"
 
 # has_space: succeed if a new folder with something in it can be made where sandboxes are.
 has_space() {

@@ -178,20 +178,26 @@ replace_slot() {
   start_slot "$1"
 }
 
-# find_scratch: set SCRATCH_DIR, where SCRATCH may be a path or start with a variable of the node, as in $TMPDIR/x.
+# find_scratch: set SCRATCH_DIR, where SCRATCH may be a path or start with a variable of the node, as in $TMPDIR/x. Where
+# that is not to be had, leave: nobody wants sandboxes in a place that the config does not name.
 find_scratch() {
-  local base=$SCRATCH variable
+  local base=$SCRATCH variable complaint=''
   SCRATCH_DIR=
   [[ -z $SCRATCH || -n $TREE ]] && return
   if [[ $base =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
     variable=${BASH_REMATCH[1]}
     base=${GIVEN[$variable]:+${GIVEN[$variable]}${BASH_REMATCH[2]}}
+    [[ -n $base ]] || complaint="$SCRATCH: $variable is not set on this node"
   fi
   [[ -z $base || $base == /* ]] || base=$PWD/$base # slots change their folder
   # a new folder: other swarms may use the same disk
-  if [[ -z $base ]] || ! mkdir -p -- "$base" || ! SCRATCH_DIR=$(mktemp -d -- "$base/locusts.XXXXXX"); then
-    leave "the scratch folder cannot be made"
+  if [[ -n $complaint ]] || ! complaint=$(mkdir -p -- "$base" 2>&1 && mktemp -d -- "$base/locusts.XXXXXX" 2>&1); then
+    printf '%s\n' "$complaint" >>"$COMPLAINTS"
+    leave "the scratch folder cannot be made: ${complaint//[[:cntrl:]]/ }"
+    return
   fi
+  SCRATCH_DIR=$complaint
+  NO_SPACE+=" in the scratch folder ${base//[[:cntrl:]]/ }"
 }
 
 # find_program: set IS_DIRECT to 1 if slots may start tasks without a bash between: PROGRAM is a program of this machine.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.manager.records import parse_records
+from locusts_fab.manager.records import Suspect, parse_records
 from tests.support.managers import HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
 
@@ -223,6 +223,21 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         (small_disk / "filling").unlink()
         env.run("1-1")
         assert {task: states[-1] for task, states in env.states().items()} == dict.fromkeys(range(1, 507), "done")
+
+
+def test_a_full_scratch_disk(small_disk: Path, tmp_path: Path) -> None:
+    """The manager leaves, and says where no space is; its tasks are run again where there is some."""
+    dd = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null || true'
+    fill = f'[[ -e "{tmp_path}/full" ]] || {{ : > "{tmp_path}/full"; {dd}; }}'
+    with ManualEnvironment(tmp_path, scratch=str(small_disk), breaker=20) as env:
+        env.plan([fill] + [Spec("head -c 20000 /dev/zero > out", ["out"])] * 50).run()
+        assert env.left() == f"no space is left in the scratch folder {small_disk}"
+        assert len(env.ended()) < 40
+        assert [path.name for path in small_disk.iterdir()] == ["filling"]
+        (small_disk / "filling").unlink()
+        env.run("1-1")
+        assert {task for task, states in env.states().items() if states[-1] == "done"} == set(range(1, 52))
+        assert [record for record in env.records("1-0") if isinstance(record, Suspect)]
 
 
 def test_torn_records_count_for_nothing(tmp_path: Path) -> None:

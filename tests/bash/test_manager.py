@@ -278,11 +278,22 @@ def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
         assert [env.log() for env in envs] == ["one\n", "two\n"]
 
 
-@pytest.mark.parametrize("scratch", ["$NO_SUCH_VARIABLE", "$NO_SUCH_VARIABLE/x", "/dev/null/x"])
-def test_scratch_that_cannot_be(tmp_path: Path, scratch: str) -> None:
+@pytest.mark.parametrize(
+    ("scratch", "why"),
+    [
+        ("$NO_SUCH_VARIABLE", "$NO_SUCH_VARIABLE: NO_SUCH_VARIABLE is not set on this node"),
+        ("${NO_SUCH_VARIABLE}/x", "${NO_SUCH_VARIABLE}/x: NO_SUCH_VARIABLE is not set on this node"),
+        ("/dev/null/x", "mkdir: cannot create directory '/dev/null': Not a directory"),
+        ("/dev/null/a\tb", "Not a directory"),
+    ],
+)
+def test_scratch_that_cannot_be(tmp_path: Path, scratch: str, why: str) -> None:
+    """Nothing is run in another place, which nobody has named; and the reason says what is wrong."""
     with ManualEnvironment(tmp_path, scratch=scratch) as env:
-        env.plan(["true"]).run()
-        assert (env.ended(), env.left()) == ([], "the scratch folder cannot be made")
+        env.plan(["true"]).run(env={"LC_ALL": "C"})
+        assert env.ended() == []
+        assert (env.left() or "").startswith("the scratch folder cannot be made: ")
+        assert why in (env.left() or "").replace("\u2018", "'").replace("\u2019", "'")
         assert not list(env.root.glob("exec/claims/*.1"))
 
 
