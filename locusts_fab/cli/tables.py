@@ -27,6 +27,9 @@ _WIDEST = 40
 _BETWEEN = "  "
 #: A last column narrower than this is not broken into lines: it would be a tower of words.
 _NARROWEST = 20
+#: Where less is left for reasons than that, the columns before go: what tasks used is in tasks.tsv, too.
+_ROOMY = 40
+_SPARED = slice(-3, -1)
 
 
 def print_tasks(found: Sequence[Outcome], results: Results) -> None:
@@ -34,9 +37,12 @@ def print_tasks(found: Sequence[Outcome], results: Results) -> None:
     names = list(dict.fromkeys(name for each in found for name, _ in each.values))
     header = ["task", *(printable(escape(name), "") for name in names), *_COLUMNS]
     rows = [header, *(_cells(each, names, results) for each in found)]
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
-    start = sum(widths[:-1]) + len(_BETWEEN) * len(widths[:-1])
-    space = shutil.get_terminal_size().columns - start if sys.stdout.isatty() else 0
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if columns and columns - _start(rows) < min(_ROOMY, max(len(row[-1]) for row in rows)):
+        for row in rows:
+            del row[_SPARED]
+    widths, start = _widths(rows), _start(rows)
+    space = max(0, columns - start)
     for row in rows:
         cells = [
             cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
@@ -47,6 +53,16 @@ def print_tasks(found: Sequence[Outcome], results: Results) -> None:
         print(_BETWEEN.join(cells).rstrip())
     if not found:
         print_note("no such tasks")
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide each column is."""
+    return [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+
+
+def _start(rows: Sequence[Sequence[str]]) -> int:
+    """Return where the last column begins."""
+    return sum(width + len(_BETWEEN) for width in _widths(rows)[:-1])
 
 
 def _cells(outcome: Outcome, names: Sequence[str], results: Results) -> list[str]:
