@@ -9,18 +9,17 @@ from locusts_fab.model.usage import Spread, Usage
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from locusts_fab.model.swarms import Submission
 
 #: Of more tasks than that, every so many are looked at for medians, not all.
 _SAMPLE = 100_000
-_COUNT = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed')"
-_CPU = "SELECT sum(cpu), sum(seconds) FROM tasks WHERE state IN ('done', 'failed') AND cpu IS NOT NULL"
-_KNOWN = "SELECT count(*), max(COLUMN) FROM tasks WHERE state IN ('done', 'failed') AND COLUMN IS NOT NULL"
-_SAMPLED = (
-    "SELECT COLUMN FROM tasks WHERE state IN ('done', 'failed') AND COLUMN IS NOT NULL AND number % ? = 0"
-    " ORDER BY COLUMN"
+_ALL = (
+    "SELECT count(*), count(seconds), max(seconds), count(cpu), max(cpu), count(peak), max(peak),"
+    " sum(cpu), sum(CASE WHEN cpu IS NOT NULL THEN seconds END) FROM tasks WHERE state IN ('done', 'failed')"
 )
+_SOME = "SELECT seconds, cpu, peak FROM tasks WHERE state IN ('done', 'failed') AND number % ? = 0"
 _SLOTS = "SELECT sum(slots), max(slots) FROM managers WHERE submission = ?"
 #: Of the tasks of a submission that have run.
 _SPAN = (
@@ -33,24 +32,25 @@ _ENDS = _STARTS.replace("SELECT start", "SELECT start + seconds AS stop").replac
 
 def read_usage(database: sqlite3.Connection, latest: Submission | None) -> Usage:
     """Return what the tasks that have ended used, and how busy the slots of the latest submit were."""
-    (ended,) = database.execute(_COUNT).fetchone()
-    step = max(1, ended // _SAMPLE)
-    seconds, cpu_s, peak_mb = [_spread(database, column, step) for column in ("seconds", "cpu", "peak")]
-    used_s, took_s = database.execute(_CPU).fetchone()
+    ended, *known, used_s, took_s = database.execute(_ALL).fetchone()
+    columns = list(zip(*database.execute(_SOME, (max(1, ended // _SAMPLE),)), strict=True)) or [()] * 3
+    seconds, cpu_s, peak_mb = [
+        _spread(column, count, largest) for column, count, largest in zip(columns, known[::2], known[1::2], strict=True)
+    ]
     usage = Usage(seconds, cpu_s, peak_mb, used_s / took_s if took_s else None)
     return usage if latest is None else _with_slots(usage, database, latest)
 
 
-def _spread(database: sqlite3.Connection, column: str, step: int) -> Spread | None:
-    """Return how the values of a column of tasks differ.
+def _spread(column: Iterable[float | None], count: int, largest: float) -> Spread | None:
+    """Return how an amount differs from task to task.
 
-    :param step: take every so many rows for the median.
+    :param column: a sample of it; None where it is not known.
+    :param count: of how many tasks it is known.
     """
-    count, largest = database.execute(_KNOWN.replace("COLUMN", column)).fetchone()
-    rows = database.execute(_SAMPLED.replace("COLUMN", column), (step,)).fetchall()
-    if not rows:
+    sample = sorted(value for value in column if value is not None)
+    if not sample:
         return None
-    return Spread(count, rows[len(rows) // 2][0], rows[len(rows) * 95 // 100][0], largest)
+    return Spread(count, sample[len(sample) // 2], sample[len(sample) * 95 // 100], largest)
 
 
 def _with_slots(usage: Usage, database: sqlite3.Connection, latest: Submission) -> Usage:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from locusts_fab.model.findings import Finding
     from locusts_fab.model.swarms import Cause, Status
+    from locusts_fab.model.usage import Spread, Usage
 
 _STYLES = {
     SwarmState.FINISHED: "green",
@@ -32,6 +33,8 @@ _STYLES = {
 }
 _STATE_STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 _MOST_MANAGERS = 8
+#: Times below this are told with a fraction.
+_EXACT_S = 10
 #: Causes that are shown beside other things; `failures` shows all.
 _MOST_CAUSES = 5
 
@@ -46,6 +49,8 @@ def status_panel(status: Status, most: int = _MOST_MANAGERS) -> RenderableType:
         parts.append(_Bar(status))
     if status.elapsed_s is not None and (not status.is_over or status.state is SwarmState.FINISHED):
         parts.append(Text(_times(status, status.elapsed_s), style="dim"))
+    if status.usage is not None and status.usage.seconds is not None:
+        parts.append(Hanging(Text(_used(status.usage, status.usage.seconds), style="dim")))
     if status.managers:
         parts.append(_manager_table(status, most))
     if status.jobs:
@@ -90,6 +95,20 @@ def _times(status: Status, elapsed_s: float) -> str:
     ran = f"{'took' if status.is_over else 'since'} {duration(elapsed_s)}"
     speed = f", {rate(status.rate)}" if status.rate else ""
     return f"{ran}{speed}{f', about {duration(status.eta_s)} left' if status.eta_s is not None else ''}"
+
+
+def _used(usage: Usage, seconds: Spread) -> str:
+    """Return what a task used, in a line: time, CPUs, memory, as far as it is known."""
+    parts = [f"a task took {_brief(seconds.median)}, at most {_brief(seconds.largest)}"]
+    if usage.cpus is not None:
+        parts.append(f"{usage.cpus:.2g} CPUs")
+    if usage.peak_mb is not None:
+        parts.append(f"at most {usage.peak_mb.largest:,.0f} MB")
+    return "; ".join(parts)
+
+
+def _brief(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < _EXACT_S else duration(seconds)
 
 
 class _Bar:

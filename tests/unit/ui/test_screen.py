@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from locusts_fab.model.swarms import Cause, Counts, JobStatus, ManagerState, ManagerStatus, Status, SwarmState
+from locusts_fab.model.usage import Spread, Usage
 from locusts_fab.progress import Silent
 from locusts_fab.ui import screen as module
 from locusts_fab.ui.screen import Screen
 from locusts_fab.ui.show import Hanging, show
-from locusts_fab.ui.tables import headline, status_panel
+from locusts_fab.ui.tables import ending_panel, headline, status_panel
 
 
 def status_of(counts: Counts, state: SwarmState = SwarmState.RUNNING, **more: object) -> Status:
@@ -321,3 +323,31 @@ def test_a_terminal_that_knows_ascii_only_has_a_bar_too() -> None:
     console.print(status_panel(status_of(HALF)))
     file.seek(0)
     assert "####x......  50 %" in file.read()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What tasks used
+
+
+USAGE = Usage(Spread(9, 3.25, 60, 200), Spread(9, 1, 2, 3), Spread(2, 100, 213.4, 213.4), 0.97, advice=("less mem",))
+
+
+@pytest.mark.parametrize(
+    ("usage", "line"),
+    [
+        (USAGE, "a task took 3.2 s, at most 3 min; 0.97 CPUs; at most 213 MB"),
+        (replace(USAGE, peak_mb=None, cpus=None), "a task took 3.2 s, at most 3 min"),
+        (replace(USAGE, seconds=None), None),
+        (None, None),
+    ],
+)
+def test_what_a_task_used_is_a_line_of_the_status(usage: Usage | None, line: str | None) -> None:
+    file = io.StringIO()
+    show(status_panel(status_of(HALF, usage=usage)), file)
+    assert [each for each in file.getvalue().splitlines() if "a task took" in each] == ([line] if line else [])
+
+
+def test_at_the_end_it_says_what_to_ask_for_next_time() -> None:
+    file = io.StringIO()
+    show(ending_panel(status_of(HALF, usage=USAGE)), file)
+    assert file.getvalue().splitlines()[-1] == "next time: less mem"
