@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.processes import Started
-from tests.support.workspace import REPOSITORY, Workspace
+from tests.support.workspace import Workspace
 
 from .sshd import ALIAS
 
@@ -47,6 +47,12 @@ class FarWorkspace(Workspace):
     env: dict[str, str] = field(default_factory=dict)
     login: Account | None = None
     name: str = field(default_factory=lambda: f"swarms-{secrets.token_hex(3)}")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables that the program finds set."""
+        inherited = {name: value for name, value in super().variables.items() if name != "SSH_AUTH_SOCK"}
+        return {**inherited, "HOME": str(self.sshd.client_home), **self.env}
 
     @property
     def account(self) -> Account:
@@ -114,14 +120,10 @@ class FarWorkspace(Workspace):
         return Started(
             [sys.executable, "-m", "locusts_fab", *words],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.variables,
             start_new_session=True,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
         )
-
-    def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
-        return {**inherited, "PYTHONPATH": str(REPOSITORY), "HOME": str(self.sshd.client_home), **self.env}
 
     @contextlib.contextmanager
     def listen(self, *words: str) -> Iterator[Conversation]:
@@ -140,7 +142,7 @@ class FarWorkspace(Workspace):
         process = subprocess.Popen(
             ["setsid", "--ctty", sys.executable, "-m", "locusts_fab", *words],
             cwd=self.folder,
-            env={**self._environment(), "TERM": "xterm", "COLUMNS": "200"},
+            env={**self.variables, "TERM": "xterm", "COLUMNS": "200"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

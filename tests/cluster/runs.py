@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.processes import Started
-from tests.support.workspace import REPOSITORY, Workspace
+from tests.support.workspace import Workspace
 
 from .accounts import NOISE
 from .failures import Conversation
@@ -42,6 +42,16 @@ class ClusterWorkspace(Workspace):
     env: dict[str, str] = field(default_factory=dict)
     patches: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables that the program finds set."""
+        return {**super().variables, **self.env}
+
+    @property
+    def is_as_usual(self) -> bool:
+        """Whether the program is started as it is, and not with other constants."""
+        return not self.patches
+
     def start(self, *words: str, **more: Any) -> Started:
         """Start the program and do not wait."""
         if not self.patches:
@@ -57,7 +67,7 @@ class ClusterWorkspace(Workspace):
         """
         given: dict[str, Any] = {
             "cwd": self.folder,
-            "env": {**os.environ, "PYTHONPATH": str(REPOSITORY), **self.env},
+            "env": self.variables,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
             "stdin": subprocess.DEVNULL,

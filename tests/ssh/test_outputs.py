@@ -66,7 +66,7 @@ class EndedTask:
         self.ledger.take_plan([Task("a", "true", (), (Entry("/g/*"),))], "/e")
         self.ledger.begin_submission(1, 1)
         matched = Matched("000001.1", 1, 1, 1, 0, tuple(map(Name, names)))
-        ended = Ended("000001.1", 1, 1, "done", 0, 1.0, 2.0, (True,), 0, "", 1)
+        ended = Ended("000001.1", 1, 1, "done", 0, 1.0, 2.0, (True,), 0, "", parts=1)
         with self.ledger.transaction():
             self.ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), matched, ended], 10)
         return self.again()

@@ -65,11 +65,21 @@ class Workspace:
         """Write the config."""
         (self.folder / "locusts.toml").write_text(config, encoding="utf-8")
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables that the program finds set."""
+        return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+    @property
+    def is_as_usual(self) -> bool:
+        """Whether the program is started as it is, and not with other constants."""
+        return True
+
     def start(self, *words: str, **more: Any) -> Started:
         """Start the program and do not wait."""
         given: dict[str, Any] = {
             "cwd": self.folder,
-            "env": {**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            "env": self.variables,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
             "stdin": subprocess.DEVNULL,
@@ -81,8 +91,8 @@ class Workspace:
 
         :returns: its exit code, and what it printed on both streams.
         """
-        env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-        if _heeded_at_start(env) == _HEEDED:
+        env = self.variables
+        if self.is_as_usual and _heeded_at_start(env) == _HEEDED:
             done = _forker().run_plain(*words, folder=self.folder, env=env, limit_s=_LIMIT_S)
             assert not done.is_late, f"it hangs: {done}"
             code, text = done.code, done.printed + done.errors
