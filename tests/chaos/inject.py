@@ -150,6 +150,7 @@ def slot_kill(world: World, _held: Held, dice: Random) -> Effect:
 def group_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill a manager with all that it runs, as a node does that loses its power."""
     family = _family(_one_manager(world, dice))
+    _signal(family, signal.SIGSTOP)  # whoever were killed last could record the end of who was killed first
     while family and any(session_of(pid) for pid in family):
         _signal(family, signal.SIGKILL)
     return Effect({0, 1}, tries=2)

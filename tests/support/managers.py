@@ -148,6 +148,7 @@ class Running:
 
     def kill(self) -> None:
         """End it and all that it runs at once, as a node does that loses its power."""
+        self.send_all(signal.SIGSTOP)  # whoever were killed last could record the end of who was killed first
         while in_session(self.pid):
             self.send_all(signal.SIGKILL)
         self.process.wait()
