@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 #: What `invoke dev.quick` takes: fewer examples of each property than `invoke dev.test`.
-settings.register_profile("quick", max_examples=30)
+settings.register_profile("quick", max_examples=20)
 
 
 def pytest_configure() -> None:
