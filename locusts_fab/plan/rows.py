@@ -31,6 +31,7 @@ class _Packed(Sequence[list[str]]):
 
     def __init__(self, rows: Iterable[Sequence[str]] = ()) -> None:
         self._data, self._ends = bytearray(), array("Q")
+        self._latest: tuple[int, list[str]] = (-1, [])  # a row is asked for several times in a row
         for row in rows:
             self.append(row)
 
@@ -49,10 +50,14 @@ class _Packed(Sequence[list[str]]):
     def __getitem__(self, index: int | slice) -> list[str] | list[list[str]]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
+        if index == self._latest[0]:
+            return self._latest[1]
         end = self._ends[index]  # this is what raises IndexError
         index %= len(self._ends)
         begin = self._ends[index - 1] if index else 0
-        return self._data[begin:end].decode("utf-8", "surrogateescape").split("\0")
+        row = self._data[begin:end].decode("utf-8", "surrogateescape").split("\0")
+        self._latest = (index, row)
+        return row
 
 
 def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] = ()) -> Source:
@@ -72,18 +77,19 @@ def from_rows(rows: Sequence[Sequence[str]], where: str, columns: Sequence[str] 
     warnings = []
     if not columns and any(len(row) != shortest for row in rows):
         warnings.append(f"{where}: rows differ in length; only <arg0> to <arg{shortest - 1}> can be used")
+    has_ids = "id" in columns
     ids = first_numbers(len(rows))
 
     def values(index: int) -> dict[str, str]:
         row = rows[index]
-        return {"id": ids[index], **dict(zip(names, row, strict=False)), **dict(zip(columns, row, strict=False))}
+        known = dict(zip(names, [*row, *row] if columns else row, strict=False))  # by its number and by its name
+        return known if has_ids else {"id": ids[index], **known}
 
     def own(index: int) -> Values:
         row = rows[index]
         return tuple(zip(columns, row, strict=True) if columns else [(f"arg{at}", row[at]) for at in range(len(row))])
 
     aliases = {f"arg{at}": column for at, column in enumerate(columns)}
-    has_ids = "id" in columns
     if has_ids:
         ids = [row[columns.index("id")] for row in rows]
     return Source(
