@@ -3,8 +3,9 @@
 # second each, or if far more fail here than elsewhere, the manager takes no more. If others are there, its failures are
 # recorded as suspect, which makes them count for nothing, and the others run those tasks again.
 
-# the reason to leave where the disk is full, or has no inodes left; find_scratch adds which, if it is not the environment's
-NO_SPACE="no space is left"
+# the reason to leave where the disk is full, or has no inodes left; and which disk, if it is not the environment's
+readonly NO_SPACE="no space is left"
+IN_SCRATCH=''
 
 # has_space: succeed if a new folder with something in it can be made where sandboxes are.
 has_space() {
@@ -50,7 +51,7 @@ trip_breaker() {
   printf x >>"$RUN/streak"
   read -r failures <"$RUN/streak"
   if ((${#failures} == 3 || ${#failures} == 0)) && ! has_space; then
-    leave "$NO_SPACE"
+    leave "$NO_SPACE$IN_SCRATCH"
   elif ((${#failures} >= BREAKER)); then
     if are_last_failed; then
       leave breaker
@@ -114,11 +115,11 @@ count_others() {
 mark_suspects() {
   local line kind claim task attempt state END START PAST suspects=() reason=''
   read -r reason 2>/dev/null <"$RUN/leave"
-  [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_SPACE" ]] || return
+  [[ $reason == breaker || $reason == "bad node" || $reason == "$NO_SPACE"* ]] || return
   count_others
-  ((ARE_OTHERS || DONE_THERE > 0)) || [[ $reason == "$NO_SPACE" ]] || return
+  ((ARE_OTHERS || DONE_THERE > 0)) || [[ $reason == "$NO_SPACE"* ]] || return
   while IFS=$'\t' read -r kind claim task attempt state _; do
-    [[ $kind.$state != ended.done || $reason != "$NO_SPACE" ]] || suspects=()
+    [[ $kind.$state != ended.done || $reason != "$NO_SPACE"* ]] || suspects=()
     [[ $kind.$state == ended.failed ]] || continue
     printf -v line 'suspect\t%s\t%s\t%s\t.\n' "$claim" "$task" "$attempt"
     suspects+=("$line")

@@ -191,13 +191,13 @@ find_scratch() {
   fi
   [[ -z $base || $base == /* ]] || base=$PWD/$base # slots change their folder
   # a new folder: other swarms may use the same disk
-  if [[ -n $complaint ]] || ! complaint=$(mkdir -p -- "$base" 2>&1 && mktemp -d -- "$base/locusts.XXXXXX" 2>&1); then
+  if [[ -n $complaint ]] || ! SCRATCH_DIR=$({ mkdir -p -- "$base" && mktemp -d -- "$base/locusts.XXXXXX"; } 2>"$RUN/complaint"); then
+    complaint=${complaint:-$(<"$RUN/complaint")}
     printf '%s\n' "$complaint" >>"$COMPLAINTS"
     leave "the scratch folder cannot be made: ${complaint//[[:cntrl:]]/ }"
     return
   fi
-  SCRATCH_DIR=$complaint
-  NO_SPACE+=" in the scratch folder ${base//[[:cntrl:]]/ }"
+  IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
 }
 
 # find_program: set IS_DIRECT to 1 if slots may start tasks without a bash between: PROGRAM is a program of this machine.

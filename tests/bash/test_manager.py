@@ -263,6 +263,14 @@ def test_scratch(tmp_path: Path, scratch: str) -> None:
         assert env.complaints() == ""
 
 
+def test_programs_that_complain_beside_what_they_do(tmp_path: Path) -> None:
+    """As all do where LD_PRELOAD names a library that is not there: what they say is no path."""
+    with ManualEnvironment(tmp_path, scratch=str(tmp_path / "scratch")) as env:
+        env.plan([Spec("pwd; echo x > out", ["out"])]).run(env={"LD_PRELOAD": "/no/such/library.so"})
+        assert env.states() == {1: ["done"]}
+        assert env.output("out") == "x\n"
+
+
 def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
     """They have the same task numbers, and managers of the same name."""
     envs = [ManualEnvironment(tmp_path, name, scratch=str(tmp_path / "scratch")) for name in ("one", "two")]

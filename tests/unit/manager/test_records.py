@@ -273,7 +273,7 @@ def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
     scripts = "".join(
         (LIBRARY.parent / name).read_text() for name in ("slot.sh", "main.sh", "health.sh", "turn.sh", "setup.sh")
     )
-    given = r"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|(?:NO_SPACE|SETUP_FAILED)=(\"[^\"]*\")"
+    given = r"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|readonly (?:NO_SPACE|SETUP_FAILED)=(\"[^\"]*\")"
     texts = re.findall(given, scripts)
     given_by_managers = {read_leave_reason("".join(pair).strip('"')) for pair in texts}
     assert given_by_managers == set(LeaveReason)
