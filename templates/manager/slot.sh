@@ -258,8 +258,8 @@ slot_main() {
   give_slot
   pin_slot
   find_usage
-  count_kills
-  KILLED_BEFORE=$COUNT
+  read_amount oom_kill "$KILLS"
+  KILLED_BEFORE=$AMOUNT
   show_running 0 0
   walk
   look_at_clock

@@ -27,17 +27,14 @@ count_cpu() {
   SPENT=$((user + system))
 }
 
-# find_peak: set peak to the most memory that the task of run_task had, in KiB, if the main process has seen it; and add to
+# find_peak: if the main process has seen the task of run_task, set peak to the most memory that it had, in KiB; and add to
 # cpu what processes have used whose parents ended before them, for nobody waited for those.
 find_peak() {
-  local pid='' start='' orphans=''
-  read -r pid start peak orphans <"$RUN/used.$SLOT"
-  if [[ $pid == "$PID" && $start == "$begun" ]]; then
-    [[ -z $cpu ]] || ((cpu += orphans))
-    ((peak > 0)) || peak=''
-  else
-    peak=''
-  fi
+  local pid='' start='' most='' orphans=''
+  read -r pid start most orphans <"$RUN/used.$SLOT"
+  [[ $pid == "$PID" && $start == "$begun" ]] || return
+  [[ -z $cpu ]] || ((cpu += orphans))
+  ((most == 0)) || peak=$most
 }
 
 # look_at_usage: note what the tasks use that have run since the last look at least.
@@ -97,45 +94,50 @@ find_members() {
 
 # measure SLOT PID...: raise PEAKS and ORPHANS of a slot by what the processes of its task use.
 measure() {
-  local slot=$1 pid parent line lines fields key before now=0
+  local slot=$1 pid parent line fields key now=0 AMOUNT
   shift
   for pid in "$@"; do
-    mapfile -t lines <"/proc/$pid/status"
-    for line in ${lines[@]+"${lines[@]}"}; do
-      if [[ $line == VmHWM:* ]]; then
-        line=${line//[!0-9]/}
-        ((PEAKS[slot] >= line)) || PEAKS[slot]=$line
-        break
-      fi
-    done
+    read_amount VmHWM: "/proc/$pid/status"
+    ((PEAKS[slot] >= AMOUNT)) || PEAKS[slot]=$AMOUNT
     if (($# > 1)); then
-      while read -r line fields _; do
-        [[ $line != Pss: ]] || { ((now += fields)) && break; }
-      done <"/proc/$pid/smaps_rollup"
+      read_amount Pss: "/proc/$pid/smaps_rollup"
+      ((now += AMOUNT))
     fi
     parent=${PARENT[$pid]% *}
     if [[ -z ${PARENT[$parent]-} && ${LOOKED_AT[slot]} != "$pid "* ]] && read -r line <"/proc/$pid/stat"; then
       # shellcheck disable=SC2206 # words without anything that a pattern is made of
       fields=(${line##*) })
-      key="$slot $pid" before=${ORPHAN["$slot $pid"]:-0}
+      key="$slot $pid"
+      ((ORPHANS[slot] -= ${ORPHAN[$key]:-0}))
       ORPHAN[$key]=$((fields[11] + fields[12] + fields[13] + fields[14]))
-      ((ORPHANS[slot] += ${ORPHAN[$key]} - before))
+      ((ORPHANS[slot] += ${ORPHAN[$key]}))
     fi
   done
   ((PEAKS[slot] >= now)) || PEAKS[slot]=$now
 }
 
+# read_amount NAME FILE: set AMOUNT to the number after a name at the beginning of a line; 0: there is none.
+read_amount() {
+  local name number
+  AMOUNT=0
+  while read -r name number _; do
+    if [[ $name == "$1" ]]; then
+      [[ $number == *[!0-9]* ]] || AMOUNT=$number
+      return
+    fi
+  done <"$2"
+}
+
 # ---- too little memory ----
 
 # find_memory: set MEMORY_KB to how much all our tasks together may have; and KILLS to the file in which the kernel counts
-# the processes that it killed for want of memory, empty if there is none.
+# the processes that it killed for want of memory, as oom_kill; /dev/null if there is none.
 find_memory() {
-  local id kinds path base limit name
-  MEMORY_KB=0 KILLS=''
+  local id kinds path base limit name AMOUNT
+  MEMORY_KB=0 KILLS=/dev/null
   find_job_memory
-  while read -r name limit _; do
-    [[ $name != MemTotal: ]] || may_have "$limit"
-  done </proc/meminfo
+  read_amount MemTotal: /proc/meminfo
+  may_have "$AMOUNT"
   while IFS=: read -r id kinds path; do
     if [[ $id:$kinds == 0: && -e /sys/fs/cgroup/cgroup.controllers ]]; then
       base=/sys/fs/cgroup limit=memory.max name=memory.events
@@ -146,7 +148,7 @@ find_memory() {
     fi
     path=${path%/}
     while :; do
-      [[ -n $KILLS || ! -r $base$path/$name ]] || KILLS=$base$path/$name
+      [[ $KILLS != /dev/null || ! -r $base$path/$name ]] || KILLS=$base$path/$name
       ! read -r id <"$base$path/$limit" || may_have "$id" 1024
       [[ -n $path ]] || break
       path=${path%/*}
@@ -162,31 +164,21 @@ may_have() {
   ((MEMORY_KB > 0 && MEMORY_KB <= limit)) || MEMORY_KB=$limit
 }
 
-# count_kills: set COUNT to how many processes were killed for want of memory.
-count_kills() {
-  local name value
-  COUNT=0
-  [[ -n $KILLS ]] || return 0
-  while read -r name value; do
-    [[ $name != oom_kill || $value == *[!0-9]* ]] || COUNT=$value
-  done <"$KILLS"
-}
-
 # judge_memory: the task of run_task was killed. Tell if that was for want of memory, as far as can be known.
 judge_memory() {
-  local COUNT SHARE together=''
+  local AMOUNT SHARE together=''
   read -r together <"$RUN/used"
   [[ -n $peak ]] || together='' # it is of other tasks
   ((together >= peak)) || together=$peak
   share_of "${together:-0}"
   [[ $together == "$peak" ]] || SHARE+=" with the tasks beside it"
-  count_kills
-  if ((COUNT > KILLED_BEFORE)); then
+  read_amount oom_kill "$KILLS"
+  if ((AMOUNT > KILLED_BEFORE)); then
     REASON="out of memory: killed by the kernel${peak:+, with $SHARE}"
   elif ((MEMORY_KB > 0 && 10 * together >= 9 * MEMORY_KB)); then
     REASON="probably out of memory: $SHARE"
   fi
-  KILLED_BEFORE=$COUNT
+  KILLED_BEFORE=$AMOUNT
 }
 
 # share_of KIB: set SHARE to so much of MEMORY_KB in words.
