@@ -82,7 +82,7 @@ class Environment:
         return f"{self.chunk(number)}{VALUES}"
 
     def tasks_list(self, submission: int) -> str:
-        """Return the path of the list of all tasks, by which the last one finds the others; see `plan/final.py`."""
+        """Return the path of the list of all tasks, by which the last one finds them; see `manager/planfile.py`."""
         return f"exec/tasks.{submission}"
 
     @property

@@ -9,6 +9,9 @@ it is run. On the target it is read by `read_chunk` in `templates/manager/slot.s
 Beside the plan, for `attach` only, lie the values of the tasks, so that the next submit finds each row of the config
 again: a line is number, then name and value in turn, and a dot. A file has those of many chunks, and the name of the
 last of them.
+
+And where a task comes after all others, for that one, a list of these: a line is number and id, and a dot, in the order
+of the numbers. It is read by `gather` in `templates/manager/final.sh`. All three end with such a last line.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from locusts_fab.errors import HostError
 from locusts_fab.layout import VALUES, input_place
 from locusts_fab.manager.records import END
 from locusts_fab.model.tasks import PlannedTask
-from locusts_fab.tsv import join_fields, unescape
+from locusts_fab.tsv import escape, join_fields, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -69,7 +72,21 @@ def plan_text(tasks: Collection[PlannedTask], environment_id: str) -> str:
     :param environment_id: the environment that the plan is for.
     """
     lines = [f"{task.number}\t{join_fields((task.id, task.command, *_outputs(task)))}\t.\n" for task in tasks]
-    return "".join([*lines, f"{_LAST_LINE}\t{len(tasks)}\t{environment_id}\t.\n"])
+    return _with_end(lines, environment_id)
+
+
+def tasks_list(tasks: Iterable[tuple[int, str]], environment_id: str) -> str:
+    """Return the list of all tasks but the one that comes after them.
+
+    :param tasks: number and id of each, in the order of the numbers.
+    :param environment_id: the environment that it is for.
+    """
+    return _with_end([f"{number}\t{escape(task_id)}\t.\n" for number, task_id in tasks], environment_id)
+
+
+def _with_end(lines: Sequence[str], environment_id: str) -> str:
+    """Return lines, and the last one, which says that these are all."""
+    return "".join([*lines, f"{_LAST_LINE}\t{len(lines)}\t{environment_id}\t.\n"])
 
 
 def _outputs(task: PlannedTask) -> Sequence[str]:
@@ -99,9 +116,9 @@ class ValuesFiles:
                 self._size += len(line)
         if not self._lines or (self._size < _FULL and not is_last):
             return None
-        lines = [*self._lines, f"{_LAST_LINE}\t{len(self._lines)}\t{self._environment.id}\t.\n"]
+        text = _with_end(self._lines, self._environment.id)
         self._lines, self._size = [], 0
-        return self._environment.values(chunk.number), os.fsencode("".join(lines))
+        return self._environment.values(chunk.number), os.fsencode(text)
 
 
 def parse_plan(plan: bytes, environment_id: str) -> Iterator[PlannedChunk]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
+from locusts_fab.manager.planfile import tasks_list
 from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.earlier import Nearby, plan_of, refuse_absent, with_sources
@@ -20,7 +21,6 @@ from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.order import refuse_unfinished
 from locusts_fab.operations.scripts import render_scripts, what_is_asked
 from locusts_fab.operations.session import opened, results_of
-from locusts_fab.plan.final import tasks_list
 from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent

@@ -1,8 +1,4 @@
-"""The task that comes after all others: what it runs, and the list by which it finds them on the target.
-
-A line of the list is number and id of a task, and a dot, with tabs between, in the order of the numbers; the last line
-says how many there are, and whose list it is. On the target it is read by `gather` in `templates/manager/final.sh`.
-"""
+"""The task that comes after all others: what it runs. It finds them by the list that `manager/planfile.py` writes."""
 
 from __future__ import annotations
 
@@ -13,10 +9,9 @@ from locusts_fab.errors import PlanError
 from locusts_fab.layout import Environment
 from locusts_fab.model.tasks import FINAL, Task
 from locusts_fab.shell.template import Template
-from locusts_fab.tsv import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from locusts_fab.config.swarm import Swarm
 
@@ -61,13 +56,3 @@ def needs_links(command: str) -> bool:
     """
     mark = f"<{RESULTS}>"
     return command.count(mark) > command.count(f"{mark}/{TABLE}")
-
-
-def tasks_list(tasks: Iterable[tuple[int, str]], environment_id: str) -> str:
-    """Return the list of all other tasks.
-
-    :param tasks: number and id of each, in the order of the numbers.
-    :param environment_id: the environment that it is for.
-    """
-    lines = [f"{number}\t{escape(task_id)}\t.\n" for number, task_id in tasks]
-    return "".join([*lines, f"end\t{len(lines)}\t{environment_id}\t.\n"])

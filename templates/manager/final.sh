@@ -69,7 +69,8 @@ is_refused() {
 }
 
 # gather: make the folder of results: tasks.tsv, which has all tasks, and of those that are done the folders with their
-# outputs; and, with FINAL_LINKS, a symlink to each of these folders, by the id of the task. Set COUNT to how many there are, and COUNT_DONE to how many of them are done.
+# outputs; and, with FINAL_LINKS, a symlink to each of these folders, by the id of the task. Set COUNT to how many tasks there
+# are, and COUNT_DONE to how many of them are done.
 gather() {
   local folder=$WORK/results counted
   GOES+=("$folder")

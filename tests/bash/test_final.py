@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.manager.planfile import tasks_list
 from locusts_fab.manager.records import Began, Ended
-from locusts_fab.plan.final import tasks_list
 from locusts_fab.preflight.here import TOOLS
 from tests.bash.test_claims import killed_at_work
 from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, at_work, full_id, holding

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.layout import Environment
-from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text
+from locusts_fab.manager.planfile import ForgedPlanError, PlannedChunk, ValuesFiles, parse_plan, plan_text, tasks_list
 from locusts_fab.model.tasks import Chunk, PlannedTask
-from locusts_fab.tsv import join_fields
+from locusts_fab.tsv import join_fields, unescape
 from tests.support.environments import ID, OTHER_ID
 
 TASKS = [
@@ -147,3 +149,11 @@ def test_an_entry_that_leads_out_is_forged(output: str) -> None:
     data = os.fsencode(f"1\ta\ttrue\t{output}\t.\nend\t1\t{ID}\t.\n")
     with pytest.raises(ForgedPlanError):
         list(parse_plan(printed(data), ID))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)))
+def test_the_list_says_all_ids(ids: list[str]) -> None:
+    *lines, last, end = tasks_list(enumerate(ids, 1), "c0ffee12").split("\n")
+    assert (last, end) == (f"end\t{len(ids)}\tc0ffee12\t.", "")
+    assert [line.split("\t")[0::2] for line in lines] == [[str(number), "."] for number in range(1, len(ids) + 1)]
+    assert [unescape(line.split("\t")[1]) for line in lines] == ids

@@ -6,12 +6,9 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from locusts_fab.errors import ConfigError, PlanError
-from locusts_fab.plan.final import needs_links, tasks_list
-from locusts_fab.tsv import unescape
+from locusts_fab.plan.final import needs_links
 from tests.unit.plan.test_limits import refused, tasks_of
 
 if TYPE_CHECKING:
@@ -80,11 +77,3 @@ def test_a_command_that_is_too_long(tmp_path: Path) -> None:
 )
 def test_links_are_made_for_who_looks_for_them(command: str, *, needs: bool) -> None:
     assert needs_links(command) is needs
-
-
-@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)))
-def test_the_list_says_all_ids(ids: list[str]) -> None:
-    *lines, last, end = tasks_list(enumerate(ids, 1), "c0ffee12").split("\n")
-    assert (last, end) == (f"end\t{len(ids)}\tc0ffee12\t.", "")
-    assert [line.split("\t")[0::2] for line in lines] == [[str(number), "."] for number in range(1, len(ids) + 1)]
-    assert [unescape(line.split("\t")[1]) for line in lines] == ids
