@@ -52,12 +52,11 @@ def _about_slots(swarm: Swarm, usage: Usage) -> Iterator[str]:
     if usage.seconds is None or idle_s < _WASTE * usage.slot_s or usage.slots < 2:  # noqa: PLR2004 - one cannot be less
         return
     took_s = usage.slot_s / usage.slots
-    each = usage.slots // max(1, swarm.target.nodes)
     fewer = next(
         (
             nodes
             for nodes in range(1, swarm.target.nodes // 2 + 1)
-            if usage.busy_s / max(1, nodes * each) + usage.seconds.largest / 2 <= _SLOWER * took_s
+            if usage.busy_s / (nodes * usage.slots_each) + usage.seconds.largest / 2 <= _SLOWER * took_s
         ),
         None,
     )
