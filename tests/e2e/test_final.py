@@ -49,12 +49,21 @@ def test_a_summary(workspace: Workspace) -> None:
     assert len(of_final(workspace, "began")) == 1
 
 
-def test_nothing_else_comes_back(workspace: Workspace) -> None:
+def brought(workspace: Workspace, end: str) -> tuple[int, list[str]]:
+    """Run a swarm of which only the summary comes back; return the exit code, and what is among the results.
+
+    :param end: what each task does at last; all of them have said something.
+    """
     workspace.pairs(5)
-    quiet = COPY.replace(' > out_<id>.txt"', ' > out_<id>.txt; echo said; [[ ! $BAD || <id> != 3 ]]"')
-    workspace.write(HERE + quiet + "collect = 'final'\n" + SUM.format(command="") + "when = 'ended'\n")
-    assert workspace.locusts("run")[0] == 0
-    found = sorted(str(path.relative_to(workspace.result("."))) for path in workspace.result(".").rglob("*"))
+    loud = COPY.replace(' > out_<id>.txt"', f' > out_<id>.txt; echo said; {end}"')
+    workspace.write(HERE + loud + "collect = 'final'\n" + SUM.format(command="") + "when = 'ended'\n")
+    code, _ = workspace.locusts("run")
+    return code, sorted(str(path.relative_to(workspace.result("."))) for path in workspace.result(".").rglob("*"))
+
+
+def test_nothing_else_comes_back(workspace: Workspace) -> None:
+    code, found = brought(workspace, "true")
+    assert code == 0
     assert found == ["final", "final/all.txt", "logs", "outputs.tsv", "tasks.tsv"]
     assert {row["status"] for row in workspace.table("outputs.tsv")} == {"present"}
     assert [row["path"] for row in workspace.table("outputs.tsv") if row["path"]] == ["final/all.txt"]
@@ -64,12 +73,9 @@ def test_nothing_else_comes_back(workspace: Workspace) -> None:
 
 
 def test_logs_of_what_failed_come_all_the_same(workspace: Workspace) -> None:
-    workspace.pairs(5)
-    loud = COPY.replace(' > out_<id>.txt"', ' > out_<id>.txt; echo said; [[ <id> != 3 ]]"')
-    workspace.write(HERE + loud + "collect = 'final'\n" + SUM.format(command="") + "when = 'ended'\n")
-    assert workspace.locusts("run")[0] == 1
-    found = sorted(str(path.relative_to(workspace.result("."))) for path in workspace.result(".").rglob("*.*"))
-    assert found == ["final/all.txt", "logs/3.log", "outputs.tsv", "tasks.tsv"]
+    code, found = brought(workspace, "[[ <id> != 3 ]]")
+    assert code == 1
+    assert found == ["final", "final/all.txt", "logs", "logs/3.log", "outputs.tsv", "tasks.tsv"]
     assert workspace.result("final/all.txt").read_text().split() == ["0", "1", "2", "4"]
 
 
