@@ -163,7 +163,7 @@ def _find_names(there: Inputs, template: Template) -> list[str]:
             names = [name + literal for name in names if there.has(name + literal)]
         if depth < len(parts) - 1:
             names = [f"{name}/" for name in names]
-    return names
+    return names if named_swarm(template.text) is None else list(filter(there.is_whole, names))
 
 
 def _may_match(names: list[str], part: Template) -> list[str]:
@@ -202,7 +202,7 @@ def _in_order(rows: set[Row], names: tuple[str, ...], wanted: tuple[str, ...]) -
 def _look_up(there: Inputs, template: Template, names: tuple[str, ...]) -> Callable[[Row], bool]:
     """Return a function that tells whether the file that a template with fewer handles names is there for a row."""
     places = [(name, names.index(name)) for name in template.names]
-    is_there = functools.cache(there.has)
+    is_there = functools.cache(there.has if named_swarm(template.text) is None else there.is_whole)
     return lambda row: is_there(template.render({name: row[place] for name, place in places}))
 
 

@@ -12,6 +12,7 @@ from locusts_fab.model.tasks import Planned, Taken
 from locusts_fab.state.reports import Reports
 from locusts_fab.state.schema import (
     CHANGED_TASKS,
+    CHOOSE,
     GONE_TASKS,
     KEEP_PLANNED,
     RESET_DONE,
@@ -19,11 +20,9 @@ from locusts_fab.state.schema import (
     RESET_FINAL,
     SUSPECT,
     TAKE_COMMANDS,
-    fingerprint,
-    write_values,
+    write_task,
 )
 from locusts_fab.text import nearest
-from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,18 +78,7 @@ class Planning(Reports):
         self._db.execute("DELETE FROM config")
         self._db.executemany(
             "INSERT INTO config VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    os.fsencode(task.id),
-                    os.fsencode(task.command),
-                    os.fsencode(join_fields(task.inputs)),
-                    os.fsencode(join_fields(task.outputs)),
-                    fingerprint(task, environment_dir),
-                    write_values(task.values),
-                    task.stamp,
-                )
-                for task in tasks
-            ),
+            (write_task(task, environment_dir) for task in tasks),
         )
 
     def _forget_waiting(self, live: int | None) -> None:
@@ -117,22 +105,25 @@ class Planning(Reports):
         :returns: how many there are.
         :raises StateError: there is no task of an id that was named.
         """
-        wanted = self._find_ids(choice.only) if choice.only else None
         states = {"pending"} | ({"failed"} if choice.failed or choice.ended else set())
         states |= {"done"} if choice.ended else set()
-        changed = {bytes(row[0]) for row in self._db.execute(CHANGED_TASKS)} if choice.changed else set()
-        numbers = [
-            number
-            for number, task_id, state, submission in self._db.execute(
-                "SELECT t.number, t.id, t.state, t.submission FROM config JOIN tasks t USING (id) ORDER BY t.number"
-            )
-            if (state in states or task_id in changed)
-            and (wanted is None or task_id in wanted)
-            and (state != "pending" or live is None or submission != live)
-        ][: choice.limit]
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (id BLOB PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (number INTEGER PRIMARY KEY)")
-        self._db.execute("DELETE FROM chosen")
-        self._db.executemany("INSERT INTO chosen VALUES (?)", [(number,) for number in numbers])
+        with self.transaction():
+            self._db.execute("DELETE FROM wanted")
+            if choice.only:
+                self._db.executemany("INSERT INTO wanted VALUES (?)", ((each,) for each in self._find_ids(choice.only)))
+            self._db.execute("DELETE FROM chosen")
+            self._db.execute(
+                CHOOSE,
+                {
+                    "states": " ".join(sorted(states)),
+                    "changed": choice.changed,
+                    "only": bool(choice.only),
+                    "live": live,
+                    "limit": -1 if choice.limit is None else choice.limit,
+                },
+            )
         return self._settle_final(live)[0]
 
     def _settle_final(self, live: int | None) -> tuple[int, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from locusts_fab.bounds.entries import Entry
     from locusts_fab.model.tasks import Task, Values
 
+#: How names of files become bytes, as `os.fsencode` and `os.fsdecode` do it.
+_AS_NAMES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 #: Raised when the schema changes.
 VERSION = 6
 #: What makes a file of an older version one of the next.
@@ -124,6 +127,14 @@ CHANGED_TASKS = _filled(
 )
 #: The tasks that are known still, though the config does not mean them any more.
 GONE_TASKS = "SELECT id FROM tasks WHERE state != 'pending' AND id NOT IN (SELECT id FROM config) ORDER BY number"
+#: What a submit is to take, by one statement: there may be a million tasks.
+CHOOSE = (
+    "INSERT INTO chosen SELECT t.number FROM config JOIN tasks t USING (id)"
+    f" WHERE (instr(:states, t.state) OR (:changed AND id IN ({CHANGED_TASKS})))"  # noqa: S608  # nothing from outside
+    " AND (NOT :only OR id IN (SELECT id FROM wanted))"
+    " AND (t.state != 'pending' OR :live IS NULL OR t.submission IS NOT :live)"
+    " ORDER BY t.number LIMIT :limit"
+)
 #: What was planned may still run, or have run: what is heard of it is about the outputs that it had then.
 KEEP_PLANNED = _filled(
     "UPDATE tasks SET planned = (SELECT outputs FROM commands c WHERE c.number = tasks.number)"
@@ -248,22 +259,29 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def fingerprint(task: Task, environment_dir: str) -> bytes:
-    """Return a hash of what a task runs, the same wherever its environment lies."""
-    text = "\n".join(
-        (
-            task.command.replace(environment_dir, "<environment>"),
-            join_fields(task.inputs),
-            join_fields(task.outputs),
-            *([] if task.is_strict else ["loose"]),
-        )
+def write_task(task: Task, environment_dir: str) -> tuple[bytes, ...]:
+    """Return a task of the config as a row of `config` holds it, with a fingerprint.
+
+    That is a hash of what a task runs, the same wherever its environment lies.
+    """
+    # each text is made once, and turned into bytes by the shortest way: there may be a million tasks
+    inputs, outputs = join_fields(task.inputs), join_fields(task.outputs)
+    command = task.command.replace(environment_dir, "<environment>")
+    text = f"{command}\n{inputs}\n{outputs}" if task.is_strict else f"{command}\n{inputs}\n{outputs}\nloose"
+    return (
+        task.id.encode(*_AS_NAMES),
+        task.command.encode(*_AS_NAMES),
+        inputs.encode(*_AS_NAMES),
+        outputs.encode(*_AS_NAMES),
+        hashlib.blake2b(text.encode(*_AS_NAMES), digest_size=12).digest(),
+        write_values(task.values),
+        task.stamp,
     )
-    return hashlib.blake2b(os.fsencode(text), digest_size=12).digest()
 
 
 def write_values(values: Values) -> bytes:
     """Return the values of a task as a row of commands holds them; `read_values` reads it."""
-    return os.fsencode(join_fields(chain.from_iterable(values)))
+    return join_fields(tuple(chain.from_iterable(values))).encode(*_AS_NAMES)
 
 
 def read_values(text: bytes | None) -> Values:
@@ -285,8 +303,8 @@ def read_task(
     :raises StateError: it holds a name that no task can have.
     """
     try:
-        text = os.fsdecode(command)
-        return PlannedTask(number, _id(task_id), text, _inputs(inputs), _outputs(outputs), os.fsdecode(values or b""))
+        text, known = command.decode(*_AS_NAMES), values.decode(*_AS_NAMES) if values else ""
+        return PlannedTask(number, _id(task_id), text, _inputs(inputs), _outputs(outputs), known)
     except UnsafeNameError as error:  # no `with`: it would take as long as all the rest
         raise _not_ours(error) from error
 
@@ -297,7 +315,7 @@ def _not_ours(error: UnsafeNameError) -> StateError:
 
 
 def _id(text: bytes) -> TaskId:
-    return TaskId(os.fsdecode(text))
+    return TaskId(text.decode(*_AS_NAMES))
 
 
 def _inputs(text: bytes) -> tuple[str, ...]:

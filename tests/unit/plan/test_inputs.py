@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,10 +67,29 @@ def test_what_nobody_made_is_told(tmp_path: Path) -> None:
         from_inputs(tmp_path, ["@s/<id>/z"], there=there(tmp_path))
 
 
+def test_a_folder_that_outputs_lie_in_is_no_input(tmp_path: Path) -> None:
+    found = there(tmp_path, "1/d/y", "2/d")
+    assert from_inputs(tmp_path, ["@s/<id>/d"], there=found).ids == ["2"]
+    with pytest.raises(PlanError, match="'1' lacks @s/<id>/d"):
+        from_inputs(tmp_path, ["@s/<id>/x", "@s/<id>/d"], there=there(tmp_path, "1/x", "1/d/y", "2/x", "2/d"))
+    with pytest.raises(PlanError, match="no done task of swarm s made"):
+        from_inputs(tmp_path, ["@s/<id>/d/y", "@s/1/d"], there=found)
+
+
 _NAMES = st.sampled_from(["a", "b", "a_b", "a_1", ".h", "1", "10", "x.txt", "a.txt"])
-_ENTRIES = st.sampled_from(
-    ["<id>/x.txt", "<id>/<o>", "<p>_<q>/<o>", "a/<id>.txt", "<id>/<id>", "<id>/<o>/a", "a/x.txt", "<id>/<o>.txt"]
-)
+_ENTRIES = {
+    2: ["<id>/x.txt", "<id>/<o>", "<p>_<q>/<o>", "a/<id>.txt", "<id>/<id>", "a/x.txt", "<id>/<o>.txt"],
+    3: ["<id>/<o>/a", "<id>/a/<o>", "a/b/<id>.txt", "<id>/<id>/x.txt", "<p>_<q>/<o>/a.txt", "a/b/x.txt"],
+}
+
+
+@st.composite
+def made_and_asked_for(draw: st.DrawFn) -> tuple[list[list[str]], list[str]]:
+    """Return outputs and entries that are as deep: a folder on the way to an output may be an input, but no result."""
+    depth = draw(st.sampled_from(sorted(_ENTRIES)))
+    made = draw(st.lists(st.lists(_NAMES, min_size=depth, max_size=depth), max_size=8))
+    entries = st.lists(st.sampled_from(_ENTRIES[depth]), min_size=1, max_size=3)
+    return made, draw(entries.filter(lambda entries: any("<" in each for each in entries)))
 
 
 def rows_of(found: Inputs, entries: list[str]) -> list[Values] | None:
@@ -84,20 +102,16 @@ def rows_of(found: Inputs, entries: list[str]) -> list[Values] | None:
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.lists(_NAMES, min_size=2, max_size=3), max_size=8),
-    st.lists(_ENTRIES, min_size=1, max_size=3).filter(lambda entries: any("<" in each for each in entries)),
-)
-def test_results_are_matched_as_files_are(made: list[list[str]], entries: list[str]) -> None:
+@given(made_and_asked_for())
+def test_results_are_matched_as_files_are(case: tuple[list[list[str]], list[str]]) -> None:
+    made, entries = case
     with tempfile.TemporaryDirectory() as folder:
         outputs = []
         for parts in made:
             path = Path(folder, "s", *parts)
-            with contextlib.suppress(OSError):  # another is a folder where this needs a file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-                outputs.append("/".join(parts))
-        outputs = [name for name in outputs if Path(folder, "s", name).is_file()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            outputs.append("/".join(parts))
         found = there(Path(folder), *outputs)
         as_files, as_results = (rows_of(found, [f"{kind}/{each}" for each in entries]) for kind in ("s", "@s"))
     assert as_files == as_results
