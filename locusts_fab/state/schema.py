@@ -129,8 +129,8 @@ CHANGED_TASKS = _filled(
 GONE_TASKS = "SELECT id FROM tasks WHERE state != 'pending' AND id NOT IN (SELECT id FROM config) ORDER BY number"
 #: What a submit is to take, by one statement: there may be a million tasks.
 CHOOSE = (
-    "INSERT INTO chosen SELECT t.number FROM config JOIN tasks t USING (id)"
-    f" WHERE (instr(:states, t.state) OR (:changed AND id IN ({CHANGED_TASKS})))"  # noqa: S608  # nothing from outside
+    "INSERT INTO chosen SELECT t.number FROM config JOIN tasks t USING (id)"  # noqa: S608  # nothing from outside
+    f" WHERE (instr(:states, t.state) OR (:changed AND id IN ({CHANGED_TASKS})))"
     " AND (NOT :only OR id IN (SELECT id FROM wanted))"
     " AND (t.state != 'pending' OR :live IS NULL OR t.submission IS NOT :live)"
     " ORDER BY t.number LIMIT :limit"
