@@ -6,6 +6,7 @@ Paths are strings where this runs for every file of a million tasks.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import tempfile
@@ -107,3 +108,47 @@ def remove_tree(folder: str | Path) -> None:
         remove(folder)
     except OSError as error:
         raise TransferError(f"{folder} cannot be removed: {error}", hint="see what still uses it") from error
+
+
+class Span(io.RawIOBase):
+    """A part of a file, read as if it were a file of its own.
+
+    :param descriptor: of the file; it stays open as long as this does, and is not closed with it unless `owns` says so.
+    :param offset: where the part begins.
+    :param size: how long it is, in bytes.
+    """
+
+    def __init__(self, descriptor: int, offset: int, size: int, *, owns: bool = False) -> None:
+        super().__init__()
+        self._descriptor, self._offset, self.size, self._owns = descriptor, offset, size, owns
+        self._at = 0
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is one of them
+        """Fill a buffer with the next bytes; see `io.RawIOBase`."""
+        room = memoryview(buffer)[: max(0, self.size - self._at)]
+        count = os.preadv(self._descriptor, [room], self._offset + self._at) if room else 0
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place in it, and return that."""
+        self._at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        """Return the place in it."""
+        return self._at
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it can be read from any place on."""
+        return True
+
+    def close(self) -> None:
+        """Close it, and the file if it owns that."""
+        if self._owns and not self.closed:
+            os.close(self._descriptor)
+        super().close()

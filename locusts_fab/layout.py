@@ -121,6 +121,13 @@ class Environment:
         """
         return Name(f"work/{claim}/log.{number}")
 
+    def packed(self, claim: str) -> Name:
+        """Return the file in which a claim's outputs and logs are, with `pack`: its folder, packed.
+
+        :param claim: chunk, generation and the id of the environment, such as `000012.1.c0ffee12`.
+        """
+        return Name(f"work/{claim}.tar")
+
     def shared(self, key: str, name: str) -> str:
         """Return the path of a shared file or folder, by its key and its own name."""
         return f"shared/{key}/{name}"

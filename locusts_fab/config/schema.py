@@ -168,10 +168,11 @@ class Target(Table):
         "complete, and must succeed.",
     )
     container: Container | None = Field(default=None, description="Container that wraps each task.")
-    scratch: Scratch | None = Field(
-        default=None,
-        description='Node-local folder for the sandboxes, such as `"$TMPDIR"`.',
-        json_schema_extra={"default_text": "the environment's work folder"},
+    scratch: Scratch = Field(
+        default=(),
+        description='Node-local folder for the sandboxes, such as `"$TMPDIR"`; or several, `["$TMPDIR", "/scratch"]`, '
+        "of which the first is used that can be written.",
+        json_schema_extra={"default_text": "the environment's work folder", "type_text": "text, or list of text"},
     )
     known_hosts: Literal["strict", "accept-new"] = Field(
         default="strict",
@@ -259,6 +260,12 @@ class SwarmSettings(Table):
     collect: Literal["all", "final"] = Field(
         default="all",
         description="What comes back. `final`: only the outputs of `final`, and the logs of what failed.",
+    )
+    pack: bool = Field(
+        default=False,
+        description="`true`: few files on the target, however many tasks there are. Sandboxes are in `scratch`, by "
+        "default `$TMPDIR` or `/tmp` of the node; what tasks leave is packed there, into one file for about a hundred "
+        "tasks. Needs GNU tar there.",
     )
     retries: int = Field(
         default=0,

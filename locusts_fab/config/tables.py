@@ -178,7 +178,7 @@ def _conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator
         return
     if "root" not in given:
         yield "root", 'missing; environment = "custom" needs the folder to replicate'
-    for key in ("layout", "inputs"):
+    for key in ("layout", "inputs", "pack"):
         if key in given:
             yield key, 'not with environment = "custom"; all tasks share one tree'
     if "tree" in given and given & {"include", "exclude"}:

@@ -98,6 +98,11 @@ def _scratch(text: str) -> str:
     return text
 
 
+def _places(value: object) -> object:
+    """Return one place as the only one of several."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
 def _output_path(text: str) -> str:
     """Return an output of a task: a path, or a pattern of paths."""
     mark(_inner_path(text))  # it says what is wrong
@@ -204,7 +209,7 @@ Filled = Annotated[str, AfterValidator(_filled)]
 BashEntry = Annotated[str, AfterValidator(_bash_entry)]
 Line = Annotated[str, AfterValidator(_one_line)]
 HerePath = Annotated[str, AfterValidator(_here_path)]
-Scratch = Annotated[str, AfterValidator(_scratch)]
+Scratch = Annotated[tuple[Annotated[str, AfterValidator(_scratch)], ...], BeforeValidator(_places)]
 SlurmTime = Annotated[str, BeforeValidator(parse_slurm_time), AfterValidator(_one_line)]
 Memory = Annotated[str, BeforeValidator(parse_memory), AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]

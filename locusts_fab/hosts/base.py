@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from locusts_fab.bounds.budget import ANSWER, Most, TooMuchError
 from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
@@ -154,6 +154,19 @@ class Carrier(Host, Protocol):
             is wrong.
         :raises TransferError: a name leads out of the folder.
         :raises HostError: the machine cannot be reached.
+        """
+
+    def stream(self, script: str, *args: str, source: bytes, take: Callable[[IO[bytes]], object], folder: Path) -> bool:
+        """Run a bash script that prints data without end to speak of, and take it in as it comes.
+
+        :param script: bash source.
+        :param args: its `$1`, `$2`, …
+        :param source: what it reads from its stdin.
+        :param take: called with what it prints, as a stream, in a thread of its own.
+        :param folder: where `take` writes to, so that the disk is not filled up.
+        :returns: whether it came to its end.
+        :raises OSError: `take` raised it.
+        :raises HostError: the machine cannot be reached, was silent for too long, or sends too much.
         """
 
     def pull(

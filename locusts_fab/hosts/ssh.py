@@ -210,6 +210,33 @@ class SshHost:
             raise patience.error
         return status == 0
 
+    def stream(self, script: str, *args: str, source: bytes, take: Callable[[IO[bytes]], object], folder: Path) -> bool:
+        """Run a script that prints data, and take it in as it comes; see `Carrier.stream`."""
+        channel, space = self._link.channel(), FreeSpace(folder)
+        patience = transfer_patience(self.name, lambda: hang_up(channel), space)
+        faults: list[OSError] = []
+
+        def take_or_note(stream: IO[bytes]) -> None:
+            try:
+                take(stream)
+            except OSError as error:  # else it would be taken for one of the link
+                faults.append(error)
+                hang_up(channel)
+
+        try:
+            with patience:
+                words = ["bash", "-c", script, "bash", *args]
+                status = hear(channel, words, io.BytesIO(source), take_or_note, patience)
+        except TooMuchError as error:
+            raise too_much(error, self.name) from error
+        except LINK_ERRORS:
+            status = None
+        if faults:
+            raise faults[0]
+        if patience.error is not None:
+            raise patience.error
+        return status == 0
+
     def _make_folder(self, folder: str) -> None:
         made = self.run('umask 077 && mkdir -p -- "$1"', folder)
         if made.exit_status != 0:

@@ -8,6 +8,7 @@ sent.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -38,6 +39,8 @@ def take_files(
     wanted: Collection[bytes],
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    links: dict[bytes, bytes] | None = None,
 ) -> None:
     """Write those files of an archive that are wanted to a folder.
 
@@ -46,11 +49,13 @@ def take_files(
     :param folder: an empty folder that nobody else can write to. What is in it gets the modes that new files of this
         user have, and files no more than they had on the host.
     :param progress: called with (files, bytes taken) now and then.
+    :param links: gets what those symlinks hold that are wanted; none is made. With it, the archive is one that a
+        manager packed: it may hold more than is wanted, and something twice.
     :raises OSError: something cannot be written, or the archive is none, or ends in the middle of a file. If it ends
         between two, only the exit status of whoever made it shows that.
     :raises TooMuchError: it holds more than what is wanted.
     """
-    taker = _Taker(os.fsencode(folder), wanted)
+    taker = _Taker(os.fsencode(folder), wanted, links)
     try:
         with tarfile.open(
             fileobj=stream,
@@ -88,10 +93,11 @@ class _Taker:
 
     :param base: the folder that it is written to.
     :param wanted: see `take_files`.
+    :param links: see `take_files`.
     """
 
-    def __init__(self, base: bytes, wanted: Collection[bytes]) -> None:
-        self._base, self._wanted = base, wanted
+    def __init__(self, base: bytes, wanted: Collection[bytes], links: dict[bytes, bytes] | None = None) -> None:
+        self._base, self._wanted, self._links = base, wanted, links
         self._made = {base}
         self._unwanted = 0
         self.files = self.size = 0
@@ -108,9 +114,15 @@ class _Taker:
                 return False
             if member.isreg() and (data := archive.extractfile(member)) is not None:
                 self._make_folder(name.rpartition(b"/")[0])
-                _write(self._base + b"/" + name, data, member)
-                self.files, self.size = self.files + 1, self.size + member.size
+                with contextlib.suppress(*([] if self._links is None else [FileExistsError])):  # it came before
+                    _write(self._base + b"/" + name, data, member)
+                    self.files, self.size = self.files + 1, self.size + member.size
                 return True
+            if member.issym() and self._links is not None:
+                self._links[name] = os.fsencode(member.linkname)
+                return False
+        if self._links is not None:
+            return False
         self._unwanted += tarfile.BLOCKSIZE + member.size
         if self._unwanted > _MOST_UNWANTED:
             raise TooMuchError("the archive holds what nobody asked for")

@@ -16,7 +16,7 @@ from locusts_fab.bounds.names import Name
 from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
 from locusts_fab.manager.last_words import read_reason
 from locusts_fab.model.swarms import LeaveReason
-from locusts_fab.model.tasks import TaskReason
+from locusts_fab.model.tasks import Piece, TaskReason
 from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Ended(NamedTuple):
     :param cpu_s: the CPU time that it used, in user and system mode together; None if that is not known.
     :param peak_mb: the most memory that was seen of it, in MiB; None if nobody saw any.
     :param parts: how many records of its matches there are; only with all of them it is a record.
+    :param piece: what holds its outputs and its log, if they are packed.
     """
 
     claim: str
@@ -77,6 +78,7 @@ class Ended(NamedTuple):
     cpu_s: float | None = None
     peak_mb: float | None = None
     parts: int = 0
+    piece: Piece | None = None
 
 
 class Matched(NamedTuple):
@@ -125,6 +127,7 @@ _BETWEEN_NAMES = "//"
 _USED = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
 #: Managers that were started by an older version do not tell what tasks use; so many fields their ends have.
 _FIELDS_BEFORE = 11
+_MOST_SUM = 2**32 - 1
 _STATES = {"done", "failed", "retry", "interrupted"}
 
 
@@ -209,6 +212,7 @@ def _ended(
     if state not in _STATES or not _CLAIM.fullmatch(claim) or there is None or measured is None:
         return None
     cpu_cs, peak_kb = measured.groups()
+    log, _, packed = log.partition("@")
     return Ended(
         claim,
         whole(task, 1),
@@ -223,6 +227,7 @@ def _ended(
         int(cpu_cs) / 100 if cpu_cs else None,
         int(peak_kb) / 1024 if peak_kb else None,
         int(there["parts"] or 0),
+        read_piece(packed) if packed else None,
     )
 
 
@@ -257,6 +262,21 @@ _READERS: dict[str, Callable[..., Record | None]] = {
 def read_found(text: str) -> tuple[bool, ...]:
     """Return which outputs were there; records and the ledger hold a 1 or a 0 for each."""
     return tuple(letter == "1" for letter in text)
+
+
+@lru_cache(maxsize=256)  # a piece is that of many tasks
+def read_piece(text: str) -> Piece:
+    """Return a piece as records and the ledger write it, `OFFSET:SIZE:SUM`.
+
+    :raises ValueError: it is none.
+    """
+    offset, size, checksum = text.split(":")
+    return Piece(whole(offset), whole(size, 1), whole(checksum, most=_MOST_SUM))
+
+
+def write_piece(piece: Piece) -> str:
+    """Return a piece as the text that `read_piece` reads."""
+    return ":".join(map(str, piece))
 
 
 def write_found(found: Iterable[bool]) -> str:

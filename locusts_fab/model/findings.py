@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locusts_fab.errors import ExitStatus
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locusts_fab.layout import Environment
+    from locusts_fab.model.tasks import Piece
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class Fetched:
     is_ours: bool
     troubles: Mapping[str, str] = field(default_factory=dict)
     homes: tuple[str, ...] | None = None
+
+
+class Packed(NamedTuple):
+    """A piece of the archive of a claim, such as `000012.1.c0ffee12`; see `Environment.packed`."""
+
+    claim: str
+    piece: Piece
 
 
 #: How serious a finding is.

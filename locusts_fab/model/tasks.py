@@ -97,6 +97,19 @@ class Chunk:
     size: int
 
 
+class Piece(NamedTuple):
+    """A piece of the archive of a chunk, which holds what many tasks left, packed by tar.
+
+    :param offset: where it begins, in bytes from the beginning of the file.
+    :param size: how long it is, in bytes.
+    :param sum: its checksum, as POSIX cksum makes it.
+    """
+
+    offset: int
+    size: int
+    sum: int
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A row of tasks.tsv: what became of a task.
@@ -114,6 +127,7 @@ class Outcome:
     :param cpu_s: the CPU time that the last attempt used, in user and system mode together; None if that is not known.
     :param peak_mb: the most memory that was seen of it, in MiB; None if nobody saw any, as of those that last a moment.
     :param matches: what patterns among its outputs matched: the place of the pattern among them, and the name.
+    :param piece: what holds what it left, if that is packed.
     """
 
     number: int
@@ -138,6 +152,7 @@ class Outcome:
     matches: tuple[tuple[int, Name], ...] = ()
     cpu_s: float | None = None
     peak_mb: float | None = None
+    piece: Piece | None = None
 
     @property
     def has_ended(self) -> bool:

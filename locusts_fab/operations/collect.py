@@ -18,15 +18,18 @@ from locusts_fab.replica.sync import read_manifest
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
 from locusts_fab.results.own import IN_THE_WAY
+from locusts_fab.results.packed import pieces_of, unpacked
 from locusts_fab.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import fabric
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.layout import Results
+    from locusts_fab.model.findings import Fetched
     from locusts_fab.model.swarms import Status
     from locusts_fab.model.tasks import Outcome
     from locusts_fab.operations.session import Session
@@ -132,20 +135,50 @@ def collect_ended(
     """
     outcomes = ledger.uncollected(limit)
     total = ledger.counts().total
-    for start in range(0, len(outcomes), FETCHED_TASKS):
-        batch = outcomes[start : start + FETCHED_TASKS]
-        names = [name for outcome in batch for name in wanted_files(outcome, transfer.environment, results)]
+    count = 0
+    for batch in _batches(outcomes):
         with (
-            transfer.fetched(names, screen) as fetched,
+            _fetched(batch, transfer, results, ledger.path.parent, screen) as fetched,
             screen.step("collecting", len(outcomes)) as progress,
         ):
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
                 placed = put_in_place(fetched, part, results, total, ledger.own_files, overwrite=overwrite)
                 ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
-                progress.update(start + at + len(placed.places))
+                count += len(placed.places)
+                progress.update(count)
                 _log_failed(part)
     return len(outcomes)
+
+
+def _batches(outcomes: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
+    """Yield tasks whose results travel together: those that are files there, and then those that are packed."""
+    for has_piece in (False, True):
+        alike = [outcome for outcome in outcomes if (outcome.piece is not None) == has_piece]
+        for start in range(0, len(alike), FETCHED_TASKS):
+            yield alike[start : start + FETCHED_TASKS]
+
+
+@contextlib.contextmanager
+def _fetched(
+    batch: Sequence[Outcome], transfer: Transfer, results: Results, state_dir: Path, screen: Screen | Silent
+) -> Iterator[Fetched]:
+    """Make what tasks left reachable on this machine, within.
+
+    :param batch: one of `_batches`.
+    :param state_dir: a folder for what is on its way.
+    """
+    environment = transfer.environment
+    if batch[0].piece is None:
+        names = [name for outcome in batch for name in wanted_files(outcome, environment, results)]
+        with transfer.fetched(names, screen) as fetched:
+            yield fetched
+        return
+    with (
+        transfer.pieces(pieces_of(batch), screen) as pieces,
+        unpacked(pieces, batch, environment, results, state_dir) as fetched,
+    ):
+        yield fetched
 
 
 def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:

@@ -94,7 +94,7 @@ def questions_on(swarm: Swarm, plan: Plan | None, tasks: int) -> Questions:
         chunks = make_chunks(tasks, swarm.all_slots, 1)
         job = scheduler.job_to_try(render_scripts(plan, 1, chunks))
         elements = min(target.nodes, len(chunks))
-    scratch = target.scratch or ""
+    scratch = target.scratch[0] if target.scratch else ""
     is_known_there = scratch.startswith("/") or (scratch.startswith("$") and not swarm.has_scheduler)
     return Questions(
         root=swarm.root,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from locusts_fab.replica.walk import Selection
 
 _SHOWN = 5
+#: Where sandboxes are that are packed, if the config does not say.
+PACK_SCRATCH = ("$TMPDIR", "/tmp")  # noqa: S108  # a folder of its own is made there, 0700
 #: Stands for the id of an environment that is not made.
 NO_ID = "00000000"
 
@@ -92,7 +94,8 @@ def render_scripts(
         "stale_s": STALE_S,
         "grace_s": GRACE_S,
         "last_call_s": scheduler.last_call_s(swarm),
-        "scratch": target.scratch or "",
+        "pack": int(settings.pack),
+        "scratch": target.scratch or (PACK_SCRATCH if settings.pack else ()),
         "container": [container.runtime, "exec", *container.options, container.image] if container else [],
         "env": sorted(settings.env.items()),
         "scheduler": scheduler.manager_part,

@@ -124,7 +124,7 @@ def judge_here(swarm: Swarm) -> Iterator[Finding]:
         yield Finding("find", "error", "missing", "GNU find tells what tasks changed; install it")
     facts: dict[str, str] = {}
     target = swarm.target
-    if target.scratch is not None and (complaint := _scratch_complaint(target.scratch)):
+    if target.scratch and (complaint := _scratch_complaint(target.scratch[0])):
         facts["scratch_complaint"] = complaint
     if target.container is not None:
         image = target.container.image

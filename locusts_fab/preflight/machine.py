@@ -6,6 +6,7 @@ What was seen of a scheduler is judged in its own package.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.numbers import whole_or_none
@@ -166,8 +167,12 @@ def judge_target(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
     """Yield findings on what the target's other keys name: scratch, setup, container."""
     target, facts = swarm.target, seen.facts
     runs_there = not swarm.has_scheduler
-    if target.scratch is not None:
-        yield _judge_scratch(swarm, target.scratch, facts.get("scratch_complaint"))
+    if target.scratch:
+        finding = _judge_scratch(swarm, target.scratch[0], facts.get("scratch_complaint"))
+        if finding.state == "error" and len(target.scratch) > 1:
+            others = f"{', '.join(target.scratch[1:])} will be tried where tasks run"
+            finding = replace(finding, state="warning", advice=others)
+        yield finding
     if target.setup:
         complaint = facts.get("setup_complaint")
         if complaint:

@@ -166,7 +166,8 @@ class Ledger(Planning):
             self._db.execute(
                 "UPDATE tasks SET state = 'pending', submission = 0, manager = NULL, claim = NULL, attempt = NULL,"
                 " attempts = 0, exit = NULL, start = NULL, seconds = NULL, found = '', log = 0, reason = '',"
-                " cpu = NULL, peak = NULL, collected = 0, lost = 0, planned = NULL, since = 0, bad_node = ''"
+                " cpu = NULL, peak = NULL, piece = NULL, collected = 0, lost = 0, planned = NULL, since = 0,"
+                " bad_node = ''"
             )
             for statement in _DELETE_REPORTS:
                 self._db.execute(statement)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import Entry, outputs_of
 from locusts_fab.bounds.names import names
-from locusts_fab.manager.records import Began, Ended, Left, Manager, Matched, Suspect, submission_of, write_found
+from locusts_fab.manager.records import (
+    Began,
+    Ended,
+    Left,
+    Manager,
+    Matched,
+    Suspect,
+    submission_of,
+    write_found,
+    write_piece,
+)
 from locusts_fab.model.swarms import ManagerState
 from locusts_fab.state.queries import Queries
 from locusts_fab.state.schema import LOST_REASON, SUSPECT, TOO_OFTEN_LOST_REASON, any_text, write_matches
@@ -90,7 +100,7 @@ class Reports(Queries):
         self._db.execute("UPDATE tasks SET attempts = attempts + 1 WHERE number = ?", (record.task,))
         self._db.execute(
             "UPDATE tasks SET state = 'running', manager = ?, claim = ?, attempt = ?, start = ?, log = ?,"
-            " reason = 'running'"
+            " piece = NULL, reason = 'running'"
             " WHERE number = ? AND state IN ('pending', 'running') AND since <= ?",
             (manager, record.claim, record.attempt, record.start_s, record.log, record.task, submission),
         )
@@ -105,7 +115,7 @@ class Reports(Queries):
         changed = bool(
             self._db.execute(
                 "UPDATE tasks SET state = ?, manager = ?, claim = ?, attempt = ?, exit = ?, start = ?, seconds = ?,"
-                " found = ?, log = ?, reason = ?, cpu = ?, peak = ?, collected = 0"
+                " found = ?, log = ?, reason = ?, cpu = ?, peak = ?, piece = ?, collected = 0"
                 " WHERE number = ? AND state NOT IN ('done', ?)",
                 (
                     state,
@@ -120,6 +130,7 @@ class Reports(Queries):
                     record.reason,
                     record.cpu_s,
                     record.peak_mb,
+                    write_piece(record.piece) if record.piece else None,
                     record.task,
                     final,
                 ),
@@ -201,7 +212,8 @@ class Reports(Queries):
         for number in numbers:
             self._db.execute("UPDATE tasks SET lost = lost + 1 WHERE number = ?", (number,))
             self._db.execute(
-                "UPDATE tasks SET state = 'failed', reason = ?, exit = NULL, seconds = NULL, found = '', collected = 0"
+                "UPDATE tasks SET state = 'failed', reason = ?, exit = NULL, seconds = NULL, found = '', piece = NULL,"
+                " collected = 0"
                 " WHERE number = ? AND lost > ? AND state = 'pending'",
                 (TOO_OFTEN_LOST_REASON, number, SUSPECT),
             )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import Name, TaskId, UnsafeNameError, names
 from locusts_fab.errors import StateError
-from locusts_fab.manager.records import read_found, read_task_reason
+from locusts_fab.manager.records import read_found, read_piece, read_task_reason
 from locusts_fab.model.tasks import Outcome, PlannedTask, TaskState
 from locusts_fab.state.faults import REBUILD, faults_explained
 from locusts_fab.tsv import join_fields, split_fields
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 #: How names of files become bytes, as `os.fsencode` and `os.fsdecode` do it.
 _AS_NAMES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 #: Raised when the schema changes.
-VERSION = 6
+VERSION = 7
 #: What makes a file of an older version one of the next.
 _MIGRATIONS = {
     4: ("ALTER TABLE commands ADD COLUMN vals BLOB", "ALTER TABLE commands ADD COLUMN stamp BLOB"),
     5: ("ALTER TABLE tasks ADD COLUMN cpu REAL", "ALTER TABLE tasks ADD COLUMN peak REAL"),
+    6: ("ALTER TABLE tasks ADD COLUMN piece TEXT",),
 }
 
 SCHEMA = """
@@ -51,7 +52,8 @@ CREATE TABLE tasks (                 -- what has become of each task
     planned BLOB,   -- the outputs that it was planned with, where its command is another one by now; else NULL
     since INTEGER NOT NULL DEFAULT 0,        -- the submit that planned it as it is; earlier ones ran another command
     bad_node TEXT NOT NULL DEFAULT '',       -- where it failed, and nearly all did; that does not count
-    cpu REAL, peak REAL                      -- what its latest attempt used: seconds, MiB; NULL: not known
+    cpu REAL, peak REAL,                     -- what its latest attempt used: seconds, MiB; NULL: not known
+    piece TEXT                               -- of an archive, that holds what it left; NULL: it is not packed
 );
 CREATE INDEX tasks_by_state ON tasks (state, collected);
 CREATE TABLE commands (              -- apart from the above, so that counting tasks reads little
@@ -93,7 +95,7 @@ CREATE TABLE IF NOT EXISTS match_parts (
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
     t.start, t.seconds, t.cpu, t.peak, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
-    x.names FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
+    x.names, t.piece FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
     LEFT JOIN matches x ON x.number = t.number"""
 
 
@@ -366,10 +368,8 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
 
 
 def _read_outcome(row: tuple[Any, ...]) -> Outcome:
-    number, task_id, command, outputs, state, *middle, found, log, claim, attempt, place, bad_node, values, matches = (
-        row
-    )
-    exit_code, attempts, host, start_s, seconds, cpu_s, peak_mb, reason = middle
+    number, task_id, command, outputs, state, *middle, place, bad_node, values, matches, piece = row
+    exit_code, attempts, host, start_s, seconds, cpu_s, peak_mb, reason, found, log, claim, attempt = middle
     return Outcome(
         number=number,
         id=_id(task_id),
@@ -393,4 +393,5 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
         matches=read_matches(matches) if matches else (),
         cpu_s=cpu_s,
         peak_mb=peak_mb,
+        piece=read_piece(piece) if piece else None,
     )

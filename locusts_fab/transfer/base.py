@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.fs import Span
     from locusts_fab.layout import Environment
-    from locusts_fab.model.findings import Fetched
+    from locusts_fab.model.findings import Fetched, Packed
     from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
@@ -49,6 +50,15 @@ class Transfer(Protocol):
 
         :param names: relative to the environment.
         :raises TransferError: they cannot be fetched; what is not there is no error.
+        """
+
+    def pieces(
+        self, wanted: Collection[Packed], screen: Screen | Silent
+    ) -> AbstractContextManager[Mapping[Packed, Span | str]]:
+        """Make pieces of archives readable on this machine, within.
+
+        :returns: each as it can be read, at its beginning; or why it is not there as the records say.
+        :raises TransferError: they cannot be fetched.
         """
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:

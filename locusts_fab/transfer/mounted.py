@@ -18,15 +18,18 @@ from locusts_fab.errors import TransferError
 from locusts_fab.layout import TREE
 from locusts_fab.model.findings import Fetched
 from locusts_fab.text import first_few
+from locusts_fab.transfer.pieces import read_pieces
 from locusts_fab.transfer.stage import copy_in, make_environment, put_laid_out, put_link, stage_shared, stage_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from locusts_fab.bounds.budget import Most
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.fs import Span
     from locusts_fab.layout import Environment
+    from locusts_fab.model.findings import Packed
     from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.transfer.stage import Put
@@ -81,6 +84,12 @@ class MountedTransfer:
     def fetched(self, _names: Sequence[str], _screen: Screen | Silent) -> Iterator[Fetched]:
         """See `Transfer.fetched`. All of it is reachable already."""
         yield Fetched(self.environment, is_ours=False, homes=self.homes)
+
+    @contextmanager
+    def pieces(self, wanted: Collection[Packed], _screen: Screen | Silent) -> Iterator[Mapping[Packed, Span | str]]:
+        """See `Transfer.pieces`. They are read where they are."""
+        with self._inside() as inside, read_pieces(inside, self.environment, wanted) as found:
+            yield found
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Transfer.send_tree`."""

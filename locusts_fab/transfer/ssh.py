@@ -18,15 +18,19 @@ from locusts_fab.model.findings import Fetched
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.transfer.arrived import complete, fetch_files
 from locusts_fab.transfer.mounted import MountedTransfer
+from locusts_fab.transfer.pieces import fetch_pieces
 from locusts_fab.transfer.stage import put_laid_out
 from locusts_fab.transfer.tarball import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.fs import Span
     from locusts_fab.hosts.base import Carrier
+    from locusts_fab.model.findings import Packed
     from locusts_fab.model.tasks import Chunk, PlannedTask
     from locusts_fab.progress import Silent
     from locusts_fab.ui.screen import Screen
@@ -110,6 +114,12 @@ class SshTransfer:
                 fetch_files(self.host, self.environment.root, names, folder, screen)
                 troubles = complete(self.host, self.environment.root, names, folder, self.state_dir, screen)
             yield Fetched(Environment(str(folder)), is_ours=True, troubles=troubles, homes=(self.environment.root,))
+
+    def pieces(
+        self, wanted: Collection[Packed], screen: Screen | Silent
+    ) -> AbstractContextManager[Mapping[Packed, Span | str]]:
+        """See `Transfer.pieces`."""
+        return fetch_pieces(self.host, self.environment, wanted, self.state_dir, screen)
 
     def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
         """See `Transfer.send_tree`."""

@@ -73,14 +73,23 @@ is_refused() {
 # are, and COUNT_DONE to how many of them are done.
 gather() {
   local folder=$WORK/results counted
-  GOES+=("$folder")
+  GOES+=("$folder" "$SANDBOXES/unpacked")
   COUNT=1 COUNT_DONE=0
   rm -rf -- "$folder"
-  if counted=$(mkdir -- "$folder" && gather_into "$folder") && [[ $counted == *" "* ]]; then
+  if counted=$(make_results "$folder" && gather_into "$folder") && [[ $counted == *" "* ]]; then
     COUNT=${counted% *} COUNT_DONE=${counted#* }
   else
     leave "the results of the other tasks cannot be gathered"
   fi 2>>"$COMPLAINTS"
+}
+
+# make_results FOLDER: make it; with PACK it is a symlink to a folder in scratch.
+make_results() {
+  if ((PACK)); then
+    mkdir -p -- "$WORK" "$SANDBOXES/results" && ln -sT -- "$SANDBOXES/results" "$1"
+  else
+    mkdir -- "$1"
+  fi
 }
 
 # gather_into FOLDER: do that, and print both numbers. The list of tasks and what became of them come in the order of the
@@ -88,7 +97,9 @@ gather() {
 gather_into() {
   local -x LC_ALL=C
   local hosts=() number id dot place count=0 count_done=0 is_whole=0 next=''
-  local list=$ROOT/exec/tasks.$SUBMISSION links=$RUN/links
+  local list=$ROOT/exec/tasks.$SUBMISSION links=$RUN/links LEFT_IN='' UNPACKED=$SANDBOXES/unpacked
+  local -A DAMAGED=()
+  unpack_all "$UNPACKED" || return
   find_hosts
   exec 4< <(find_outcomes) 5>"$1/tasks.tsv" 6>"$links"
   printf 'task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\tfolder\n' >&5
@@ -105,6 +116,7 @@ gather_into() {
       ((++count_done))
       place=$CLAIM_OF/$number
       ((ATTEMPT == 1)) || place+=.$ATTEMPT
+      find_left || return
       ((! FINAL_LINKS)) || note_link || return
     fi
     print_outcome >&5 || return
@@ -113,11 +125,27 @@ gather_into() {
   ((is_whole)) && printf '%d %d' "$count" "$count_done"
 }
 
+# find_left: set LEFT_IN to the folder below which a done task's outputs are; fail if what holds them is damaged.
+find_left() {
+  LEFT_IN=$ROOT/work
+  if [[ $LOG_OF == *@* ]]; then
+    LEFT_IN=$UNPACKED
+    [[ -z ${DAMAGED["$CLAIM_OF ${LOG_OF#*@}"]-} ]] || {
+      printf 'the outputs of task %s are in a part of %s that is damaged\n' "$id" "$ROOT/work/$CLAIM_OF.tar" >&2
+      return 1
+    }
+  fi
+}
+
 # note_link: note the link to the folder of a done task.
 note_link() {
   local name=$id
   [[ $name != *\\* ]] || unescape name
-  printf '%s\0%s\0' "../../$place" "$name" >&6
+  if ((PACK)) || [[ $LEFT_IN == "$UNPACKED" ]]; then
+    printf '%s\0%s\0' "$LEFT_IN/$place" "$name" >&6
+  else
+    printf '%s\0%s\0' "../../$place" "$name" >&6
+  fi
 }
 
 # make_links FOLDER NOTES: make the links that were noted. A program for each takes a millisecond, so perl makes all of them
@@ -143,14 +171,14 @@ find_hosts() {
   done
 }
 
-# find_outcomes: print NUMBER CLAIM ATTEMPT STATE EXIT START END MANAGER REASON of each attempt that ended, whole records
+# find_outcomes: print NUMBER CLAIM ATTEMPT STATE LOG EXIT START END MANAGER REASON of each attempt that ended, whole records
 # only (see find_records), in the order of numbers and claims.
 find_outcomes() {
   local tab=$'\t' file number=0 any
   any="[^$tab]*"
   for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
     cat -E -- "$file" | sed -nE \
-      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any)$tab($any)$tab($any)$tab$any$tab$any(${tab}[0-9]*:[0-9]*)?$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\5$tab\6$tab\7$tab$number$tab\9/p" \
+      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any$tab$any$tab$any)$tab$any$tab($any)(${tab}[0-9]*:[0-9]*)?$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\6$tab\5$tab$number$tab\8/p" \
       -e "s/^suspect$tab($any)$tab([0-9]+)$tab([0-9]+)$tab\.[$]\$/\2$tab\1$tab\3${tab}suspect/p"
     ((++number))
   done | sort -t "$tab" -k 1,1n -k 2,2 -k 3,3n -k 4,4
@@ -161,18 +189,18 @@ read_outcome() {
   IFS= read -r next <&4 || next=''
 }
 
-# find_outcome NUMBER: set STATE (empty: it has not ended), CLAIM_OF, ATTEMPT and OUTCOME to the latest that is known of a
+# find_outcome NUMBER: set STATE (empty: it has not ended), CLAIM_OF, ATTEMPT, LOG_OF and OUTCOME to the latest that is known of a
 # task: later chunks are of later submits; in one of them, done counts for more than failed.
 find_outcome() {
-  local claim attempt state rest tab=$'\t'
-  STATE='' CLAIM_OF='' ATTEMPT=0 OUTCOME=''
+  local claim attempt state log rest tab=$'\t'
+  STATE='' CLAIM_OF='' ATTEMPT=0 LOG_OF='' OUTCOME=''
   while [[ -n $next ]] && ((${next%%"$tab"*} <= $1)); do
     if ((${next%%"$tab"*} == $1)); then
-      IFS=$tab read -r _ claim attempt state rest <<<"$next"
+      IFS=$tab read -r _ claim attempt state log rest <<<"$next"
       if [[ $state == suspect ]]; then
         [[ $STATE.$CLAIM_OF.$ATTEMPT != "failed.$claim.$attempt" ]] || STATE=''
       elif [[ $STATE != "done" || ${claim%%.*} != "${CLAIM_OF%%.*}" ]]; then
-        STATE=$state CLAIM_OF=$claim ATTEMPT=$attempt OUTCOME=$rest
+        STATE=$state CLAIM_OF=$claim ATTEMPT=$attempt LOG_OF=$log OUTCOME=$rest
       fi
     fi
     read_outcome
@@ -181,7 +209,7 @@ find_outcome() {
 
 # print_outcome: print the row of a task in tasks.tsv.
 print_outcome() {
-  local folder=${place:+"$ROOT/work/$place"} status='' start='' end='' manager='' reason='' begun_us ended_us
+  local folder=${place:+"$LEFT_IN/$place"} status='' start='' end='' manager='' reason='' begun_us ended_us
   if [[ -z $STATE ]]; then
     printf '%s\tpending\t\t0\t\t\t\t\t\n' "$id"
     return

@@ -73,6 +73,9 @@ look_after_tasks() {
       continue
     fi
     ((LONGEST >= (UP_CS - START_CS) / 100)) || LONGEST=$(((UP_CS - START_CS) / 100))
+    if ((PACK && UP_CS - START_CS >= 100)) && [[ -s $RUN/held.$slot ]]; then
+      kill -USR2 "${SLOT_PIDS[slot]}" 2>/dev/null # it would write what waits only after that task
+    fi
     if ((LEAVE_BY > 0 && UP >= LEAVE_BY)); then
       why=interrupted
       ((IS_TIME_UP)) && had_most_of_the_turn "$START_CS" && why="out of time"
@@ -178,26 +181,41 @@ replace_slot() {
   start_slot "$1"
 }
 
-# find_scratch: set SCRATCH_DIR, where SCRATCH may be a path or start with a variable of the node, as in $TMPDIR/x. Where
-# that is not to be had, leave: nobody wants sandboxes in a place that the config does not name.
+# find_scratch: set SCRATCH_DIR to a new folder in the first of SCRATCHES where one can be made; other swarms may use the same
+# disk. Where there is none, leave: nobody wants sandboxes in a place that the config does not name.
 find_scratch() {
-  local base=$SCRATCH variable complaint=''
-  SCRATCH_DIR=
-  [[ -z $SCRATCH || -n $TREE ]] && return
+  local place complaint='' complaints=''
+  SCRATCH_DIR=''
+  [[ -z $TREE ]] || return 0
+  for place in ${SCRATCHES[@]+"${SCRATCHES[@]}"}; do
+    make_scratch "$place" && return
+    complaints+=${complaints:+; }${complaint//[[:cntrl:]]/ }
+  done
+  if [[ -n $complaints ]]; then
+    printf '%s\n' "$complaints" >>"$COMPLAINTS"
+    leave "the scratch folder cannot be made: $complaints"
+  fi
+}
+
+# make_scratch PLACE: make SCRATCH_DIR in a folder, which may start with a variable of the node, as in $TMPDIR/x; if that is
+# not to be had, or nothing can be written there, set complaint and fail.
+make_scratch() {
+  local base=$1 variable
   if [[ $base =~ ^\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)$ ]]; then
-    variable=${BASH_REMATCH[1]}
+    variable=${BASH_REMATCH[1]} complaint="$1: ${BASH_REMATCH[1]} is not set on this node"
     base=${GIVEN[$variable]:+${GIVEN[$variable]}${BASH_REMATCH[2]}}
-    [[ -n $base ]] || complaint="$SCRATCH: $variable is not set on this node"
+    [[ -n $base ]] || return
   fi
-  [[ -z $base || $base == /* ]] || base=$PWD/$base # slots change their folder
-  # a new folder: other swarms may use the same disk
-  if [[ -n $complaint ]] || ! SCRATCH_DIR=$({ mkdir -p -- "$base" && mktemp -d -- "$base/locusts.XXXXXX"; } 2>"$RUN/complaint"); then
-    complaint=${complaint:-$(<"$RUN/complaint")}
-    printf '%s\n' "$complaint" >>"$COMPLAINTS"
-    leave "the scratch folder cannot be made: ${complaint//[[:cntrl:]]/ }"
+  [[ $base == /* ]] || base=$PWD/$base # slots change their folder
+  SCRATCH_DIR=$({ mkdir -p -- "$base" && mktemp -d -- "$base/locusts.XXXXXX"; } 2>"$RUN/complaint") &&
+    { printf '%4096s' '' >"$SCRATCH_DIR/probe"; } 2>>"$RUN/complaint" && rm -f -- "$SCRATCH_DIR/probe" && {
+    IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
     return
-  fi
-  IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
+  }
+  complaint=$(<"$RUN/complaint")
+  [[ -z $SCRATCH_DIR ]] || rm -rf -- "$SCRATCH_DIR"
+  SCRATCH_DIR=''
+  return 1
 }
 
 # find_program: set IS_DIRECT to 1 if slots may start tasks without a bash between: PROGRAM is a program of this machine.
@@ -222,6 +240,8 @@ keep_level() {
 find_tar() {
   if ! type -t tar >/dev/null && compgen -G "$ROOT/inputs/*.tar" >/dev/null; then
     leave "inputs came packed, but tar is not installed here"
+  elif ((PACK)) && ! tar --version 2>/dev/null </dev/null | grep -q GNU; then
+    leave "pack = true needs GNU tar, which is not installed here"
   fi
 }
 

@@ -13,6 +13,7 @@ readonly LONG_NAMES=4000
 # find_outputs: look for the outputs of run_task, and set found, absent, are_empty and MATCHED, and STAYS.
 find_outputs() {
   local said count name was=${#STAYS[@]} home=$WORK/${sandbox##*/} spared=$RUN/stays.$SLOT
+  ((PACK)) && home=${sandbox##*/}
   local -i width=0
   for name in "${outputs[@]}"; do
     [[ $name == /i/* ]] || ((++width))
@@ -38,7 +39,7 @@ find_outputs() {
 
 # look_for_outputs: print the records for what is there, and how many names are spared, how many records there are,
 # whether something is empty, whether something is absent, and a 1 or 0 for each output. Print to descriptor 3 what is
-# spared: the outermost folders and files, with a NUL after each.
+# spared: the outermost folders and files, or with PACK the outputs themselves, with a NUL after each.
 # What is empty counts as absent where it may not be so. It runs in a subshell.
 look_for_outputs() {
   LC_ALL=C # bytes
@@ -139,7 +140,7 @@ judge_output() {
   found+="$is_there"
   if ((is_there)) && [[ -z $TREE ]]; then # in a tree that all tasks share, nobody knows whose a file is
     for name in "${MATCHES[@]}"; do
-      spared[${name%%/*}]=1
+      if ((PACK)); then spared[$name]=1; else spared[${name%%/*}]=1; fi
       [[ $letters != g* ]] || add_name "$name"
     done
     [[ -z $line ]] || print_names

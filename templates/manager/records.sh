@@ -2,7 +2,8 @@
 # Records are lines of tab-separated fields, appended to CACHE; the last field is a dot, so that a line torn by a
 # crash or a full disk is recognised. Every record is its own open, write and close: on a network file system that
 # is what makes it appear on the server. The end of an attempt is written together with the beginning of the next, which
-# follows at once. manager/records.py reads them and has the same fields.
+# follows at once; with PACK it waits until what the attempt left is packed. manager/records.py reads them and has the same
+# fields.
 #
 #   manager  ID HOST PID SLOTS TIME BASH      the manager has started
 #   began    CLAIM TASK ATTEMPT TIME LOG      an attempt starts; what it prints goes to log.LOG
@@ -10,7 +11,8 @@
 #                                             STATE: done, failed, retry (another attempt follows), interrupted
 #                                             OUTPUTS: a 1 or 0 for each designated output; then, if there are records
 #                                             `matched` of this attempt, a colon and how many; LOG: 0 if it printed
-#                                             nothing; USED: CPU time in hundredths of a
+#                                             nothing; with PACK, then @OFFSET:SIZE:SUM of what is packed;
+#                                             USED: CPU time in hundredths of a
 #                                             second, a colon, the most memory in KiB; what is not
 #                                             known is empty; REASON: of a failure with its last lines; see words.sh
 #   matched  CLAIM TASK ATTEMPT PART OUTPUT NAMES
@@ -25,8 +27,9 @@ record() {
   printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
 }
 
-# write_held: append the record that run_task holds back, to be written with the next one.
+# write_held: append the records that are held back.
 write_held() {
+  ((PACK == 0)) || pack_held
   if printf '%s' "$HELD" >>"$CACHE"; then
     HELD=
   else

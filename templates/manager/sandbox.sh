@@ -2,14 +2,15 @@
 # A sandbox is work/CLAIM/TASK, or TASK.ATTEMPT from the second attempt on. What tasks print goes to files
 # beside them, log.1, log.2 and so on; one that stayed empty serves the next task too, for on many a file system it
 # costs more to make and remove a file than to run a small task. Inputs are copied in, so that a task may change or
-# remove them. With SCRATCH, tasks run there, and what shall stay moves to its place in the environment before the
-# record is made. With TREE, all tasks share that folder, and in place of a sandbox there is a symlink to it.
+# remove them. With SCRATCHES, tasks run there, and what shall stay moves to its place in the environment before the
+# record is made; with PACK, it is packed there. With TREE, all tasks share that folder, and in place of a sandbox there is a symlink to it.
 
 # make_sandboxes TASK...: the first sandboxes of a whole chunk at once, for a fork or two a task would double its price.
 # If that fails, one by one: then only those that cannot be made are missing.
 make_sandboxes() (
   trap '' TERM HUP INT USR1 USR2 # it is not cut short
-  mkdir -p -- "$WORK" "$SANDBOXES"
+  ((PACK)) || mkdir -p -- "$WORK"
+  mkdir -p -- "$SANDBOXES"
   ((! HAS_PATTERNS)) || : >"$SANDBOXES/log.0" # what tasks change is newer
   if [[ -n $TREE ]]; then
     for task in "$@"; do
@@ -70,6 +71,10 @@ tidy() {
 # It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_task.
 sweep() (
   trap '' TERM HUP INT USR1 USR2
+  if ((PACK)); then
+    rm -rf -- "${SANDBOXES:?}" "${WORK:?}"
+    exit
+  fi
   shopt -s dotglob nullglob
   unwanted=(${GOES[@]+"${GOES[@]}"})
   declare -A spared=()
@@ -87,7 +92,7 @@ sweep() (
   done
 )
 
-# bring_home: with SCRATCH, move the sandbox of run_task, and its log, to their place in the environment.
+# bring_home: with SCRATCHES, move the sandbox of run_task, and its log, to their place in the environment.
 bring_home() {
   local things=("$sandbox")
   if ((log > 0)); then

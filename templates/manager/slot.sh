@@ -53,7 +53,7 @@ read_chunk() {
 # work_chunk CHUNK GENERATION [LINE]: run the tasks of a chunk that we own, or the one of them that we own, which `deal`
 # has looked up.
 work_chunk() {
-  tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0
+  tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0 PACKED=0
   printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT_ID"
   WORK=$ROOT/work/$CLAIM
   SANDBOXES=${SCRATCH_DIR:-"$ROOT/work"}/$CLAIM
@@ -83,6 +83,7 @@ work_chunk() {
       else
         run_task
       fi
+      ((PACK)) && is_held_long && pack_meanwhile
       ((++ran))
     done
     write_held
@@ -246,7 +247,7 @@ slot_main() {
   readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT_ID GONE=$ROOT/exec/beats/$MANAGER.end
   NEXT_LEASE=$RUN/none # there is no such file
   SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100 LIMIT_TEXT=$TIMEOUT_TEXT
-  if [[ $KEEP == all || -n $SCRATCH_DIR ]]; then
+  if [[ $KEEP == all || -n $SCRATCH_DIR ]] && ((PACK == 0)); then
     SETTLE_ALL=1
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN

@@ -63,7 +63,7 @@ read_long_task() {
 run_task() {
   attempt=1 LOCUSTS_ATTEMPT=1 sandbox=$SANDBOXES/$task
   while :; do
-    log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
+    FROM=${#STAYS[@]} log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
     printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" || {
       give_back
@@ -96,7 +96,7 @@ run_task() {
       for output in ${outputs[@]+"${outputs[@]}"}; do
         if [[ -e $sandbox/$output ]]; then
           found+='1'
-          STAYS+=("$WORK/${sandbox##*/}/${output%%/*}")
+          if ((PACK)); then STAYS+=("${sandbox##*/}/$output"); else STAYS+=("$WORK/${sandbox##*/}/${output%%/*}"); fi
         else
           found+='0'
           absent=1
@@ -106,8 +106,12 @@ run_task() {
     if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
       settle
     fi
-    printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
-      "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$cpu:$peak" "$REASON"
+    if ((PACK)); then
+      hold
+    else
+      printf -v HELD '%sended\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t.\n' \
+        "$MATCHED" "$CLAIM" "$task" "$attempt" "$STATE" "$STATUS" "$begun" "$ended" "$found" "$log" "$cpu:$peak" "$REASON"
+    fi
     if [[ $STATE == "done" ]]; then
       ((++DONE_COUNT))
       return
@@ -152,13 +156,13 @@ settle() {
   if ((STATUS + absent > 0)) || [[ -e $RUN/kill.$SLOT ]]; then
     judge
   fi
-  if [[ $SANDBOXES != "$WORK" ]]; then
+  if ((PACK == 0)) && [[ $SANDBOXES != "$WORK" ]]; then
     bring_home
   fi
   if ((log + are_left > 0)); then
     next_log
   fi
-  tidy
+  ((PACK)) || tidy
   if [[ $STATE == failed ]]; then
     count_failure
   elif [[ $STATE == "done" ]] && ((IS_FAILING)); then
@@ -174,6 +178,7 @@ await() {
     return
   fi
   while ((STATUS > 128)) && kill -0 "$PID"; do
+    ((PACK)) && pack_meanwhile # it may be for this that we were called
     sleep 0.1
     wait "$PID"
     STATUS=$?

@@ -200,7 +200,7 @@ def test_inputs_and_plain_calls_are_those_of_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", ["none", "failed", "all"])
 def test_sandboxes_elsewhere(tmp_path: Path, keep: str) -> None:
     """What tasks leave comes from the scratch of their node, and its own sandbox is there, too."""
-    with ManualEnvironment(tmp_path, scratch=str(tmp_path / "scratch"), keep=keep, slots=2) as env:
+    with ManualEnvironment(tmp_path, scratch=[str(tmp_path / "scratch")], keep=keep, slots=2) as env:
         tasks = [[Spec(f"echo {number} > o; echo > more", ["o"])] for number in range(5)]
         with_final(env, tasks, summary(env, f"[[ $PWD == '{tmp_path}/scratch'/* ]];")).run()
         assert env.states()[6] == ["done"]

@@ -230,7 +230,7 @@ def test_a_full_scratch_disk(small_disk: Path, tmp_path: Path, name: str) -> Non
     """The manager leaves, and says where no space is; its tasks are run again where there is some."""
     dd = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null || true'
     fill = f'[[ -e "{tmp_path}/full" ]] || {{ : > "{tmp_path}/full"; {dd}; }}'
-    with ManualEnvironment(tmp_path, scratch=f"{small_disk}{name}", breaker=20) as env:
+    with ManualEnvironment(tmp_path, scratch=[f"{small_disk}{name}"], breaker=20) as env:
         env.plan([fill] + [Spec("head -c 20000 /dev/zero > out", ["out"])] * 50).run()
         assert (env.left() or "").strip() == f"no space is left in the scratch folder {small_disk}{name}".strip()
         assert len(env.ended()) < 40

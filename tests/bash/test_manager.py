@@ -202,7 +202,7 @@ OF_DONE = [f"{DONE}/", "000001.1/log.1", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a
 def test_what_stays(tmp_path: Path, keep: str, kept: list[str], *, scratch: bool, packed: bool) -> None:
     """Outputs and what was printed stay, the sandbox if `keep` says so; wherever the task ran."""
     inputs = {"in": "x"}
-    place = str(tmp_path / "scratch") if scratch else ""
+    place = [str(tmp_path / "scratch")] if scratch else []
     with ManualEnvironment(tmp_path, keep=keep, has_inputs=1, scratch=place) as env:
         env.plan(
             [
@@ -253,7 +253,7 @@ def test_scratch(tmp_path: Path, scratch: str) -> None:
     disk = tmp_path / "scratch"
     disk.mkdir()
     command = "pwd; cat in > out; exit $1"
-    with ManualEnvironment(tmp_path, scratch=scratch.replace("TMP", str(tmp_path)), has_inputs=1, retries=1) as env:
+    with ManualEnvironment(tmp_path, scratch=[scratch.replace("TMP", str(tmp_path))], has_inputs=1, retries=1) as env:
         env.plan([Spec(f"set -- {status}; {command}", ["out"], {"in": "x"}) for status in (0, 1)])
         env.run(env={"NODE_DISK": str(disk), "SCRATCH": str(disk)})
         assert env.states() == {1: ["done"], 2: ["retry", "failed"]}
@@ -265,7 +265,7 @@ def test_scratch(tmp_path: Path, scratch: str) -> None:
 
 def test_programs_that_complain_beside_what_they_do(tmp_path: Path) -> None:
     """As all do where LD_PRELOAD names a library that is not there: what they say is no path."""
-    with ManualEnvironment(tmp_path, scratch=str(tmp_path / "scratch")) as env:
+    with ManualEnvironment(tmp_path, scratch=[str(tmp_path / "scratch")]) as env:
         env.plan([Spec("pwd; echo x > out", ["out"])]).run(env={"LD_PRELOAD": "/no/such/library.so"})
         assert env.states() == {1: ["done"]}
         assert env.output("out") == "x\n"
@@ -273,7 +273,7 @@ def test_programs_that_complain_beside_what_they_do(tmp_path: Path) -> None:
 
 def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
     """They have the same task numbers, and managers of the same name."""
-    envs = [ManualEnvironment(tmp_path, name, scratch=str(tmp_path / "scratch")) for name in ("one", "two")]
+    envs = [ManualEnvironment(tmp_path, name, scratch=[str(tmp_path / "scratch")]) for name in ("one", "two")]
     with envs[0], envs[1]:
         for env in envs:
             name = env.root.name
@@ -297,12 +297,25 @@ def test_two_swarms_share_a_scratch_disk(tmp_path: Path) -> None:
 )
 def test_scratch_that_cannot_be(tmp_path: Path, scratch: str, why: str) -> None:
     """Nothing is run in another place, which nobody has named; and the reason says what is wrong."""
-    with ManualEnvironment(tmp_path, scratch=scratch) as env:
+    with ManualEnvironment(tmp_path, scratch=[scratch]) as env:
         env.plan(["true"]).run(env={"LC_ALL": "C"})
         assert env.ended() == []
         assert (env.left() or "").startswith("the scratch folder cannot be made: ")
         assert why in (env.left() or "").replace("\u2018", "'").replace("\u2019", "'")
         assert not list(env.root.glob("exec/claims/*.1"))
+
+
+def test_another_scratch_folder(tmp_path: Path) -> None:
+    """Where the first cannot be had, the next that the config names is taken, and nobody has to hear of it."""
+    places = ["$NO_SUCH_VARIABLE", "/dev/null/x", f"{tmp_path}/a b", f"{tmp_path}/never"]
+    with ManualEnvironment(tmp_path, scratch=places) as env:
+        env.plan(["pwd"]).run()
+        assert env.log().startswith(f"{tmp_path}/a b/locusts.")
+        assert env.complaints() == ""
+    with ManualEnvironment(tmp_path, "two", scratch=places[:2]) as env:
+        env.plan(["true"]).run(env={"LC_ALL": "C"})
+        assert "NO_SUCH_VARIABLE is not set on this node; mkdir: cannot create directory" in (env.left() or "")
+    assert not (tmp_path / "never").exists()
 
 
 @pytest.mark.parametrize("keep", ["none", "failed", "all"])
@@ -347,7 +360,7 @@ def test_without_tmpdir_there_is_another_place(tmp_path: Path) -> None:
 
 
 def test_tmpdir_may_be_relative(tmp_path: Path) -> None:
-    with ManualEnvironment(tmp_path, slots=1, scratch="$TMPDIR/disk") as env:
+    with ManualEnvironment(tmp_path, slots=1, scratch=["$TMPDIR/disk"]) as env:
         (env.root / "near").mkdir()
         env.plan(["pwd", "sleep 1000", "pwd"]).run(env={"TMPDIR": "near"}, timeout_us=3_000_000)
         assert env.states() == {1: ["done"], 2: ["failed"], 3: ["done"]}

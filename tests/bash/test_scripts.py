@@ -56,7 +56,8 @@ MANAGERS: dict[str, dict[str, Any]] = {
         "keep": "all",
         "breaker": 20,
         "grace_s": 5,
-        "scratch": "$TMPDIR",
+        "scratch": ["$TMPDIR", "/tmp"],
+        "pack": 1,
         "container": ["apptainer", "exec", "--nv", "/data/my tools.sif"],
         "env": [("GREETING", "it's me"), ("OMP_NUM_THREADS", "1")],
     },
@@ -64,7 +65,7 @@ MANAGERS: dict[str, dict[str, Any]] = {
         **VALUES,
         "root": HOSTILE,
         "program": HOSTILE,
-        "scratch": HOSTILE,
+        "scratch": [HOSTILE],
         "container": [HOSTILE, "", "--"],
         "env": [("A", HOSTILE), ("B", ""), ("C", "-n")],
     },
@@ -189,14 +190,15 @@ def test_values_arrive_as_they_are(name: str, tmp_path: Path) -> None:
     """Let the script tell what it was told, instead of running it."""
     values = MANAGERS[name]
     header = rendered("manager.sh.j2", name).rpartition('main "$@"')[0]
-    names = '"$ROOT" "$PROGRAM" "$SCRATCH" "$KEEP" "$SLOTS" "$TIMEOUT_US" "${CONTAINER[@]}" "${TASK_ENV[@]}"'
+    names = '"$ROOT" "$PROGRAM" "$KEEP" "$SLOTS" "$TIMEOUT_US" "${SCRATCHES[@]}" "${CONTAINER[@]}" "${TASK_ENV[@]}"'
     tell = rf"printf '%s\0' {names}"
     result = subprocess.run(
         ["bash", "-c", f"{header}\n{tell}"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    told = [values[key] for key in ("root", "program", "scratch", "keep", "slots", "timeout_us")]
+    told = [values[key] for key in ("root", "program", "keep", "slots", "timeout_us")]
     expected = [
         *map(str, told),
+        *values["scratch"],
         *values["container"],
         *(f"{variable}={quote_word(value)}" for variable, value in values["env"]),
     ]
@@ -314,6 +316,8 @@ NEVER_EMPTY = {
     ("manager/given.sh", "GPU_VARIABLES"): "a list of ours",
     ("manager/given.sh", "CUDA_GPUS"): "looked at before",
     ("manager/cpus.sh", "CPUS"): "looked at before",
+    ("manager/pack.sh", "STAYS"): "looked at before; or in a slice, where what guards is not seen",
+    ("manager/pack.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/history.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/cpus.sh", "parts"): "the text was looked at before",
     ("manager/environment.sh", "STRICTLY"): "holds at least an option",

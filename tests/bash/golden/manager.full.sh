@@ -15,7 +15,7 @@
 # cache/ID.tsv when a task begins and when it ended. That line, complete, is what makes a task count.
 # The main process only looks after them: heartbeat, time-outs, leaving in order.
 #
-# Needs bash 4.2 and coreutils; tar, if inputs came as archives. To stop it: kill -TERM its process, or `locusts cancel`.
+# Needs bash 4.2 and coreutils; tar, if inputs came as archives; GNU tar, with PACK. To stop it: kill -TERM its process, or `locusts cancel`.
 
 set -u       # a misspelt variable is a fault, not an empty word
 set +o posix # even where the start-up files of the site say otherwise
@@ -37,6 +37,8 @@ readonly FINAL_CHUNK=0 FINAL_NEEDS_DONE=1 FINAL_LINKS=1
 readonly SWARM_NAME=pairs TASK_CPUS=1
 # the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
 readonly GPUS=0 GPUS_PER_TASK=0
+# 1: what tasks leave is packed into a file for each lease, work/CLAIM.tar, as a piece for many of them
+readonly PACK=1
 # 1: each slot has CPUs of its own
 readonly PIN=0
 # tasks at a time; 0: as many as there are CPUs for
@@ -69,8 +71,8 @@ readonly BEAT_S=1 STALE_S=300
 readonly GRACE_S=5
 # on USR1, the word ahead of a time limit, they have so many
 readonly LAST_CALL_S=90
-# node-local folder for sandboxes; empty: in the environment
-readonly SCRATCH='$TMPDIR'
+# node-local folders for sandboxes, of which the first that is there is used; none: in the environment
+readonly SCRATCHES=('$TMPDIR' /tmp)
 # the variables that the config gives the tasks as `env`, each as it stands before a command; they are not for this script
 readonly TASK_ENV=('GREETING='\''it'\''\'\'''\''s me'\''' 'OMP_NUM_THREADS=1')
 # the command that each task is wrapped in
@@ -91,6 +93,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/words.sh…
 
 # …the whole of templates/manager/outputs.sh…
+
+# …the whole of templates/manager/pack.sh…
 
 # …the whole of templates/manager/given.sh…
 

@@ -1,0 +1,228 @@
+# ==== packed outputs ========================================================================================
+# With PACK, tasks leave no files in the environment: what they left waits in a scratch folder, and goes, with that of other tasks, to
+# the end of work/CLAIM.tar as one piece. Only then are their records written; each says where its piece is, how long, and
+# its checksum, as cksum(1) makes it. So a piece that is torn, or in a file that was damaged, is never taken for whole.
+# A piece is written when the chunk ends, or HOLD_S seconds after the first of its tasks did, or when the main process asks
+# for it because a task takes long: so no more than about five seconds of work are at risk.
+
+# after so many seconds what waits is written, before the next task
+readonly HOLD_S=3
+
+# what waits, a place for each attempt that has ended: whose it was (the beginning of its record), its state, what came of
+# it (up to its log), the end of its record, the first of its names in STAYS, and its sandbox
+HELD_WHO=() HELD_STATE=() HELD_WHAT=() HELD_REST=() HELD_FROM=() HELD_BOXES=()
+HELD_SINCE=0
+
+# hold: keep back the record of run_task until what the task left is packed. Its outputs are those of STAYS from FROM on.
+hold() {
+  case $KEEP.$STATE in
+    all.* | failed.failed | failed.retry) STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"} "${sandbox##*/}") ;;
+    *.retry | *.interrupted) STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"}) ;;
+  esac
+  if ((log > 0)) && [[ $STATE != interrupted ]]; then
+    STAYS+=("log.$log")
+  fi
+  if ((${#HELD_WHO[@]} == 0)); then
+    HELD_SINCE=$SECONDS
+    printf 1 >"$RUN/held.$SLOT" # the main process looks for it
+  fi
+  HELD_WHO+=("${MATCHED}ended"$'\t'"$CLAIM"$'\t'"$task"$'\t'"$attempt")
+  HELD_STATE+=("$STATE")
+  HELD_WHAT+=("$STATUS"$'\t'"$begun"$'\t'"$ended"$'\t'"$found"$'\t'"$log")
+  HELD_REST+=("$cpu:$peak"$'\t'"$REASON")
+  HELD_FROM+=("$FROM")
+  HELD_BOXES+=("$sandbox")
+  if [[ $STATE == "done" && -s $RUN/streak ]]; then
+    : >"$RUN/streak" # the breaker looks at records too, and this has none yet
+  fi
+}
+
+# is_held_long: succeed if what waits has waited long enough.
+is_held_long() {
+  ((${#HELD_WHO[@]} > 0 && (SECONDS - HELD_SINCE >= HOLD_S || SECONDS < HELD_SINCE)))
+}
+
+# pack_meanwhile: write what waits in the midst of a chunk, and remove the sandboxes that were packed. A task may be running:
+# what this uses is not counted as its.
+pack_meanwhile() {
+  local boxes before user='' system=''
+  boxes=(${HELD_BOXES[@]+"${HELD_BOXES[@]}"})
+  ((${#boxes[@]} > 0)) || return 0
+  [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
+  before=$((user + system))
+  pack_held
+  (
+    trap '' TERM HUP INT USR1 USR2
+    rm -rf -- "${boxes[@]}"
+  ) 2>>"$COMPLAINTS"
+  [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
+  [[ -z $SPENT ]] || ((SPENT += user + system - before))
+}
+
+# pack_held: write what waits. What cannot be packed together is packed task by task, so that each answers for itself.
+pack_held() {
+  local piece='' at text=''
+  ((${#HELD_WHO[@]} > 0)) || return 0
+  if ((${#STAYS[@]} == 0)) || add_piece "${STAYS[@]}"; then
+    for ((at = 0; at < ${#HELD_WHO[@]}; at++)); do
+      add_record "$at"
+    done
+    write_records
+  else
+    pack_one_by_one
+  fi
+  HELD_WHO=() HELD_STATE=() HELD_WHAT=() HELD_REST=() HELD_FROM=() HELD_BOXES=() STAYS=()
+  : >"$RUN/held.$SLOT"
+}
+
+# add_record AT: add to text the record of what waits at a place; its names, if there are any, are in piece.
+add_record() {
+  local line place=''
+  if ((${HELD_FROM[$1 + 1]-${#STAYS[@]}} > HELD_FROM[$1])); then
+    place=${piece:+"@$piece"}
+  fi
+  printf -v line '%s\t%s\t%s%s\t%s\t.\n' "${HELD_WHO[$1]}" "${HELD_STATE[$1]}" "${HELD_WHAT[$1]}" "$place" "${HELD_REST[$1]}"
+  text+=$line
+}
+
+# write_records: append text to the records.
+write_records() {
+  printf '%s' "$text" >>"$CACHE" || leave "$NO_RECORDS"
+  text=''
+}
+
+# add_piece NAME...: append these files and folders of SANDBOXES to the archive of the chunk, and set piece to
+# OFFSET:SIZE:SUM. If that fails, the archive ends where it did before, and COMPLAINT says why.
+add_piece() {
+  local archive=$WORK.tar said
+  [[ -e $ID ]] || return # what is at that place now is not ours
+  follow_links "$@" || return
+  if said=$(write_piece "$@" 2>"$RUN/complaint.$SLOT") && [[ $said =~ ^([0-9]+)\ ([0-9]+)$ ]]; then
+    piece=$PACKED:${BASH_REMATCH[2]}:${BASH_REMATCH[1]}
+    ((PACKED += BASH_REMATCH[2]))
+    return
+  fi
+  COMPLAINT=$(<"$RUN/complaint.$SLOT")
+  printf '%s\n' "$COMPLAINT" >>"$COMPLAINTS"
+  if [[ -e $archive ]] && ! truncate -s "$PACKED" -- "$archive" 2>>"$COMPLAINTS"; then
+    PACKED=$(wc -c <"$archive") # what lies between is of no record
+  fi
+  return 1
+}
+
+# write_piece NAME...: append them, and print checksum and size of what was appended.
+write_piece() {
+  trap '' TERM HUP INT USR1 USR2 # it is not cut short
+  set -o pipefail
+  umask 077
+  printf '%s\0' "$@" | LC_ALL=C tar -cf - -b 8 --format=gnu --hard-dereference -C "$SANDBOXES" --null -T - |
+    LC_ALL=C tee -a -- "$WORK.tar" | cksum
+}
+
+# follow_links NAME...: put in the place of outputs that are symlinks what they lead to, for that may be gone soon.
+follow_links() {
+  local name copy=$SANDBOXES/copy
+  for name in "$@"; do
+    [[ -L $SANDBOXES/$name ]] || continue
+    COMPLAINT=$(
+      trap '' TERM HUP INT USR1 USR2
+      {
+        rm -rf -- "$copy" && LC_ALL=C cp -pRH -T -- "$SANDBOXES/$name" "$copy" && rm -f -- "$SANDBOXES/$name" &&
+          mv -T -- "$copy" "$SANDBOXES/$name"
+      } 2>&1
+    ) || return
+  done
+}
+
+# pack_one_by_one: write what waits, each task as a piece of its own.
+pack_one_by_one() {
+  local at first next try is_packed tries=3
+  for ((at = 0; at < ${#HELD_WHO[@]}; at++)); do
+    first=${HELD_FROM[at]} next=${HELD_FROM[at + 1]-${#STAYS[@]}} piece=''
+    is_packed=$((next == first))
+    for ((try = 0; try < tries && ! is_packed; try++)); do # a process of the task may have been writing still
+      ((try == 0)) || sleep 0.2
+      add_piece "${STAYS[@]:first:next-first}" && is_packed=1
+    done
+    ((is_packed)) || judge_unpacked "$at"
+    add_record "$at"
+    write_records
+  done
+}
+
+# judge_unpacked AT: what waits at a place cannot be packed, so it failed. If nothing can be written any more, that is not for
+# the task to answer for.
+judge_unpacked() {
+  local what=${HELD_WHAT[$1]} found log state=failed reason="its outputs could not be packed: ${COMPLAINT%%$'\n'*}"
+  log=${what##*$'\t'} what=${what%$'\t'*}
+  found=${what##*$'\t'} found=${found%%:*} what=${what%$'\t'*}
+  if [[ $COMPLAINT == *"tee: "* ]]; then
+    state=interrupted reason=interrupted tries=1
+    leave "$NO_SPACE"
+  elif ! has_space; then
+    state=interrupted reason=interrupted tries=1
+    leave "$NO_SPACE$IN_SCRATCH"
+  fi
+  [[ ${HELD_STATE[$1]} != "done" ]] || ((--DONE_COUNT))
+  case $state.${HELD_STATE[$1]} in
+    failed.failed) reason=${HELD_REST[$1]#*$'\t'} ;; # it has a reason of its own
+    failed.done) ((++FAILED_COUNT)) ;;
+    failed.*) state=${HELD_STATE[$1]} reason=${HELD_REST[$1]#*$'\t'} ;;
+  esac
+  if [[ $state == failed ]] && ((log > 0)) && add_piece "log.$log"; then
+    : # at least what it printed
+  else
+    log=0
+  fi
+  reason=${reason//[[:cntrl:]]/ }
+  HELD_WHO[$1]=${HELD_WHO[$1]##*$'\n'} # without what its patterns matched
+  HELD_STATE[$1]=$state
+  HELD_WHAT[$1]=$what$'\t'${found//1/0}$'\t'$log
+  HELD_REST[$1]=${HELD_REST[$1]%%$'\t'*}$'\t'${reason:0:400}
+}
+
+# ---- and unpacked, for the task after all others ----
+
+# find_pieces: print CLAIM OFFSET SIZE SUM of each piece that whole records of done tasks name, in the order of these.
+find_pieces() {
+  local tab=$'\t' any file files=()
+  any="[^$tab]*"
+  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
+    files+=("$file" "$RUN/between")
+  done
+  cat -E -- "${files[@]}" | LC_ALL=C sed -nE \
+    -e "s/^ended$tab($any)${tab}[0-9]+${tab}[0-9]+${tab}done($tab$any){4}${tab}[0-9]+@([0-9]+):([0-9]+):([0-9]+)($tab$any){2}$tab\.[$]\$/\1 \3 \4 \5/p" |
+    LC_ALL=C sort -u -k 1,1 -k 2,2n
+}
+
+# unpack_all FOLDER: unpack what done tasks left to FOLDER/CLAIM, pieces that follow each other at once. Those that are not as
+# they were written are noted in DAMAGED, by claim and piece, and left out.
+unpack_all() {
+  local claim offset size sum known='' from=0 to=0
+  while read -r claim offset size sum; do
+    if [[ $(read_piece "$claim" "$offset" "$size" | cksum) != "$sum $size" ]]; then
+      DAMAGED["$claim $offset:$size:$sum"]=1
+      continue
+    fi
+    if [[ $claim != "$known" ]] || ((offset != to)); then
+      unpack_pieces "$1" || return
+      known=$claim from=$offset
+    fi
+    to=$((offset + size))
+  done < <(find_pieces)
+  unpack_pieces "$1"
+}
+
+# unpack_pieces FOLDER: unpack there what lies between from and to in the archive of the claim in known, if there is one.
+unpack_pieces() {
+  [[ -n $known ]] || return 0
+  mkdir -p -- "$1/$known" && (
+    set -o pipefail
+    read_piece "$known" "$from" "$((to - from))" | tar -xipf - --no-same-owner -C "$1/$known"
+  )
+}
+
+# read_piece CLAIM OFFSET SIZE: print a piece.
+read_piece() {
+  tail -c "+$(($2 + 1))" -- "$ROOT/work/$1.tar" | head -c "$3"
+}
