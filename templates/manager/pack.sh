@@ -71,7 +71,7 @@ pack_held() {
   else
     pack_one_by_one
   fi
-  HELD_WHO=() HELD_STATE=() HELD_WHAT=() HELD_REST=() HELD_FROM=() HELD_BOXES=() STAYS=()
+  HELD_WHO=() HELD_STATE=() HELD_WHAT=() HELD_REST=() HELD_FROM=() HELD_BOXES=() STAYS=() FROM=0
   : >"$RUN/held.$SLOT"
 }
 

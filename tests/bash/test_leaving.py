@@ -192,18 +192,6 @@ def test_without_a_breaker(tmp_path: Path) -> None:
 # ---- a full disk ----
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 1 MiB, which only root can."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     """A record that is torn counts as none; the manager leaves, and what was whole stays whole."""
     filling = f'dd if=/dev/zero of="{small_disk}/filling" bs=4k 2>/dev/null || true'
