@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # the same names as in _MODULES below, for those who check ty
     from locusts_fab.operations.look.failures import failures as failures
     from locusts_fab.operations.look.logs import TaskLog as TaskLog
     from locusts_fab.operations.look.logs import logs as logs
+    from locusts_fab.operations.look.outputs import open_output as open_output
     from locusts_fab.operations.look.status import status as status
     from locusts_fab.operations.look.status import watch as watch
     from locusts_fab.operations.look.tasks import tasks as tasks
@@ -112,6 +113,7 @@ _MODULES = {
     "launch": "legacy.launch",
     "load": "config.load",
     "logs": "operations.look.logs",
+    "open_output": "operations.look.outputs",
     "retry": "operations.submit",
     "status": "operations.look.status",
     "submit": "operations.submit",

@@ -123,6 +123,12 @@ class Span(io.RawIOBase):
         self._descriptor, self._offset, self.size, self._owns = descriptor, offset, size, owns
         self._at = 0
 
+    def part(self, offset: int, size: int) -> Span:
+        """Return a part of this part; it takes over what this one owns."""
+        made = Span(self._descriptor, self._offset + offset, size, owns=self._owns)
+        self._owns = False
+        return made
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is one of them
         """Fill a buffer with the next bytes; see `io.RawIOBase`."""
         room = memoryview(buffer)[: max(0, self.size - self._at)]

@@ -21,6 +21,8 @@ INPUTS_SIZE = 1_000
 
 #: In outdir, the folder for what tasks left that are not done.
 FAILED = "failed"
+#: In outdir, the folder for what stays packed.
+ARCHIVES = "archives"
 #: An input that is a result of another swarm has as many parts at least: `@SWARM/TASK/OUTPUT`.
 RESULT_PARTS = 3
 #: What the names of files with the values of tasks end with.
@@ -153,6 +155,7 @@ class Results:
     :param tree_dir: in a custom environment, where in the tree its commands start; outputs come back with the tree.
     :param final: the task that comes after all others, if there is one.
     :param is_final_only: whether only its outputs come back, and the logs of what failed.
+    :param is_archive: whether what done tasks left stays packed.
     """
 
     outdir: Path
@@ -160,6 +163,7 @@ class Results:
     tree_dir: str | None = None
     final: str | None = None
     is_final_only: bool = False
+    is_archive: bool = False
 
     @property
     def tasks_table(self) -> Path:
@@ -199,6 +203,14 @@ class Results:
     def is_failed_place(self, place: str) -> bool:
         """Return whether a folder, relative to outdir, is for what a task left that is not done."""
         return place.startswith(f"{FAILED}/")
+
+    def archive(self, number: int) -> Name:
+        """Return the path of an archive, relative to outdir; of the tasks in it, it is the place."""
+        return Name(f"{ARCHIVES}/{number:06d}.tar")
+
+    def is_archive_place(self, place: str) -> bool:
+        """Return whether a place, relative to outdir, is an archive and no folder."""
+        return place.startswith(f"{ARCHIVES}/") and place.endswith(".tar")
 
     def output(self, place: str, name: Name) -> Name:
         """Return the path of an output, relative to outdir.

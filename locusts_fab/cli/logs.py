@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from locusts_fab.cli.messages import print_note, print_shown
 from locusts_fab.text import LAID_OUT, printable, size
@@ -113,6 +114,13 @@ def print_bytes(printed: bytes) -> None:
     """Print bytes as they are."""
     sys.stdout.flush()
     sys.stdout.buffer.write(printed)
+    sys.stdout.buffer.flush()
+
+
+def print_stream(file: BinaryIO) -> None:
+    """Print all that a file holds, byte by byte."""
+    sys.stdout.flush()
+    shutil.copyfileobj(file, sys.stdout.buffer, _PIECE)
     sys.stdout.buffer.flush()
 
 

@@ -9,6 +9,7 @@ from locusts_fab.cli.commands.clean import clean
 from locusts_fab.cli.commands.collect import collect
 from locusts_fab.cli.commands.convert import convert
 from locusts_fab.cli.commands.init import init
+from locusts_fab.cli.commands.look.cat import cat
 from locusts_fab.cli.commands.look.failures import failures
 from locusts_fab.cli.commands.look.logs import logs
 from locusts_fab.cli.commands.look.status import status
@@ -21,7 +22,7 @@ from locusts_fab.cli.commands.try_ import try_
 
 GROUPS = {
     "every day": (run, status, failures, logs, retry),
-    "by steps": (check, try_, submit, watch, tasks, collect, cancel),
+    "by steps": (check, try_, submit, watch, tasks, collect, cat, cancel),
     "now and then": (init, attach, clean, convert),
 }
 COMMANDS = {each.name: each for group in GROUPS.values() for each in group}

@@ -267,6 +267,11 @@ class SwarmSettings(Table):
         "default `$TMPDIR` or `/tmp` of the node; what tasks leave is packed there, into one file for about a hundred "
         "tasks. Needs GNU tar there.",
     )
+    results: Literal["files", "archive"] = Field(
+        default="files",
+        description="How the outputs of done tasks lie under `outdir`. `archive`, with `pack`: packed, in "
+        "`<outdir>/archives/*.tar`; `outputs.tsv` says where in which, and `locusts cat TASK OUTPUT` prints one.",
+    )
     retries: int = Field(
         default=0,
         ge=0,

@@ -168,6 +168,7 @@ def _conflicts_of_swarm(swarm: SwarmSettings, given: frozenset[str]) -> Iterator
         yield "command_file", "not together with command; keep one of them"
     yield from _conflicts_of_sources(swarm, given)
     yield from _conflicts_of_final(swarm, given)
+    yield from _conflicts_of_archives(swarm, given)
     yield from _handles_without_values(swarm)
     yield from (("env", problem) for problem in taken_variables(swarm.env, swarm.gpus_per_task))
     custom_keys = ("root", "tree", "include", "exclude", "workdir", "in_place")
@@ -191,6 +192,16 @@ def _conflicts_of_final(swarm: SwarmSettings, given: frozenset[str]) -> Iterator
         yield "collect", '"final" needs a table [swarms.NAME.final], whose outputs are to come back'
     if swarm.environment == "custom" and "final" in given:
         yield "final", 'not with environment = "custom"; all tasks share one tree'
+
+
+def _conflicts_of_archives(swarm: SwarmSettings, given: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together with results that stay packed."""
+    if swarm.results == "archive" and "pack" not in given:
+        yield "results", '"archive" needs pack = true'
+    elif swarm.results == "archive" and not swarm.pack:
+        yield "pack", 'results = "archive" needs it to be true'
+    if swarm.results == "archive" and swarm.layout == "flat":
+        yield "layout", 'not "flat" with results = "archive"; there is no folder of all outputs'
 
 
 def _handles_without_values(swarm: SwarmSettings) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,18 @@ class Packed(NamedTuple):
     piece: Piece
 
 
+class Kept(NamedTuple):
+    """The place of an output in an archive that stays.
+
+    :param offset: of its first byte; of a folder that of its part of the archive, which is an archive of its own.
+    :param size: in bytes.
+    """
+
+    offset: int
+    size: int
+    is_folder: bool = False
+
+
 #: How serious a finding is.
 FindingState = Literal["ok", "warning", "error"]
 

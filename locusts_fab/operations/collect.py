@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
-from locusts_fab.layout import FAILED
+from locusts_fab.layout import ARCHIVES, FAILED
 from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.look.status import explained, keep_looking, look
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import read_manifest
+from locusts_fab.results.archive import put_in_archive, remove_unused, stays_packed
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
 from locusts_fab.results.own import IN_THE_WAY
@@ -97,7 +98,9 @@ def collect(
         tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
         in_the_way: TableInTheWayError | None = None
         try:
-            write_lists(ledger.outcomes(), ledger.troubles(), results, ledger.own_files, overwrite=overwrite)
+            write_lists(
+                ledger.outcomes(), ledger.troubles(), results, ledger.own_files, ledger.archived, overwrite=overwrite
+            )
         except TableInTheWayError as error:  # all else comes
             in_the_way = error
         brought = None
@@ -136,7 +139,17 @@ def collect_ended(
     outcomes = ledger.uncollected(limit)
     total = ledger.counts().total
     count = 0
-    for batch in _batches(outcomes):
+    for batch in _batches(outcomes, results):
+        if stays_packed(batch[0], results):
+            with (
+                transfer.pieces(pieces_of(batch), screen) as pieces,
+                screen.step("collecting", len(outcomes)) as progress,
+            ):
+                placed = put_in_archive(pieces, batch, transfer.environment, results, ledger.own_files)
+                ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone, placed.kept)
+                count += len(batch)
+                progress.update(count)
+            continue
         with (
             _fetched(batch, transfer, results, ledger.path.parent, screen) as fetched,
             screen.step("collecting", len(outcomes)) as progress,
@@ -148,13 +161,16 @@ def collect_ended(
                 count += len(placed.places)
                 progress.update(count)
                 _log_failed(part)
+    remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
     return len(outcomes)
 
 
-def _batches(outcomes: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
-    """Yield tasks whose results travel together: those that are files there, and then those that are packed."""
-    for has_piece in (False, True):
-        alike = [outcome for outcome in outcomes if (outcome.piece is not None) == has_piece]
+def _batches(outcomes: Sequence[Outcome], results: Results) -> Iterator[Sequence[Outcome]]:
+    """Yield tasks whose results travel together: what are files there, what is packed there, and what stays packed."""
+    kinds: list[list[Outcome]] = [[], [], []]
+    for outcome in outcomes:
+        kinds[(outcome.piece is not None) + stays_packed(outcome, results)].append(outcome)
+    for alike in kinds:
         for start in range(0, len(alike), FETCHED_TASKS):
             yield alike[start : start + FETCHED_TASKS]
 

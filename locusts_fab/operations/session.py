@@ -395,4 +395,11 @@ def results_of(swarm: Swarm) -> Results:
     tree_dir = workdir(swarm) if swarm.is_custom else None
     settings = swarm.settings
     final = FINAL if settings.final is not None else None
-    return Results(swarm.outdir, settings.layout == "flat", tree_dir, final, settings.collect == "final")
+    return Results(
+        swarm.outdir,
+        settings.layout == "flat",
+        tree_dir,
+        final,
+        settings.collect == "final",
+        settings.results == "archive",
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from locusts_fab.layout import Environment, Results
-    from locusts_fab.model.findings import Fetched
+    from locusts_fab.model.findings import Fetched, Kept
     from locusts_fab.model.tasks import Outcome
     from locusts_fab.state.own_files import OwnFiles
 
@@ -32,7 +32,14 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     :param outcomes: those of `Ledger.placed`.
     """
     root = f"{results.outdir}/"
+    archives: dict[str, bool] = {}
     for outcome in outcomes:
+        if results.is_archive_place(outcome.place):
+            if outcome.place not in archives:
+                archives[outcome.place] = os.path.lexists(root + outcome.place)
+            if not archives[outcome.place]:
+                yield outcome.number
+            continue
         names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
         if has_log_to_bring(outcome, results):
             names.append(results.log(outcome.id))
@@ -73,12 +80,14 @@ class Placed:
     :param troubles: the outputs that did not come: number of the task, output, and why; of a log, the output is empty.
     :param files: what is ours under outdir now: path, task and mark of each.
     :param gone: paths of what was ours, and is there no more.
+    :param kept: what stays packed: number of the task, output, and its place in the archive.
     """
 
     places: list[tuple[int, str]] = field(default_factory=list)
     troubles: list[tuple[int, str, str]] = field(default_factory=list)
     files: list[tuple[str, int, str]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    kept: list[tuple[int, str, Kept]] = field(default_factory=list)
 
 
 def put_in_place(
@@ -181,7 +190,8 @@ def _place_of(outcome: Outcome, results: Results, total: int) -> str:
     """Return the folder of a task, relative to outdir: where it has one already, that, if it is the right one."""
     if outcome.state is not TaskState.DONE and results.tree_dir is None:
         return results.failed_place(outcome.id)
-    if outcome.place and not results.is_failed_place(outcome.place):
+    is_folder = outcome.place and not results.is_failed_place(outcome.place)
+    if is_folder and not results.is_archive_place(outcome.place):
         return outcome.place
     return results.place(outcome.id, outcome.number, total)
 

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.layout import Results
+    from locusts_fab.model.findings import Kept
     from locusts_fab.model.tasks import Outcome, Values
+    from locusts_fab.state.archived import Archived
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.state.own_files import OwnFiles
 
 _TASKS_HEADER = "task\tstate\texit\tattempts\tnode\tstart\tseconds\treason\tcpu_s\tpeak_mb"
 #: No value of a task may have the name of one of the columns.
 _TAKEN = frozenset(_TASKS_HEADER.split("\t"))
-_OUTPUTS_HEADER = "task\toutput\tstatus\tpath\n"
+_OUTPUTS_HEADER = "task\toutput\tstatus\tpath"
+_ARCHIVE_COLUMNS = "\toffset\tsize"
 _START = 5
 _ENDED = frozenset({TaskState.DONE.value, TaskState.FAILED.value})
 _TAIL_BYTES = 4096
@@ -42,6 +45,7 @@ def write_lists(
     troubles: Mapping[tuple[int, str], str],
     results: Results,
     own_files: OwnFiles | None = None,
+    archived: Archived | None = None,
     *,
     overwrite: bool = False,
 ) -> None:
@@ -52,15 +56,20 @@ def write_lists(
     :param outcomes: every task.
     :param troubles: why an output could not be brought back, by the number of the task and its name.
     :param own_files: what is ours under outdir; not given: all that bears these names.
+    :param archived: where outputs are in archives, if some stay packed.
     :param overwrite: replace tables that are not ours, too.
     :raises TableInTheWayError: a table that is not ours has one of the names; neither is written.
     :raises TransferError: they cannot be written.
     """
     tasks, values = [], _ValueColumns()
-    outputs = [_OUTPUTS_HEADER]
+    outputs = [f"{_OUTPUTS_HEADER}{_ARCHIVE_COLUMNS if results.is_archive else ''}\n"]
     for outcome in outcomes:
         tasks.append(_task_row(outcome, troubles, results) + values.cells(outcome.values))
-        outputs.extend(_output_rows(outcome, troubles, results))
+        listed: Iterable[list[str]] = _output_rows(outcome, troubles, results)
+        if results.is_archive and archived is not None:
+            is_packed = results.is_archive_place(outcome.place)
+            listed = _with_places(listed, archived.of(outcome.number) if is_packed else {})
+        outputs.extend("\t".join(row) + "\n" for row in listed)
     header = _TASKS_HEADER + values.names()
     tables = {results.tasks_table: values.whole_rows([header, *tasks]), results.outputs_table: outputs}
     if own_files is not None and not overwrite:
@@ -245,7 +254,15 @@ def _lines_at_end(log: Path) -> list[str]:
         return []
 
 
-def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[str]:
+def _with_places(rows: Iterable[list[str]], kept: Mapping[str, Kept]) -> Iterator[list[str]]:
+    """Yield rows of outputs with where each is in its archive; what is none has nothing there."""
+    places = {escape(name): each for name, each in kept.items()}
+    for row in rows:
+        each = places.get(row[1])
+        yield [*row, *(["", ""] if each is None else map(str, each[:2]))]
+
+
+def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[list[str]]:
     place = outcome.place if results.tree_dir is None else results.tree_dir
     is_here = outcome.has_ended and bool(outcome.place)
     for name, there in outcome.designated:
@@ -254,8 +271,10 @@ def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], resu
             status = "error"
         elif there and outcome.has_ended and not results.brings(outcome.id):
             status = "present"  # on the target, where it stays
+        elif there and is_here and results.is_archive_place(place):
+            status, path = "present", place
         elif there and is_here and not isinstance(name, Entry):
             status, path = "present", name if place == "." else f"{place}/{name}"
         elif there and is_here and results.tree_dir is not None:  # in a tree nobody knows which of its files they are
             status = "present"
-        yield "\t".join((escape(outcome.id), escape(shown(name)), status, escape(path))) + "\n"
+        yield [escape(outcome.id), escape(shown(name)), status, escape(path)]

@@ -10,6 +10,8 @@ import contextlib
 import errno
 import io
 import os
+import sys
+import tarfile
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import FreeSpace, TooMuchError
@@ -119,4 +121,21 @@ def _make_links(place: bytes, links: Mapping[bytes, bytes], homes: Sequence[str]
             os.symlink(os.fsencode(text), place + b"/" + os.fsencode(path))
         except OSError as error:
             return in_folder(path, f"the file system here does not take it: {error.strerror}")
+    return None
+
+
+def find_member(piece: Span, name: str) -> Span | None:
+    """Return a plain file of a piece; None if it is not in it. It is closed with the piece.
+
+    :raises OSError: it is no archive.
+    """
+    piece.seek(0)
+    encoding = sys.getfilesystemencoding()
+    try:
+        with tarfile.open(fileobj=piece, mode="r:", encoding=encoding, errors="surrogateescape") as archive:
+            for member in archive:
+                if member.name == name and member.isreg():
+                    return piece.part(member.offset_data, member.size)
+    except tarfile.TarError as error:
+        raise OSError(f"it is no archive: {error}") from error
     return None

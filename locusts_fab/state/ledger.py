@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locusts_fab.manager.planfile import PlannedChunk
+    from locusts_fab.model.findings import Kept
     from locusts_fab.model.tasks import PlannedTask
 
 _DELETE_REPORTS = (
@@ -198,6 +199,7 @@ class Ledger(Planning):
         troubles: Iterable[tuple[int, str, str]] = (),
         files: Iterable[tuple[str, int, str]] = (),
         gone: Iterable[str] = (),
+        kept: Iterable[tuple[int, str, Kept]] = (),
     ) -> None:
         """Enter that the outcomes of tasks are here, and which outputs did not come.
 
@@ -205,11 +207,14 @@ class Ledger(Planning):
         :param troubles: number, output, and why it did not come.
         :param files: path, task and mark of what was put under outdir.
         :param gone: paths of what is there no more.
+        :param kept: number, output and place of what stays packed in an archive.
         """
         tasks = list(tasks)
         with self.transaction():
             self.own_files.forget(gone)
             self.own_files.enter(files)
+            self.archived.forget(number for number, _ in tasks)
+            self.archived.enter(kept)
             self._db.executemany("DELETE FROM troubles WHERE number = ?", [(number,) for number, _ in tasks])
             self._db.executemany(
                 "UPDATE tasks SET collected = 1, place = ? WHERE number = ?",

@@ -105,6 +105,14 @@ class OwnFiles:
             found[number] = {os.fsdecode(path): mark for path, mark in rows}
         return found
 
+    def below(self, folder: str) -> list[str]:
+        """Return the paths of what is ours below a folder."""
+        rows = self._db.execute(
+            "SELECT path FROM own_files WHERE path > ? AND path < ?",
+            (os.fsencode(f"{folder}/"), os.fsencode(f"{folder}0")),
+        )
+        return [os.fsdecode(path) for (path,) in rows]
+
     def expect(self, paths: Iterable[tuple[str, int]]) -> None:
         """Enter, before it is done, what of which task will be put somewhere: it is ours, even if we are killed."""
         self._db.execute("BEGIN IMMEDIATE")

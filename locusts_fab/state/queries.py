@@ -9,6 +9,7 @@ from locusts_fab.bounds.entries import GLOB
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model.swarms import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission
 from locusts_fab.model.tasks import Memory, TaskState
+from locusts_fab.state.archived import Archived
 from locusts_fab.state.own_files import OwnFiles
 from locusts_fab.state.schema import (
     OUTCOME,
@@ -36,6 +37,7 @@ class Queries:
 
     :param path: the file; made if it is not there.
     :ivar own_files: what was put under outdir.
+    :ivar archived: where in archives there outputs are.
     :raises StateError: it is no ledger of this version.
     """
 
@@ -43,6 +45,7 @@ class Queries:
         self.path = path
         self._db = open_database(path)
         self.own_files = OwnFiles(self._db)
+        self.archived = Archived(self._db)
 
     def close(self) -> None:
         """Close the file."""

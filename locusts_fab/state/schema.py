@@ -32,7 +32,7 @@ VERSION = 7
 _MIGRATIONS = {
     4: ("ALTER TABLE commands ADD COLUMN vals BLOB", "ALTER TABLE commands ADD COLUMN stamp BLOB"),
     5: ("ALTER TABLE tasks ADD COLUMN cpu REAL", "ALTER TABLE tasks ADD COLUMN peak REAL"),
-    6: ("ALTER TABLE tasks ADD COLUMN piece TEXT",),
+    6: ("ALTER TABLE tasks ADD COLUMN piece TEXT",),  # and the table of what stays packed; see archived.py
 }
 
 SCHEMA = """
@@ -92,6 +92,12 @@ CREATE TABLE IF NOT EXISTS match_parts (
     output INTEGER NOT NULL, names BLOB NOT NULL, PRIMARY KEY (number, claim, attempt, part)
 ) WITHOUT ROWID;
 """
+
+#: Where what stays packed is in its archive, which is the place of its task; the log of a task has no output.
+ARCHIVED = """CREATE TABLE IF NOT EXISTS archived (
+    number INTEGER NOT NULL, output BLOB NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
+    is_folder INTEGER NOT NULL, PRIMARY KEY (number, output)
+) WITHOUT ROWID"""
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
     t.start, t.seconds, t.cpu, t.peak, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
@@ -219,6 +225,7 @@ def _make_schema(database: sqlite3.Connection) -> int:
         version = _migrate(database)
     if version in {0, VERSION}:
         _add_matches(database)
+        database.execute(ARCHIVED)
     return version
 
 

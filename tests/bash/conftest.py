@@ -14,6 +14,7 @@ from locusts_fab.shell.scripts import remote_script, templates_folder
 from tests.support.environments import founded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from locusts_fab.layout import Environment

@@ -6,15 +6,19 @@ import io
 import os
 import signal
 import tarfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.bounds.checksum import Checksum
-from locusts_fab.manager.records import Ended
 from tests.bash.test_final import summary, with_final
 from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, full_claim, holding
 from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locusts_fab.manager.records import Ended
 
 SCRATCH = "a b"
 
@@ -159,7 +163,9 @@ def test_each_answers_for_itself(tmp_path: Path) -> None:
 def test_scratch_that_goes_away(tmp_path: Path) -> None:
     """That is not for the tasks to answer for: they are interrupted, and run again by whoever comes next."""
     with packed(tmp_path) as env:
-        env.plan([Spec(": > out", ["out"]), Spec(f"rm -rf '{tmp_path}/{SCRATCH}'; : > '{tmp_path}/{SCRATCH}'", [])]).run()
+        env.plan(
+            [Spec(": > out", ["out"]), Spec(f"rm -rf '{tmp_path}/{SCRATCH}'; : > '{tmp_path}/{SCRATCH}'", [])]
+        ).run()
         assert env.states()[1] == ["interrupted"]
         assert (env.left() or "").startswith("no space is left in the scratch folder")
         (tmp_path / SCRATCH).unlink()
@@ -183,13 +189,12 @@ def test_a_full_environment(tmp_path: Path, small_disk: Path) -> None:
 
 @pytest.mark.parametrize("program", ["tee", "cksum"])
 def test_killed_while_it_packs(tmp_path: Path, program: str) -> None:
-    """Between what is appended and the records that name it, all is killed: it is run again, and nothing is mixed up."""
+    """Between what is appended and the records that name it: it is run again, and nothing is mixed up."""
     tools = tmp_path / "tools"
     tools.mkdir()
     real = f"/usr/bin/{program}"
-    (tools / program).write_text(
-        f'#!/bin/bash\n[[ -e {tmp_path}/once ]] && exec {real} "$@"\n: > {tmp_path}/once\n{real} "$@"\nkill -9 -$PPID 0\n'
-    )
+    once = f'[[ -e {tmp_path}/once ]] && exec {real} "$@"\n: > {tmp_path}/once'
+    (tools / program).write_text(f'#!/bin/bash\n{once}\n{real} "$@"\nkill -9 -$PPID 0\n')
     (tools / program).chmod(0o700)
     with packed(tmp_path) as env:
         env.plan([Spec(f"echo {number} > out; echo {number}", ["out"]) for number in (1, 2)])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locusts_fab.fs import Span
+from locusts_fab.model.findings import Packed
 from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.look.glance import glanced_at, working_on
 from locusts_fab.operations.look.status import status
 from locusts_fab.operations.look.tasks import choose, planned_tasks, unknown_task
 from locusts_fab.operations.session import busy_note, results_of
+from locusts_fab.progress import Silent
 from locusts_fab.results.lists import describe
+from locusts_fab.results.packed import find_member
 from locusts_fab.target import poll_pauses_s
 
 if TYPE_CHECKING:
@@ -166,10 +172,39 @@ def _read_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int
     """Return the end of what a task printed, and how many bytes were before it."""
     if outcome.has_ended and not outcome.log:
         return b"", 0
-    here = session.swarm.outdir / results_of(session.swarm).log(outcome.id)
+    results = results_of(session.swarm)
+    if outcome.has_ended and (results.is_archive_place(outcome.place) or outcome.piece is not None):
+        packed = _read_packed_log(session, outcome, most)
+        if packed is not None:
+            return packed
+    here = session.swarm.outdir / results.log(outcome.id)
     if outcome.place and outcome.has_ended and here.exists():
         with here.open("rb") as file:
             before = max(0, here.stat().st_size - most)
             file.seek(before)
             return file.read(most), before
+    if outcome.piece is not None:
+        return None
     return session.site.transfer.read_end(session.site.environment.log(outcome.claim, outcome.log), most)
+
+
+def _read_packed_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:
+    """Return the end of what a task printed, and how many bytes were before it, if that is packed here or there."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(OSError))  # the archive is gone, say
+        kept = session.ledger.archived.of(outcome.number).get("")
+        span: Span | None = None
+        if kept is not None:
+            file = stack.enter_context((results_of(session.swarm).outdir / outcome.place).open("rb"))
+            span = Span(file.fileno(), kept.offset, kept.size)
+        elif outcome.piece is not None and not outcome.place:
+            packed = Packed(outcome.claim, outcome.piece)
+            piece = stack.enter_context(session.site.transfer.pieces([packed], Silent()))[packed]
+            if isinstance(piece, Span):
+                log = session.site.environment.log(outcome.claim, outcome.log)
+                span = find_member(piece, log.rpartition("/")[2])
+        if span is not None:
+            before = max(0, span.size - most)
+            span.seek(before)
+            return io.BufferedReader(span).read(most), before
+    return None
