@@ -67,7 +67,7 @@ def remove(path: str | Path) -> None:
 
 
 #: What the names of folders that pass begin with: what goes up, what comes in, single notes, what links lead to.
-FRESH_PREFIXES = ("stage-", "incoming-", "note-", "links-")
+FRESH_PREFIXES = ("stage-", "incoming-", "pieces-", "note-", "links-")
 
 
 @contextlib.contextmanager
@@ -131,8 +131,8 @@ class Span(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is one of them
         """Fill a buffer with the next bytes; see `io.RawIOBase`."""
-        room = memoryview(buffer)[: max(0, self.size - self._at)]
-        count = os.preadv(self._descriptor, [room], self._offset + self._at) if room else 0
+        free = memoryview(buffer)[: max(0, self.size - self._at)]
+        count = os.preadv(self._descriptor, [free], self._offset + self._at) if free else 0
         self._at += count
         return count
 

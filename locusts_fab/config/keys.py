@@ -26,6 +26,8 @@ class SwarmKeys(TypedDict, total=False):
     layout: Literal["tasks", "flat"] | None
     final: Mapping[str, Any] | None
     collect: Literal["all", "final"] | None
+    pack: bool | None
+    results: Literal["files", "archive"] | None
     retries: int | None
     timeout: str | float | None
     cpus_per_task: int | None

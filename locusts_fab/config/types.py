@@ -98,6 +98,11 @@ def _scratch(text: str) -> str:
     return text
 
 
+def _scratches(places: tuple[str, ...]) -> tuple[str, ...]:
+    """Return several such paths."""
+    return tuple(map(_scratch, places))
+
+
 def _places(value: object) -> object:
     """Return one place as the only one of several."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
@@ -209,7 +214,7 @@ Filled = Annotated[str, AfterValidator(_filled)]
 BashEntry = Annotated[str, AfterValidator(_bash_entry)]
 Line = Annotated[str, AfterValidator(_one_line)]
 HerePath = Annotated[str, AfterValidator(_here_path)]
-Scratch = Annotated[tuple[Annotated[str, AfterValidator(_scratch)], ...], BeforeValidator(_places)]
+Scratch = Annotated[tuple[str, ...], BeforeValidator(_places), AfterValidator(_scratches)]
 SlurmTime = Annotated[str, BeforeValidator(parse_slurm_time), AfterValidator(_one_line)]
 Memory = Annotated[str, BeforeValidator(parse_memory), AfterValidator(_one_line)]
 SlurmValue = Annotated[str, BeforeValidator(_whole_number), AfterValidator(_one_line)]

@@ -16,7 +16,10 @@ HELD_SINCE=0
 # hold: keep back the record of run_task until what the task left is packed. Its outputs are those of STAYS from FROM on.
 hold() {
   case $KEEP.$STATE in
-    all.* | failed.failed | failed.retry) STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"} "${sandbox##*/}") ;;
+    all.* | failed.failed | failed.retry)
+      ((${#STAYS[@]} == FROM)) || follow_links "${STAYS[@]:FROM}" 2>>"$COMPLAINTS"
+      STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"} "${sandbox##*/}")
+      ;;
     *.retry | *.interrupted) STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"}) ;;
   esac
   if ((log > 0)) && [[ $STATE != interrupted ]]; then

@@ -88,7 +88,7 @@ def test_other_names_are_refused_as_python_does() -> None:
 def test_types_that_public_functions_return_are_public() -> None:
     returned = {inspect.signature(function).return_annotation for function in FUNCTIONS.values()}
     words = {word for annotation in returned for word in re.findall(r"\w+", annotation)}
-    assert words - {"None", "int", "list", "str"} <= set(CLASSES)
+    assert words - {"BinaryIO", "None", "int", "list", "str"} <= set(CLASSES)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_it_means_what_the_parameters_mean(tmp_path: Path, text: str, target: di
     ((name, found),) = config.targets.items()
     assert name == read_parameters(tmp_path / "old.par").target_name
     given = {key: value for key, value in found.model_dump(exclude_unset=True).items() if key != "scheduler"}
-    expected = {key: value for key, value in target.items() if key != "scheduler"}
+    expected = {key: (value,) if key == "scratch" else value for key, value in target.items() if key != "scheduler"}
     assert given == expected
     assert found.scheduler == target.get("scheduler", "none")
     assert load(tmp_path / "locusts.toml").target_name == name

@@ -28,9 +28,10 @@ from locusts_fab.manager.records import (
     read_leave_reason,
     read_task_reason,
     write_found,
+    write_piece,
 )
 from locusts_fab.model.swarms import LeaveReason
-from locusts_fab.model.tasks import TaskReason
+from locusts_fab.model.tasks import Piece, TaskReason
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
@@ -62,6 +63,7 @@ records = st.one_of(
         st.none() | st.integers(0, 10**9).map(lambda hundredths: hundredths / 100),
         st.none() | st.integers(0, 10**9).map(lambda kib: kib / 1024),
         st.sampled_from([0, 1, 12]),
+        st.none() | st.builds(Piece, st.integers(0, 10**17), st.integers(1, 10**17), st.integers(0, 2**32 - 1)),
     ),
     st.builds(
         Matched,
@@ -112,7 +114,8 @@ def written(record: Record) -> bytes:
         fields = ["ended", record.claim, str(record.task), str(record.attempt), record.state, *numbers]
         cpu = "" if record.cpu_s is None else round(record.cpu_s * 100)
         peak = "" if record.peak_mb is None else round(record.peak_mb * 1024)
-        fields += [str(record.log), f"{cpu}:{peak}", record.reason]
+        packed = f"@{write_piece(record.piece)}" if record.piece else ""
+        fields += [f"{record.log}{packed}", f"{cpu}:{peak}", record.reason]
     elif isinstance(record, Matched):
         fields = ["matched", record.claim, str(record.task), str(record.attempt), str(record.part), str(record.output)]
         fields.append("//".join(map(_escaped, record.names)))
