@@ -12,6 +12,7 @@ from locusts_fab.bounds.numbers import whole_or_none
 from locusts_fab.errors import PlanError, StateError, TransferError
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import Environment, input_place, named_swarm
+from locusts_fab.model.findings import Packed
 from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.plan.inputs import Earlier, Origin
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     from locusts_fab.target import Site
 
 _SHOWN = 5
+# $1 the environment, $3 a folder in it
+_FORGET = 'cd -- "$1" && rm -rf -- "$3"'
 #: In the environment, the list of results that are taken there; see templates/remote/link_inputs.sh.
 _LIST = "exec/links"
+#: The same of pieces of archives that hold some, and the folder in which these are unpacked meanwhile.
+_PIECES, _UNPACKED = "exec/pieces", "exec/unpacked"
 _NOT_YET = "it is not collected"
+_PACKED_HERE = 'results = "archive" keeps it packed here'
 _LEFT_THERE = 'collect = "final" leaves it on the target'
 
 
@@ -75,7 +81,9 @@ def _read(swarm: Swarm) -> Earlier:
                     continue
                 why = troubles.get((outcome.number, name), "") if is_here else _NOT_YET
                 why = why if results.brings(outcome.id) else _LEFT_THERE
+                why = why or (_PACKED_HERE if results.is_archive_place(outcome.place) else "")
                 place = "" if why else f"{results.outdir}/{results.output(outcome.place, name)}"
+                there = f"{sandbox}/{name}"
                 outputs[f"{outcome.id}/{name}"] = Origin(
                     outcome.id,
                     outcome.claim,
@@ -83,7 +91,8 @@ def _read(swarm: Swarm) -> Earlier:
                     outcome.start_s,
                     place,
                     why,
-                    environment.absolute(f"{sandbox}/{name}") if sandbox else "",
+                    "" if not sandbox else there if outcome.piece else environment.absolute(there),
+                    Packed(outcome.claim, outcome.piece) if outcome.piece else None,
                 )
     return Earlier(swarm.name, outputs, target, environment.root)
 
@@ -170,6 +179,7 @@ class Nearby:
     def __init__(self, plan: Plan, site: Site, tasks: Iterable[PlannedTask]) -> None:
         self._site = site
         self._links: dict[tuple[int, str], tuple[str, str]] = {}
+        self._pieces: dict[str, Packed] = {}
         self._has_others = False
         self.notes: list[str] = []
         environment, target = site.environment, plan.swarm.target_name
@@ -180,7 +190,8 @@ class Nearby:
                     self._has_others = True
                     continue
                 place = f"{environment.inputs(task.number)}/{input_place(name)}"
-                self._links[task.number, name] = (origin.there, place)
+                self._links[task.number, name] = (self._source(plan, name, origin), place)
+        self._unpack()
         lost = self._look() if self._links else []
         for key in lost:
             del self._links[key]
@@ -204,6 +215,25 @@ class Nearby:
             self._run(remote_script("unpack_inputs"))
         self._write()
         self._run(remote_script("link_inputs"), _LIST, "link")
+        if self._pieces:
+            self._run(_FORGET, _UNPACKED)
+
+    def _source(self, plan: Plan, name: str, origin: Origin) -> str:
+        """Return the path on the target of a result, once it is unpacked if it is packed."""
+        if origin.packed is None:
+            return origin.there
+        root = plan.there.root_of(name)
+        archive = Environment(root).absolute(Environment(root).packed(origin.packed.claim))
+        fields = (archive, origin.packed.claim, *map(str, origin.packed.piece))
+        self._pieces["".join(f"{each}\0" for each in fields)] = origin.packed
+        inner = origin.there.removeprefix(f"work/{origin.packed.claim}/")
+        return self._site.environment.absolute(f"{_UNPACKED}/{origin.packed.claim}/{inner}")
+
+    def _unpack(self) -> None:
+        """Unpack there what is packed; what is not as it was written is left out, and is then not there."""
+        if self._pieces:
+            self._site.transfer.write(_PIECES, os.fsencode("".join(self._pieces)))
+            self._run(remote_script("unpack_results"), _PIECES, _UNPACKED)
 
     def _look(self) -> list[tuple[int, str]]:
         """Return which of them are not there."""

@@ -19,7 +19,7 @@ from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.scripts import render_scripts
 from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.preflight.here import judge_here, judge_outdir, judge_shared
-from locusts_fab.preflight.machine import judge_root, judge_rsync, judge_shell, judge_target, judge_tools
+from locusts_fab.preflight.machine import judge_quota, judge_root, judge_rsync, judge_shell, judge_target, judge_tools
 from locusts_fab.preflight.probe import Questions, look
 from locusts_fab.preflight.shared_folder import judge_shared_folder, probe_shared_folder
 from locusts_fab.preflight.slots import judge_cpus, judge_slots
@@ -64,6 +64,7 @@ def judge_there(swarm: Swarm, access: Access, questions: Questions, needed: Spac
     return [
         *_judge_host(swarm, access, seen),
         *judge_root(swarm, seen, needed),
+        *judge_quota(seen, needed),
         *judge_shared_folder(swarm, access, seen, shared, answer),
         *judge_target(swarm, seen),
         *_judge_cpus(swarm, seen),

@@ -15,6 +15,8 @@ from locusts_fab.layout import folders_above, input_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from locusts_fab.model.findings import Packed
+
 
 class Origin(NamedTuple):
     """The attempt that made an output.
@@ -22,7 +24,8 @@ class Origin(NamedTuple):
     :param start_s: when it began, seconds since the epoch.
     :param path: the output on this machine; empty if it is not here.
     :param why: why it is not here.
-    :param there: the output on the target where it was made.
+    :param there: the output on the target where it was made: a path; if it is packed, that in its piece.
+    :param packed: the piece of an archive there that holds it, if it is packed.
     """
 
     task: str
@@ -32,6 +35,7 @@ class Origin(NamedTuple):
     path: str
     why: str = ""
     there: str = ""
+    packed: Packed | None = None
 
     @property
     def stamp(self) -> str:
@@ -97,6 +101,11 @@ class Inputs:
         """Return what made an input that is an output of another swarm; None if it is none."""
         found = self._find(name)
         return found[0].outputs.get(found[1]) if found else None
+
+    def root_of(self, name: str) -> str:
+        """Return the environment in which an output of another swarm was made; empty if it is none."""
+        found = self._find(name)
+        return found[0].root if found else ""
 
     def is_near(self, name: str, target: str, root: str) -> bool:
         """Return whether an output of another swarm was made on a target, in an environment beside another one.

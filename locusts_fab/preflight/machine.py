@@ -37,6 +37,8 @@ _IN_MEMORY = {"tmpfs", "ramfs"}
 NOT_SET = "is not set there"
 _MOST_NOISE = 60
 #: Numbers that the script gives of a file system: free blocks, their size, all inodes, free inodes.
+#: What is used, the soft and the hard limit, of blocks of a KiB and of files.
+_NUMBERS_OF_QUOTA, _KIB = 6, 1024
 _NUMBERS = 4
 #: They have 64 bits.
 _MOST_OF_SPACE = 2**64 - 1
@@ -152,8 +154,34 @@ def _judge_filesystem(swarm: Swarm, said: str, needed: SpaceNeeded | None) -> It
         yield Finding("inodes", "ok", f"{kind} does not count them; about {needed.inodes:,} needed")
         return
     wanted = f"about {needed.inodes:,} needed: {needed.explain_inodes()}"
-    advice = "choose another root, or let tasks have fewer files" if free_inodes < 2 * needed.inodes else ""
+    advice = _fewer_files(needed) if free_inodes < 2 * needed.inodes else ""
     yield Finding("inodes", _state_of_space(free_inodes, needed.inodes), f"{free_inodes:,} free; {wanted}", advice)
+
+
+def _fewer_files(needed: SpaceNeeded) -> str:
+    """Return what to do where there is no space for so many files."""
+    if needed.is_packed or needed.packed_inodes * 2 > needed.inodes:
+        return "choose another root, or let tasks have fewer files"
+    return f"pack = true in the swarm needs about {needed.packed_inodes:,}; or choose another root"
+
+
+def judge_quota(seen: Seen, needed: SpaceNeeded | None) -> Iterator[Finding]:
+    """Yield findings on what a quota leaves of the file system of the root, where one is known.
+
+    The limit that counts is the lower one that there is: whoever is above it has some days at most.
+    """
+    counts = [whole_or_none(number) for number in seen.facts.get("quota", "").split(" ")]
+    if needed is None or len(counts) != _NUMBERS_OF_QUOTA or None in counts:
+        return
+    for what, at, unit, least in (("quota", 0, _KIB, needed.size_bytes), ("quota of files", 3, 1, needed.inodes)):
+        used, soft, hard = (int(number or 0) * unit for number in counts[at : at + 3])
+        limit = soft or hard
+        if limit:
+            free = max(0, limit - used)
+            show = size if unit > 1 else "{:,}".format
+            advice = _fewer_files(needed) if at and free < 2 * least else ""
+            found = f"{show(free)} left of {show(limit)}; about {show(least)} needed"
+            yield Finding(what, _state_of_space(free, least), found, advice, may_pass=True)
 
 
 def _state_of_space(free: int, least: int) -> FindingState:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 #: Folders of an environment, scripts, and a few files for each of the first managers.
 _FIXED_INODES = 50
-#: The file of a chunk in the plan, the claim on it, and the folder of its sandboxes.
-_INODES_OF_CHUNK = 3
+#: The file of a chunk in the plan, the claim on it, the mark of its end, and the folder of its sandboxes, or archive.
+_INODES_OF_CHUNK = 4
 #: Besides its inputs and outputs, a task has a folder of staged inputs, a sandbox and a log.
 _INODES_OF_TASK = 3
 
@@ -37,6 +37,8 @@ class SpaceNeeded:
     :param tree_bytes: the replica of a custom environment; None if nothing is replicated.
     :param is_linked: inputs and shared files are not copied to the target, only linked there.
     :param inodes: files and folders.
+    :param is_packed: what tasks leave is packed.
+    :param packed_inodes: files and folders, if it were.
     """
 
     tasks: int
@@ -48,6 +50,8 @@ class SpaceNeeded:
     tree_bytes: int | None
     is_linked: bool
     inodes: int
+    is_packed: bool = False
+    packed_inodes: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -65,6 +69,11 @@ class SpaceNeeded:
 
     def explain_inodes(self) -> str:
         """Return in words what the inodes are made of."""
+        if self.is_packed:
+            return (
+                f"{_INODES_OF_CHUNK} for each of {counted(self.chunks, 'chunk')}, in which what"
+                f" {counted(self.tasks, 'task')} leave is packed, and inputs and shared files"
+            )
         return (
             f"{counted(self.files, 'file')} to come or go, {_INODES_OF_TASK} more for each of"
             f" {counted(self.tasks, 'task')}, {_INODES_OF_CHUNK} for each of {counted(self.chunks, 'chunk')},"
@@ -99,20 +108,20 @@ def estimate_space(
     )
     part = at_once / count if count else 0
     chunks = len(chunk_sizes(count, swarm.all_slots))
+    is_packed = swarm.settings.pack
     files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
+    alike = _FIXED_INODES + _INODES_OF_CHUNK * chunks + (len(shared) if is_linked else sum(each[0] for each in shared))
+    packed_inodes = alike + inputs + (count if inputs else 0)
     return SpaceNeeded(
         tasks=count,
         chunks=chunks,
         files=files,
         input_bytes=input_bytes,
         shared_bytes=sum(found[1] for found in shared),
-        sandbox_bytes=round(input_bytes * part),
+        sandbox_bytes=0 if is_packed else round(input_bytes * part),
         tree_bytes=tree.bytes if tree else None,
         is_linked=is_linked,
-        inodes=_FIXED_INODES
-        + files
-        + _INODES_OF_TASK * count
-        + round(inputs * part)
-        + _INODES_OF_CHUNK * chunks
-        + (len(shared) if is_linked else sum(found[0] for found in shared)),
+        inodes=packed_inodes if is_packed else alike + files + _INODES_OF_TASK * count + round(inputs * part),
+        is_packed=is_packed,
+        packed_inodes=packed_inodes,
     )

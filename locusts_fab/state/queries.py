@@ -219,8 +219,17 @@ class Queries:
         return self._db.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is None
 
     def counts(self) -> Counts:
-        """Return how many tasks are in each state."""
+        """Return how many tasks are in each state.
+
+        Of a chunk one runs at a time. If more have begun, the others have ended and wait to be packed: they count once
+        they are.
+        """
         found = dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state").fetchall())
+        pending, running = TaskState.PENDING.value, TaskState.RUNNING.value
+        if begun := found.get(running, 0):
+            query = "SELECT count(DISTINCT claim) FROM tasks WHERE state = ?"
+            (found[running],) = self._db.execute(query, (running,)).fetchone()
+            found[pending] = found.get(pending, 0) + begun - found[running]
         by_state = [found.get(state.value, 0) for state in TaskState]
         return Counts(sum(by_state), *by_state)
 

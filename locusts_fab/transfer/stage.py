@@ -6,6 +6,8 @@ and sandboxes are copied from there. An input folder of which something has to b
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -89,7 +91,16 @@ def stage_tasks(
                 staged += len(members)
                 progress(staged)
     except OSError as error:
-        raise TransferError(f"staging failed: {error}", hint="fix the cause and submit again") from error
+        raise TransferError(f"staging failed: {error}", hint=_advice(error, environment.root)) from error
+
+
+def _advice(error: OSError, root: str) -> str:
+    """Return what to do if staging failed."""
+    with contextlib.suppress(OSError):
+        status = os.statvfs(root)
+        if error.errno == errno.ENOSPC and status.f_files and not status.f_favail:
+            return "there is no space for more files (inodes); with pack = true a swarm makes few. Then submit again"
+    return "fix the cause and submit again"
 
 
 def _stage_inputs(

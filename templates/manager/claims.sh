@@ -31,7 +31,7 @@ claim() {
   complaint=$(LC_ALL=C ln -T -- "$owner" "$LEASE" 2>&1) && return
   # the reply of a server may be lost although the link was made: look whether it is ours all the same
   [[ $LEASE -ef $owner ]] && return
-  [[ $complaint == *"File exists"* ]] || leave "$NO_CLAIMS"
+  [[ $complaint == *"File exists"* ]] || leave_full "$NO_CLAIMS"
   return 1
 }
 
@@ -51,7 +51,7 @@ name_end() {
 finish_chunk() {
   local END
   name_end "$1"
-  : >"$END" || leave "$NO_CLAIMS"
+  : >"$END" || leave_full "$NO_CLAIMS"
   note_past "$1"
 }
 

@@ -7,6 +7,27 @@
 readonly NO_SPACE="no space is left"
 IN_SCRATCH=''
 
+# leave_full REASON: leave, for something cannot be written to the environment. If it takes no more files, say so instead, and
+# what helps.
+leave_full() {
+  local all='' free=''
+  read -r all free < <(stat -f -c '%c %d' -- "$ROOT" 2>/dev/null)
+  if [[ $all == *[1-9]* && $free == 0 ]]; then
+    leave "$NO_SPACE for more files (inodes); with pack = true a swarm makes few"
+  else
+    leave "$1"
+  fi
+}
+
+# leave_sandboxes: leave, for nothing can be written where sandboxes are.
+leave_sandboxes() {
+  if [[ -n $IN_SCRATCH ]]; then
+    leave "$NO_SPACE$IN_SCRATCH"
+  else
+    leave_full "$NO_SPACE"
+  fi
+}
+
 # has_space: succeed if a new folder with something in it can be made where sandboxes are.
 has_space() {
   local probe=$SANDBOXES/probe.$SLOT
@@ -51,7 +72,7 @@ trip_breaker() {
   printf x >>"$RUN/streak"
   read -r failures <"$RUN/streak"
   if ((${#failures} == 3 || ${#failures} == 0)) && ! has_space; then
-    leave "$NO_SPACE$IN_SCRATCH"
+    leave_sandboxes
   elif ((${#failures} >= BREAKER)); then
     if are_last_failed; then
       leave breaker

@@ -161,10 +161,10 @@ judge_unpacked() {
   found=${what##*$'\t'} found=${found%%:*} what=${what%$'\t'*}
   if [[ $COMPLAINT == *"tee: "* ]]; then
     state=interrupted reason=interrupted tries=1
-    leave "$NO_SPACE"
+    leave_full "$NO_SPACE"
   elif ! has_space; then
     state=interrupted reason=interrupted tries=1
-    leave "$NO_SPACE$IN_SCRATCH"
+    leave_sandboxes
   fi
   [[ ${HELD_STATE[$1]} != "done" ]] || ((--DONE_COUNT))
   case $state.${HELD_STATE[$1]} in

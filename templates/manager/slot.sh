@@ -251,7 +251,7 @@ slot_main() {
     SETTLE_ALL=1
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
-  printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER" || leave "$NO_SPACE"
+  printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER" || leave_full "$NO_SPACE"
   exec </dev/null >>"$RUN/slot.$SLOT" 2>/dev/null
   export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m                        # every command in a process group of its own, which is what job control means here

@@ -243,7 +243,7 @@ judge_sandbox() {
     STATE=failed REASON="the sandbox could not be made"
   else
     STATE=interrupted REASON=interrupted
-    leave "$NO_SPACE$IN_SCRATCH"
+    leave_sandboxes
   fi
 }
 

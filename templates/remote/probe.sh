@@ -146,11 +146,31 @@ look_at_root() {
     ln -- "$TRIED/file" "$TRIED/link" && [[ $TRIED/file -ef $TRIED/link ]] &&
       ! ln -- "$TRIED/file" "$TRIED/link" && say links yes
     say filesystem "$(stat -f -c '%a %S %c %d %T' -- "$TRIED")"
+    look_at_quota "$TRIED"
   else
     say root_complaint "$COMPLAINT"
   fi
   untry "$place"
   find_open "$place/$name" && say open "$OPENING"
+}
+
+# look_at_quota FOLDER: report what a quota says of its file system, if there is one: what is used, the soft and the hard
+# limit, in blocks of a KiB, and the same of files.
+look_at_quota() {
+  local line words source
+  source=$(df --output=source -- "$1" | tail -n 1)
+  if type -P lfs >/dev/null && [[ $(stat -f -c %T -- "$1") == lustre ]]; then
+    within 10 lfs quota -q -u "$(id -un)" "$1"
+    read -r -d '' -a words <<<"$SAID" # a long name has a line of its own
+    ((${#words[@]} < 8)) || say quota "${words[1]%\*} ${words[2]} ${words[3]} ${words[5]%\*} ${words[6]} ${words[7]}"
+  elif type -P quota >/dev/null; then
+    within 10 quota -w -p
+    while IFS= read -r line; do
+      read -r -a words <<<"$line"
+      [[ ${words[0]-} == "$source" ]] && ((${#words[@]} >= 8)) &&
+        say quota "${words[1]%\*} ${words[2]} ${words[3]} ${words[5]%\*} ${words[6]} ${words[7]}"
+    done <<<"$SAID"
+  fi
 }
 
 # look_at_scratch: report whether it can be written.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,6 +227,31 @@ def test_a_full_scratch_disk(small_disk: Path, tmp_path: Path, name: str) -> Non
         env.run("1-1")
         assert {task for task, states in env.states().items() if states[-1] == "done"} == set(range(1, 52))
         assert [record for record in env.records("1-0") if isinstance(record, Suspect)]
+
+
+def test_a_disk_that_takes_no_more_files(tmp_path: Path) -> None:
+    """The reason says so, and what helps; with that it goes well."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = "size=64m,nr_inodes=300"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
+    try:
+        tasks = [Spec("echo x > out; echo printed", ["out"])] * 100
+        with ManualEnvironment(disk, "plain") as env:
+            env.temp = tmp_path
+            env.plan(tasks[:50], tasks[:50]).run()
+            wanted = "no space is left for more files (inodes); with pack = true a swarm makes few"
+            assert env.left() == wanted
+        shutil.rmtree(disk / "plain")
+        with ManualEnvironment(disk, "packed", pack=1, scratch=[str(tmp_path / "scratch")]) as env:
+            env.temp = tmp_path
+            env.plan(tasks[:50], tasks[:50]).run()
+            assert env.left() == "finished"
+            assert env.states() == {task: ["done"] for task in range(1, 101)}
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_torn_records_count_for_nothing(tmp_path: Path) -> None:

@@ -287,6 +287,36 @@ def test_the_probe_knows_variables_that_are_not_exported(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+QUOTA = """Disk quotas for user me (uid 1000):
+     Filesystem   space   quota   limit   grace   files   quota   limit   grace
+other  1  2  3  0  4  5  6  0
+%s  1200*  1000  2000  1700000000  34  100  200  0
+"""
+LUSTRE = "/mnt/a/very/long/name/of/a/file/system\n     1200*   1000   2000   6d20h   34   100   200   -\n"
+
+
+@pytest.mark.parametrize("kind", ["quota", "lfs", "none"])
+def test_the_probe_tells_what_a_quota_says(tmp_path: Path, kind: str) -> None:
+    """Of the file system of the root, and no other."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    said = subprocess.run(["df", "--output=source", tmp_path], capture_output=True, text=True, check=True).stdout
+    if kind == "quota":
+        (tools / "text").write_text(QUOTA % said.splitlines()[-1])
+        (tools / "quota").write_text(f'#!/bin/bash\n[[ "$*" == "-w -p" ]] && cat {tools}/text\nexit 1\n')
+    elif kind == "lfs":
+        (tools / "text").write_text(LUSTRE)
+        (tools / "lfs").write_text(f"#!/bin/bash\ncat {tools}/text\n")
+        stat = '[[ "$*" == *"-f -c %T"* ]] && echo lustre && exit'
+        (tools / "stat").write_text(f'#!/bin/bash\n{stat}\nexec /usr/bin/stat "$@"\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o700)
+    (tmp_path / "root").mkdir()
+    words = [f"{tmp_path}/root", "s", remote_script("resolve_root"), *[""] * 10]
+    answer = LocalHost().run(f"PATH={tools}:$PATH\n{remote_script('probe')}", *words).text
+    assert ("\0quota\0001200 1000 2000 34 100 200\0" in answer) == (kind != "none")
+
+
 def test_a_process_that_only_has_its_number_is_not_what_was_started(run: Run, environment: Environment) -> None:
     assert run("is_alive", environment.root, ID, "1").exit_status == 1
     token = reserved(environment, 1, "token")

@@ -27,8 +27,9 @@ __all__ = ["module_sshd", "no_waiting"]
 SWARM = """
 [swarms.s]
 command = '''
-mkdir -p plots/in; echo <id> > plots/in/1.png; ln -s in/1.png plots/link; ln -s "$PWD/plots/in" plots/abs; chmod 755 plots/in/1.png
-echo <id> > 'a $(b)'$'\\n\\xff.csv'; head -c 100000 /dev/zero > 'large one'; cat in_<id>.txt > copy; ln -s copy link; ln copy hard
+mkdir -p plots/in; echo <id> > plots/in/1.png; ln -s in/1.png plots/link; ln -s "$PWD/plots/in" plots/abs
+chmod 755 plots/in/1.png; echo <id> > 'a $(b)'$'\\n\\xff.csv'; head -c 100000 /dev/zero > 'large one'
+cat in_<id>.txt > copy; ln -s copy link; ln copy hard
 echo printed <id>; [[ <id> != 3 ]] || exit 3'''
 indir = "in"
 inputs = ["in_<id>.txt"]
@@ -59,7 +60,7 @@ def tree_of(folder: Path) -> dict[str, tuple[str, object]]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            found[name] = ("l", os.readlink(path))
+            found[name] = ("l", str(path.readlink()))
         elif path.is_dir():
             found[name] = ("d", None)
         elif not name.endswith(".tsv"):
@@ -193,7 +194,13 @@ def test_results_may_change_between_archives_and_files(tmp_path: Path, request: 
     kept = configured(laptop, 'pack = true\nresults = "archive"\n', "s")
     locusts_fab.submit(kept, redo=True, only=["1", "2"])
     locusts_fab.collect(kept, wait=True)
-    assert sorted(path.name for path in kept.outdir.iterdir()) == ["archives", "failed", "logs", "outputs.tsv", "tasks.tsv"]
+    assert sorted(path.name for path in kept.outdir.iterdir()) == [
+        "archives",
+        "failed",
+        "logs",
+        "outputs.tsv",
+        "tasks.tsv",
+    ]
     plain = configured(laptop, "pack = false\n", "s")
     locusts_fab.submit(plain, redo=True, only=["1", "2"])
     locusts_fab.collect(plain, wait=True)
@@ -204,6 +211,60 @@ def test_few_files_are_left_there(tmp_path: Path, request: pytest.FixtureRequest
     laptop = at_home("remote", tmp_path, request)
     swarm = configured(laptop, "pack = true\n", "s")
     laptop.run(swarm)
-    work = [path for path in tmp_path.rglob("work/*")]
+    work = list(tmp_path.rglob("work/*"))
     assert work
     assert all(path.suffix == ".tar" and stat.S_IMODE(path.stat().st_mode) == 0o600 for path in work)
+
+
+STAGES = """
+[swarms.one]
+command = "mkdir d; echo <id> > d/x; echo <id> > y; head -c 100000 /dev/zero > big"
+args_file = "rows.csv"
+id = "<n>"
+outputs = ["d/", "y", "big"]
+pack = true
+
+[swarms.two]
+command = "cat y d/x; wc -c < big > size"
+inputs = ["@one/<id>/y", "@one/<id>/d", "@one/<id>/big"]
+outputs = ["size"]
+pack = true
+"""
+
+
+@MODES
+@pytest.mark.parametrize("results", ["files", "archive"])
+def test_what_is_packed_is_taken_by_the_next_stage(
+    mode: str, results: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """On the same target, without travelling."""
+    laptop = laptop_in(mode, tmp_path, lambda: request.getfixturevalue("module_sshd"))
+    (laptop.folder / "rows.csv").write_text("n\n1\nit's $(x)\n3\n")
+    config = laptop.folder / "locusts.toml"
+    config.write_text(laptop.target + STAGES.replace("pack = true", f'pack = true\nresults = "{results}"'))
+    one, two = (locusts_fab.load(config, name) for name in ("one", "two"))
+    locusts_fab.submit(one, laptop.connection())
+    locusts_fab.watch(one, laptop.connection())
+    assert not one.outdir.exists()  # so there is nothing here that could travel
+    submitted = locusts_fab.submit(two, laptop.connection())
+    assert (submitted.tasks, submitted.notes) == (3, [])
+    assert locusts_fab.collect(two, laptop.connection(), wait=True).status.tasks.done == 3
+    for name in ("1", "it's $(x)", "3"):
+        assert locusts_fab.logs(two, name, laptop.connection()).printed == f"{name}\n{name}\n".encode()
+        with locusts_fab.open_output(two, name, "size") as file:
+            assert file.read().strip() == b"100000"
+    assert not list(tmp_path.rglob("exec/unpacked"))
+
+
+def test_a_damaged_stage_is_told(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    laptop = laptop_in("remote", tmp_path, lambda: request.getfixturevalue("module_sshd"))
+    (laptop.folder / "rows.csv").write_text("n\n1\n2\n")
+    config = laptop.folder / "locusts.toml"
+    config.write_text(laptop.target + STAGES)
+    one, two = (locusts_fab.load(config, name) for name in ("one", "two"))
+    locusts_fab.submit(one, laptop.connection())
+    locusts_fab.watch(one, laptop.connection())
+    for path in tmp_path.rglob("work/*.tar"):
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(locusts_fab.StateError, match="cannot be sent from here"):
+        locusts_fab.submit(two, laptop.connection())

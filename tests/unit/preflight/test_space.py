@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.plan.tasks import LONGEST_CHUNK, make_plan
-from locusts_fab.preflight.machine import judge_root
+from locusts_fab.preflight.machine import judge_quota, judge_root
 from locusts_fab.preflight.probe import Seen
 from locusts_fab.preflight.space import estimate_space
 from tests.support.findings import SLURM, load, states
@@ -35,7 +36,7 @@ def test_the_estimate(workspace: Workspace) -> None:
         10,
     )
     assert needed.size_bytes == 1020
-    assert needed.inodes == 50 + 10 + 3 * 5 + 5 + 3 * needed.chunks + 2
+    assert needed.inodes == 50 + 10 + 3 * 5 + 5 + 4 * needed.chunks + 2
     linked = estimate_space(make_plan(swarm, "/env"), None, is_linked=True)
     assert linked.size_bytes == 10
     assert "only linked" in linked.explain_bytes()
@@ -78,3 +79,45 @@ def test_room(workspace: Workspace, filesystem: str, expected: dict[str, str]) -
 def test_a_file_system_without_hard_links(workspace: Workspace) -> None:
     found = states(judge_root(load(workspace, HERE + COPY), Seen({"root": "/r", "filesystem": "9 9 9 9 vfat"}), None))
     assert found["hard links"] == "error"
+
+
+def test_the_estimate_of_what_is_packed(workspace: Workspace) -> None:
+    """It does not depend on outputs and sandboxes; who does not pack hears what it would be."""
+    rows = str([[str(number)] for number in range(1000)])
+    text = HERE + f'[swarms.s]\ncommand = "x"\nargs = {rows}\noutputs = ["a", "b"]\n'
+    plain, packed = (
+        estimate_space(make_plan(load(workspace, text + more), "/env"), None, is_linked=False)
+        for more in ("", "pack = true\n")
+    )
+    assert packed.inodes == packed.packed_inodes == plain.packed_inodes == 50 + 4 * packed.chunks
+    assert plain.inodes == plain.packed_inodes + 2000 + 3000
+    assert "packed" in packed.explain_inodes()
+    swarm = load(workspace, text)
+    seen = Seen({"root": "/r", "links": "yes", "filesystem": "1000000 4096 9000 3000 xfs"})
+    (finding,) = [each for each in judge_root(swarm, seen, plain) if each.what == "inodes"]
+    assert finding.state == "error"
+    assert finding.advice.startswith(f"pack = true in the swarm needs about {plain.packed_inodes:,}")
+    (finding,) = [each for each in judge_root(swarm, seen, packed) if each.what == "inodes"]
+    assert (finding.state, finding.advice) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("0 0 0 0 0 0", {}),
+        ("", {}),
+        ("1 2", {}),
+        ("a b c d e f", {}),
+        ("100 100000 200000 10 100000 200000", {"quota": "ok", "quota of files": "ok"}),
+        ("99999 100000 0 0 0 0", {"quota": "warning"}),
+        ("100000 0 100000 0 0 0", {"quota": "error"}),
+        ("0 0 0 99990 100000 0", {"quota of files": "error"}),
+        ("0 0 0 99990 0 100000", {"quota of files": "error"}),
+        ("999999999999999999999999 1 1 1 1 1", {}),
+    ],
+)
+def test_quotas(workspace: Workspace, said: str, expected: dict[str, str]) -> None:
+    swarm = load(workspace, HERE + COPY)
+    needed = replace(estimate_space(make_plan(swarm, "/env"), None, is_linked=False), input_bytes=900, shared_bytes=0)
+    assert states(judge_quota(Seen({"quota": said}), needed)) == expected
+    assert states(judge_quota(Seen({"quota": said}), None)) == {}

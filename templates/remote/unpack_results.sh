@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+#
+# Unpacks results of other swarms of the same target, so that they can be taken as staged inputs where they are.
+#
+#   usage: bash unpack_results.sh ENVIRONMENT ID LIST FOLDER
+#
+#     ENVIRONMENT   the folder of the swarm
+#     ID            the id of the environment
+#     LIST          a file in there: of each piece the archive that it is in, its claim, where it begins, how many bytes it has,
+#                   and its checksum, each with a NUL at its end
+#     FOLDER        the folder in there to which they are unpacked, each below its claim; it is made anew
+#
+#   exits with: 0, also if some are not there or not as they were written, which are left out; NO_ENVIRONMENT; FOREIGN; anything
+#               else if something could not be unpacked
+
+readonly NO_ENVIRONMENT=3 FOREIGN=6
+environment=$1 id=$2 list=$3 folder=$4
+
+# read_piece: print the piece at hand.
+read_piece() {
+  tail -c "+$((offset + 1))" -- "$archive" | head -c "$size"
+}
+
+set -o pipefail
+umask 077
+cd -- "$environment" || exit "$NO_ENVIRONMENT"
+[[ -e exec/id.$id ]] || exit "$FOREIGN"
+rm -rf -- "$folder" && mkdir -- "$folder" || exit
+while IFS= read -r -d '' archive && IFS= read -r -d '' claim && IFS= read -r -d '' offset &&
+  IFS= read -r -d '' size && IFS= read -r -d '' sum; do
+  [[ -f $archive && $(read_piece | cksum) == "$sum $size" ]] || continue
+  mkdir -p -- "$folder/$claim" && read_piece | tar -xpf - --no-same-owner -C "$folder/$claim" || exit
+done <"$list"
