@@ -69,6 +69,7 @@ def main() -> int:
                 bench.our_staging(number, options.old)
             bench.raw_run(number)
             bench.our_run(number)
+            bench.our_packed_run(number)
             if options.old:
                 bench.our_run(number, options.old)
     median = {name: statistics.median(values) for name, values in seconds.items()}
@@ -79,6 +80,7 @@ def main() -> int:
     print()
     report("stage / raw rsync -a", median["our staging"] / median["raw rsync -a up"], 1.3)
     report("whole run / rsync + xargs + rsync", median["our whole run"] / median["rsync + xargs -P2 + rsync"], 1.0)
+    report("whole run, packed / not", median["our whole run, packed"] / median["our whole run"], 0.9)
     if options.old:
         report("stage / the older version", median["our staging"] / median["older staging"], 1.03)
         report("whole run / the older version", median["our whole run"] / median["older whole run"], 1.03)
@@ -182,13 +184,21 @@ class Bench:
         found = sum(1 for _ in (workspace / "results").rglob("out_*.txt"))
         assert found == self.tasks, found  # noqa: S101 - the same
 
-    def workspace(self, name: str, command: str) -> Path:
-        """Make a user's folder."""
+    def our_packed_run(self, number: int) -> None:
+        """Measure the same with what tasks leave packed."""
+        workspace = self.workspace(f"packed{number}", COMMAND.format(id="<id>"), "pack = true\n")
+        with self.measured("our whole run, packed"):
+            self.run(sys.executable, "-m", "locusts_fab", "run", "--config", str(workspace / "locusts.toml"))
+        found = sum(1 for _ in (workspace / "results").rglob("out_*.txt"))
+        assert found == self.tasks, found  # noqa: S101 - the same
+
+    def workspace(self, name: str, command: str, more: str = "") -> Path:
+        """Make a user's folder; `more` lines go to the end of its config."""
         workspace = self.folder / name
         workspace.mkdir()
         (workspace / "in").symlink_to(self.folder / "in")
         root = self.sshd.home / name
-        (workspace / "locusts.toml").write_text(CONFIG.format(host=ALIAS, root=root, command=command))
+        (workspace / "locusts.toml").write_text(CONFIG.format(host=ALIAS, root=root, command=command) + more)
         return workspace
 
 

@@ -225,7 +225,8 @@ class SshHost:
 
         try:
             with patience:
-                words = ["bash", "-c", script, "bash", *args]
+                # over SSH a second bash would run the start-up files once more, and they print after the mark then
+                words = ["bash", "--norc", "--noprofile", "-c", script, "bash", *args]
                 status = hear(channel, words, io.BytesIO(source), take_or_note, patience)
         except TooMuchError as error:
             raise too_much(error, self.name) from error

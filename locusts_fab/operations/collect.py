@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Tasks whose results travel together; if the link breaks, what came with earlier ones stays.
 FETCHED_TASKS = 5_000
+#: Tasks that are looked up in the ledger at once; a million need not all stand in memory.
+_LOOKED_UP_TASKS = 4 * FETCHED_TASKS
 #: Tasks that are put in place between two entries in the ledger.
 NOTED_TASKS = 500
 #: While a collect waits, a look brings results if so many tasks have ended, or if the latest came so long ago.
@@ -136,33 +138,63 @@ def collect_ended(
     :returns: the number of tasks.
     :raises TransferError: something did not arrive; to collect again carries on.
     """
-    outcomes = ledger.uncollected(limit)
-    total = ledger.counts().total
-    count = 0
-    for batch in _batches(outcomes, results):
-        if stays_packed(batch[0], results):
-            with (
-                transfer.pieces(pieces_of(batch), screen) as pieces,
-                screen.step("collecting", len(outcomes)) as progress,
-            ):
-                placed = put_in_archive(pieces, batch, transfer.environment, results, ledger.own_files)
-                ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone, placed.kept)
-                count += len(batch)
-                progress.update(count)
-            continue
+    waiting = ledger.counts().ended - ledger.count_collected()
+    collecting = _Collecting(ledger, transfer, results, waiting if limit is None else min(limit, waiting), screen)
+    while collecting.count < collecting.waiting:
+        outcomes = ledger.uncollected(min(_LOOKED_UP_TASKS, collecting.waiting - collecting.count))
+        if not outcomes:
+            break
+        for batch in _batches(outcomes, results):
+            if stays_packed(batch[0], results):
+                collecting.keep_packed(batch)
+            else:
+                collecting.bring(batch, overwrite=overwrite)
+    remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
+    return collecting.count
+
+
+@dataclass
+class _Collecting:
+    """The bringing of tasks, batch by batch.
+
+    :param waiting: how many are to come.
+    :ivar count: how many have come.
+    """
+
+    ledger: Ledger
+    transfer: Transfer
+    results: Results
+    waiting: int
+    screen: Screen | Silent
+    count: int = 0
+
+    def keep_packed(self, batch: Sequence[Outcome]) -> None:
+        """Bring what stays packed."""
+        own_files = self.ledger.own_files
         with (
-            _fetched(batch, transfer, results, ledger.path.parent, screen) as fetched,
-            screen.step("collecting", len(outcomes)) as progress,
+            self.transfer.pieces(pieces_of(batch), self.screen) as pieces,
+            self.screen.step("collecting", self.waiting) as progress,
+        ):
+            placed = put_in_archive(pieces, batch, self.transfer.environment, self.results, own_files)
+            self.ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone, placed.kept)
+            self.count += len(batch)
+            progress.update(self.count)
+
+    def bring(self, batch: Sequence[Outcome], *, overwrite: bool) -> None:
+        """Bring what is to lie here as files."""
+        total = self.ledger.counts().total
+        with (
+            _fetched(batch, self.transfer, self.results, self.ledger.path.parent, self.screen) as fetched,
+            self.screen.step("collecting", self.waiting) as progress,
         ):
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
-                placed = put_in_place(fetched, part, results, total, ledger.own_files, overwrite=overwrite)
-                ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
-                count += len(placed.places)
-                progress.update(count)
+                own_files = self.ledger.own_files
+                placed = put_in_place(fetched, part, self.results, total, own_files, overwrite=overwrite)
+                self.ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
+                self.count += len(placed.places)
+                progress.update(self.count)
                 _log_failed(part)
-    remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
-    return len(outcomes)
 
 
 def _batches(outcomes: Sequence[Outcome], results: Results) -> Iterator[Sequence[Outcome]]:
