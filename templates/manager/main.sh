@@ -207,8 +207,10 @@ make_scratch() {
     [[ -n $base ]] || return
   fi
   [[ $base == /* ]] || base=$PWD/$base # slots change their folder
+  sweep_left "$base"
   SCRATCH_DIR=$({ mkdir -p -- "$base" && mktemp -d -- "$base/locusts.XXXXXX"; } 2>"$RUN/complaint") &&
-    { printf '%4096s' '' >"$SCRATCH_DIR/probe"; } 2>>"$RUN/complaint" && rm -f -- "$SCRATCH_DIR/probe" && {
+    { sign "$SCRATCH_DIR" && printf '%4096s' '' >"$SCRATCH_DIR/probe"; } 2>>"$RUN/complaint" &&
+    rm -f -- "$SCRATCH_DIR/probe" && {
     IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
     return
   }
@@ -260,22 +262,39 @@ find_name() {
   readonly BASE TURN_NUMBER MANAGER CACHE=$ROOT/exec/cache/$MANAGER.tsv COMPLAINTS=$ROOT/exec/logs/$BASE.out
 }
 
-# make_run: set RUN to a new folder of this machine for our own notes, and remove those that managers left here which
-# were killed with all their slots.
-make_run() {
-  local base=${TMPDIR:-/tmp} folder place began pid line START_CS
-  place="${HOSTNAME-} $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)" 2>/dev/null
-  for folder in "$base"/locusts.??????/; do
+# sweep_left BASE: remove the folders that managers left here which were killed with all their slots.
+sweep_left() {
+  local folder pid began line START_CS
+  for folder in "$1"/locusts.??????/; do
     if [[ -O $folder && ! -L ${folder%/} ]] && { read -r pid began && read -r line; } 2>/dev/null <"${folder}owner" &&
-      [[ $line == "$place" ]] && { ! find_start "$pid" || [[ $START_CS != "$began" ]]; }; then
+      [[ $line == "$PLACE" ]] && { ! find_start "$pid" || [[ $START_CS != "$began" ]]; } && ! is_in_use "$folder"; then
       rm -rf -- "$folder"
     fi
   done
+}
+
+# is_in_use FOLDER: succeed if a process is in it: a slot may outlive its main process until its task has ended.
+is_in_use() {
+  [[ $(readlink /proc/[0-9]*/cwd 2>/dev/null)/ == *"$1"* ]]
+}
+
+# sign FOLDER: note in a new folder whose it is, for sweep_left.
+sign() {
+  local START_CS
+  find_start "$$"
+  printf '%s %s\n%s\n' "$$" "$START_CS" "$PLACE" >"$1/owner"
+}
+
+# make_run: set RUN to a new folder of this machine for our own notes.
+make_run() {
+  local base=${TMPDIR:-/tmp}
+  PLACE="${HOSTNAME-} $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)" 2>/dev/null
+  readonly PLACE
+  sweep_left "$base"
   RUN=$(mktemp -d "$base/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
   [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
   readonly RUN
-  find_start "$$"
-  printf '%s %s\n%s\n' "$$" "$START_CS" "$place" >"$RUN/owner"
+  sign "$RUN"
   # tasks are taken as long as there is a `go`; the others are there from the start, for later the disk may be full
   : >"$RUN/go" && : >"$RUN/leave" && : >"$RUN/streak" && : >"$RUN/failed" && printf 'torn\n' >"$RUN/between"
 }

@@ -12,7 +12,16 @@ import pytest
 
 from locusts_fab.bounds.checksum import Checksum
 from tests.bash.test_final import summary, with_final
-from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec, full_claim, holding
+from tests.support.managers import (
+    ENVIRONMENT_ID,
+    ManualEnvironment,
+    Spec,
+    at_work,
+    full_claim,
+    full_id,
+    holding,
+    in_session,
+)
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -279,3 +288,26 @@ def test_no_summary_of_what_is_damaged(tmp_path: Path, harm: str) -> None:
         assert 3 not in env.states()
         assert env.left("1-1") == "the results of the other tasks cannot be gathered"
         assert f"{archive} that is damaged" in env.complaints("1-1")
+
+
+def test_what_the_killed_leave_in_scratch_is_removed(tmp_path: Path) -> None:
+    """By the next manager on that node; but not as long as a slot of theirs still runs a task there."""
+    with packed(tmp_path, slots=1) as env:
+        once = f'[[ -e "{tmp_path}/once" ]] || {{ : > "{tmp_path}/once"; {holding(tmp_path)}; }}'
+        env.plan([Spec(f"{once}; : > out", ["out"])], [Spec(": > out", ["out"])])
+        manager = env.start()
+        wait_until(lambda: at_work(tmp_path) == 1, "the task")
+        os.kill(manager.pid, signal.SIGKILL)
+        manager.process.wait()
+        before = set((tmp_path / SCRATCH).iterdir())
+        second = env.start("1-1")
+        wait_until(lambda: env.states() == {2: ["done"]}, "the other task")
+        assert before <= set((tmp_path / SCRATCH).iterdir())
+        (env.root / f"exec/beats/{full_id(manager.id)}.end").touch()
+        second.wait()
+        assert env.states() == {1: ["done"], 2: ["done"]}
+        assert before == set((tmp_path / SCRATCH).iterdir())
+        (tmp_path / "go").touch()
+        wait_until(lambda: not in_session(manager.pid), "the end of what the first ran")
+        env.run("1-2")
+        assert is_scratch_empty(tmp_path)
