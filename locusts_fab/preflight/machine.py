@@ -72,6 +72,9 @@ def judge_tools(swarm: Swarm, seen: Seen) -> Iterator[Finding]:
         yield Finding("coreutils", "error", f"missing or of another kind: {missing}", advice)
     else:
         yield Finding("coreutils", "ok", "all there")
+    if swarm.settings.pack and seen.facts.get("tar") != "gnu":
+        found = "of another kind" if "tar" in seen.facts else "missing"
+        yield Finding("tar", "error", found, "pack = true needs GNU tar; install it there, or take pack out")
     if swarm.is_custom and "find" not in seen.facts:
         yield Finding(
             "find", "error", "missing or of another kind", "GNU find tells what tasks changed; install it there"

@@ -74,7 +74,7 @@ look_after_tasks() {
     fi
     ((LONGEST >= (UP_CS - START_CS) / 100)) || LONGEST=$(((UP_CS - START_CS) / 100))
     if ((PACK && UP_CS - START_CS >= 100)) && [[ -s $RUN/held.$slot ]]; then
-      kill -USR2 "${SLOT_PIDS[slot]}" 2>/dev/null # it would write what waits only after that task
+      kill -USR2 "${SLOT_PIDS[slot]-}" 2>/dev/null # it would write what waits only after that task
     fi
     if ((LEAVE_BY > 0 && UP >= LEAVE_BY)); then
       why=interrupted

@@ -118,7 +118,10 @@ look_at_tools() {
   fi
   say missing "${missing#, }"
   [[ $(find / -maxdepth 0 -printf '%y') == d ]] && say find yes
-  type -P tar >/dev/null && say tar yes
+  if type -P tar >/dev/null; then
+    hear tar --version
+    if [[ $SAID == *GNU* ]]; then say tar gnu; else say tar yes; fi
+  fi
   type -P taskset >/dev/null && say taskset yes
   say cpus "$(unset OMP_NUM_THREADS OMP_THREAD_LIMIT && nproc)"
   if type -P rsync >/dev/null; then

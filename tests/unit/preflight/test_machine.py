@@ -51,6 +51,13 @@ def test_rsync(line: str | None, here: str, there: str) -> None:
     assert ("CVE-2024-12086" in ours.advice) == (here == "warning")
 
 
+@pytest.mark.parametrize(("tar", "state"), [("gnu", None), ("yes", "error"), (None, "error")])
+def test_tar_that_packs(workspace: Workspace, tar: str | None, state: str | None) -> None:
+    facts = {"bash": "5.2.15", "missing": "", **({"tar": tar} if tar else {})}
+    assert states(judge_tools(load(workspace, HERE + COPY), Seen(facts))).get("tar") is None
+    assert states(judge_tools(load(workspace, HERE + COPY + "pack = true\n"), Seen(facts))).get("tar") == state
+
+
 def test_noise_is_told() -> None:
     quiet, loud = (next(judge_shell(Seen({"shell": "/bin/tcsh"}, noise))) for noise in ("", "Welcome\nto us"))
     assert "print nothing" in quiet.found
