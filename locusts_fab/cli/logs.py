@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 from locusts_fab.cli.messages import print_note, print_shown
+from locusts_fab.model.tasks import TaskState
 from locusts_fab.text import LAID_OUT, printable, size
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def print_log(log: TaskLog, tail: int | None = None, *, raw: bool = False) -> No
     printed = log.printed if log.printed is None or tail is None else last_lines(log.printed, tail)
     if raw:
         if printed is None:
-            print_note("what it printed is no longer available")
+            print_note(_unavailable(log))
         print_bytes(printed or b"")
     else:
         print_shown("\n".join(_head(log)))
@@ -63,10 +64,17 @@ def _head(log: TaskLog) -> list[str]:
     return [*lines, *([f"sandbox  {log.sandbox}"] if log.sandbox else [])]
 
 
+def _unavailable(log: TaskLog) -> str:
+    """Return in words that nobody can say what a task printed."""
+    return (
+        f"what it printed is {'not available yet' if log.outcome.state is TaskState.RUNNING else 'no longer available'}"
+    )
+
+
 def _print_text(log: TaskLog, printed: bytes | None) -> None:
     """Print what a task printed, so that a terminal obeys none of it."""
     if printed is None:
-        print_note("what it printed is no longer available")
+        print_note(_unavailable(log))
     elif not log.printed and not log.outcome.attempts:
         print_note("it was not started yet")
     elif not log.printed:

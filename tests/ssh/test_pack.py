@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -12,6 +13,8 @@ import pytest
 
 import locusts_fab
 from tests.support.laptops import laptop_in
+from tests.support.managers import at_work, holding
+from tests.support.processes import wait_until
 from tests.support.sshd import module_sshd, needs_sshd, no_waiting
 
 if TYPE_CHECKING:
@@ -268,3 +271,22 @@ def test_a_damaged_stage_is_told(tmp_path: Path, request: pytest.FixtureRequest)
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(locusts_fab.StateError, match="cannot be sent from here"):
         locusts_fab.submit(two, laptop.connection())
+
+
+def test_logs_of_what_runs_and_of_what_is_packed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    laptop = laptop_in("remote", tmp_path, lambda: request.getfixturevalue("module_sshd"))
+    command = json.dumps(f"echo printed <arg0>; [[ <arg0> != b ]] || {{ {holding(tmp_path)}; }}; exit 3")
+    keys = f'command = {command}\nargs = [["a"], ["b"]]\nid = "<arg0>"\npack = true\n'
+    (laptop.folder / "locusts.toml").write_text(f"{laptop.target}\n[swarms.s]\n{keys}")
+    swarm = locusts_fab.load(laptop.folder / "locusts.toml")
+    locusts_fab.submit(swarm, laptop.connection())
+    wait_until(lambda: at_work(tmp_path) == 1, "the second task")
+    wait_until(lambda: locusts_fab.logs(swarm, "a", laptop.connection()).printed == b"printed a\n", "the first log")
+    log = locusts_fab.logs(swarm, "b", laptop.connection())
+    assert (log.printed, log.sandbox) == (None, "in scratch on its node")
+    assert "packed once it has ended" in log.notes[0]
+    (tmp_path / "go").touch()
+    locusts_fab.watch(swarm, laptop.connection())
+    log = locusts_fab.logs(swarm, "b", laptop.connection())
+    assert log.printed == b"printed b\n"
+    assert log.sandbox.endswith(".tar, in which it is 2")

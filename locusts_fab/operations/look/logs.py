@@ -164,8 +164,15 @@ def _log_of(session: Session, outcome: Outcome, most: int) -> TaskLog:
     if not outcome.claim:
         return TaskLog(outcome, describe(outcome), "", b"", notes=session.busy_notes())
     sandbox = environment.absolute(environment.sandbox(outcome.claim, outcome.number, outcome.attempt))
+    notes = session.busy_notes()
+    if outcome.piece is not None:
+        archive = environment.absolute(environment.packed(outcome.claim))
+        sandbox = f"{archive}, in which it is {sandbox.rpartition('/')[2]}"
+    elif session.swarm.settings.pack and outcome.state is TaskState.RUNNING:
+        sandbox = "in scratch on its node"
+        notes.append("what it prints is packed once it has ended; until then it is in scratch on its node")
     printed, left_out = _read_log(session, outcome, most) or (None, 0)
-    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, session.busy_notes())
+    return TaskLog(outcome, describe(outcome), sandbox, printed, left_out, notes)
 
 
 def _read_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:
