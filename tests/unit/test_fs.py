@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import (
     FRESH_PREFIXES,
+    Span,
     fresh_folder,
     new_beside,
     remove,
@@ -113,3 +118,27 @@ def test_folders_that_nobody_may_write_are_removed_too(tmp_path: Path) -> None:
         folder.chmod(0o500)
     remove(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+@given(
+    st.binary(max_size=60),
+    st.integers(0, 70),
+    st.integers(0, 70),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-9, 70))),
+)
+def test_a_span_is_as_a_file_of_its_own(data: bytes, offset: int, size: int, steps: list[tuple[int, int]]) -> None:
+    alone = io.BytesIO(data[offset:][:size])
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        span = Span(file.fileno(), min(offset, len(data)), len(alone.getvalue()))
+        for kind, number in steps:
+            if kind == 0 and number >= 0:
+                assert span.seek(number) == alone.seek(number)
+            elif kind == 1:
+                assert span.read(number) == alone.read(number)
+            assert span.tell() == alone.tell()
+        span.seek(0, os.SEEK_END)
+        assert span.tell() == len(alone.getvalue())
+        inner = span.part(1, 2)
+        assert inner.read(9) == data[min(offset, len(data)) + 1 :][:2]
