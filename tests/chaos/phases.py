@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.files import SCRATCH
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def enter(world: World, phase: str, dice: Random) -> Held | None:
     enter_phase: dict[str, Callable[[World], Held | None]] = {
         "pending": _pending,
         "claimed": _claimed,
+        "packing": partial(_packing, dice=dice),
+        "ended": _ended,
         "running": _at_gate,
         "written": _at_gate,
         "final": _at_gate,
@@ -198,7 +201,20 @@ def _pending(world: World) -> Held | None:
 
 def _claimed(world: World) -> Held | None:
     """Hold managers after they took a chunk, before its first task begins."""
-    return _on_command(world, ("cp", "tar"), "/work/")
+    return _on_command(world, ("cp", "tar"), f"/{SCRATCH}" if world.is_packed else "/work/")
+
+
+def _packing(world: World, dice: Random) -> Held | None:
+    """Hold managers before they append to an archive, or after that: then no record tells of it yet."""
+    return _on_command(world, (dice.choice(["tee", "cksum"]),), "")
+
+
+def _ended(world: World) -> Held:
+    """Have all tasks done, and nothing here yet."""
+    world.let_tasks_go()
+    world.run("submit")
+    world.run("watch")
+    return Held("", None, lambda: None)
 
 
 def _at_gate(world: World) -> Held | None:
