@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tests.chaos import inject, inject_slurm
+from tests.chaos import inject, inject_pack, inject_slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class Rule:
 
 ALL = (*OURS, "slurm")
 _TOLD = ("claimed", "running", "written", "packing", "draining", "final")
+_IN_SCRATCH = ("running", "written", "packing", "draining", "final")
 
 FAULTS: dict[str, Rule] = {
     "client-kill": Rule(inject.client_kill, ("anywhere", *CLIENT, *MANAGER), ALL, 4),
@@ -88,6 +89,11 @@ FAULTS: dict[str, Rule] = {
     "node-clock": Rule(inject.node_clock, ("running", "written", "packing"), ("local", "remote", "slurm"), clock=True),
     "two-clients": Rule(inject.other_client, ("start", "poll", "collect", "redo", "running"), ("local", *FAR)),
     "two-commands": Rule(inject.same_client, ("stage", "start", "poll", "collect", "redo", "running"), ALL),
+    "archive": Rule(inject_pack.archive_damage, ("ended",), ALL, packs=True),
+    "torn-piece": Rule(inject_pack.torn_piece, ("packing",), OURS, packs=True),
+    "scratch-gone": Rule(inject_pack.scratch_gone, _IN_SCRATCH, ALL, packs=True),
+    "scratch-full": Rule(inject.disk_full, _IN_SCRATCH, HERE, disk="temp", packs=True),
+    "scratch-inodes": Rule(inject.no_inodes, _IN_SCRATCH, HERE, disk="temp", packs=True),
 }
 
 
@@ -193,10 +199,14 @@ SHORT = tuple(
         "running/suspend/slurm": 1,
         "running/slurmd-kill/slurm": 1,
         "running/slurmctld-down/slurm": 1,
+        "ended/archive/local+pack": 1,
+        "ended/archive/remote+pack": 1,
         "packing/group-kill/local+pack": 1,
+        "packing/torn-piece/crowd+pack": 1,
+        "written/scratch-gone/local+pack": 1,
+        "running/scratch-full/local+pack": 1,
+        "packing/scratch-inodes/local+pack": 1,
         "packing/disk-full/local+pack": 1,
-        "packing/manager-kill/crowd+pack": 1,
-        "collect/link-cut/remote+pack": 1,
         "collect/client-kill/shared+pack": 1,
         "packing/requeue/slurm+pack": 1,
     }.items()
