@@ -147,6 +147,16 @@ def manager_kill(world: World, _held: Held, dice: Random) -> Effect:
     return Effect({0, 1}, tries=2)
 
 
+def orphans(world: World, _held: Held, dice: Random) -> Effect:
+    """Kill the main process of the only manager while its tasks take long: once that is seen, none of them runs on."""
+    _signal([one_manager(world, dice)], signal.SIGKILL)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not world.held_tasks(), "the end of its tasks", world.times["STALE_S"] + 20)
+    if left := world.held_tasks():
+        world.blame("processes", f"{left} tasks run on though their manager is known to be dead")
+    return Effect({0, 1}, tries=2)
+
+
 def slot_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill one slot of a manager."""
     slots = _slots(one_manager(world, dice))
