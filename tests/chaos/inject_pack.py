@@ -101,6 +101,16 @@ def torn_piece(world: World, _held: Held, dice: Random) -> Effect:
     return Effect({0, 1}, tries=2)
 
 
+def append_fails(_world: World, held: Held, dice: Random) -> Effect:
+    """Let one manager append a part only, or learn no checksum, as on a disk that is full for a while: no task pays."""
+    assert held.gate
+    words = f'[[ $# == 0 ]] || head -c {dice.randrange(_LOST_BYTES)} >>"${{*: -1}}"\necho "failed" >&2\nexit 1\n'
+    new = held.gate / "new"
+    new.write_text(words)
+    new.rename(held.gate / "instead")
+    return Effect()
+
+
 def scratch_gone(world: World, _held: Held, dice: Random) -> Effect:
     """Remove the scratch folder of a manager, as those do that keep /tmp clean."""
     manager = one_manager(world, dice)

@@ -13,6 +13,7 @@ from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from random import Random
 
     from tests.chaos.client import Client
@@ -98,12 +99,14 @@ class Held:
     :param client: the command that is under way, if any.
     :param let_go: ends it.
     :param is_inside: whether it is the client that waits, not a task or manager.
+    :param gate: where managers wait that called a command.
     """
 
     phase: str
     client: Client | None
     let_go: Callable[[], None]
     is_inside: bool = False
+    gate: Path | None = None
 
 
 def enter(world: World, phase: str, dice: Random) -> Held | None:
@@ -191,7 +194,7 @@ def _on_command(world: World, names: tuple[str, ...], words: str) -> Held | None
         world.end(client, (0,))
         return None
     world.add_managers()
-    return Held("", client, let_go)
+    return Held("", client, let_go, gate=gate)
 
 
 def _pending(world: World) -> Held | None:
