@@ -58,16 +58,18 @@ class Summary:
 
     def table(self) -> Iterator[str]:
         """Write a row for each fault and mode, then what broke, and how to see it again."""
-        yield f"{'fault':<16}{'mode':<8}{'cells':>6}{'runs':>6}{'faults':>8}{'tasks':>8}{'executions':>12}{'broken':>8}"
+        yield f"{'fault':<16}{'mode':<13}{'cells':>6}{'runs':>6}" + "".join(
+            f"{head:>{width}}" for head, width in (("faults", 8), ("tasks", 8), ("executions", 12), ("broken", 8))
+        )
         groups: dict[tuple[str, str], list[Result]] = {}
         for result in self.played:
-            groups.setdefault((result.cell.fault, result.cell.mode), []).append(result)
-        for (fault, mode), group in sorted(groups.items()):
+            groups.setdefault((result.cell.fault, result.cell.kind), []).append(result)
+        for (fault, kind), group in sorted(groups.items()):
             cells, bad = len({each.cell for each in group}), sum(bool(each.broken) for each in group)
             faults, tasks, ran = (
                 sum(getattr(each, name) for each in group) for name in ("faults", "tasks", "executions")
             )
-            yield f"{fault:<16}{mode:<8}{cells:>6}{len(group):>6}{faults:>8}{tasks:>8}{ran:>12}{bad:>8}"
+            yield f"{fault:<16}{kind:<13}{cells:>6}{len(group):>6}{faults:>8}{tasks:>8}{ran:>12}{bad:>8}"
         kinds = Counter(fault.kind for result in self.broken for fault in result.broken)
         yield "what broke: " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS)
         skipped = Counter(result.skipped for result in self.results if result.skipped)

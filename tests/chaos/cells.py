@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tests.chaos import inject, inject_slurm
+from tests.chaos import inject, inject_pack, inject_slurm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 #: Phases in which a command does something, and in which managers do while a `run` looks on.
 CLIENT = ("plan", "stage", "start", "poll", "collect", "redo", "clean")
-MANAGER = ("pending", "claimed", "running", "written", "draining", "final")
+MANAGER = ("pending", "claimed", "running", "written", "packing", "draining", "final")
+#: In some it makes no difference whether what tasks leave is packed; others are there only then.
+NEVER_PACKED = ("plan", "stage", "start", "poll", "pending")
+ONLY_PACKED = ("packing", "ended")
+#: What a mode is called where that is packed.
+PACKED = "+pack"
 HERE = ("local", "crowd")
 FAR = ("remote", "shared", "slurm")
 #: Where we start managers, and can do to their processes what we like.
@@ -32,22 +37,25 @@ class Rule:
     """A fault, and where it makes sense.
 
     :param most: how often it is repeated at most, before all is put right.
-    :param disk: whether the root of the target (or the results, in phase collect) is a small disk.
+    :param disk: what is a small disk, if anything: the `root` of the target (the results, in phase collect), or `temp`.
     :param stale_s: after so many seconds of silence a manager is taken for dead; 0: as usual.
     :param clock: whether the clock of its nodes can be set.
+    :param packs: whether it is about packing, so that it is there in no other swarm.
     """
 
     inject: Inject
     phases: tuple[str, ...]
     modes: tuple[str, ...]
     most: int = 1
-    disk: bool = False
+    disk: str = ""
     stale_s: int = 0
     clock: bool = False
+    packs: bool = False
 
 
 ALL = (*OURS, "slurm")
-_TOLD = ("claimed", "running", "written", "draining", "final")
+_TOLD = ("claimed", "running", "written", "packing", "draining", "final")
+_IN_SCRATCH = ("running", "written", "packing", "draining", "final")
 
 FAULTS: dict[str, Rule] = {
     "client-kill": Rule(inject.client_kill, ("anywhere", *CLIENT, *MANAGER), ALL, 4),
@@ -56,42 +64,62 @@ FAULTS: dict[str, Rule] = {
     "link-stall": Rule(inject.link_stall, (*CLIENT[1:], "running"), FAR),
     "link-dead": Rule(inject.link_dead, ("stage", "start", "poll", "collect"), ("remote", "shared")),
     "manager-kill": Rule(inject.manager_kill, MANAGER, ALL, stale_s=20),
+    "orphans": Rule(inject.orphans, ("running", "written"), ("local", "remote"), stale_s=20),
     "slot-kill": Rule(inject.slot_kill, MANAGER, ALL, stale_s=20),
     "group-kill": Rule(inject.group_kill, MANAGER, ALL, stale_s=20),
-    "stop": Rule(inject.stop_long, ("claimed", "running", "written", "final"), OURS, stale_s=10),
+    "stop": Rule(inject.stop_long, ("claimed", "running", "written", "packing", "final"), OURS, stale_s=10),
     "term": Rule(inject.term, MANAGER, ALL),
     "usr1": Rule(inject.usr1, MANAGER, ALL),
     "scancel": Rule(inject_slurm.scancel, MANAGER, ("slurm",)),
-    "requeue": Rule(inject_slurm.requeue, ("running", "written", "draining", "final"), ("slurm",)),
-    "suspend": Rule(inject_slurm.suspend, ("running", "written"), ("slurm",), stale_s=10),
+    "requeue": Rule(inject_slurm.requeue, ("running", "written", "packing", "draining", "final"), ("slurm",)),
+    "suspend": Rule(inject_slurm.suspend, ("running", "written", "packing"), ("slurm",), stale_s=10),
     "slurmd-kill": Rule(inject_slurm.slurmd_kill, ("running", "written", "final"), ("slurm",), stale_s=20),
     "slurmctld-down": Rule(inject_slurm.controller_down, ("stage", "poll", "running"), ("slurm",)),
-    "disk-full": Rule(inject.disk_full, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
-    "no-inodes": Rule(inject.no_inodes, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk=True),
+    "disk-full": Rule(
+        inject.disk_full, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk="root"
+    ),
+    "no-inodes": Rule(
+        inject.no_inodes, ("plan", "stage", "start", "collect", *_TOLD), ("local", "remote"), disk="root"
+    ),
     "no-access": Rule(inject.no_access, ("start", "redo", "clean", *_TOLD), ("remote", "slurm")),
     "read-only": Rule(inject.read_only, ("start", "collect", "redo", "clean", *_TOLD), (*HERE, "remote", "shared")),
-    "ledger": Rule(inject.ledger_damage, ("poll", "collect", "running", "written", "final"), ALL),
-    "cache": Rule(inject.cache_damage, ("running", "written", "draining", "final"), OURS),
+    "ledger": Rule(inject.ledger_damage, ("poll", "collect", "running", "written", "packing", "final"), ALL),
+    "cache": Rule(inject.cache_damage, ("running", "written", "packing", "draining", "final"), OURS),
     "plan-file": Rule(inject.plan_damage, ("pending", "claimed", "running"), OURS),
     "client-clock": Rule(inject.client_clock, ("pending", "running"), ALL),
-    "node-clock": Rule(inject.node_clock, ("running", "written"), ("local", "remote", "slurm"), clock=True),
+    "node-clock": Rule(inject.node_clock, ("running", "written", "packing"), ("local", "remote", "slurm"), clock=True),
     "two-clients": Rule(inject.other_client, ("start", "poll", "collect", "redo", "running"), ("local", *FAR)),
     "two-commands": Rule(inject.same_client, ("stage", "start", "poll", "collect", "redo", "running"), ALL),
+    "archive": Rule(inject_pack.archive_damage, ("ended",), ALL, packs=True),
+    "torn-piece": Rule(inject_pack.torn_piece, ("packing",), OURS, packs=True),
+    "append-fails": Rule(inject_pack.append_fails, ("packing",), ALL, packs=True),
+    "scratch-gone": Rule(inject_pack.scratch_gone, _IN_SCRATCH, ALL, packs=True),
+    "scratch-full": Rule(inject.disk_full, _IN_SCRATCH, HERE, disk="temp", packs=True),
+    "scratch-inodes": Rule(inject.no_inodes, _IN_SCRATCH, HERE, disk="temp", packs=True),
 }
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A fault in a phase of a swarm in a mode."""
+    """A fault in a phase of a swarm in a mode.
+
+    :param is_packed: whether what tasks leave is packed there.
+    """
 
     phase: str
     fault: str
     mode: str
+    is_packed: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Its mode, and whether what tasks leave is packed."""
+        return self.mode + (PACKED if self.is_packed else "")
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return f"{self.phase}/{self.fault}/{self.mode}"
+        return f"{self.phase}/{self.fault}/{self.kind}"
 
     @property
     def rule(self) -> Rule:
@@ -99,7 +127,16 @@ class Cell:
         return FAULTS[self.fault]
 
 
+def named(name: str) -> Cell:
+    """Return the cell of a name."""
+    phase, fault, kind = name.split("/")
+    mode = kind.removesuffix(PACKED)
+    return Cell(phase, fault, mode, mode != kind)
+
+
 def _makes_sense(cell: Cell) -> bool:
+    if cell.phase in (NEVER_PACKED if cell.is_packed else ONLY_PACKED) or (cell.rule.packs and not cell.is_packed):
+        return False
     if cell.mode == "crowd" and cell.phase in (*CLIENT, "anywhere", "pending"):
         return False  # the client does the same as in mode local
     # a manager that drains on USR1 or TERM goes when its job is over in any case
@@ -111,7 +148,8 @@ CELLS = tuple(
     for fault, rule in FAULTS.items()
     for phase in rule.phases
     for mode in rule.modes
-    if _makes_sense(cell := Cell(phase, fault, mode))
+    for is_packed in (False, True)
+    if _makes_sense(cell := Cell(phase, fault, mode, is_packed))
 )
 
 
@@ -123,7 +161,7 @@ def matching(pattern: str) -> list[Cell]:
 
 #: The short form, for the tests: every fault, in phases and modes that differ, with a seed.
 SHORT = tuple(
-    (Cell(*name.split("/")), seed)
+    (named(name), seed)
     for name, seed in {
         "anywhere/client-kill/local": 1,
         "anywhere/client-kill/remote": 2,
@@ -137,6 +175,7 @@ SHORT = tuple(
         "collect/link-stall/remote": 1,
         "poll/link-dead/remote": 1,
         "claimed/manager-kill/crowd": 1,
+        "running/orphans/local": 1,
         "written/slot-kill/crowd": 1,
         "written/group-kill/local": 1,
         "draining/group-kill/crowd": 1,
@@ -163,5 +202,17 @@ SHORT = tuple(
         "running/suspend/slurm": 1,
         "running/slurmd-kill/slurm": 1,
         "running/slurmctld-down/slurm": 1,
+        "ended/archive/local+pack": 1,
+        "ended/archive/remote+pack": 1,
+        "packing/group-kill/remote+pack": 1,
+        "packing/torn-piece/remote+pack": 1,
+        "packing/slot-kill/crowd+pack": 1,
+        "packing/append-fails/local+pack": 1,
+        "written/scratch-gone/local+pack": 1,
+        "running/scratch-full/local+pack": 1,
+        "packing/scratch-inodes/local+pack": 1,
+        "packing/disk-full/local+pack": 1,
+        "collect/client-kill/shared+pack": 1,
+        "packing/requeue/slurm+pack": 1,
     }.items()
 )

@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.chaos.archives import Archives
 from tests.chaos.files import PASSING, read_plan, read_records, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from tests.chaos.files import End, Planned
@@ -42,6 +43,7 @@ class Case:
     :param ran: the folder in which each execution of a task adds a line to the task's own file.
     :param environment: on its target; it may be gone.
     :param most: so many executions at most, and one more for each failure that was taken back.
+    :param damaged: claims whose archives were damaged on purpose.
     """
 
     outputs: dict[str, dict[str, bytes]]
@@ -50,6 +52,7 @@ class Case:
     environment: Path
     state: Path
     most: int
+    damaged: Collection[str] = ()
     passing: tuple[str, ...] = field(default=PASSING)
 
 
@@ -135,15 +138,32 @@ def _check_target(case: Case) -> Iterator[Fault]:
 
 
 def _wrong_on_target(case: Case, plan: dict[int, Planned], ends: list[End]) -> Iterator[str]:
+    archives = Archives(case.environment)
     for end in ends:
         task = plan.get(end.task)
         if task is None or end.state != "done":
+            continue
+        if end.piece is not None:
+            yield from _wrong_in_archive(case, task, end, archives)
             continue
         for name, flag in zip(task.outputs, end.found, strict=False):
             path = case.environment / end.sandbox / name
             content = case.outputs.get(task.id, {}).get(name)
             if flag == "1" and path.is_file() and path.read_bytes() != content:
                 yield f"{end.sandbox}/{name} of task {task.id} holds {path.read_bytes()[:40]!r}"
+
+
+def _wrong_in_archive(case: Case, task: Planned, end: End, archives: Archives) -> Iterator[str]:
+    """Judge what a record says is packed: it is written after that, so it is there, and whole, whoever was killed."""
+    members = archives.members(end)
+    if members is None:
+        if end.claim not in case.damaged:
+            yield f"{end.archive} does not hold what is recorded of task {task.id}"
+        return
+    for name, flag in zip(task.outputs, end.found, strict=False):
+        packed = members.get(f"{end.name}/{name}")
+        if flag == "1" and packed != case.outputs.get(task.id, {}).get(name):
+            yield f"{name} of task {task.id} in {end.archive} holds {packed and packed[:40]!r}"
 
 
 def _check_left_behind(case: Case) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,10 @@ PLAN, CLAIMS, CACHE, BEATS, WORK = "exec/plan", "exec/claims", "exec/cache", "ex
 #: Beside locusts.toml, below .locusts/SWARM.
 LEDGER = "ledger.sqlite"
 #: What a command may leave while it works, there and among the results, and never afterwards.
-PASSING = ("stage-*", "incoming-*", ".locusts-*")
-#: What a manager keeps in TMPDIR while it runs.
-NOTES = "locusts.??????"
+PASSING = ("stage-*", "incoming-*", "pieces-*", ".locusts-*")
+#: What a manager keeps in TMPDIR while it runs: its notes, and sandboxes where it has a scratch folder.
+SCRATCH = "locusts."
+NOTES = f"{SCRATCH}??????"
 
 #: Manager ids: submission, element, which start of it, and the id of the environment.
 MANAGER = re.compile(r"(?P<submission>[0-9]{1,9})-[0-9]{1,9}(-r[0-9]{1,9})?(-[0-9a-f]{8})?")
@@ -53,6 +54,14 @@ class Planned:
     outputs: tuple[str, ...]
 
 
+class Piece(NamedTuple):
+    """A part of an archive, and its checksum as cksum(1) makes it."""
+
+    offset: int
+    size: int
+    sum: int
+
+
 @dataclass(frozen=True)
 class End:
     """The end of an attempt, as a manager recorded it."""
@@ -63,11 +72,22 @@ class End:
     attempt: int
     state: str
     found: str
+    piece: Piece | None
+
+    @property
+    def name(self) -> str:
+        """What its sandbox is called."""
+        return f"{self.task}" + (f".{self.attempt}" if self.attempt > 1 else "")
 
     @property
     def sandbox(self) -> str:
         """Its folder in the environment."""
-        return f"{WORK}/{self.claim}/{self.task}" + (f".{self.attempt}" if self.attempt > 1 else "")
+        return f"{WORK}/{self.claim}/{self.name}"
+
+    @property
+    def archive(self) -> str:
+        """What holds what it left, if that is packed."""
+        return f"{WORK}/{self.claim}.tar"
 
 
 @dataclass
@@ -99,6 +119,12 @@ def read_plan(environment: Path) -> dict[int, Planned]:
             if number.isdigit() and len(fields) > 1:
                 found[int(number)] = Planned(unescape(fields[0]), tuple(map(unescape, fields[2:])))
     return found
+
+
+def largest_chunk(environment: Path) -> int:
+    """Count the tasks of the largest chunk; 0 if there is no plan."""
+    sizes = [len(_lines(path)) - 1 for path in (environment / PLAN).glob("[0-9]*")]  # the last line ends it
+    return max(sizes, default=0)
 
 
 def read_records(environment: Path) -> Records:
@@ -134,8 +160,10 @@ def _enter(records: Records, starts: list[tuple[str, int]], manager: str, fields
     elif kind == "left":
         records.left[manager] = values[0]
     elif kind == "ended" and CLAIM.fullmatch(values[0]):
-        claim, task, attempt, state, _exit, _start, _stop, found, *_ = values
-        records.ends.append(End(manager, claim, int(task), int(attempt), state, found))
+        claim, task, attempt, state, _exit, _start, _stop, found, log, *_ = values
+        _, is_packed, place = log.partition("@")
+        piece = Piece(*map(int, place.split(":"))) if is_packed else None
+        records.ends.append(End(manager, claim, int(task), int(attempt), state, found, piece))
     else:
         raise ValueError(kind)
 

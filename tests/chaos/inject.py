@@ -106,7 +106,8 @@ def link_dead(world: World, held: Held, _dice: Random) -> Effect:
 # ---- managers ----
 
 
-def _one_manager(world: World, dice: Random) -> int:
+def one_manager(world: World, dice: Random) -> int:
+    """Choose a manager that something happens to."""
     managers = sorted(world.managers())
     if not managers:
         raise NotPossibleError("no manager is left")
@@ -120,10 +121,17 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _family(manager: int) -> list[int]:
+def family_of(manager: int) -> list[int]:
     """List a manager's processes, its slots and their tasks."""
     session = session_of(manager)
     return in_session(session) if session else []
+
+
+def kill_family(family: list[int]) -> None:
+    """Kill processes as if at once."""
+    _signal(family, signal.SIGSTOP)  # whoever were killed last could record the end of who was killed first
+    while any(session_of(pid) for pid in family):
+        _signal(family, signal.SIGKILL)
 
 
 def _slots(manager: int) -> list[int]:
@@ -135,13 +143,23 @@ def _slots(manager: int) -> list[int]:
 
 def manager_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill the main process of a manager, and nothing else."""
-    _signal([_one_manager(world, dice)], signal.SIGKILL)
+    _signal([one_manager(world, dice)], signal.SIGKILL)
+    return Effect({0, 1}, tries=2)
+
+
+def orphans(world: World, _held: Held, dice: Random) -> Effect:
+    """Kill the main process of the only manager while its tasks take long: once that is seen, none of them runs on."""
+    _signal([one_manager(world, dice)], signal.SIGKILL)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not world.held_tasks(), "the end of its tasks", world.times["STALE_S"] + 20)
+    if left := world.held_tasks():
+        world.blame("processes", f"{left} tasks run on though their manager is known to be dead")
     return Effect({0, 1}, tries=2)
 
 
 def slot_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill one slot of a manager."""
-    slots = _slots(_one_manager(world, dice))
+    slots = _slots(one_manager(world, dice))
     if slots:
         _signal([dice.choice(slots)], signal.SIGKILL)
     return Effect({0, 1}, tries=2)
@@ -149,17 +167,14 @@ def slot_kill(world: World, _held: Held, dice: Random) -> Effect:
 
 def group_kill(world: World, _held: Held, dice: Random) -> Effect:
     """Kill a manager with all that it runs, as a node does that loses its power."""
-    family = _family(_one_manager(world, dice))
-    _signal(family, signal.SIGSTOP)  # whoever were killed last could record the end of who was killed first
-    while family and any(session_of(pid) for pid in family):
-        _signal(family, signal.SIGKILL)
+    kill_family(family_of(one_manager(world, dice)))
     return Effect({0, 1}, tries=2)
 
 
 def stop_long(world: World, held: Held, dice: Random) -> Effect:
     """Stop a manager with all that it runs until it is taken for dead, then let it go on."""
-    manager = _one_manager(world, dice)
-    family = _family(manager)
+    manager = one_manager(world, dice)
+    family = family_of(manager)
     _signal(family, signal.SIGSTOP)
     held.let_go()
 
@@ -174,14 +189,14 @@ def stop_long(world: World, held: Held, dice: Random) -> Effect:
 
 def term(world: World, _held: Held, dice: Random) -> Effect:
     """Tell a manager to leave, as SLURM does with what it cancels: all of its processes, or only the main one."""
-    manager = _one_manager(world, dice)
-    _signal(_family(manager) if dice.random() < 0.5 else [manager], signal.SIGTERM)
+    manager = one_manager(world, dice)
+    _signal(family_of(manager) if dice.random() < 0.5 else [manager], signal.SIGTERM)
     return Effect({0, 1}, tries=2)
 
 
 def usr1(world: World, _held: Held, dice: Random) -> Effect:
     """Tell a manager that its time is up."""
-    _signal([_one_manager(world, dice)], signal.SIGUSR1)
+    _signal([one_manager(world, dice)], signal.SIGUSR1)
     return Effect({0, 1}, tries=2)
 
 
@@ -302,11 +317,9 @@ def ledger_damage(world: World, held: Held, dice: Random) -> Effect:
 
 def cache_damage(world: World, _held: Held, dice: Random) -> Effect:
     """Kill a manager, and cut its records, or add garbage to them."""
-    manager = _one_manager(world, dice)
+    manager = one_manager(world, dice)
     path = world.cache_file(manager)
-    family = _family(manager)
-    while any(session_of(pid) for pid in family):
-        _signal(family, signal.SIGKILL)
+    kill_family(family_of(manager))
     data = path.read_bytes()
     lines = data.count(b"\n")
     how = dice.choice(["cut", "garbage", "zeros", "twice"])

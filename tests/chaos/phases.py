@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.files import SCRATCH
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from random import Random
 
     from tests.chaos.client import Client
@@ -97,12 +99,14 @@ class Held:
     :param client: the command that is under way, if any.
     :param let_go: ends it.
     :param is_inside: whether it is the client that waits, not a task or manager.
+    :param gate: where managers wait that called a command.
     """
 
     phase: str
     client: Client | None
     let_go: Callable[[], None]
     is_inside: bool = False
+    gate: Path | None = None
 
 
 def enter(world: World, phase: str, dice: Random) -> Held | None:
@@ -115,6 +119,8 @@ def enter(world: World, phase: str, dice: Random) -> Held | None:
     enter_phase: dict[str, Callable[[World], Held | None]] = {
         "pending": _pending,
         "claimed": _claimed,
+        "packing": partial(_packing, dice=dice),
+        "ended": _ended,
         "running": _at_gate,
         "written": _at_gate,
         "final": _at_gate,
@@ -188,7 +194,7 @@ def _on_command(world: World, names: tuple[str, ...], words: str) -> Held | None
         world.end(client, (0,))
         return None
     world.add_managers()
-    return Held("", client, let_go)
+    return Held("", client, let_go, gate=gate)
 
 
 def _pending(world: World) -> Held | None:
@@ -198,7 +204,20 @@ def _pending(world: World) -> Held | None:
 
 def _claimed(world: World) -> Held | None:
     """Hold managers after they took a chunk, before its first task begins."""
-    return _on_command(world, ("cp", "tar"), "/work/")
+    return _on_command(world, ("cp", "tar"), f"/{SCRATCH}" if world.is_packed else "/work/")
+
+
+def _packing(world: World, dice: Random) -> Held | None:
+    """Hold managers before they append to an archive, or after that: then no record tells of it yet."""
+    return _on_command(world, (dice.choice(["tee", "cksum"]),), "")
+
+
+def _ended(world: World) -> Held:
+    """Have all tasks done, and nothing here yet."""
+    world.let_tasks_go()
+    world.run("submit")
+    world.run("watch")
+    return Held("", None, lambda: None)
 
 
 def _at_gate(world: World) -> Held | None:

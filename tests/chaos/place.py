@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 MODES = ("local", "crowd", "remote", "shared", "slurm")
 
-#: Waits at a gate if what it was told holds some words, and is then the command that it stands for.
+#: Waits at a gate if what it was told holds some words, and is then the command that it stands for; but one that waited
+#: does what somebody put there to be done `instead`, once.
 _HOLDS = """#!/bin/bash
 case "$PWD $*" in *{words}*)
   if [[ ! -e {gate}/go ]]; then
     : >{gate}/at-work.$$
     until [[ -e {gate}/go ]]; do sleep 0.05; done
+    mv {gate}/instead {gate}/done.$$ 2>/dev/null && exec bash {gate}/done.$$ "$@"
   fi
   ;;
 esac

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ from tests.chaos.world import TIMES, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.chaos.cells import Cell
     from tests.chaos.checker import Fault
@@ -117,6 +117,7 @@ def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
         has_final=dice.random() < _WITH_FINAL or cell.phase == "final",
         times=times,
         sets_clock=cell.rule.clock,
+        is_packed=cell.is_packed,
     )
     with contextlib.ExitStack() as stack:
         stack.callback(world.close)
@@ -129,6 +130,8 @@ def _world(cell: Cell, place: Place, dice: Random) -> Iterator[World]:
 
 
 def _disk_folder(world: World, cell: Cell) -> Path:
+    if cell.rule.disk == "temp":
+        return Path(world.env["TMPDIR"])
     if cell.phase == "collect":
         world.outdir.mkdir()
         return world.outdir

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import locusts_fab
-from tests.chaos.cells import CELLS, FAULTS, SHORT, Cell, matching
+from tests.chaos.cells import CELLS, FAULTS, SHORT, Cell, matching, named
 from tests.chaos.phases import POINTS
 from tests.chaos.place import Places
 from tests.chaos.play import play
@@ -58,10 +58,15 @@ def test_a_moment_of_the_client_is_one_in_the_package(point: list[object]) -> No
 
 def test_the_short_form_has_every_fault() -> None:
     assert {cell.fault for cell, _ in SHORT} == set(FAULTS)
-    assert {cell.mode for cell, _ in SHORT} == {cell.mode for cell in CELLS}
+    assert {cell.kind for cell, _ in SHORT} == {cell.kind for cell in CELLS}
 
 
 def test_cells_are_found_by_parts_of_their_names() -> None:
     assert {cell.mode for cell in matching("/client-kill/local")} == {"local"}
     assert {cell.fault for cell in matching("stage/*/remote,collect/link-cut/*")} >= {"client-kill", "link-cut"}
     assert matching("*") == list(CELLS)
+
+
+def test_a_cell_is_what_its_name_says() -> None:
+    assert [named(cell.name) for cell in CELLS] == list(CELLS)
+    assert {cell.is_packed for cell in matching("+pack")} == {True}

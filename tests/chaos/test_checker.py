@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,8 +45,8 @@ def made(folder: Path) -> Case:
     return case
 
 
-def ended(number: int, claim: str = "000001.1") -> str:
-    return f"ended\t{claim}\t{number}\t1\tdone\t0\t1.0\t2.0\t1\t0\t\t."
+def ended(number: int, claim: str = "000001.1", log: str = "0") -> str:
+    return f"ended\t{claim}\t{number}\t1\tdone\t0\t1.0\t2.0\t1\t{log}\t\t."
 
 
 def write(path: Path, lines: list[str]) -> None:
@@ -102,6 +106,42 @@ def test_it_sees(tmp_path: Path, harm: Callable[[Case], object], kinds: set[str]
     case = made(tmp_path)
     harm(case)
     assert {fault.kind for fault in check(case)} == kinds
+
+
+def packed(folder: Path, member: str = "2/out_b", content: bytes = b"b\n") -> tuple[Case, Path]:
+    """Make what a swarm leaves whose second task left its output packed, behind a piece of no record."""
+    case = made(folder)
+    (case.environment / "work/000001.1/2/out_b").unlink()
+    archive = case.environment / "work/000001.1.tar"
+    piece = io.BytesIO()
+    with tarfile.open(fileobj=piece, mode="w") as tar:
+        info = tarfile.TarInfo(member)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    data = piece.getvalue()
+    archive.write_bytes(b"torn" + data)
+    said = subprocess.run(["cksum"], input=data, capture_output=True, check=True).stdout.split()[0].decode()
+    records = case.environment / "exec/cache/1-0.tsv"
+    change(records, ended(2), ended(2, log=f"0@4:{len(data)}:{said}"))
+    return case, archive
+
+
+def test_packed_outputs_are_looked_for_in_archives(tmp_path: Path) -> None:
+    assert check(packed(tmp_path)[0]) == []
+
+
+@pytest.mark.parametrize(("member", "content"), [("2/out_b", b"a\n"), ("1/out_b", b"b\n")])
+def test_it_sees_what_is_wrong_in_an_archive(tmp_path: Path, member: str, content: bytes) -> None:
+    assert {fault.kind for fault in check(packed(tmp_path, member, content)[0])} == {"wrong"}
+
+
+@pytest.mark.parametrize("harm", ["torn", "gone", "other"])
+def test_a_piece_is_whole_unless_somebody_damaged_it(tmp_path: Path, harm: str) -> None:
+    case, archive = packed(tmp_path)
+    data = archive.read_bytes()
+    archive.write_bytes({"torn": data[:-1], "gone": b"", "other": data.replace(b"b\n", b"a\n")}[harm])
+    assert {fault.kind for fault in check(case)} == {"wrong"}
+    assert check(replace(case, damaged={"000001.1"})) == []
 
 
 def test_a_torn_record_counts_for_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.chaos.checker import Case, Fault, check, check_results, executions
 from tests.chaos.client import BOUND_S, Client
-from tests.chaos.files import CACHE, NOTES, read_records, read_table
+from tests.chaos.files import CACHE, NOTES, largest_chunk, read_records, read_table
 from tests.cluster.runs import kill_processes_of, processes_of
 from tests.support.managers import holding
 from tests.support.processes import is_alive, wait_until
@@ -49,10 +49,12 @@ class World:
     :param times: constants of manager/times.py that are other than usual.
     :param limits: other constants.
     :param sets_clock: whether the clock of its nodes follows the file `clock`.
+    :param is_packed: whether what tasks leave is packed.
     :ivar broken: what was not as promised.
-    :ivar deaths: how many managers, or clients amid them, died or were told to leave; each may cost `slots` executions.
+    :ivar deaths: how many managers, or clients amid them, died or were told to leave; each costs what its slots had.
     :ivar runs: how often all tasks are meant to run: once, and once more for each redo.
     :ivar faults: how many faults were injected.
+    :ivar damaged: claims of which somebody damaged the archive.
     """
 
     place: Place
@@ -66,6 +68,7 @@ class World:
     limits: dict[str, int] = field(default_factory=lambda: dict(LIMITS))
     slurm: str = ""
     sets_clock: bool = False
+    is_packed: bool = False
     name: str = "w"
     first: int = 0
     root: Path | None = None
@@ -75,6 +78,7 @@ class World:
     more: int = 0
     runs: int = 1
     faults: int = 0
+    damaged: set[str] = field(default_factory=set)
     clients: list[Client] = field(default_factory=list)
     mounts: list[Path] = field(default_factory=list)
     disk: Disk | None = None
@@ -144,7 +148,7 @@ class World:
         setup = [clock] if self.sets_clock else []
         (self.folder / "locusts.toml").write_text(
             self.place.target(self.root, self.slots, self.nodes, setup, self.slurm)
-            + f'[swarms.{SWARM}]\ntimeout = "20m"\n'
+            + f'[swarms.{SWARM}]\ntimeout = "20m"\n' + ("pack = true\n" if self.is_packed else "")
             + "command = '''\n" + "\n".join(steps) + "\n'''\n"
             + 'indir = "in"\noutdir = "results"\ninputs = ["in_<id>.txt"]\noutputs = ["out_<id>.txt"]\n'
             + (self._final() if self.has_final else "")
@@ -164,8 +168,10 @@ class World:
     def case(self, outputs: dict[str, dict[str, bytes]] | None = None) -> Case:
         """Say what it should have left."""
         again = self.faults if self.has_final else 0  # what is made once more is put together once more
-        most = self.runs * self.tasks + self.slots * self.deaths + self.more + again
-        return Case(outputs or self.outputs, self.outdir, self.ran, self.environment, self.state, most)
+        # what has ended may wait to be packed
+        at_risk = (largest_chunk(self.environment) or self.tasks) if self.is_packed else 1
+        most = self.runs * self.tasks + self.slots * self.deaths * at_risk + self.more + again
+        return Case(outputs or self.outputs, self.outdir, self.ran, self.environment, self.state, most, self.damaged)
 
     # ---- commands ----
 
@@ -269,6 +275,10 @@ class World:
         starts = [pid for starts in read_records(self.environment).managers.values() for _, pid in starts]
         return [pid for pid in starts if pid in found]
 
+    def processes(self) -> dict[int, str]:
+        """List all that runs: managers are of the environment, but tasks may be in a scratch folder."""
+        return {**processes_of(self.environment), **processes_of(self.shared)}
+
     def tell_managers(self, number: signal.Signals) -> None:
         """Send a signal to the main processes of all managers."""
         for pid in self.managers():
@@ -341,8 +351,8 @@ class World:
         if tasks != {"total": self.tasks, "done": self.tasks, "failed": 0} or found.get("state") != "finished":
             self.blame("lost", f"`status` says {found.get('state')}, {tasks}")
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not processes_of(self.environment), "the end of all processes", 30)
-        if left := processes_of(self.environment):
+            wait_until(lambda: not self.processes(), "the end of all processes", 30)
+        if left := self.processes():
             self.blame("processes", f"{len(left)} are left: {next(iter(left.values()))[:200]}")
         self.broken += check(self.case())
         if notes := list(Path(self.env["TMPDIR"]).glob(NOTES)):
