@@ -56,7 +56,7 @@ _PARTLY = (23, 24)
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
 _UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
 # How tar packs files whose names come on stdin, each with a NUL after it.
-_PACK = ("--format=gnu", "--hard-dereference", "--null", "-T", "-")
+_PACK = ("--format=gnu", "--hard-dereference", "--no-unquote", "--null", "-T", "-")
 
 
 class SshHost:

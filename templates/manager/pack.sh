@@ -118,7 +118,7 @@ write_piece() {
   trap '' TERM HUP INT USR1 USR2 # it is not cut short
   set -o pipefail
   umask 077
-  printf '%s\0' "$@" | LC_ALL=C tar -cf - -b 8 --format=gnu --hard-dereference -C "$SANDBOXES" --null -T - |
+  printf '%s\0' "$@" | LC_ALL=C tar -cf - -b 8 --format=gnu --hard-dereference --no-unquote -C "$SANDBOXES" --null -T - |
     LC_ALL=C tee -a -- "$WORK.tar" | cksum
 }
 
