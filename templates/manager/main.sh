@@ -48,28 +48,36 @@ listen() {
   done
 }
 
-# find_start PID: set START_CS to when a process began, in hundredths of a second since the machine was started; fail if
-# there is no such process. Where that cannot be read, we go by when we saw it first.
+# find_start PID: set START_CS to when a process began, in hundredths of a second since the machine was started, and
+# OF_SESSION to its session; fail if there is no such process. Where that cannot be read, we go by when we saw it first.
 find_start() {
   local line fields
   if { read -r line <"/proc/$1/stat"; } 2>/dev/null; then
     # shellcheck disable=SC2206 # words without anything that a pattern is made of
     fields=(${line##*) })
-    START_CS=${fields[19]}
+    START_CS=${fields[19]} OF_SESSION=${fields[3]}
     return
   fi
   [[ -e /proc/self/stat ]] && return 1
   [[ ${SEEN_FIRST%% *} == "$1" ]] || SEEN_FIRST="$1 $UP_CS"
-  START_CS=${SEEN_FIRST#* }
+  START_CS=${SEEN_FIRST#* } OF_SESSION=$OUR_SESSION
+}
+
+# find_session: set OUR_SESSION to that of this process, which is that of its tasks too.
+find_session() {
+  local START_CS OF_SESSION=''
+  find_start "$$"
+  readonly OUR_SESSION=$OF_SESSION
 }
 
 # look_after_tasks: end those that ran past their time, and all of them when the time to leave has come.
 look_after_tasks() {
-  local slot pid why START_CS limit=$TIMEOUT_US
+  local slot pid why START_CS OF_SESSION limit=$TIMEOUT_US
   [[ $FINAL_CHUNK == 0 || ! -e $RUN/final ]] || limit=$FINAL_TIMEOUT_US
   for ((slot = 0; slot < SLOTS; slot++)); do
     pid=${RUNNING[slot]%% *}
-    if ((pid == 0)) || ! find_start "$pid"; then
+    # another process may have the number of a task that has just ended
+    if ((pid == 0)) || ! find_start "$pid" || [[ $OF_SESSION != "$OUR_SESSION" ]]; then
       continue
     fi
     ((LONGEST >= (UP_CS - START_CS) / 100)) || LONGEST=$(((UP_CS - START_CS) / 100))
@@ -211,6 +219,7 @@ make_scratch() {
   SCRATCH_DIR=$({ mkdir -p -- "$base" && mktemp -d -- "$base/locusts.XXXXXX"; } 2>"$RUN/complaint") &&
     { sign "$SCRATCH_DIR" && printf '%4096s' '' >"$SCRATCH_DIR/probe"; } 2>>"$RUN/complaint" &&
     rm -f -- "$SCRATCH_DIR/probe" && {
+    printf '%s\n' "$SCRATCH_DIR" >>"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
     IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
     return
   }
@@ -264,7 +273,7 @@ find_name() {
 
 # sweep_left BASE: remove the folders that managers left here which were killed with all their slots.
 sweep_left() {
-  local folder pid began line START_CS
+  local folder pid began line START_CS OF_SESSION
   for folder in "$1"/locusts.??????/; do
     if [[ -O $folder && ! -L ${folder%/} ]] && { read -r pid began && read -r line; } 2>/dev/null <"${folder}owner" &&
       [[ $line == "$PLACE" ]] && { ! find_start "$pid" || [[ $START_CS != "$began" ]]; } && ! is_in_use "$folder"; then
@@ -280,7 +289,7 @@ is_in_use() {
 
 # sign FOLDER: note in a new folder whose it is, for sweep_left.
 sign() {
-  local START_CS
+  local START_CS OF_SESSION
   find_start "$$"
   printf '%s %s\n%s\n' "$$" "$START_CS" "$PLACE" >"$1/owner"
 }
@@ -342,6 +351,7 @@ come_back() {
 # state of the main process
 BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 IS_QUIET=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
 DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
+OUR_SESSION=''
 SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
 
 # main NAME [WHAT FAILED]...: run this manager; NAME is its submission and its element, as in 1-0. If its setup failed, see
@@ -365,6 +375,7 @@ main() {
     exit 1
   fi
   make_run
+  find_session
   readonly MAIN_PID=$$ ELEMENT NODE BEGAN_CS=$UP_CS LINGER_S=$((BEAT_S * 3 / 2))
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
   trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT

@@ -83,9 +83,13 @@ work_chunk() {
       else
         run_task
       fi
-      ((PACK)) && is_held_long && pack_meanwhile
+      if ((PACK)) && is_held_long; then
+        show_running 0 0
+        pack_meanwhile
+      fi
       ((++ran))
     done
+    show_running 0 0
     write_held
     for task in "${tasks[@]:ran}"; do # those that have not run
       GOES+=("$SANDBOXES/$task")

@@ -22,28 +22,46 @@ is_manager() {
 }
 
 # end_rest STEM LEADER: kill what is left in the session of the process LEADER, which was the manager. Its slots go
-# first, or they would take the end of their tasks for a failure. Tasks are the other processes whose folder is in this
-# environment.
+# first, or they would take the end of their tasks for a failure, and begin others meanwhile. Tasks are the other processes
+# whose folder is in this environment, or in the scratch folder of that manager.
 end_rest() {
-  local process line session tasks=()
-  for process in /proc/[0-9]*; do
-    read -r line <"$process/stat" || continue
-    read -r _ _ _ session _ <<<"${line##*) }"
-    [[ $session == "$2" ]] || continue
-    if is_manager "$process" "$1"; then
-      kill -KILL "${process#/proc/}"
-    elif [[ $(readlink "$process/cwd") == "$real"/* ]]; then
-      tasks+=("${process#/proc/}")
-    fi
+  local process session what
+  for what in slots tasks; do
+    for process in /proc/[0-9]*; do
+      find_session "$process" && [[ $session == "$2" ]] || continue
+      if [[ $what == slots ]]; then
+        is_manager "$process" "$1" && kill -KILL "${process#/proc/}"
+      elif is_at_home "$process"; then
+        kill -KILL "${process#/proc/}"
+      fi
+    done
   done
-  ((${#tasks[@]} > 0)) && kill -KILL "${tasks[@]}"
 }
 
-# remove_notes MANAGER: remove the folder of its own notes, if it is one of ours.
-remove_notes() {
-  local run=''
-  read -r run <"exec/beats/$1.run"
-  [[ $run == */locusts.?????? && -O $run ]] && rm -rf -- "$run"
+# find_session PROCESS: set session to that of a process.
+find_session() {
+  local line
+  read -r line <"$1/stat" && read -r _ _ _ session _ <<<"${line##*) }"
+}
+
+# is_at_home PROCESS: succeed if its folder is in this environment, or in one of notes.
+is_at_home() {
+  local folder home
+  folder=$(readlink "$1/cwd")
+  for home in "$real" ${notes[@]+"${notes[@]}"}; do
+    [[ $folder == "$home"/* ]] && return
+  done
+  return 1
+}
+
+# find_notes MANAGER: set notes to the folder of its own notes, and to its scratch folder, if they are ours.
+find_notes() {
+  local folder folders=()
+  notes=()
+  mapfile -t folders <"exec/beats/$1.run"
+  for folder in ${folders[@]+"${folders[@]}"}; do
+    [[ $folder == */locusts.?????? && -O $folder && ! -L $folder ]] && notes+=("$(cd -- "$folder" && pwd -P)")
+  done
 }
 
 cd -- "$environment" 2>/dev/null || exit 0
@@ -56,8 +74,9 @@ for manager in "$@"; do
     stem=${manager%-"$id"}
     stem=${stem%-r*}
     is_manager "/proc/$leader" "$stem" && continue
+    find_notes "$manager"
     end_rest "$stem" "$leader"
-    remove_notes "$manager"
+    rm -rf -- ${notes[@]+"${notes[@]}"}
   fi
   : >"exec/beats/$manager.end"
 done

@@ -108,7 +108,18 @@ def test_what_is_kept(tmp_path: Path, keep: str, kept: set[str]) -> None:
 
 
 def test_names_of_any_kind(tmp_path: Path) -> None:
-    names = ["-n", "b\\n", "o\\101", "a b'c\"d", "$(touch x)", "l\nf", "t\tb", "\udcff", "*", f"{'f' * 200}/{'o' * 200}"]
+    names = [
+        "-n",
+        "b\\n",
+        "o\\101",
+        "a b'c\"d",
+        "$(touch x)",
+        "l\nf",
+        "t\tb",
+        "\udcff",
+        "*",
+        f"{'f' * 200}/{'o' * 200}",
+    ]
     words = ["$'" + "".join(f"\\x{byte:02x}" for byte in os.fsencode(name)) + "'" for name in names]
     command = "; ".join(f'mkdir -p -- "$(dirname -- {word})" && echo x > ./{word}' for word in words)
     with packed(tmp_path) as env:

@@ -164,6 +164,9 @@ SHORT = tuple(
     (named(name), seed)
     for name, seed in {
         "anywhere/client-kill/local": 1,
+        "packing/group-kill/local+pack": 1,
+        "packing/torn-piece/crowd+pack": 1,
+        "running/orphans/local+pack": 1,
         "anywhere/client-kill/remote": 2,
         "stage/client-kill/remote": 1,
         "redo/client-kill/local": 3,

@@ -87,18 +87,30 @@ def _overwrite(path: Path, dice: Random, how: Callable[[bytes], bytes]) -> None:
 
 def torn_piece(world: World, _held: Held, dice: Random) -> Effect:
     """Kill a manager amid a piece, of which then any part may be on the disk, and all kinds of other bytes."""
-    kill_family(family_of(one_manager(world, dice)))
+    manager = one_manager(world, dice)
+    claims = _claims_of(world, manager)  # others may be about to record what they have just appended
+    kill_family(family_of(manager))
     recorded: dict[str, int] = {}
     for end in read_records(world.environment).ends:
         if end.piece:
             recorded[end.claim] = max(recorded.get(end.claim, 0), end.piece.offset + end.piece.size)
     for path in sorted(world.environment.glob(f"{WORK}/*.tar")):
+        if path.stem not in claims:
+            continue
         first, size = recorded.get(path.stem, 0), path.stat().st_size
         with path.open("r+b") as file:
             file.truncate(dice.randint(first, size) if size > first else size)
             file.seek(0, 2)
             file.write(dice.choice([b"", bytes(512), dice.randbytes(512)]))
     return Effect({0, 1}, tries=2)
+
+
+def _claims_of(world: World, pid: int) -> set[str]:
+    """Find the leases of the manager whose main process it is."""
+    caches = (path.read_text(errors="replace").split("\t") for path in world.environment.glob("exec/cache/*.tsv"))
+    ids = {fields[1] for fields in caches if fields[3:4] == [str(pid)]}
+    leases = world.environment.glob("exec/claims/[0-9]*")
+    return {path.name for path in leases if path.read_text().split(" ")[0] in ids}
 
 
 def append_fails(_world: World, held: Held, dice: Random) -> Effect:
