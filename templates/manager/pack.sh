@@ -90,7 +90,7 @@ add_record() {
 
 # write_records: append text to the records.
 write_records() {
-  printf '%s' "$text" >>"$CACHE" || leave "$NO_RECORDS"
+  append "$text" || leave "$NO_RECORDS"
   text=''
 }
 

@@ -27,10 +27,27 @@ record() {
   printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
 }
 
+# so many characters are written at once for certain, however many bytes each has: bash writes 4,096 bytes and then the
+# rest, and another slot may write between them
+readonly AT_ONCE=1000
+
+# append TEXT: append lines to the records, each by a write of its own if they are too long to be written at once.
+append() {
+  local rest=$1 line LC_ALL=C
+  if ((${#rest} <= AT_ONCE)); then
+    printf '%s' "$rest"
+    return
+  fi
+  while [[ -n $rest ]]; do
+    line=${rest%%$'\n'*} rest=${rest:${#line}+1} # no pattern is asked for the rest, which takes the square of the length
+    printf '%s\n' "$line" || return
+  done
+} >>"$CACHE"
+
 # write_held: append the records that are held back.
 write_held() {
   ((PACK == 0)) || pack_held
-  if printf '%s' "$HELD" >>"$CACHE"; then
+  if append "$HELD"; then
     HELD=
   else
     leave "$NO_RECORDS"

@@ -65,6 +65,7 @@ run_task() {
   while :; do
     FROM=${#STAYS[@]} log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
+    ((${#HELD} <= AT_ONCE)) || write_held
     printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" || {
       give_back
       return

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from locusts_fab.bounds.checksum import Checksum
+from locusts_fab.shell.scripts import templates_folder
 from tests.bash.test_final import summary, with_final
 from tests.support.managers import (
+    BASH,
     ENVIRONMENT_ID,
     ManualEnvironment,
     Spec,
@@ -322,3 +325,16 @@ def test_what_the_killed_leave_in_scratch_is_removed(tmp_path: Path) -> None:
         wait_until(lambda: not in_session(manager.pid), "the end of what the first ran")
         env.run("1-2")
         assert is_scratch_empty(tmp_path)
+
+
+def test_slots_do_not_write_into_each_others_records(tmp_path: Path) -> None:
+    """Those of a chunk are more than bash writes at once; each line is whole all the same."""
+    library = (templates_folder() / "manager/records.sh").read_text()
+    many = 'for name in a b c d; do for ((n = 0; n < 60; n++)); do append "${text//NAME/$name}"; done & done; wait'
+    text = "".join(f"NAME{number}{'x' * 100}é\n" for number in range(128))
+    script = f"{library}\nCACHE={tmp_path}/cache text=$1\n{many}"
+    subprocess.run([BASH, "-uc", script, "bash", text], check=True, timeout=100)
+    lines = (tmp_path / "cache").read_text().splitlines()
+    wanted = {f"{name}{number}{'x' * 100}é" for name in "abcd" for number in range(128)}
+    assert len(lines) == 4 * 60 * 128
+    assert set(lines) == wanted
