@@ -197,46 +197,49 @@ class SshHost:
         def take(stream: IO[bytes]) -> None:
             take_files(stream, wanted, destination, progress)
 
-        channel, space = self._link.channel(), FreeSpace(destination)
+        is_over, patience = self._hear(words, _listing(sorted(wanted)), take, destination)
+        if patience.error is not None:
+            raise patience.error
+        return is_over
+
+    def _hear(
+        self, words: list[str], source: bytes, take: Callable[[IO[bytes]], object], folder: Path
+    ) -> tuple[bool, Patience]:
+        """Run a program and take in what it prints; see `Carrier.stream` for what is given.
+
+        :returns: whether it came to its end, and who waited for it, who may have given it up.
+        :raises HostError: more came than can be expected.
+        """
+        channel, space = self._link.channel(), FreeSpace(folder)
         patience = transfer_patience(self.name, lambda: hang_up(channel), space)
         try:
             with patience:
-                status = hear(channel, words, io.BytesIO(_listing(sorted(wanted))), take, patience)
+                status = hear(channel, words, io.BytesIO(source), take, patience)
         except TooMuchError as error:
             raise too_much(error, self.name) from error
         except LINK_ERRORS:
             status = None
-        if patience.error is not None:
-            raise patience.error
-        return status == 0
+        return status == 0, patience
 
     def stream(self, script: str, *args: str, source: bytes, take: Callable[[IO[bytes]], object], folder: Path) -> bool:
         """Run a script that prints data, and take it in as it comes; see `Carrier.stream`."""
-        channel, space = self._link.channel(), FreeSpace(folder)
-        patience = transfer_patience(self.name, lambda: hang_up(channel), space)
         faults: list[OSError] = []
 
         def take_or_note(stream: IO[bytes]) -> None:
             try:
                 take(stream)
-            except OSError as error:  # else it would be taken for one of the link
-                faults.append(error)
-                hang_up(channel)
+            except OSError as error:
+                faults.append(error)  # else it would be taken for one of the link
+                raise
 
-        try:
-            with patience:
-                # over SSH a second bash would run the start-up files once more, and they print after the mark then
-                words = ["bash", "--norc", "--noprofile", "-c", script, "bash", *args]
-                status = hear(channel, words, io.BytesIO(source), take_or_note, patience)
-        except TooMuchError as error:
-            raise too_much(error, self.name) from error
-        except LINK_ERRORS:
-            status = None
+        # over SSH a second bash would run the start-up files once more, and they print after the mark then
+        words = ["bash", "--norc", "--noprofile", "-c", script, "bash", *args]
+        is_over, patience = self._hear(words, source, take_or_note, folder)
         if faults:
             raise faults[0]
         if patience.error is not None:
             raise patience.error
-        return status == 0
+        return is_over
 
     def _make_folder(self, folder: str) -> None:
         made = self.run('umask 077 && mkdir -p -- "$1"', folder)

@@ -179,7 +179,7 @@ class Nearby:
     def __init__(self, plan: Plan, site: Site, tasks: Iterable[PlannedTask]) -> None:
         self._site = site
         self._links: dict[tuple[int, str], tuple[str, str]] = {}
-        self._pieces: dict[str, Packed] = {}
+        self._pieces: dict[str, None] = {}  # each as the script reads it, once
         self._has_others = False
         self.notes: list[str] = []
         environment, target = site.environment, plan.swarm.target_name
@@ -225,7 +225,7 @@ class Nearby:
         root = plan.there.root_of(name)
         archive = Environment(root).absolute(Environment(root).packed(origin.packed.claim))
         fields = (archive, origin.packed.claim, *map(str, origin.packed.piece))
-        self._pieces["".join(f"{each}\0" for each in fields)] = origin.packed
+        self._pieces["".join(f"{each}\0" for each in fields)] = None
         inner = origin.there.removeprefix(f"work/{origin.packed.claim}/")
         return self._site.environment.absolute(f"{_UNPACKED}/{origin.packed.claim}/{inner}")
 
