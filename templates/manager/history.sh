@@ -37,16 +37,22 @@ find_history() {
   done
 }
 
-# find_records CHUNK: print the whole records on it, of all managers of this environment, with a $ at the end of each. By
-# that a record is known whose end of the line is lacking: the client takes it for torn, and so do we. What stands between
-# the files keeps the torn end of one from running into the beginning of the next.
-find_records() {
-  local tab=$'\t' claim file files=()
-  claim="$1\.[0-9]+\.$ENVIRONMENT_ID"
+# all_records: print the records of all managers of this environment, with a $ at the end of each. By that a record is known
+# whose end of the line is lacking: the client takes it for torn, and so do we. What stands between the files keeps the torn
+# end of one from running into the beginning of the next.
+all_records() {
+  local file files=()
   for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
     files+=("$file" "$RUN/between")
   done
-  cat -E -- "${files[@]}" 2>/dev/null |
+  cat -E -- "${files[@]}" 2>/dev/null
+}
+
+# find_records CHUNK: print the whole records on it, as all_records has them.
+find_records() {
+  local tab=$'\t' claim
+  claim="$1\.[0-9]+\.$ENVIRONMENT_ID"
+  all_records |
     LC_ALL=C grep -aE -e "^ended$tab$claim(${tab}[^$tab]*){9,10}$tab\.\\\$\$" -e "^began$tab$claim(${tab}[^$tab]*){4}$tab\.\\\$\$" \
       -e "^suspect$tab$claim(${tab}[^$tab]*){2}$tab\.\\\$\$"
 }

@@ -1,6 +1,6 @@
 # ==== packed outputs ========================================================================================
-# With PACK, tasks leave no files in the environment: what they left waits in a scratch folder, and goes, with that of other tasks, to
-# the end of work/CLAIM.tar as one piece. Only then are their records written; each says where its piece is, how long, and
+# With PACK, tasks leave no files in the environment: what they left waits in a scratch folder, and goes, with that of other
+# tasks, to the end of work/CLAIM.tar as one piece. Only then are their records written; each says where its piece is, how long, and
 # its checksum, as cksum(1) makes it. So a piece that is torn, or in a file that was damaged, is never taken for whole.
 # A piece is written when the chunk ends, or HOLD_S seconds after the first of its tasks did, or when the main process asks
 # for it because a task takes long: so no more than about five seconds of work are at risk.
@@ -188,12 +188,9 @@ judge_unpacked() {
 
 # find_pieces: print CLAIM OFFSET SIZE SUM of each piece that whole records of done tasks name, in the order of these.
 find_pieces() {
-  local tab=$'\t' any file files=()
+  local tab=$'\t' any
   any="[^$tab]*"
-  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
-    files+=("$file" "$RUN/between")
-  done
-  cat -E -- "${files[@]}" | LC_ALL=C sed -nE \
+  all_records | LC_ALL=C sed -nE \
     -e "s/^ended$tab($any)${tab}[0-9]+${tab}[0-9]+${tab}done($tab$any){4}${tab}[0-9]+@([0-9]+):([0-9]+):([0-9]+)($tab$any){2}$tab\.[$]\$/\1 \3 \4 \5/p" |
     LC_ALL=C sort -u -k 1,1 -k 2,2n
 }

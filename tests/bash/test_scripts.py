@@ -317,7 +317,6 @@ NEVER_EMPTY = {
     ("manager/given.sh", "CUDA_GPUS"): "looked at before",
     ("manager/cpus.sh", "CPUS"): "looked at before",
     ("manager/pack.sh", "STAYS"): "looked at before; or in a slice, where what guards is not seen",
-    ("manager/pack.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/history.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/cpus.sh", "parts"): "the text was looked at before",
     ("manager/environment.sh", "STRICTLY"): "holds at least an option",
