@@ -19,7 +19,7 @@ from locusts_fab.layout import ARCHIVES
 from locusts_fab.model.findings import Kept, Packed
 from locusts_fab.model.tasks import TaskState
 from locusts_fab.outputs import GONE, ODD, LeadsOutError, in_folder, links_to_make
-from locusts_fab.results.collect import Placed, has_log_to_bring, outputs_to_bring
+from locusts_fab.results.collect import Placed, has_log_to_bring, outputs_to_bring, writing_to
 from locusts_fab.results.own import Own, mark_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def put_in_archive(
     :raises TransferError: the folder of results cannot be written.
     """
     placed = Placed()
-    try:
+    with writing_to(results):
         results.outdir.mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir:
             place = _free_place(outdir, results)
@@ -66,11 +66,6 @@ def put_in_archive(
             placed.files.append((place, 0, mark_of(outdir, place)))
             placed.places.extend((outcome.number, place) for outcome in outcomes)
             _remove_earlier(outdir, outcomes, own_files, placed)
-    except OSError as error:
-        raise TransferError(
-            f"results cannot be written to {results.outdir}: {error.strerror or error}",
-            hint="fix the cause and collect again; nothing is lost",
-        ) from error
     return placed
 
 

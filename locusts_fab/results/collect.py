@@ -111,7 +111,7 @@ def put_in_place(
     :raises TransferError: the folder of results cannot be written.
     """
     placed = Placed()
-    try:
+    with writing_to(results):
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir, Sources(fetched) as sources:
             wanted = [_Wanted(outcome, results, total) for outcome in outcomes]
@@ -129,12 +129,22 @@ def put_in_place(
             to = _Placing(fetched, sources, results, outdir, own)
             for each in wanted:
                 to.place_task(each, earlier.get(each.outcome.number, ()), placed)
+    return placed
+
+
+@contextlib.contextmanager
+def writing_to(results: Results) -> Iterator[None]:
+    """Explain what goes wrong where results are written within.
+
+    :raises TransferError: the folder of results cannot be written.
+    """
+    try:
+        yield
     except OSError as error:
         raise TransferError(
             f"results cannot be written to {results.outdir}: {error.strerror or error}",
             hint="fix the cause and collect again; nothing is lost",
         ) from error
-    return placed
 
 
 class _Wanted:
