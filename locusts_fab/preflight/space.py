@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 #: Folders of an environment, scripts, and a few files for each of the first managers.
 _FIXED_INODES = 50
-#: The file of a chunk in the plan, the claim on it, the mark of its end, and the folder of its sandboxes, or archive.
-_INODES_OF_CHUNK = 4
+#: The file of a chunk in the plan, the mark of its end, and the folder of its sandboxes. (A claim is a hard link.)
+_INODES_OF_CHUNK = 3
+#: With `pack`, its file in the plan, and its archive; the mark of its end is a hard link, too.
+_INODES_OF_PACKED = 2
 #: Besides its inputs and outputs, a task has a folder of staged inputs, a sandbox and a log.
 _INODES_OF_TASK = 3
 
@@ -71,7 +73,7 @@ class SpaceNeeded:
         """Return in words what the inodes are made of."""
         if self.is_packed:
             return (
-                f"{_INODES_OF_CHUNK} for each of {counted(self.chunks, 'chunk')}, in which what"
+                f"{_INODES_OF_PACKED} for each of {counted(self.chunks, 'chunk')}, in which what"
                 f" {counted(self.tasks, 'task')} leave is packed, and inputs and shared files"
             )
         return (
@@ -110,8 +112,9 @@ def estimate_space(
     chunks = len(chunk_sizes(count, swarm.all_slots))
     is_packed = swarm.settings.pack
     files = inputs + outputs + (len(tree.folders) + len(tree.files) + len(tree.links) if tree else 0)
-    alike = _FIXED_INODES + _INODES_OF_CHUNK * chunks + (len(shared) if is_linked else sum(each[0] for each in shared))
-    packed_inodes = alike + inputs + (count if inputs else 0)
+    alike = _FIXED_INODES + (len(shared) if is_linked else sum(each[0] for each in shared))
+    packed_inodes = alike + _INODES_OF_PACKED * chunks + inputs + (count if inputs else 0)
+    plain_inodes = alike + _INODES_OF_CHUNK * chunks + files + _INODES_OF_TASK * count + round(inputs * part)
     return SpaceNeeded(
         tasks=count,
         chunks=chunks,
@@ -121,7 +124,7 @@ def estimate_space(
         sandbox_bytes=0 if is_packed else round(input_bytes * part),
         tree_bytes=tree.bytes if tree else None,
         is_linked=is_linked,
-        inodes=packed_inodes if is_packed else alike + files + _INODES_OF_TASK * count + round(inputs * part),
+        inodes=packed_inodes if is_packed else plain_inodes,
         is_packed=is_packed,
         packed_inodes=packed_inodes,
     )

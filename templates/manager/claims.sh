@@ -47,11 +47,12 @@ name_end() {
   printf -v END '%s/exec/claims/%06d.%s.end' "$ROOT" "$1" "$ENVIRONMENT_ID"
 }
 
-# finish_chunk CHUNK: mark it for the others as having nothing left to do.
+# finish_chunk CHUNK: mark it for the others as having nothing left to do. With PACK, few files are wanted, so the mark is
+# one more name of a file that is there anyway; that one has the holder of leases, so nothing may ever be written to a mark.
 finish_chunk() {
   local END
   name_end "$1"
-  : >"$END" || leave_full "$NO_CLAIMS"
+  { ((PACK)) && ln -T -- "$OWNER" "$END"; } || : >>"$END" || leave_full "$NO_CLAIMS"
   note_past "$1"
 }
 

@@ -91,6 +91,26 @@ def test_a_chunk_leaves_one_file(tmp_path: Path) -> None:
         assert names_of(env, 5) == ["5/out"]
         assert env.complaints() == ""
         assert is_scratch_empty(tmp_path)
+        marks = list((env.root / "exec/claims").glob("*.end"))
+        owners = {path.stat().st_ino for path in (env.root / "exec/claims").glob("owner.*")}
+        assert len(marks) == 2
+        assert {path.stat().st_ino for path in marks} <= owners  # a quota of files does not count these
+
+
+def test_a_mark_that_is_there_already_harms_no_lease(tmp_path: Path) -> None:
+    """It is another name of what the leases of a slot say, so who marks an end again must not empty it."""
+    library = (templates_folder() / "manager/claims.sh").read_text()
+    claims = tmp_path / "exec/claims"
+    claims.mkdir(parents=True)
+    script = (
+        f"{library}\nnote_past() {{ :; }}; leave_full() {{ echo full; }}\n"
+        "ROOT=$1 ENVIRONMENT_ID=1 PACK=1 OWNER=$1/exec/claims/owner.1\necho 1-0 0.1 >$OWNER\nfinish_chunk 1\n"
+        "OWNER=$1/exec/claims/owner.2\necho 1-1 0.1 >$OWNER\nfinish_chunk 1\n"
+    )
+    found = subprocess.run([BASH, "-uc", script, "bash", tmp_path], check=True, capture_output=True, timeout=100)
+    assert found.stdout == b""
+    texts = {path.name: path.read_text() for path in claims.iterdir()}
+    assert texts == {"owner.1": "1-0 0.1\n", "owner.2": "1-1 0.1\n", "000001.1.end": "1-0 0.1\n"}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_estimate(workspace: Workspace) -> None:
         10,
     )
     assert needed.size_bytes == 1020
-    assert needed.inodes == 50 + 10 + 3 * 5 + 5 + 4 * needed.chunks + 2
+    assert needed.inodes == 50 + 10 + 3 * 5 + 5 + 3 * needed.chunks + 2
     linked = estimate_space(make_plan(swarm, "/env"), None, is_linked=True)
     assert linked.size_bytes == 10
     assert "only linked" in linked.explain_bytes()
@@ -89,8 +89,8 @@ def test_the_estimate_of_what_is_packed(workspace: Workspace) -> None:
         estimate_space(make_plan(load(workspace, text + more), "/env"), None, is_linked=False)
         for more in ("", "pack = true\n")
     )
-    assert packed.inodes == packed.packed_inodes == plain.packed_inodes == 50 + 4 * packed.chunks
-    assert plain.inodes == plain.packed_inodes + 2000 + 3000
+    assert packed.inodes == packed.packed_inodes == plain.packed_inodes == 50 + 2 * packed.chunks
+    assert plain.inodes == plain.packed_inodes + plain.chunks + 2000 + 3000
     assert "packed" in packed.explain_inodes()
     swarm = load(workspace, text)
     seen = Seen({"root": "/r", "links": "yes", "filesystem": "1000000 4096 9000 3000 xfs"})
