@@ -143,7 +143,8 @@ def _cause(group: list[Outcome], done_by_node: Mapping[str, int], nodes: set[str
 
 def _advice(first: Outcome, node: str, done_by_node: Mapping[str, int]) -> str:
     """Return what to do about a cause, by its first task."""
-    show = f"`locusts logs {quote_word(first.id)}`"
+    dashes = "-- " if first.id.startswith("-") else ""  # else it would be taken for an option
+    show = f"`locusts logs {dashes}{quote_word(first.id)}`"
     if node and not done_by_node.get(node) and any(done_by_node.values()):
         return f"nothing went well on {node}: see what is wrong there, with {show}"
     if first.cause is TaskReason.EXIT and first.exit_code in _EXIT_ADVICE:

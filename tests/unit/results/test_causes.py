@@ -170,6 +170,8 @@ def test_what_to_type_next() -> None:
     assert cause.advice == "`locusts logs 'a b'` shows all that it printed"
     (cause,) = find_causes([replace(failure(1, "exit 3"), log=0)], {})
     assert cause.advice == "it printed nothing; `locusts logs 000001` shows its command"
+    (cause,) = find_causes([replace(failure(1, "exit 1", task="-rf"), log=0)], {})
+    assert cause.advice.endswith("`locusts logs -- -rf` shows its command")
     (cause,) = find_causes([failure(1, "exit 127: x: command not found", code=127)], {})
     assert "`setup`" in cause.advice
     (cause,) = find_causes([failure(1, "signal 9", code=137)], {})
