@@ -129,6 +129,14 @@ class Span(io.RawIOBase):
         self._owns = False
         return made
 
+    def before(self, size: int) -> bytes:
+        """Return so many bytes of the file that stand before the part, or as many as there are."""
+        return os.pread(self._descriptor, min(size, self._offset), max(0, self._offset - size))
+
+    def is_whole(self) -> bool:
+        """Return whether the file is long enough to hold all of the part."""
+        return os.fstat(self._descriptor).st_size >= self._offset + self.size
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is one of them
         """Fill a buffer with the next bytes; see `io.RawIOBase`."""
         free = memoryview(buffer)[: max(0, self.size - self._at)]

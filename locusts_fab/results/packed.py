@@ -91,16 +91,29 @@ def _take(piece: Span, claim: str, names: Sequence[str], folder: Path, environme
     above = f"work/{claim}/"
     base = folder / above
     base.mkdir(parents=True, exist_ok=True)
-    wanted = {os.fsencode(name.removeprefix(above)): name for name in names}
+    homes = {
+        name.removeprefix(above): [environment.absolute(name), name.removeprefix("work/")] for name in names
+    }  # what a link in it may have held
+    return {f"{above}{name}": why for name, why in take_out(piece, homes, base).items()}
+
+
+def take_out(piece: Span, wanted: Mapping[str, Sequence[str]], folder: Path) -> dict[str, str]:
+    """Take members out of an archive, and return why some did not come whole, by name.
+
+    :param wanted: their names, each with what it was called where it was made; see `links_to_make`.
+    :param folder: where to write them, under the same names; nobody else can write to it.
+    :raises OSError: they cannot be written, or it is no archive.
+    """
     links: dict[bytes, bytes] = {}
-    take_files(io.BufferedReader(piece, _BUFFER), wanted, base, links=links)
+    take_files(io.BufferedReader(piece, _BUFFER), set(map(os.fsencode, wanted)), folder, links=links)
     troubles = {}
-    for member, name in wanted.items():
-        place = os.path.join(os.fsencode(base), member)
+    for name, homes in wanted.items():
+        member = os.fsencode(name)
+        place = os.path.join(os.fsencode(folder), member)
         inner = {link[len(member) + 1 :]: text for link, text in links.items() if link.startswith(member + b"/")}
         if not os.path.lexists(place):
             troubles[name] = GONE
-        elif inner and (why := _make_links(place, inner, [environment.absolute(name), name.removeprefix("work/")])):
+        elif inner and (why := _make_links(place, inner, homes)):
             troubles[name] = why
     return troubles
 

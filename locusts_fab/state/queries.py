@@ -277,7 +277,11 @@ class Queries:
         )
         return [read_outcome(row) for row in rows]
 
-    def troubles(self) -> dict[tuple[int, str], str]:
-        """Return why outputs could not be brought back, by task number and output."""
-        rows = self._db.execute("SELECT number, output, message FROM troubles")
+    def troubles(self, task: int | None = None) -> dict[tuple[int, str], str]:
+        """Return why outputs could not be brought back, by task number and output.
+
+        :param task: the number of the task that it is about; None: of all.
+        """
+        query = "SELECT number, output, message FROM troubles"
+        rows = self._db.execute(query) if task is None else self._db.execute(query + " WHERE number = ?", (task,))
         return {(number, os.fsdecode(output)): message for number, output, message in rows}

@@ -62,3 +62,18 @@ def test_what_has_not_come_back_is_told(workspace: Workspace) -> None:
     assert "`locusts collect --wait` brings what it leaves" in text
     workspace.locusts("collect")
     assert "has left no output 'out.*'" in workspace.locusts("cat", "1", "out.*")[1]
+
+
+def test_another_archive_in_its_place_is_not_read(workspace: Workspace) -> None:
+    workspace.write(CONFIG.replace(', "out.*"', "") + 'pack = true\nresults = "archive"\n')
+    assert workspace.locusts("run")[0] == 1
+    archive = workspace.result("archives/000001.tar")
+    whole = archive.read_bytes()
+    for other in (whole[:1024], b"\0" * len(whole), whole[512:] + whole[:512]):
+        archive.write_bytes(other)
+        code, text = workspace.locusts("cat", "1", "out_1")
+        assert code == 2
+        assert "out_1 cannot be read: it is not as it was written" in text
+    archive.unlink()
+    assert workspace.locusts("collect")[0] == 1
+    assert len(printed(workspace, "cat", "1", "out_1")) == 300_000

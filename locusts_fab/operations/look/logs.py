@@ -18,6 +18,7 @@ from locusts_fab.operations.session import busy_note, results_of
 from locusts_fab.progress import Silent
 from locusts_fab.results.lists import describe
 from locusts_fab.results.packed import find_member
+from locusts_fab.results.unarchive import open_kept
 from locusts_fab.target import poll_pauses_s
 
 if TYPE_CHECKING:
@@ -202,8 +203,8 @@ def _read_packed_log(session: Session, outcome: Outcome, most: int) -> tuple[byt
         kept = session.ledger.archived.of(outcome.number).get("")
         span: Span | None = None
         if kept is not None:
-            file = stack.enter_context((results_of(session.swarm).outdir / outcome.place).open("rb"))
-            span = Span(file.fileno(), kept.offset, kept.size)
+            results = results_of(session.swarm)
+            span = stack.enter_context(open_kept(results.outdir / outcome.place, kept, results.log(outcome.id)))
         elif outcome.piece is not None and not outcome.place:
             packed = Packed(outcome.claim, outcome.piece)
             piece = stack.enter_context(session.site.transfer.pieces([packed], Silent()))[packed]

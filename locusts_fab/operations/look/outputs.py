@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name, UnsafeNameError
 from locusts_fab.errors import StateError
-from locusts_fab.fs import Span
 from locusts_fab.layout import folders_above
 from locusts_fab.operations.look.tasks import unknown_task
 from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.results.packed import find_member
+from locusts_fab.results.unarchive import open_kept
 from locusts_fab.text import first_few
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.fs import Span
     from locusts_fab.model.findings import Kept
     from locusts_fab.model.tasks import Outcome
 
@@ -45,7 +46,7 @@ def open_output(swarm: Swarm, task: str, output: str) -> BinaryIO:
             ids = (each.id for each in ledger.outcomes())
             raise unknown_task(swarm, task, lambda likely: ledger.find(likely) is not None, ids)
         kept = ledger.archived.of(outcome.number)
-        trouble = ledger.troubles().get((outcome.number, output))
+        trouble = ledger.troubles(outcome.number).get((outcome.number, output))
     results = results_of(swarm)
     _refuse_absent(outcome, output, trouble)
     try:
@@ -60,7 +61,10 @@ def open_output(swarm: Swarm, task: str, output: str) -> BinaryIO:
             hint="`locusts collect` brings it again",
         ) from error
     except (OSError, UnsafeNameError) as error:
-        raise StateError(f"task {task}: {output} cannot be read: {error}", hint="see its permissions") from error
+        raise StateError(
+            f"task {task}: {output} cannot be read: {error}",
+            hint="see its permissions; if it was changed, remove it, and `locusts collect` brings it again",
+        ) from error
 
 
 def _refuse_absent(outcome: Outcome, output: str, trouble: str | None) -> None:
@@ -85,8 +89,7 @@ def _from_archive(path: Path, outcome: Outcome, output: str, kept: Mapping[str, 
     if name is None:
         raise FileNotFoundError(2, "it is in no archive", str(path))
     place = kept[name]
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    span: Span | None = Span(descriptor, place.offset, place.size, owns=True)
+    span: Span | None = open_kept(path, place, f"{outcome.id}/{name}")
     if place.is_folder:
         folder, span = cast("Span", span), None
         if name != output:
