@@ -10,6 +10,7 @@ from locusts_fab.operations.environment import ALL, complete_removal, mark_remov
 from locusts_fab.operations.session import opened
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import forget_manifest, has_news
+from locusts_fab.results.unarchive import remove_unarchived
 from locusts_fab.state.identity import ForeignEnvironmentError
 from locusts_fab.text import counted
 
@@ -69,4 +70,5 @@ def clean(
             )
         mark_removal(session.ledger, ALL)
         complete_removal(swarm, session.site, session.ledger)
+        remove_unarchived(swarm.state_dir)
         LOGGER.info("%s on %s: the environment is removed", swarm.name, swarm.target_name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.budget import entries_of
@@ -17,11 +19,14 @@ from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.plan.inputs import Earlier, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
+from locusts_fab.results.unarchive import UNARCHIVED, unarchive
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.text import counted, first_few, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from typing_extensions import Self
 
     from locusts_fab.config.swarm import Swarm
     from locusts_fab.model.tasks import Memory, PlannedTask
@@ -36,7 +41,6 @@ _LIST = "exec/links"
 #: The same of pieces of archives that hold some, and the folder in which these are unpacked meanwhile.
 _PIECES, _UNPACKED = "exec/pieces", "exec/unpacked"
 _NOT_YET = "it is not collected"
-_PACKED_HERE = 'results = "archive" keeps it packed here'
 _LEFT_THERE = 'collect = "final" leaves it on the target'
 
 
@@ -76,13 +80,16 @@ def _read(swarm: Swarm) -> Earlier:
                 continue
             sandbox = environment.sandbox(outcome.claim, outcome.number, outcome.attempt) if outcome.claim else ""
             is_here = bool(outcome.place) and outcome.number not in waiting
+            is_packed_here = results.is_archive_place(outcome.place)
             for name, found in outcome.designated:
                 if not found or isinstance(name, Entry):
                     continue
                 why = troubles.get((outcome.number, name), "") if is_here else _NOT_YET
                 why = why if results.brings(outcome.id) else _LEFT_THERE
-                why = why or (_PACKED_HERE if results.is_archive_place(outcome.place) else "")
-                place = "" if why else f"{results.outdir}/{results.output(outcome.place, name)}"
+                place = ""
+                if not why:
+                    inner = outcome.place if is_packed_here else results.output(outcome.place, name)
+                    place = f"{results.outdir}/{inner}"
                 there = f"{sandbox}/{name}"
                 outputs[f"{outcome.id}/{name}"] = Origin(
                     outcome.id,
@@ -93,6 +100,7 @@ def _read(swarm: Swarm) -> Earlier:
                     why,
                     "" if not sandbox else there if outcome.piece else environment.absolute(there),
                     Packed(outcome.claim, outcome.piece) if outcome.piece else None,
+                    is_packed_here,
                 )
     return Earlier(swarm.name, outputs, target, environment.root)
 
@@ -146,11 +154,13 @@ def _why_gone(path: str) -> str:
 
 
 def with_sources(
-    plan: Plan, tasks: Iterable[PlannedTask], taken: Collection[tuple[int, str]] = ()
+    plan: Plan, tasks: Iterable[PlannedTask], taken: Collection[tuple[int, str]], unarchived: Unarchived
 ) -> Iterator[PlannedTask]:
     """Yield tasks with the paths of files in place of inputs that are results of other swarms.
 
     :param taken: number and input of those that need not travel; they are left out.
+    :param unarchived: makes files of those that stay packed here.
+    :raises TransferError: one cannot be made.
     """
     if not plan.earlier:
         yield from tasks
@@ -162,8 +172,47 @@ def with_sources(
                 left_out.append(name)
                 continue
             origin = plan.there.origin(name)
-            inputs.append(origin.path if origin else name)
+            is_packed = origin is not None and origin.is_in_archive
+            inputs.append(unarchived.path(name) if is_packed else origin.path if origin else name)
         yield replace(task, inputs=tuple(inputs), taken=tuple(left_out))
+
+
+class Unarchived:
+    """Results of other swarms that stay packed here, made files, each when it is asked for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._state_dir = plan, plan.swarm.state_dir
+        self._ledgers: dict[str, Ledger] = {}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def path(self, name: str) -> str:
+        """Return the path of such an input, as a file here.
+
+        :raises StateError: it has changed since the plan was made.
+        :raises TransferError: it cannot be made.
+        """
+        first, _, inner = name.removeprefix("@").rstrip("/").partition("/")
+        origin, outcome = self._plan.there.origin(name), self._ledger(first).find(inner.partition("/")[0])
+        if origin is None or outcome is None or (outcome.claim, outcome.attempt) != (origin.claim, origin.attempt):
+            raise StateError(f"{name} has changed meanwhile", hint="the same command again takes it as it is now")
+        kept = self._ledger(first).archived.of(outcome.number).get(inner.partition("/")[2])
+        if kept is None:
+            raise StateError(f"{name} is not in {origin.path}", hint=f"`locusts collect --swarm {first}` brings it")
+        place = self._state_dir / UNARCHIVED / first / f"{origin.claim}.{origin.attempt}" / inner
+        unarchive(Path(origin.path), kept, inner, place, self._state_dir)
+        return str(place)
+
+    def _ledger(self, swarm: str) -> Ledger:
+        if swarm not in self._ledgers:
+            folder = self._plan.swarm.before[swarm].state_dir
+            self._ledgers[swarm] = self._open.enter_context(ledger_in(folder))
+        return self._ledgers[swarm]
 
 
 class Nearby:

@@ -15,7 +15,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import tasks_list
 from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
-from locusts_fab.operations.earlier import Nearby, plan_of, refuse_absent, with_sources
+from locusts_fab.operations.earlier import Nearby, Unarchived, plan_of, refuse_absent, with_sources
 from locusts_fab.operations.environment import RESULTS, complete_removal, mark_removal, reserve
 from locusts_fab.operations.judgement import Judged, judge_submit, remember
 from locusts_fab.operations.order import refuse_unfinished
@@ -26,6 +26,7 @@ from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
+from locusts_fab.results.unarchive import remove_unarchived
 from locusts_fab.text import counted, first_few
 
 if TYPE_CHECKING:
@@ -281,10 +282,14 @@ def _start(
 
     nearby = Nearby(plan, site, ledger.planned_tasks(submission.number))
 
-    def tasks() -> Iterator[PlannedTask]:
-        return with_sources(plan, ledger.planned_tasks(submission.number), nearby.taken)
+    with Unarchived(plan) as unarchived:
 
-    notes += nearby.notes + _note_left_out(site.transfer.stage(swarm, tasks, chunks, scripts, screen))
+        def tasks() -> Iterator[PlannedTask]:
+            return with_sources(plan, ledger.planned_tasks(submission.number), nearby.taken, unarchived)
+
+        notes += nearby.notes + _note_left_out(site.transfer.stage(swarm, tasks, chunks, scripts, screen))
+    if not site.transfer.is_linking:
+        remove_unarchived(swarm.state_dir)
     nearby.link()
     if swarm.is_custom:
         notes += stage_replica(swarm, site, screen)

@@ -22,7 +22,7 @@ class Origin(NamedTuple):
     """The attempt that made an output.
 
     :param start_s: when it began, seconds since the epoch.
-    :param path: the output on this machine; empty if it is not here.
+    :param path: the output on this machine, or the archive that holds it; empty if it is not here.
     :param why: why it is not here.
     :param there: the output on the target where it was made: a path; if it is packed, that in its piece.
     :param packed: the piece of an archive there that holds it, if it is packed.
@@ -36,6 +36,7 @@ class Origin(NamedTuple):
     why: str = ""
     there: str = ""
     packed: Packed | None = None
+    is_in_archive: bool = False
 
     @property
     def stamp(self) -> str:

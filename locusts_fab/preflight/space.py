@@ -101,7 +101,7 @@ def estimate_space(
         outputs += len(task.outputs)
         for name in task.inputs:
             origin = plan.there.origin(name)
-            if origin is None or origin.path:
+            if origin is None or (origin.path and not origin.is_in_archive):
                 input_bytes += tree_size(swarm.indir / (origin.path if origin else name))[1]
     shared = [tree_size(swarm.shared_source(key)) for key in swarm.settings.shared]
     # a slot makes the sandboxes of a whole chunk at once; later only outputs and what `keep` asks for stay

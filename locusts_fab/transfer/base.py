@@ -29,6 +29,10 @@ class Transfer(Protocol):
     def environment(self) -> Environment:
         """The environment, as seen by what moves the files."""
 
+    @property
+    def is_linking(self) -> bool:
+        """Whether inputs are not copied there: they are links to files of this machine, which have to stay."""
+
     def stage(
         self,
         swarm: Swarm,

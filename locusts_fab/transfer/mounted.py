@@ -56,6 +56,11 @@ class MountedTransfer:
     put: Put = put_link
     homes: tuple[str, ...] | None = None
 
+    @property
+    def is_linking(self) -> bool:
+        """See `Transfer.is_linking`."""
+        return self.put is put_link
+
     def stage(
         self,
         swarm: Swarm,

@@ -61,6 +61,11 @@ class SshTransfer:
     environment: Environment
     state_dir: Path
 
+    @property
+    def is_linking(self) -> bool:
+        """See `Transfer.is_linking`."""
+        return False
+
     def stage(
         self,
         swarm: Swarm,

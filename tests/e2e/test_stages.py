@@ -126,6 +126,66 @@ def test_what_is_not_collected_is_refused(workspace: Workspace) -> None:
     assert workspace.result("a/both", "two").read_text() == "<a>\na\n"
 
 
+PACKED_FIRST = """
+[swarms.one]
+target = "here"
+command = "cat in_<id>.txt > {long}; chmod 755 {long}; mkdir -p d/e; echo <id> > d/e/f; ln -s e/f d/link; echo printed"
+indir = "in"
+inputs = ["in_<id>.txt"]
+outputs = ["{long}", "d/"]
+pack = true
+results = "archive"
+"""
+PACKED_SECOND = """
+[swarms.two]
+target = "{target}"
+command = "[[ -x {long} ]]; cat {long} d/link > both"
+inputs = ["@one/<id>/{long}", "@one/<id>/d"]
+outputs = ["both"]
+"""
+LONG = "n" * 150
+
+
+@pytest.mark.parametrize("target", ["here", "there"])
+def test_results_that_stay_packed_are_inputs_elsewhere(workspace: Workspace, target: str) -> None:
+    """They are taken out of their archives for it; so too where what made them is there no more."""
+    fill(workspace, *ODD)
+    there = '[targets.there]\nmode = "local"\nslots = 2\n'
+    workspace.write(HERE + there + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target=target))
+    assert workspace.locusts("run", "--swarm", "one")[0] == 0
+    if target == "here":
+        assert workspace.locusts("clean", "--swarm", "one")[0] == 0
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert code == 0, text
+    assert [workspace.result(f"{name}/both", "two").read_text() for name in ODD] == [
+        f"<{name}>\n{name}\n" for name in ODD
+    ]
+    left = workspace.folder / ".locusts/two/unarchived"
+    assert left.exists()  # tasks that may be run again have links to them
+    assert workspace.locusts("submit", "--swarm", "two", "--redo")[0] == 0
+    assert workspace.locusts("collect", "--swarm", "two", "--wait")[0] == 0
+    assert workspace.locusts("clean", "--swarm", "two")[0] == 0
+    assert not left.exists()
+
+
+def test_an_archive_that_is_gone_is_no_input(workspace: Workspace) -> None:
+    fill(workspace, "a")
+    there = '[targets.there]\nmode = "local"\nslots = 2\n'
+    workspace.write(HERE + there + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target="there"))
+    assert workspace.locusts("run", "--swarm", "one")[0] == 0
+    archive = workspace.result("archives/000001.tar", "one")
+    whole = archive.read_bytes()
+    archive.unlink()
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, f"there is no {archive} any more" in text) == (2, True), text
+    archive.write_bytes(whole[:512])  # such a one would give half an input
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, f"cannot be taken out of {archive}" in text, "Traceback" in text) == (3, True, False), text
+    archive.write_bytes(whole)
+    code, text = workspace.locusts("run", "--swarm", "two")
+    assert (code, workspace.result("a/both", "two").read_text()) == (0, "<a>\na\n"), text
+
+
 def test_before_the_first_stage_ran_it_is_told(workspace: Workspace) -> None:
     fill(workspace, "a")
     workspace.write(HERE + FIRST + SECOND)

@@ -122,3 +122,24 @@ def test_what_is_lost_there_travels_from_here(module_sshd: Sshd, tmp_path: Path)
     collected = locusts_fab.collect(two, module_sshd.connection(), wait=True)
     assert (collected.status.tasks.failed, collected.troubles) == (0, 0)
     assert [(two.outdir / name / "size").read_text() for name in "ab"] == ["100000\na\n", "100000\nb\n"]
+
+
+def test_results_that_stay_packed_travel_where_the_first_stage_is_gone(module_sshd: Sshd, tmp_path: Path) -> None:
+    ids = ["1", "it's $(x)", "-rf"]
+    for name in ids:
+        (tmp_path / f"{name}.txt").write_text(f"<{name}>\n")
+    root = tmp_path / "there"
+    config = tmp_path / "locusts.toml"
+    text = CONFIG.format(root=json.dumps(str(root)), own='"<id>.txt", ')
+    packed = 'outputs = ["big_<id>", "name"]\npack = true\nresults = "archive"'
+    config.write_text(text.replace('outputs = ["big_<id>", "name"]', packed))
+    one, two = locusts_fab.load(config, "one"), locusts_fab.load(config, "two")
+    locusts_fab.submit(one, module_sshd.connection())
+    locusts_fab.collect(one, module_sshd.connection(), wait=True)
+    locusts_fab.clean(one, module_sshd.connection())
+    for redo in (False, True):  # the second submit goes by rsync
+        assert locusts_fab.submit(two, module_sshd.connection(), redo=redo).tasks == 3
+        locusts_fab.collect(two, module_sshd.connection(), wait=True)
+        for name in ids:
+            assert (two.outdir / name / "size").read_text().split("\n") == ["100000", name, f"<{name}>", ""]
+        assert not (two.state_dir / "unarchived").exists()  # what was sent goes
