@@ -382,7 +382,7 @@ main() {
   trap 'on_signal TERM "$GRACE_S"' TERM
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
-  trap '' HUP
+  trap '' HUP USR2 # the latter is for tasks that can do with it
   find_cpus
   find_slots
   find_memory

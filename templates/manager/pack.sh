@@ -17,7 +17,7 @@ HELD_SINCE=0
 hold() {
   case $KEEP.$STATE in
     all.* | failed.failed | failed.retry)
-      ((${#STAYS[@]} == FROM)) || follow_links "${STAYS[@]:FROM}" 2>>"$COMPLAINTS"
+      ((${#STAYS[@]} == FROM)) || unharmed follow_links "${STAYS[@]:FROM}" 2>>"$COMPLAINTS"
       STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"} "${sandbox##*/}")
       ;;
     *.retry | *.interrupted) STAYS=(${STAYS[@]+"${STAYS[@]:0:FROM}"}) ;;
@@ -54,10 +54,7 @@ pack_meanwhile() {
   [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
   before=$((user + system))
   pack_held
-  (
-    trap '' TERM HUP INT USR1 USR2
-    rm -rf -- "${boxes[@]}"
-  ) 2>>"$COMPLAINTS"
+  rm -rf -- "${boxes[@]}" 2>>"$COMPLAINTS"
   [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
   [[ -z $SPENT ]] || ((SPENT += user + system - before))
 }
@@ -115,7 +112,6 @@ add_piece() {
 
 # write_piece NAME...: append them, and print checksum and size of what was appended.
 write_piece() {
-  trap '' TERM HUP INT USR1 USR2 # it is not cut short
   set -o pipefail
   umask 077
   printf '%s\0' "$@" | LC_ALL=C tar -cf - -b 8 --format=gnu --hard-dereference --no-unquote -C "$SANDBOXES" --null -T - |
@@ -128,7 +124,6 @@ follow_links() {
   for name in "$@"; do
     [[ -L $SANDBOXES/$name ]] || continue
     COMPLAINT=$(
-      trap '' TERM HUP INT USR1 USR2
       {
         rm -rf -- "$copy" && LC_ALL=C cp -pRH -T -- "$SANDBOXES/$name" "$copy" && rm -f -- "$SANDBOXES/$name" &&
           mv -T -- "$copy" "$SANDBOXES/$name"

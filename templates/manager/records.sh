@@ -46,7 +46,7 @@ append() {
 
 # write_held: append the records that are held back.
 write_held() {
-  ((PACK == 0)) || pack_held
+  ((PACK == 0)) || unharmed pack_held
   if append "$HELD"; then
     HELD=
   else

@@ -8,7 +8,6 @@
 # make_sandboxes TASK...: the first sandboxes of a whole chunk at once, for a fork or two a task would double its price.
 # If that fails, one by one: then only those that cannot be made are missing.
 make_sandboxes() (
-  trap '' TERM HUP INT USR1 USR2 # it is not cut short
   ((PACK)) || mkdir -p -- "$WORK"
   mkdir -p -- "$SANDBOXES"
   ((! HAS_PATTERNS)) || : >"$SANDBOXES/log.0" # what tasks change is newer
@@ -45,7 +44,6 @@ copy_inputs() {
 
 # remake_sandbox: a clean one for another attempt of run_task.
 remake_sandbox() (
-  trap '' TERM HUP INT USR1 USR2
   if [[ -n $TREE ]]; then
     ln -s -- "$TREE" "$sandbox"
   elif ((! HAS_INPUTS)); then
@@ -70,7 +68,6 @@ tidy() {
 # sweep: remove what is not wanted of a chunk: GOES, and all that is in sandboxes but does not stay.
 # It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_task.
 sweep() (
-  trap '' TERM HUP INT USR1 USR2
   if ((PACK)); then
     rm -rf -- "${SANDBOXES:?}" "${WORK:?}"
     exit
@@ -98,10 +95,7 @@ bring_home() {
   if ((log > 0)); then
     things+=("$SANDBOXES/log.$log")
   fi
-  if ! (
-    trap '' TERM HUP INT USR1 USR2
-    cp -a -- "${things[@]}" "$WORK" && rm -rf -- "${things[@]}"
-  ) 2>>"$COMPLAINTS"; then
+  if ! { cp -a -- "${things[@]}" "$WORK" && rm -rf -- "${things[@]}"; } 2>>"$COMPLAINTS"; then
     STATE=failed REASON="results could not be copied from scratch"
     may_retry
   fi

@@ -2,6 +2,37 @@
 # A slot runs one task at a time. It takes chunks of its part of the plan that nobody has (`walk`), and at the end looks
 # for what managers or slots that died or left have not finished.
 
+# A scheduler, or a person, may send a signal to all processes of a job at once. That is for the main process to decide on,
+# and for the task at hand. The programs that a slot starts for itself must not be cut short by it, or a task would answer
+# for a sandbox that was not made, or be run again because its record was not found; and in a subshell `trap` comes too
+# late, for it may be killed before. So a slot is deaf, and what it starts too, except while tasks start and run.
+
+# deafen: hear no signals any more.
+deafen() {
+  IS_DEAF=1
+  trap '' TERM HUP INT USR1 USR2
+}
+
+# hear: let `wait` be interrupted by signals, so that tasks, which inherit what is ignored, get them as usual.
+hear() {
+  IS_DEAF=0
+  trap : TERM HUP INT USR1 USR2
+}
+
+# unharmed COMMAND...: run it deaf.
+unharmed() {
+  local status
+  if ((IS_DEAF)); then
+    "$@"
+    return
+  fi
+  deafen
+  "$@"
+  status=$?
+  hear
+  return "$status"
+}
+
 # is_leaving: succeed if no more tasks shall be taken: the main process asked for that, a newer submit or a cancel did,
 # the environment was removed, others took us for dead, here or in the chunk at hand, or the main process has ended.
 is_leaving() {
@@ -71,6 +102,7 @@ work_chunk() {
     make_sandboxes "${tasks[@]}" 2>>"$COMPLAINTS"
     (($1 != FINAL_CHUNK)) || gather
     SPENT=''
+    hear
     for line in "${LINES[@]}"; do
       is_leaving && break
       ((HAS_END)) && ! is_time_left && break
@@ -85,10 +117,11 @@ work_chunk() {
       fi
       if ((PACK)) && is_held_long; then
         show_running 0 0
-        pack_meanwhile
+        unharmed pack_meanwhile
       fi
       ((++ran))
     done
+    deafen
     show_running 0 0
     write_held
     for task in "${tasks[@]:ran}"; do # those that have not run
@@ -248,6 +281,7 @@ pause() {
 # slot_main INDEX TURN: run one slot from start to end, in a subshell of its own. TURN tells it from earlier ones of the
 # same index, which were killed.
 slot_main() {
+  deafen
   readonly STOP=$ROOT/exec/stop.$SUBMISSION ID=$ROOT/exec/id.$ENVIRONMENT_ID GONE=$ROOT/exec/beats/$MANAGER.end
   NEXT_LEASE=$RUN/none # there is no such file
   SLOT=$1 TURN=$2 WATCHED=() HELD='' MATCHED='' are_empty=0 IS_FAILING=0 SETTLE_ALL=0 LOOKED=-1 DONE_COUNT=0 FAILED_COUNT=0 LONG_UP=-100 LIMIT_TEXT=$TIMEOUT_TEXT
@@ -257,9 +291,8 @@ slot_main() {
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
   printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER" || leave_full "$NO_SPACE"
   exec </dev/null >>"$RUN/slot.$SLOT" 2>/dev/null
-  export -n OLDPWD              # the slot goes from sandbox to sandbox, which the tasks need not know
-  set -m                        # every command in a process group of its own, which is what job control means here
-  trap : TERM HUP INT USR1 USR2 # the main process decides; tasks get them as usual, for they are not ignored
+  export -n OLDPWD # the slot goes from sandbox to sandbox, which the tasks need not know
+  set -m           # every command in a process group of its own, which is what job control means here
   give_slot
   pin_slot
   find_usage

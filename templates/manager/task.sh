@@ -91,7 +91,7 @@ run_task() {
     ((${ended%%[^0-9]*} == ${begun%%[^0-9]*})) || find_peak
 
     if ((HAS_PATTERNS)); then
-      find_outputs
+      unharmed find_outputs
       SPENT=''
     else
       for output in ${outputs[@]+"${outputs[@]}"}; do
@@ -105,7 +105,7 @@ run_task() {
       done
     fi
     if ((STATUS + absent + are_left + IS_FAILING + SETTLE_ALL > 0)) || [[ -z $found || -s $log_file || -e $RUN/kill.$SLOT ]]; then
-      settle
+      unharmed settle
     fi
     if ((PACK)); then
       hold
@@ -121,7 +121,7 @@ run_task() {
     if [[ $STATE != retry ]] || is_leaving; then
       return
     fi
-    prepare_another
+    unharmed prepare_another
   done
 }
 
@@ -179,7 +179,7 @@ await() {
     return
   fi
   while ((STATUS > 128)) && kill -0 "$PID"; do
-    ((PACK)) && pack_meanwhile # it may be for this that we were called
+    ((PACK)) && unharmed pack_meanwhile # it may be for this that we were called
     sleep 0.1
     wait "$PID"
     STATUS=$?

@@ -6,11 +6,11 @@ import os
 import shutil
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locusts_fab.manager.records import Suspect, parse_records
+from locusts_fab.manager.records import Began, Suspect, parse_records
 from tests.support.managers import HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
 
@@ -97,6 +97,32 @@ def test_a_hang_up_is_nothing(tmp_path: Path) -> None:
         (tmp_path / "go").touch()
         manager.wait()
         assert env.states() == {1: ["done"], 2: ["done"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "output"),
+    [
+        ({}, "out"),
+        ({"has_patterns": 1}, "/g/o*"),
+        ({"scratch": ["$TMPDIR"]}, "out"),
+        ({"pack": 1}, "out"),
+        ({"pack": 1, "has_patterns": 1}, "/g/o*"),
+    ],
+    ids=["plain", "patterns", "scratch", "packed", "packed-patterns"],
+)
+def test_what_a_slot_does_for_a_task_is_not_cut_short(tmp_path: Path, values: dict[str, Any], output: str) -> None:
+    """Signals for all processes reach the programs too that make sandboxes and pack; no task answers for that."""
+    with ManualEnvironment(tmp_path, has_inputs=1, breaker=0, keep="none", slots=2, **values) as env:
+        env.plan(*([Spec("cat in > out; cat in", [output], {"in": "text"})] * 2 for _ in range(20)))
+        manager = env.start()
+        manager.wait_for(1, Began)
+        while manager.process.poll() is None:
+            manager.send_all(signal.SIGHUP)  # the manager itself ignores it
+        assert env.left() == "finished"
+        reasons = {end.reason.partition(":")[0] for end in env.ended()}
+        assert reasons <= {"", "signal 1", "signal 15"}, reasons  # see `await` for the latter
+        assert len({end.task for end in env.ended()}) == len(env.ended()) == 40
+        assert any(end.state == "done" for end in env.ended())
 
 
 def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:
