@@ -106,25 +106,29 @@ def take_out(piece: Span, wanted: Mapping[str, Sequence[str]], folder: Path) -> 
     """
     links: dict[bytes, bytes] = {}
     take_files(io.BufferedReader(piece, _BUFFER), set(map(os.fsencode, wanted)), folder, links=links)
+    inner: dict[str, dict[str, str]] = {}  # of each member, its links
+    for link, text in links.items():
+        path = os.fsdecode(link)
+        for above in folders_above(path):
+            if above in wanted:
+                inner.setdefault(above, {})[path[len(above) + 1 :]] = os.fsdecode(text)
     troubles = {}
     for name, homes in wanted.items():
-        member = os.fsencode(name)
-        place = os.path.join(os.fsencode(folder), member)
-        inner = {link[len(member) + 1 :]: text for link, text in links.items() if link.startswith(member + b"/")}
+        place = os.path.join(os.fsencode(folder), os.fsencode(name))
         if not os.path.lexists(place):
             troubles[name] = GONE
-        elif inner and (why := _make_links(place, inner, homes)):
+        elif name in inner and (why := _make_links(place, inner[name], homes)):
             troubles[name] = why
     return troubles
 
 
-def _make_links(place: bytes, links: Mapping[bytes, bytes], homes: Sequence[str]) -> str | None:
+def _make_links(place: bytes, links: Mapping[str, str], homes: Sequence[str]) -> str | None:
     """Make the symlinks of a folder, and return why one cannot be made; None if all were.
 
     :param homes: see `links_to_make`.
     """
     try:
-        made = links_to_make({os.fsdecode(path): os.fsdecode(text) for path, text in links.items()}, homes)
+        made = links_to_make(links, homes)
     except LeadsOutError as error:
         return str(error)
     for path, text in made.items():
