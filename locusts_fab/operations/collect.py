@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import BusyError, TransferError
@@ -92,7 +93,7 @@ def collect(
     screen = screen or Silent()
     eager = _EagerCollector(swarm, connection, overwrite=overwrite)
     if wait:
-        keep_looking(eager.look, swarm, screen, reconnect=connection is None)
+        keep_looking(partial(look, swarm, connection), swarm, screen, eager.bring, reconnect=connection is None)
     with opened(swarm, connection) as session:
         session.poll()
         ledger, results = session.ledger, results_of(swarm)
@@ -149,7 +150,8 @@ def collect_ended(
                 collecting.keep_packed(batch)
             else:
                 collecting.bring(batch, overwrite=overwrite)
-    remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
+    if limit is None:  # at the end is soon enough, for all tasks are looked through
+        remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
     return collecting.count
 
 
@@ -275,17 +277,20 @@ class _EagerCollector:
             mark_to_come_again(session.ledger, self._results, overwrite=self._overwrite)
             self._has_seen = True
 
-    def look(self) -> Status:
-        """Return the status, as `operations.look.status.look` does, after bringing something if it is worth it."""
-        now = look(self._swarm, self._connection)  # without the lock, for it may take long
+    def bring(self, now: Status) -> Status:
+        """Bring something if it is worth it, and return the status after that.
+
+        :param now: the status, as it was seen without the lock, for a look may take long.
+        """
         if now.busy or (self._has_seen and not self._is_worth_it(now)):
             return now
         with contextlib.suppress(BusyError), opened(self._swarm, self._connection, wait_s=0) as session:
-            self.see_what_is_lost(session)
-            now = session.status()
+            if not self._has_seen:
+                self.see_what_is_lost(session)
+                now = session.status()
             if self._is_worth_it(now):
                 self._bring(session)
-                now = session.status()
+                now = replace(now, collected=session.ledger.count_collected())
         return now
 
     def _is_worth_it(self, now: Status) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from locusts_fab.layout import ARCHIVES
 from locusts_fab.model.findings import Kept
 
 if TYPE_CHECKING:
@@ -38,6 +39,16 @@ class Archived:
         self._db.executemany("DELETE FROM archived WHERE number = ?", ((number,) for number in numbers))
 
     def unused(self, archives: Iterable[str]) -> list[str]:
-        """Return those of these archives, paths relative to outdir, in which nothing is that counts."""
-        is_used = "SELECT 1 FROM tasks WHERE place = ? LIMIT 1"
-        return [name for name in archives if not self._db.execute(is_used, (os.fsencode(name),)).fetchone()]
+        """Return those of these archives, paths relative to outdir, in which nothing is that counts.
+
+        All tasks are looked through for it, if there are any archives.
+        """
+        archives = list(archives)
+        if not archives:
+            return []
+        folder = os.fsencode(f"{ARCHIVES}/")
+        places = self._db.execute(
+            "SELECT DISTINCT place FROM tasks WHERE substr(place, 1, ?) = ?", (len(folder), folder)
+        )
+        used = {os.fsdecode(place) for (place,) in places}
+        return [name for name in archives if name not in used]

@@ -231,7 +231,7 @@ def test_a_watch_waits_for_the_very_first_submit(workspace: Workspace, monkeypat
             lock_of_another.close()
             assert workspace.locusts("run")[0] == 0
 
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=submits))
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=submits, monotonic=lambda: 0.0))
     lock_of_another = ExitStack()
     lock_of_another.enter_context(locked(lock(swarm)))
     assert module.watch(swarm).state is SwarmState.FINISHED
@@ -294,7 +294,7 @@ def busy(times: int, then: Status) -> Callable[[], Status]:
 
 
 def test_what_another_command_may_change_ends_no_watch(swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda _: None, monotonic=lambda: 0.0))
     then = module.status(swarm)
     assert module.keep_looking(busy(5, then), swarm, Silent(), reconnect=True) == then
 
@@ -302,18 +302,17 @@ def test_what_another_command_may_change_ends_no_watch(swarm: Swarm, monkeypatch
 def test_a_waiting_collect_goes_on_through_another_commands_lock(swarm: Swarm) -> None:
     eager = _EagerCollector(swarm, None)
     with locked(lock(swarm)):
-        assert eager.look().busy
-    assert not eager.look().busy
+        assert eager.bring(module.look(swarm)).busy
+    assert not eager.bring(module.look(swarm)).busy
 
 
 def test_a_command_that_comes_between_two_steps_of_a_look_holds_up_nothing(
     swarm: Swarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager = _EagerCollector(swarm, None)
-    monkeypatch.setattr("locusts_fab.operations.collect.look", lambda *_: module.look(swarm))
     with opened(swarm):
         monkeypatch.setattr(sessions, "holder_of", lambda _: "")  # the lock was free when it looked
-        assert eager.look().tasks.done == 3
+        assert eager.bring(module.look(swarm)).tasks.done == 3
 
 
 # ---------------------------------------------------------------------------------------------------------------------

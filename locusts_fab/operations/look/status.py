@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 #: While nothing changes, each pause is so many times the one before.
 _GROWTH = 1.5
+#: After a look comes a pause of so many times what it took; no longer than that by itself, in seconds, for it may have
+#: taken so long because a host was out of reach.
+_PAUSE_AFTER, _LONGEST_AFTER_S = 4, 10.0
 #: If by its rate a swarm ends sooner than that, the next poll is when it ends, but no sooner than this.
 POLL_END_S = 0.5
 #: While watching, a host that is out of reach is tried again after so many seconds each; no more often, for sites ban
@@ -108,28 +111,41 @@ def watch(
     return _explained(last, swarm)
 
 
-def keep_looking(look: Callable[[], Status], swarm: Swarm, screen: Screen | Silent, *, reconnect: bool) -> Status:
+def keep_looking(
+    look: Callable[[], Status],
+    swarm: Swarm,
+    screen: Screen | Silent,
+    between: Callable[[Status], Status] = lambda now: now,
+    *,
+    reconnect: bool,
+) -> Status:
     """Look until the swarm is over, show each status, and return the last.
 
+    Looks take no more than a fifth of the time: one at a million tasks takes longer than one at a hundred.
+
     :param look: the function that looks once.
+    :param between: does something after each look, and returns the status after that.
     :param reconnect: whether a link that breaks may be opened again.
     :returns: the last status.
     :raises LocustsError: the target could not be asked, and not for some minutes if somebody answered there at first.
     """
     shortest, longest = poll_pauses_s(swarm)
     with screen.watching() as show:
-        pause, last = shortest, None
-        now = _look(look, swarm, screen, reconnect=reconnect, is_first=True)
+        pause, last, is_first = shortest, None, True
         while True:
+            start = time.monotonic()
+            now = _look(look, swarm, screen, reconnect=reconnect, is_first=is_first)
+            took_s = time.monotonic() - start
+            now = _look(partial(between, now), swarm, screen, reconnect=reconnect, is_first=is_first)
+            is_first = False
             show(now)
             if now.is_over and not now.busy:  # a command that works on it may be about to start it
                 return now
             moves = now.tasks != last
             pause = shortest if moves else min(pause * _GROWTH, longest)
             last = now.tasks
-            soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else pause
-            time.sleep(min(pause, soon))
-            now = _look(look, swarm, screen, reconnect=reconnect)
+            soon = max(now.eta_s, POLL_END_S) if moves and now.eta_s is not None else longest
+            time.sleep(min(max(pause, min(took_s * _PAUSE_AFTER, _LONGEST_AFTER_S)), soon))
 
 
 def _look(
