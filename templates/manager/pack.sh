@@ -157,6 +157,8 @@ judge_unpacked() {
   if [[ $COMPLAINT == *"tee: "* ]]; then
     state=interrupted reason=interrupted tries=1
     leave_full "$NO_SPACE"
+  elif is_disowned; then
+    state=interrupted reason=interrupted tries=1
   elif ! has_space; then
     state=interrupted reason=interrupted tries=1
     leave_sandboxes

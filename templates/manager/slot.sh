@@ -40,6 +40,12 @@ is_leaving() {
     { ((SECONDS != LOOKED)) && is_orphan; }
 }
 
+# is_disowned: succeed if others may have removed what a task needs: its environment was removed, they took us for dead,
+# or they will, since the main process has ended. Then no task answers for what is missing.
+is_disowned() {
+  [[ ! -e $RUN/leave || ! -e $ID || -e $GONE ]] || ! kill -0 "$MAIN_PID" || is_orphan
+}
+
 # is_orphan: succeed if the main process is a zombie, which `kill -0` takes for alive; looked at once a second.
 is_orphan() {
   local line=''

@@ -160,6 +160,9 @@ settle() {
   if ((PACK == 0)) && [[ $SANDBOXES != "$WORK" ]]; then
     bring_home
   fi
+  if [[ $STATE != "done" ]] && is_disowned; then
+    STATE=interrupted REASON=interrupted
+  fi
   if ((log + are_left > 0)); then
     next_log
   fi

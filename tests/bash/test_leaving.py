@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.manager.records import Began, Suspect, parse_records
-from tests.support.managers import HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding
+from tests.support.managers import HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding, in_session
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -154,6 +154,38 @@ def test_slots_whose_manager_was_killed_leave(tmp_path: Path) -> None:
         assert env.states() == {1: ["done"], 3: ["done"]}
         assert (env.left(), env.has_left_in_order()) == (None, False)
         assert list(env.temp.iterdir()) == []
+
+
+@pytest.mark.parametrize("with_scratch", [False, True])
+@pytest.mark.parametrize(
+    ("values", "output"),
+    [
+        ({"has_patterns": 1}, "/g/o*"),
+        ({"scratch": True}, "out"),
+        ({"pack": 1, "scratch": True}, "out"),
+        ({"pack": 1, "scratch": True, "has_patterns": 1}, "/g/o*"),
+    ],
+    ids=["patterns", "scratch", "packed", "packed-patterns"],
+)
+def test_no_task_answers_for_what_was_removed_under_a_slot(
+    tmp_path: Path, values: dict[str, Any], output: str, *, with_scratch: bool
+) -> None:
+    """Its manager was killed, so the next one on that node removes its notes, though a slot still ends its task."""
+    values = {key: [f"{tmp_path}/scratch"] if key == "scratch" else value for key, value in values.items()}
+    with ManualEnvironment(tmp_path, **values) as env:
+        manager = env.plan([Spec(f"{holding(tmp_path)}; echo x > out", [output])]).start()
+        wait_until(lambda: at_work(tmp_path) == 1, "the task")
+        os.kill(manager.pid, signal.SIGKILL)
+        manager.process.wait()
+        for notes in (env.root / f"exec/beats/{full_id(manager.id)}.run").read_text().splitlines():
+            if with_scratch or not notes.startswith(f"{tmp_path}/scratch"):
+                shutil.rmtree(notes)
+        (tmp_path / "go").touch()
+        wait_until(lambda: not in_session(manager.pid), "the end of the slot")
+        assert env.states().get(1, ["interrupted"]) in (["interrupted"], ["done"])
+        manager.mark_gone()
+        env.run("1-1")
+        assert env.states()[1][-1] == "done"
 
 
 def test_a_slot_that_was_killed(tmp_path: Path) -> None:
