@@ -17,7 +17,7 @@ from locusts_fab.bounds.removal import remove_at
 from locusts_fab.errors import TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @contextlib.contextmanager
@@ -35,15 +35,16 @@ def new_beside(place: str | Path) -> Iterator[str]:
         raise
 
 
-def write_whole(path: str | Path, data: bytes, mode: int = 0o600) -> None:
+def write_whole(path: str | Path, data: bytes | Iterable[bytes | memoryview], mode: int = 0o600) -> None:
     """Write a file so that it is there whole or not at all, also for a bash that is just reading an older one.
 
+    :param data: what is to be in it, as a whole or in pieces.
     :param mode: its mode, whatever an older one had; less what the umask or the rules of its folder take away.
     :raises OSError: it cannot be written; an older one is as it was.
     """
     with new_beside(path) as part:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
         os.replace(part, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -241,7 +242,11 @@ def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = Fa
     moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
     if moved.places:
         ledger.set_places(moved.places, moved.files, moved.gone)
-    ledger.set_uncollected(list(find_lost(ledger.placed(), results)))
+    lost = list(find_lost(ledger.placed(), results))
+    for archive in ledger.archived.places():
+        if not os.path.lexists(results.outdir / archive):
+            lost += ledger.archived.tasks_in(archive)
+    ledger.set_uncollected(lost)
     if overwrite:
         troubles = ledger.troubles().items()
         ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})

@@ -32,14 +32,7 @@ def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
     :param outcomes: those of `Ledger.placed`.
     """
     root = f"{results.outdir}/"
-    archives: dict[str, bool] = {}
     for outcome in outcomes:
-        if results.is_archive_place(outcome.place):
-            if outcome.place not in archives:
-                archives[outcome.place] = os.path.lexists(root + outcome.place)
-            if not archives[outcome.place]:
-                yield outcome.number
-            continue
         names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
         if has_log_to_bring(outcome, results):
             names.append(results.log(outcome.id))

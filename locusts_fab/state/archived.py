@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
+#: What the path of an archive begins with, relative to outdir.
+_BELOW = os.fsencode(f"{ARCHIVES}/")
+
 
 class Archived:
     """The outputs and logs in archives. Which archive it is, the place of the task says.
@@ -44,11 +47,15 @@ class Archived:
         All tasks are looked through for it, if there are any archives.
         """
         archives = list(archives)
-        if not archives:
-            return []
-        folder = os.fsencode(f"{ARCHIVES}/")
-        places = self._db.execute(
-            "SELECT DISTINCT place FROM tasks WHERE substr(place, 1, ?) = ?", (len(folder), folder)
-        )
-        used = {os.fsdecode(place) for (place,) in places}
+        used = set(self.places()) if archives else set()
         return [name for name in archives if name not in used]
+
+    def places(self) -> list[str]:
+        """Return the archives in which tasks are. All tasks are looked through for it."""
+        query = "SELECT DISTINCT place FROM tasks WHERE substr(place, 1, ?) = ?"
+        return [os.fsdecode(place) for (place,) in self._db.execute(query, (len(_BELOW), _BELOW))]
+
+    def tasks_in(self, archive: str) -> list[int]:
+        """Return the numbers of the tasks that have ended and are in an archive."""
+        query = "SELECT number FROM tasks WHERE state IN ('done', 'failed') AND place = ?"
+        return [number for (number,) in self._db.execute(query, (os.fsencode(archive),))]

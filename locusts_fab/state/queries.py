@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import GLOB
+from locusts_fab.layout import ARCHIVES
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model.swarms import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission
 from locusts_fab.model.tasks import Memory, TaskState
@@ -254,8 +255,11 @@ class Queries:
             yield read_outcome(row)
 
     def placed(self) -> Iterator[Outcome]:
-        """Yield the ended tasks of which something came back at some time."""
-        for row in self._db.execute(f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IS NOT NULL"):
+        """Yield the ended tasks of which something came back at some time, but for those in archives."""
+        archives = os.fsencode(f"{ARCHIVES}/")
+        for row in self._db.execute(
+            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?", (len(archives), archives)
+        ):
             yield read_outcome(row)
 
     def failed_beside(self, folder: str) -> list[Outcome]:

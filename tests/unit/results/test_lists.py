@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,7 +83,7 @@ def test_every_row_has_every_column(tasks: list[list[tuple[str, str]]]) -> None:
     columns = _ValueColumns()
     base = "\t" * (len(FIRST) - 1)
     rows = list(map(base.__add__, [columns.cells(tuple(values)) for values in tasks]))
-    header, *lines = columns.whole_rows([base + columns.names(), *rows])
+    header, *lines = map(os.fsdecode, columns.whole_rows(map(os.fsencode, [base + columns.names(), *rows])))
     names = [unescape(name) for name in header.rstrip("\n").split("\t")]
     assert len(set(names[len(FIRST) :])) == len(names) - len(FIRST)
     for values, line in zip(tasks, lines, strict=True):
