@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -263,10 +264,11 @@ def _victims(world: World, held: Held) -> list[Path]:
 def no_access(world: World, held: Held, dice: Random) -> Effect:
     """Take away the permission to write."""
     victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.environment.parent])
-    victim.chmod(0o555)
+    before = stat.S_IMODE(victim.stat().st_mode)
+    victim.chmod(before & ~0o222)  # no more than that: one open to others is refused for it
     world.deaths += len(world.managers())
     return Effect(
-        _codes_of_disk(held), lambda: victim.chmod(0o700) if victim.exists() else None, tries=2, may_fail=True
+        _codes_of_disk(held), lambda: victim.chmod(before) if victim.exists() else None, tries=2, may_fail=True
     )
 
 
