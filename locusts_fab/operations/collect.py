@@ -272,7 +272,9 @@ class _EagerCollector:
         self._overwrite = overwrite
         self._swarm, self._connection = swarm, connection
         self._results = results_of(swarm)
-        self._limit = EAGER_TASKS
+        # what stays packed makes an archive each time, and few files are wanted
+        self._worth = FETCHED_TASKS if self._results.is_archive else EAGER_WORTH
+        self._limit = max(EAGER_TASKS, self._worth)
         self._latest = time.monotonic()
         self._has_seen = False
 
@@ -302,7 +304,7 @@ class _EagerCollector:
         """Return whether enough has ended, or long enough ago, to be brought."""
         there = now.tasks.ended - now.collected
         is_late = time.monotonic() - self._latest > EAGER_EVERY_S
-        return not now.is_over and there > 0 and (there >= EAGER_WORTH or is_late)
+        return not now.is_over and there > 0 and (there >= self._worth or is_late)
 
     def _bring(self, session: Session) -> None:
         start = self._latest = time.monotonic()
@@ -316,5 +318,6 @@ class _EagerCollector:
                 overwrite=self._overwrite,
             )
             self._latest = time.monotonic()
-            self._limit = max(1, int(count * EAGER_HOLD_S / (self._latest - start)))
+            likely = int(count * EAGER_HOLD_S / (self._latest - start))
+            self._limit = max(self._worth if self._results.is_archive else 1, likely)
             self.tasks += count
