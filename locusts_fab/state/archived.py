@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: What the path of an archive begins with, relative to outdir.
-_BELOW = os.fsencode(f"{ARCHIVES}/")
+BELOW = os.fsencode(f"{ARCHIVES}/")
 
 
 class Archived:
@@ -53,7 +53,7 @@ class Archived:
     def places(self) -> list[str]:
         """Return the archives in which tasks are. All tasks are looked through for it."""
         query = "SELECT DISTINCT place FROM tasks WHERE substr(place, 1, ?) = ?"
-        return [os.fsdecode(place) for (place,) in self._db.execute(query, (len(_BELOW), _BELOW))]
+        return [os.fsdecode(place) for (place,) in self._db.execute(query, (len(BELOW), BELOW))]
 
     def tasks_in(self, archive: str) -> list[int]:
         """Return the numbers of the tasks that have ended and are in an archive."""

@@ -6,11 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import GLOB
-from locusts_fab.layout import ARCHIVES
 from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model.swarms import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission
 from locusts_fab.model.tasks import Memory, TaskState
-from locusts_fab.state.archived import Archived
+from locusts_fab.state.archived import BELOW, Archived
 from locusts_fab.state.own_files import OwnFiles
 from locusts_fab.state.schema import (
     OUTCOME,
@@ -256,9 +255,8 @@ class Queries:
 
     def placed(self) -> Iterator[Outcome]:
         """Yield the ended tasks of which something came back at some time, but for those in archives."""
-        archives = os.fsencode(f"{ARCHIVES}/")
         for row in self._db.execute(
-            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?", (len(archives), archives)
+            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?", (len(BELOW), BELOW)
         ):
             yield read_outcome(row)
 
