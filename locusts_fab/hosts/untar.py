@@ -115,7 +115,7 @@ class _Taker:
             if member.isreg() and (data := archive.extractfile(member)) is not None:
                 self._make_folder(name.rpartition(b"/")[0])
                 with contextlib.suppress(*([] if self._links is None else [FileExistsError])):  # it came before
-                    _write(self._base + b"/" + name, data, member)
+                    write_member(self._base + b"/" + name, data, member)
                     self.files, self.size = self.files + 1, self.size + member.size
                 return True
             if member.issym() and self._links is not None:
@@ -155,8 +155,12 @@ class _Taker:
         return is_new
 
 
-def _write(path: bytes, data: IO[bytes], member: tarfile.TarInfo) -> None:
-    """Write a file that is not there yet, whole or not at all."""
+def write_member(path: bytes, data: IO[bytes], member: tarfile.TarInfo) -> None:
+    """Write a file that is not there yet, whole or not at all, with the mode and the time of a member.
+
+    :param data: what is in it.
+    :raises OSError: it cannot be written, or data ends before all of the member was there.
+    """
     mode = (member.mode & 0o777) | 0o600  # less what umask takes away
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:

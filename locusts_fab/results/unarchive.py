@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 import tarfile
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import Span, fresh_folder, remove_tree
+from locusts_fab.hosts.untar import write_member
 from locusts_fab.results.packed import take_out
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def unarchive(archive: Path, kept: Kept, name: str, place: Path, state_dir: Path
                 if kept.is_folder:
                     _copy_folder(span, name, incoming)
                 else:
-                    _copy_file(span, name, made)
+                    write_member(os.fsencode(made), io.BufferedReader(span, _PIECE), _read_head(span, name))
             made.rename(place)
     except OSError as error:
         raise TransferError(
@@ -83,18 +83,6 @@ def remove_unarchived(state_dir: Path) -> None:
 def _copy_folder(span: Span, name: str, folder: Path) -> None:
     for why in take_out(span, {name: []}, folder).values():
         raise OSError(why)
-
-
-def _copy_file(span: Span, name: str, made: Path) -> None:
-    """Copy the data of a member, with its mode and its time."""
-    member = _read_head(span, name)
-    with made.open("xb") as file:
-        shutil.copyfileobj(io.BufferedReader(span, _PIECE), file, _PIECE)
-        if member.size != file.tell():
-            raise OSError(_CHANGED)
-        os.fchmod(file.fileno(), (member.mode & 0o777) | 0o600)
-        file.flush()
-        os.utime(file.fileno(), (member.mtime, member.mtime))
 
 
 def _refuse_changed(span: Span, kept: Kept, name: str) -> None:
