@@ -151,18 +151,19 @@ pack_one_by_one() {
 # judge_unpacked AT: what waits at a place cannot be packed, so it failed. If nothing can be written any more, that is not for
 # the task to answer for.
 judge_unpacked() {
-  local what=${HELD_WHAT[$1]} found log state=failed reason="its outputs could not be packed: ${COMPLAINT%%$'\n'*}"
+  local what=${HELD_WHAT[$1]} found log state=interrupted reason=interrupted
   log=${what##*$'\t'} what=${what%$'\t'*}
   found=${what##*$'\t'} found=${found%%:*} what=${what%$'\t'*}
   if [[ $COMPLAINT == *"tee: "* ]]; then
-    state=interrupted reason=interrupted tries=1
     leave_full "$NO_SPACE"
   elif is_disowned; then
-    state=interrupted reason=interrupted tries=1
+    :
   elif ! has_space; then
-    state=interrupted reason=interrupted tries=1
     leave_sandboxes
+  else
+    state=failed reason="its outputs could not be packed: ${COMPLAINT%%$'\n'*}"
   fi
+  [[ $state == failed ]] || tries=1
   [[ ${HELD_STATE[$1]} != "done" ]] || ((--DONE_COUNT))
   case $state.${HELD_STATE[$1]} in
     failed.failed) reason=${HELD_REST[$1]#*$'\t'} ;; # it has a reason of its own
