@@ -12,6 +12,8 @@ from tests.support.workspace import HERE
 if TYPE_CHECKING:
     from tests.support.workspace import Workspace
 
+#: Another target.
+THERE = HERE.replace("here", "there")
 FIRST = """
 [swarms.one]
 command = "cat in_<id>.txt > out_<id>.txt; mkdir plots; echo <id> > plots/p.png; [[ <id> != a ]] || echo extra > o.log"
@@ -110,8 +112,7 @@ def test_what_is_neither_there_nor_here_is_refused(workspace: Workspace) -> None
 
 def test_what_is_not_collected_is_refused(workspace: Workspace) -> None:
     fill(workspace, "a", "b")
-    there = '[targets.there]\nmode = "local"\nslots = 2\n'
-    workspace.write(HERE + there + FIRST + 'target = "here"\n' + SECOND + 'target = "there"\n')
+    workspace.write(HERE + THERE + FIRST + 'target = "here"\n' + SECOND + 'target = "there"\n')
     assert workspace.locusts("submit", "--swarm", "one")[0] == 0
     assert workspace.locusts("watch", "--swarm", "one")[0] == 0
     for words in ([], ["--force"]):
@@ -150,8 +151,7 @@ LONG = "n" * 150
 def test_results_that_stay_packed_are_inputs_elsewhere(workspace: Workspace, target: str) -> None:
     """They are taken out of their archives for it; so too where what made them is there no more."""
     fill(workspace, *ODD)
-    there = '[targets.there]\nmode = "local"\nslots = 2\n'
-    workspace.write(HERE + there + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target=target))
+    workspace.write(HERE + THERE + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target=target))
     assert workspace.locusts("run", "--swarm", "one")[0] == 0
     if target == "here":
         assert workspace.locusts("clean", "--swarm", "one")[0] == 0
@@ -170,8 +170,7 @@ def test_results_that_stay_packed_are_inputs_elsewhere(workspace: Workspace, tar
 
 def test_an_archive_that_is_gone_is_no_input(workspace: Workspace) -> None:
     fill(workspace, "a")
-    there = '[targets.there]\nmode = "local"\nslots = 2\n'
-    workspace.write(HERE + there + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target="there"))
+    workspace.write(HERE + THERE + PACKED_FIRST.format(long=LONG) + PACKED_SECOND.format(long=LONG, target="there"))
     assert workspace.locusts("run", "--swarm", "one")[0] == 0
     archive = workspace.result("archives/000001.tar", "one")
     whole = archive.read_bytes()
@@ -240,8 +239,7 @@ command = "cat *.txt > new; mv new new.txt"
 inputs = ["@one/<id>/out_<id>.txt", {json.dumps(str(workspace.folder / "whole.txt"))}]
 outputs = ["*.txt"]
 """
-    there = '[targets.there]\nmode = "local"\nslots = 2\n'
-    workspace.write(HERE + there + FIRST + 'target = "here"\n' + second)
+    workspace.write(HERE + THERE + FIRST + 'target = "here"\n' + second)
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert [path.name for path in workspace.result("a", "two").iterdir()] == ["new.txt"]

@@ -12,11 +12,13 @@ from tests.support.sshd import module_sshd, needs_sshd, no_waiting
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locusts_fab.config.swarm import Swarm
     from tests.support.sshd import Sshd
 
 pytestmark = needs_sshd
 __all__ = ["module_sshd", "no_waiting"]
 
+ODD = ["1", "it's $(x)", "-rf"]
 CONFIG = """
 [targets.far]
 mode = "remote"
@@ -37,25 +39,30 @@ outputs = ["size"]
 """
 
 
+def in_stages(folder: Path, old: str = "", new: str = "") -> tuple[Swarm, Swarm]:
+    """Make tasks of odd ids, and the swarms of both stages; in the config, put one text in the place of another."""
+    for name in ODD:
+        (folder / f"{name}.txt").write_text(f"<{name}>\n")
+    config = folder / "locusts.toml"
+    text = CONFIG.format(root=json.dumps(str(folder / "there")), own='"<id>.txt", ')
+    config.write_text(text.replace(old, new) if old else text)
+    return locusts_fab.load(config, "one"), locusts_fab.load(config, "two")
+
+
 def test_results_are_taken_on_the_host(module_sshd: Sshd, tmp_path: Path) -> None:
-    ids = ["1", "it's $(x)", "-rf"]
-    for name in ids:
-        (tmp_path / f"{name}.txt").write_text(f"<{name}>\n")
     root = tmp_path / "there"
-    config = tmp_path / "locusts.toml"
-    config.write_text(CONFIG.format(root=json.dumps(str(root)), own='"<id>.txt", '))
-    one, two = locusts_fab.load(config, "one"), locusts_fab.load(config, "two")
+    one, two = in_stages(tmp_path)
     locusts_fab.submit(one, module_sshd.connection())
     locusts_fab.watch(one, module_sshd.connection())
     assert not one.outdir.exists()  # so there is nothing here that could travel
     submitted = locusts_fab.submit(two, module_sshd.connection())
     assert (submitted.tasks, submitted.notes) == (3, [])
-    for name in ids:
+    for name in ODD:
         made, taken = (next((root / where).rglob(f"big_{name}")) for where in ("one/work", "two/inputs"))
         assert made.samefile(taken)
     collected = locusts_fab.collect(two, module_sshd.connection(), wait=True)
     assert (collected.status.tasks.failed, collected.troubles) == (0, 0)
-    for name in ids:
+    for name in ODD:
         assert (two.outdir / name / "size").read_text().split("\n") == ["100000", name, f"<{name}>", ""]
     # a second submit goes by rsync, which sees what is new, and takes all again
     (tmp_path / "1.txt").write_text("new\n")
@@ -125,21 +132,14 @@ def test_what_is_lost_there_travels_from_here(module_sshd: Sshd, tmp_path: Path)
 
 
 def test_results_that_stay_packed_travel_where_the_first_stage_is_gone(module_sshd: Sshd, tmp_path: Path) -> None:
-    ids = ["1", "it's $(x)", "-rf"]
-    for name in ids:
-        (tmp_path / f"{name}.txt").write_text(f"<{name}>\n")
-    root = tmp_path / "there"
-    config = tmp_path / "locusts.toml"
-    text = CONFIG.format(root=json.dumps(str(root)), own='"<id>.txt", ')
-    packed = 'outputs = ["big_<id>", "name"]\npack = true\nresults = "archive"'
-    config.write_text(text.replace('outputs = ["big_<id>", "name"]', packed))
-    one, two = locusts_fab.load(config, "one"), locusts_fab.load(config, "two")
+    outputs = 'outputs = ["big_<id>", "name"]'
+    one, two = in_stages(tmp_path, outputs, f'{outputs}\npack = true\nresults = "archive"')
     locusts_fab.submit(one, module_sshd.connection())
     locusts_fab.collect(one, module_sshd.connection(), wait=True)
     locusts_fab.clean(one, module_sshd.connection())
     for redo in (False, True):  # the second submit goes by rsync
         assert locusts_fab.submit(two, module_sshd.connection(), redo=redo).tasks == 3
         locusts_fab.collect(two, module_sshd.connection(), wait=True)
-        for name in ids:
+        for name in ODD:
             assert (two.outdir / name / "size").read_text().split("\n") == ["100000", name, f"<{name}>", ""]
         assert not (two.state_dir / "unarchived").exists()  # what was sent goes
