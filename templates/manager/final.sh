@@ -72,15 +72,19 @@ is_refused() {
 # outputs; and, with FINAL_LINKS, a symlink to each of these folders, by the id of the task. Set COUNT to how many tasks there
 # are, and COUNT_DONE to how many of them are done.
 gather() {
-  local folder=$WORK/results counted
+  local folder=$WORK/results counted said=$RUN/complaint.$SLOT why
   GOES+=("$folder" "$SANDBOXES/unpacked")
   COUNT=1 COUNT_DONE=0
-  rm -rf -- "$folder"
-  if counted=$(make_results "$folder" && gather_into "$folder") && [[ $counted == *" "* ]]; then
+  rm -rf -- "$folder" 2>>"$COMPLAINTS"
+  if counted=$({ make_results "$folder" && gather_into "$folder"; } 2>"$said") && [[ $counted == *" "* ]]; then
     COUNT=${counted% *} COUNT_DONE=${counted#* }
-  else
-    leave "the results of the other tasks cannot be gathered"
-  fi 2>>"$COMPLAINTS"
+    return
+  fi
+  why=$(<"$said")
+  printf '%s\n' "$why" >>"$COMPLAINTS"
+  has_space || leave_sandboxes
+  why=${why%%$'\n'*}
+  leave "the results of the other tasks cannot be gathered${why:+: ${why//[[:cntrl:]]/ }}"
 }
 
 # make_results FOLDER: make it; with PACK it is a symlink to a folder in scratch.
@@ -122,7 +126,11 @@ gather_into() {
     print_outcome >&5 || return
   done <"$list"
   make_links "$1" "$links" || return
-  ((is_whole)) && printf '%d %d' "$count" "$count_done"
+  ((is_whole)) || {
+    printf 'the list of tasks %s is not whole\n' "$list" >&2
+    return 1
+  }
+  printf '%d %d' "$count" "$count_done"
 }
 
 # find_left: set LEFT_IN to the folder below which a done task's outputs are; fail if what holds them is damaged.

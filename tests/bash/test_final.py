@@ -174,7 +174,8 @@ def test_a_damaged_list_is_not_believed(tmp_path: Path, lines: str) -> None:
     with ManualEnvironment(tmp_path) as env:
         with_final(env, [["true"]], "true")
         (env.root / "exec/tasks.1").write_text(lines.replace("X", ENVIRONMENT_ID))
-        assert env.run().left() == "the results of the other tasks cannot be gathered"
+        why = f"the list of tasks {env.root}/exec/tasks.1 is not whole"
+        assert env.run().left() == f"the results of the other tasks cannot be gathered: {why}"
         assert 2 not in env.states()
 
 

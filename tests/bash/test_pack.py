@@ -305,6 +305,17 @@ def test_pack_may_change_between_two_managers(tmp_path: Path, *, was_packed: boo
         assert text == "1\n2\n"
 
 
+def test_the_last_task_finds_what_stands_before_much_else(tmp_path: Path) -> None:
+    """What is read from the midst of an archive ends long before that does: whoever feeds it may be cut off."""
+    with packed(tmp_path) as env:
+        large = "head -c 1000000 /dev/zero"
+        apart = "rm ../1/o; echo 4 > o"  # each is a piece of its own then
+        tasks = [Spec("echo 1 > o", ["o"]), Spec(f"{large} > o", ["o"]), Spec(f"{large}; exit 3"), Spec(apart, ["o"])]
+        with_final(env, [tasks], summary(env), final_needs_done=0).run()
+        assert env.states() == {1: ["failed"], 2: ["done"], 3: ["failed"], 4: ["done"], 5: ["done"]}, env.left()
+        assert content_of(env, "5/all", 5) == "\0" * 1_000_000 + "4\n"
+
+
 @pytest.mark.parametrize("harm", ["torn", "zeros", "gone"])
 def test_no_summary_of_what_is_damaged(tmp_path: Path, harm: str) -> None:
     with packed(tmp_path) as env:
@@ -320,8 +331,21 @@ def test_no_summary_of_what_is_damaged(tmp_path: Path, harm: str) -> None:
             archive.write_bytes(harmed[harm])
         env.run("1-1")
         assert 3 not in env.states()
-        assert env.left("1-1") == "the results of the other tasks cannot be gathered"
-        assert f"{archive} that is damaged" in env.complaints("1-1")
+        left = env.left("1-1") or ""
+        assert left.startswith("the results of the other tasks cannot be gathered: ")
+        assert str(archive) in left
+        assert f"the outputs of task 2 are in a part of {archive} that is damaged" in env.complaints("1-1")
+
+
+def test_no_summary_where_scratch_is_full(tmp_path: Path, small_disk: Path) -> None:
+    with packed(tmp_path, scratch=[str(small_disk)]) as env:
+        fill = f"cat /dev/zero > '{small_disk}/filler'"
+        with_summary(env, [Spec("head -c 100000 /dev/zero > o", ["o"])], [f"{fill} || true"])
+        assert env.run().states() == {1: ["done"], 2: ["done"]}
+        assert env.left() == f"no space is left in the scratch folder {small_disk}"
+        (small_disk / "filler").unlink()
+        env.run("1-1")
+        assert env.states() == {1: ["done"], 2: ["done"], 3: ["done"]}
 
 
 def test_what_the_killed_leave_in_scratch_is_removed(tmp_path: Path) -> None:

@@ -160,3 +160,25 @@ def test_no_folder_to_unpack_into_without_tar(run: Run, tmp_path: Path, monkeypa
         (tmp_path / "bin" / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert run("new_folder", str(tmp_path / "new"), ID, "arriving.1").exit_status != 0
+
+
+def test_results_are_unpacked_from_the_midst_of_an_archive(run: Run, tmp_path: Path) -> None:
+    """What is read there ends long before the archive does; what is not as it was written is left out."""
+    root, archive = tmp_path / "root", tmp_path / "it's $(a)\n.tar"
+    assert reserve(run, root, "token").exit_status == 0
+    data, pieces = b"", []
+    for number in range(4):
+        content = tmp_path / f"{number} x"
+        content.write_bytes(bytes([number]) * 1_000_000)
+        piece = subprocess.check_output(["tar", "-cf", "-", "-b", "8", "-C", tmp_path, "--", content.name])
+        sum_of, size = subprocess.run(["cksum"], input=piece, stdout=subprocess.PIPE, check=True).stdout.split()
+        pieces.append([os.fsencode(archive), b"claim", b"%d" % len(data), size, sum_of])
+        data += piece
+    pieces[2][4] = b"7"
+    archive.write_bytes(data)
+    (root / "list").write_bytes(b"".join(field + b"\0" for piece in pieces for field in piece))
+    assert run("unpack_results", str(root), OTHER_ID, "list", "out").exit_status == RemoteExit.FOREIGN
+    assert run("unpack_results", str(root), ID, "list", "out").exit_status == 0
+    assert {path.name: path.read_bytes() for path in (root / "out/claim").iterdir()} == {
+        f"{number} x": bytes([number]) * 1_000_000 for number in (0, 1, 3)
+    }
