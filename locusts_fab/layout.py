@@ -87,6 +87,10 @@ class Environment:
         """Return the path of the list of all tasks, by which the last one finds them; see `manager/planfile.py`."""
         return f"exec/tasks.{submission}"
 
+    def known_records(self, submission: int) -> str:
+        """Return the path of the records that the target may lack, for the last task; see `records.ended_record`."""
+        return f"exec/known.{submission}"
+
     @property
     def results(self) -> str:
         """The folder that the task after all others finds their results in.

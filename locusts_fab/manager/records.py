@@ -17,10 +17,13 @@ from locusts_fab.bounds.numbers import MOST_STATUS, seconds, whole
 from locusts_fab.manager.last_words import read_reason
 from locusts_fab.model.swarms import LeaveReason
 from locusts_fab.model.tasks import Piece, TaskReason
+from locusts_fab.text import printable
 from locusts_fab.tsv import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from locusts_fab.model.tasks import Outcome
 
 END = ["."]  # the last field of a record that is whole
 
@@ -180,6 +183,30 @@ def parse_record(line: str) -> Record | None:
         return read(*fields[:-1])
     except (TypeError, ValueError):  # two torn lines may make one with an end, but not with the right fields
         return None
+
+
+def ended_record(outcome: Outcome) -> str:
+    """Return the record of the latest attempt of a task that has ended, as a manager writes it.
+
+    It has what `gather` in templates/manager/final.sh reads of it: nothing of what the attempt used, or of what its
+    patterns matched.
+    """
+    piece = "" if outcome.piece is None else f"@{write_piece(outcome.piece)}"
+    start_s = outcome.start_s or 0.0
+    fields = (
+        outcome.claim,
+        outcome.number,
+        outcome.attempt,
+        outcome.state.value,
+        outcome.exit_code or 0,
+        f"{start_s:.6f}",
+        f"{start_s + (outcome.seconds or 0.0):.6f}",
+        write_found(outcome.found),
+        f"{outcome.log}{piece}",
+        ":",
+        printable(outcome.reason, ""),
+    )
+    return "\t".join(["ended", *map(str, fields), *END]) + "\n"
 
 
 def _manager(id_: str, host: str, pid: str, slots: str, time_s: str, _bash: str) -> Manager | None:

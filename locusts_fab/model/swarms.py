@@ -36,7 +36,7 @@ class ManagerState(str, Enum):
 
 
 class LeaveReason(str, Enum):
-    """The first words of the reason of a manager that left, as templates/manager/slot.sh and main.sh write it.
+    """The first words of the reason of a manager that left, as it is written in templates/manager.
 
     More words may follow, such as the name of a signal. `records.read_leave_reason` reads it.
     """
@@ -50,6 +50,7 @@ class LeaveReason(str, Enum):
     NO_TIME = "no time is left"
     NO_SPACE = "no space is left"
     SETUP = "setup failed:"
+    NOT_GATHERED = "the results of the other tasks cannot be gathered:"
     OTHER = ""  # one that only people read
 
 

@@ -261,6 +261,8 @@ class Session:
             tripped = f"{self.swarm.settings.breaker} tasks in a row all failed at once, so the manager stopped"
             return [*notes, f"{tripped}; see why with `locusts logs TASK`, fix the command, then `locusts retry`"]
         why = "; ".join(sorted(reason for reason in reasons if reason)) or self._why_nobody_was_heard(latest)
+        if LeaveReason.NOT_GATHERED in kinds:
+            return [*notes, f"{FINAL} waits ({why}); `locusts submit` tries again, `submit --redo` runs all again"]
         return [*notes, f"tasks are left, but no manager is running ({why}); `locusts submit` carries on"]
 
     def _note_setup(self, managers: list[ManagerStatus]) -> list[str]:

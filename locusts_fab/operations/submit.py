@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import tasks_list
+from locusts_fab.manager.records import ended_record, read_leave_reason
+from locusts_fab.model.swarms import LeaveReason
 from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.earlier import Nearby, Unarchived, plan_of, refuse_absent, with_sources
@@ -256,6 +258,7 @@ def _start(
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
+    has_lost = latest is not None and (not is_there or _has_lost_records(ledger, latest))
     first = latest.last_chunk + 1 if latest else 1
     chunks, alone_from = _cut(swarm, taken, first)
     submission = ledger.begin_submission(first, chunks[-1].number, chosen=True)
@@ -277,6 +280,8 @@ def _start(
     if taken.has_final:
         notes += _note_removed(ledger) if not is_there else []
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
+        known = ledger.ended(judged_here=not has_lost)
+        scripts[site.environment.known_records(submission.number)] = "".join(map(ended_record, known))
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
 
@@ -298,6 +303,12 @@ def _start(
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
     LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
+
+
+def _has_lost_records(ledger: Ledger, submission: Submission) -> bool:
+    """Return whether the last task of a submission did not find what was recorded of the others, or what they made."""
+    reasons = (ledger.manager_reason(manager.id) for manager in ledger.managers(submission.number))
+    return any(read_leave_reason(reason) is LeaveReason.NOT_GATHERED for reason in reasons)
 
 
 def _note_removed(ledger: Ledger) -> list[str]:

@@ -16,6 +16,7 @@ from locusts_fab.state.schema import (
     PLANNED,
     SUBMISSION,
     SUSPECT,
+    TOO_OFTEN_LOST_REASON,
     any_text,
     open_database,
     read_outcome,
@@ -246,6 +247,16 @@ class Queries:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every task, in order."""
         for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
+            yield read_outcome(row)
+
+    def ended(self, *, judged_here: bool = False) -> Iterator[Outcome]:
+        """Yield the tasks that have ended, in order.
+
+        :param judged_here: only those that failed by our own judgement, of which nothing is recorded on the target.
+        """
+        ended = "t.state = 'failed' AND t.reason = ?" if judged_here else "t.state IN ('done', 'failed')"
+        values = (TOO_OFTEN_LOST_REASON,) if judged_here else ()
+        for row in self._db.execute(f"{OUTCOME} WHERE {ended} ORDER BY t.number", values):
             yield read_outcome(row)
 
     def failed(self) -> Iterator[Outcome]:

@@ -68,9 +68,13 @@ is_refused() {
   return 1
 }
 
+# the reason to leave where not all is there that is to be gathered; the next submit sends what the client knows of it
+readonly NOT_GATHERED="the results of the other tasks cannot be gathered:"
+
 # gather: make the folder of results: tasks.tsv, which has all tasks, and of those that are done the folders with their
 # outputs; and, with FINAL_LINKS, a symlink to each of these folders, by the id of the task. Set COUNT to how many tasks there
-# are, and COUNT_DONE to how many of them are done.
+# are, and COUNT_DONE to how many of them are done. All have ended: where nothing is recorded of one, or what it left is not
+# there, nothing is made of the rest.
 gather() {
   local folder=$WORK/results counted said=$RUN/complaint.$SLOT why
   GOES+=("$folder" "$SANDBOXES/unpacked")
@@ -84,7 +88,8 @@ gather() {
   printf '%s\n' "$why" >>"$COMPLAINTS"
   has_space || leave_sandboxes
   why=${why%%$'\n'*}
-  leave "the results of the other tasks cannot be gathered${why:+: ${why//[[:cntrl:]]/ }}"
+  why=${why//[[:cntrl:]]/ }
+  leave "$NOT_GATHERED ${why:-nobody said why}"
 }
 
 # make_results FOLDER: make it; with PACK it is a symlink to a folder in scratch.
@@ -100,7 +105,7 @@ make_results() {
 # tasks' numbers, so that neither has to fit in memory.
 gather_into() {
   local -x LC_ALL=C
-  local hosts=() number id dot place count=0 count_done=0 is_whole=0 next=''
+  local hosts=() number id dot place count=0 count_done=0 is_whole=0 next='' unknown=0 gone=0 such_as=''
   local list=$ROOT/exec/tasks.$SUBMISSION links=$RUN/links LEFT_IN='' UNPACKED=$SANDBOXES/unpacked
   local -A DAMAGED=()
   unpack_all "$UNPACKED" || return
@@ -121,16 +126,25 @@ gather_into() {
       place=$CLAIM_OF/$number
       ((ATTEMPT == 1)) || place+=.$ATTEMPT
       find_left || return
+      is_left || { ((++gone)) && such_as=${such_as:-$id}; }
       ((! FINAL_LINKS)) || note_link || return
+    elif [[ -z $STATE ]]; then
+      ((++unknown)) && such_as=${such_as:-$id}
     fi
     print_outcome >&5 || return
   done <"$list"
+  ((is_whole)) || say_why 'the list of tasks %s is not whole' "$list" || return
+  ((unknown == 0)) || say_why 'nothing is recorded of %d of them, such as %s' "$unknown" "$such_as" || return
+  ((gone == 0)) || say_why 'what %d of them made is not here any more, such as %s' "$gone" "$such_as" || return
   make_links "$1" "$links" || return
-  ((is_whole)) || {
-    printf 'the list of tasks %s is not whole\n' "$list" >&2
-    return 1
-  }
   printf '%d %d' "$count" "$count_done"
+}
+
+# say_why FORMAT WORD...: say why it fails, and fail.
+say_why() {
+  # shellcheck disable=SC2059 # it is one of ours
+  printf "$1\n" "${@:2}" >&2
+  return 1
 }
 
 # find_left: set LEFT_IN to the folder below which a done task's outputs are; fail if what holds them is damaged.
@@ -138,11 +152,16 @@ find_left() {
   LEFT_IN=$ROOT/work
   if [[ $LOG_OF == *@* ]]; then
     LEFT_IN=$UNPACKED
-    [[ -z ${DAMAGED["$CLAIM_OF ${LOG_OF#*@}"]-} ]] || {
-      printf 'the outputs of task %s are in a part of %s that is damaged\n' "$id" "$ROOT/work/$CLAIM_OF.tar" >&2
-      return 1
-    }
+    [[ -z ${DAMAGED["$CLAIM_OF ${LOG_OF#*@}"]-} ]] ||
+      say_why 'the outputs of task %s are in a part of %s that is damaged' "$id" "$ROOT/work/$CLAIM_OF.tar"
   fi
+}
+
+# is_left: succeed if what a done task left is there, as far as can be seen; or it left nothing.
+is_left() {
+  local found=${OUTCOME#*$'\t'*$'\t'*$'\t'}
+  found=${found%%$'\t'*}
+  [[ ${found%%:*} != *1* || -e $LEFT_IN/$place ]]
 }
 
 # note_link: note the link to the folder of a done task.
@@ -179,17 +198,23 @@ find_hosts() {
   done
 }
 
-# find_outcomes: print NUMBER CLAIM ATTEMPT STATE LOG EXIT START END MANAGER REASON of each attempt that ended, whole records
-# only (see find_records), in the order of numbers and claims.
+# known_records: print what the client knew of tasks when it sent the plan, as all_records prints records: there may be nothing.
+known_records() {
+  cat -E -- "$ROOT/exec/known.$SUBMISSION" 2>/dev/null
+}
+
+# find_outcomes: print NUMBER CLAIM ATTEMPT STATE LOG EXIT START END FOUND MANAGER REASON of each attempt that ended, whole
+# records only (see find_records), in the order of numbers and claims; what the client knew of the same stands after it, and is
+# of no manager.
 find_outcomes() {
   local tab=$'\t' file number=0 any
   any="[^$tab]*"
-  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv; do
-    cat -E -- "$file" | sed -nE \
-      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any$tab$any$tab$any)$tab$any$tab($any)(${tab}[0-9]*:[0-9]*)?$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\6$tab\5$tab$number$tab\8/p" \
+  for file in "$ROOT"/exec/cache/*-"$ENVIRONMENT_ID".tsv ''; do
+    if [[ -n $file ]]; then cat -E -- "$file"; else known_records; fi | sed -nE \
+      -e "s/^ended$tab($any)$tab([0-9]+)$tab([0-9]+)$tab(done|failed)$tab($any$tab$any$tab$any)$tab($any)$tab($any)(${tab}[0-9]*:[0-9]*)?$tab($any)$tab\.[$]\$/\2$tab\1$tab\3$tab\4$tab\7$tab\5$tab\6$tab$number$tab\9/p" \
       -e "s/^suspect$tab($any)$tab([0-9]+)$tab([0-9]+)$tab\.[$]\$/\2$tab\1$tab\3${tab}suspect/p"
     ((++number))
-  done | sort -t "$tab" -k 1,1n -k 2,2 -k 3,3n -k 4,4
+  done | sort -t "$tab" -k 1,1n -k 2,2 -k 3,3n -k 4,4 -k 10,10n
 }
 
 # read_outcome: set next to the next line of find_outcomes; empty if there is none.
@@ -197,8 +222,8 @@ read_outcome() {
   IFS= read -r next <&4 || next=''
 }
 
-# find_outcome NUMBER: set STATE (empty: it has not ended), CLAIM_OF, ATTEMPT, LOG_OF and OUTCOME to the latest that is known of a
-# task: later chunks are of later submits; in one of them, done counts for more than failed.
+# find_outcome NUMBER: set STATE (empty: nobody knows that it ended), CLAIM_OF, ATTEMPT, LOG_OF and OUTCOME to the latest
+# that is known of a task: later chunks are of later submits; in one of them, done counts for more than failed.
 find_outcome() {
   local claim attempt state log rest tab=$'\t'
   STATE='' CLAIM_OF='' ATTEMPT=0 LOG_OF='' OUTCOME=''
@@ -207,6 +232,8 @@ find_outcome() {
       IFS=$tab read -r _ claim attempt state log rest <<<"$next"
       if [[ $state == suspect ]]; then
         [[ $STATE.$CLAIM_OF.$ATTEMPT != "failed.$claim.$attempt" ]] || STATE=''
+      elif [[ $STATE.$CLAIM_OF.$ATTEMPT == "$state.$claim.$attempt" ]]; then
+        : # the client knew of it, too
       elif [[ $STATE != "done" || ${claim%%.*} != "${CLAIM_OF%%.*}" ]]; then
         STATE=$state CLAIM_OF=$claim ATTEMPT=$attempt LOG_OF=$log OUTCOME=$rest
       fi
@@ -225,7 +252,7 @@ print_outcome() {
   # not by `read`, to which a tab is white space, so that it would take two for one
   status=${OUTCOME%%$'\t'*} reason=${OUTCOME#*$'\t'}
   start=${reason%%$'\t'*} reason=${reason#*$'\t'}
-  end=${reason%%$'\t'*} reason=${reason#*$'\t'}
+  end=${reason%%$'\t'*} reason=${reason#*$'\t'*$'\t'} # and without what was found
   manager=${reason%%$'\t'*} reason=${reason#*$'\t'}
   to_us begun_us "$start"
   to_us ended_us "$end"

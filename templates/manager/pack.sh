@@ -188,7 +188,10 @@ judge_unpacked() {
 find_pieces() {
   local tab=$'\t' any
   any="[^$tab]*"
-  all_records | LC_ALL=C sed -nE \
+  {
+    all_records
+    known_records
+  } | LC_ALL=C sed -nE \
     -e "s/^ended$tab($any)${tab}[0-9]+${tab}[0-9]+${tab}done($tab$any){4}${tab}[0-9]+@([0-9]+):([0-9]+):([0-9]+)($tab$any){2}$tab\.[$]\$/\1 \3 \4 \5/p" |
     LC_ALL=C sort -u -k 1,1 -k 2,2n
 }

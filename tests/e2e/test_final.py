@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -120,10 +121,64 @@ def test_what_was_removed_cannot_be_summed(workspace: Workspace) -> None:
     code, text = workspace.locusts("run")
     assert code == 1, text
     assert "what 3 done tasks made were removed from the target" in text
-    assert workspace.tasks()["final"]["reason"] == "not run: 3 of 4 other tasks are not done"
+    assert "cannot be gathered: what 3 of them made is not here any more, such as 0)" in text
+    assert "runs all again" in text.partition("cannot be gathered")[2], text
+    assert workspace.tasks()["final"]["state"] == "pending"
     assert workspace.locusts("submit", "--redo")[0] == 0
     assert workspace.locusts("collect", "--wait")[0] == 0
     summed(workspace, 4)
+
+
+@pytest.mark.parametrize("when", ["done", "ended"])
+@pytest.mark.parametrize("pack", ["", "pack = true\n"])
+def test_records_that_are_lost_there_are_sent(workspace: Workspace, pack: str, when: str) -> None:
+    """No sum is made without them; the next submit tells the target what is known here."""
+    workspace.pairs(3)
+    workspace.write(HERE + COPY + pack + SUM.format(command="") + f"when = '{when}'\n")
+    assert workspace.locusts("run")[0] == 0
+    (path,) = (workspace.folder / ".locusts/here/s" / "exec/cache").glob("*.tsv")
+    lines = path.read_bytes().splitlines(keepends=True)
+    ends = [at for at, line in enumerate(lines) if line.startswith(b"ended\t")]
+    lines[ends[0]] = lines[ends[1]] = bytes(len(lines[ends[0]]) - 1) + b"\n"  # as file servers leave it
+    path.write_bytes(b"".join(lines))
+    (workspace.folder / "in" / "f_3.txt").write_text("3\n")
+    code, text = workspace.locusts("run")
+    assert (code, "cannot be gathered: nothing is recorded of 2 of them, such as " in text) == (1, True), text
+    assert workspace.tasks()["final"]["state"] == "pending"
+    code, text = workspace.locusts("run")
+    assert (code, "submitted 1 of 5 tasks" in text) == (0, True), text
+    summed(workspace, 4)
+
+
+def test_what_is_gone_there_is_missed(workspace: Workspace) -> None:
+    workspace.pairs(3)
+    workspace.write(CONFIG)
+    assert workspace.locusts("run")[0] == 0
+    shutil.rmtree(next((workspace.folder / ".locusts/here/s" / "work").glob("*/*/out_1.txt")).parent)
+    (workspace.folder / "in" / "f_3.txt").write_text("3\n")
+    for _ in range(2):
+        code, text = workspace.locusts("run")
+        assert (code, "what 1 of them made is not here any more, such as 1)" in text) == (1, True), text
+    assert workspace.locusts("submit", "--redo", "--only", "1")[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    summed(workspace, 4)
+
+
+def test_what_was_lost_too_often_is_told(workspace: Workspace) -> None:
+    """Nothing of it is recorded there, for who would have done so was killed."""
+    workspace.pairs(3)
+    kill = 'if [[ <id> == 1 ]]; then kill -9 $PPID $(pgrep -P $PPID) "$(ps -o ppid= $PPID)"; fi; '
+    table = "cp <results>/tasks.tsv seen.tsv; "
+    swarm = COPY.replace('command = "', f"command = '{kill}").replace('out_<id>.txt"', "out_<id>.txt'", 1)
+    final = SUM.format(command=table).replace('"all.txt"', '"all.txt", "seen.tsv"')
+    workspace.write(HERE + swarm + final + "when = 'ended'\n")
+    for _ in range(4):
+        code, text = workspace.locusts("run")
+    assert code == 1, text
+    assert workspace.tasks()["1"]["reason"] == "lost with its manager 3 times"
+    assert workspace.result("final/all.txt").read_text() == "0\n2\n"
+    seen = [line.split("\t") for line in workspace.result("final/seen.tsv").read_text().splitlines()]
+    assert [(row[1], row[7]) for row in seen if row[0] == "1"] == [("failed", "lost with its manager 3 times")]
 
 
 def test_what_is_known_is_learned_again(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locusts_fab.bounds.names import Name
+from locusts_fab.bounds.names import Name, TaskId
 from locusts_fab.manager.records import (
     MANAGER_ID,
     Began,
@@ -22,6 +22,7 @@ from locusts_fab.manager.records import (
     Matched,
     Record,
     Suspect,
+    ended_record,
     parse_record,
     parse_records,
     read_found,
@@ -31,7 +32,8 @@ from locusts_fab.manager.records import (
     write_piece,
 )
 from locusts_fab.model.swarms import LeaveReason
-from locusts_fab.model.tasks import Piece, TaskReason
+from locusts_fab.model.tasks import Outcome, Piece, TaskReason, TaskState
+from locusts_fab.text import printable
 from locusts_fab.tsv import escape, join_fields, split_fields, unescape
 
 LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "records.sh"
@@ -127,6 +129,45 @@ def written(record: Record) -> bytes:
 
 
 @settings(deadline=None)
+@given(
+    tasks,
+    st.sampled_from(list(TaskState)),
+    st.none() | st.integers(0, 255),
+    attempts,
+    st.none() | times,
+    words,
+    st.lists(st.booleans(), max_size=5).map(tuple),
+    logs,
+    claims,
+    st.none() | st.builds(Piece, st.integers(0, 10**17), st.integers(1, 10**17), st.integers(0, 2**32 - 1)),
+)
+def test_what_is_known_is_written_as_a_manager_writes_it(
+    number: int,
+    state: TaskState,
+    exit_code: int | None,
+    attempt: int,
+    start_s: float | None,
+    reason: str,
+    found: tuple[bool, ...],
+    log: int,
+    claim: str,
+    piece: Piece | None,
+) -> None:
+    outcome = Outcome(
+        number, TaskId("t"), "true", (), state, exit_code, attempt, "", start_s, 1.5, reason, found, log, claim,
+        attempt, "", piece=piece,
+    )  # fmt: skip
+    line = ended_record(outcome)
+    assert line.endswith("\n")
+    if outcome.has_ended:
+        read = parse_record(line[:-1])
+        assert isinstance(read, Ended)
+        at_s = start_s or 0.0
+        assert [read.start_s, read.end_s] == pytest.approx([at_s, at_s + 1.5], abs=1e-5)
+        what = (claim, number, attempt, state.value, exit_code or 0, read.start_s, read.end_s, found, log)
+        assert read == Ended(*what, printable(reason, ""), piece=piece)
+
+
 @given(st.lists(records, max_size=6), st.data())
 def test_a_stream_cut_at_any_byte_gives_exactly_the_whole_records(stream: list[Record], data: st.DataObject) -> None:
     lines = [written(record) for record in stream]
@@ -274,9 +315,10 @@ def test_each_reason_that_we_judge_by_is_one_that_managers_give() -> None:
     given_to_tasks = {read_task_reason("".join(pair).strip("\"'")) for pair in texts}
     assert given_to_tasks == set(TaskReason) - {TaskReason.OTHER}
     scripts = "".join(
-        (LIBRARY.parent / name).read_text() for name in ("slot.sh", "main.sh", "health.sh", "turn.sh", "setup.sh")
+        (LIBRARY.parent / f"{name}.sh").read_text() for name in ("slot", "main", "health", "turn", "setup", "final")
     )
-    given = r"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|readonly (?:NO_SPACE|SETUP_FAILED)=(\"[^\"]*\")"
+    constants = "NO_SPACE|SETUP_FAILED|NOT_GATHERED"
+    given = rf"\bleave (\w+|\"[^\"]*\")|\breason=(\w+)|:-(finished)|readonly (?:{constants})=(\"[^\"]*\")"
     texts = re.findall(given, scripts)
     given_by_managers = {read_leave_reason("".join(pair).strip('"')) for pair in texts}
     assert given_by_managers == set(LeaveReason)
