@@ -230,7 +230,7 @@ def disk_full(world: World, held: Held, _dice: Random) -> Effect:
     made = _disk_of(world)
     with contextlib.suppress(OSError):  # others write there too
         made.fill()
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return Effect(_codes_of_disk(held), (made.folder / "filler").unlink, tries=2, may_fail=True)
 
 
@@ -242,7 +242,7 @@ def no_inodes(world: World, held: Held, _dice: Random) -> Effect:
     with contextlib.suppress(OSError):
         for number in range(10_000):
             (fillers / str(number)).touch()
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return Effect(_codes_of_disk(held), lambda: shutil.rmtree(fillers), tries=2, may_fail=True)
 
 
@@ -266,7 +266,7 @@ def no_access(world: World, held: Held, dice: Random) -> Effect:
     victim = dice.choice([path for path in _victims(world, held) if path.exists()] or [world.environment.parent])
     before = stat.S_IMODE(victim.stat().st_mode)
     victim.chmod(before & ~0o222)  # no more than that: one open to others is refused for it
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return Effect(
         _codes_of_disk(held), lambda: victim.chmod(before) if victim.exists() else None, tries=2, may_fail=True
     )
@@ -279,7 +279,7 @@ def read_only(world: World, held: Held, dice: Random) -> Effect:
         if subprocess.run(["mount", *words, str(victim)], check=False, capture_output=True).returncode != 0:
             raise NotPossibleError("nobody may mount here")
     world.mounts.append(victim)
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return Effect(_codes_of_disk(held), world.unmount, tries=2, may_fail=True)
 
 
@@ -342,7 +342,7 @@ def plan_damage(world: World, _held: Held, dice: Random) -> Effect:
     for path in sorted((world.environment / PLAN).glob("[0-9]*"))[1:]:
         data = path.read_bytes()
         path.write_bytes(data[: dice.randrange(len(data))])
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return Effect({0, 1}, tries=2)
 
 

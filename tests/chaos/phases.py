@@ -248,5 +248,5 @@ def _draining(world: World, dice: Random) -> Held | None:
         os.chown(mark, owner.st_uid, owner.st_gid)  # the account that the environment belongs to, not ours
         return held
     world.tell_managers(told)
-    world.deaths += len(world.managers())
+    world.deaths += world.struck()
     return held

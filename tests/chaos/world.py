@@ -275,6 +275,10 @@ class World:
         starts = [pid for starts in read_records(self.environment).managers.values() for _, pid in starts]
         return [pid for pid in starts if pid in found]
 
+    def struck(self) -> int:
+        """Count the managers that a lasting fault strikes, with those of a crowd that are about to run."""
+        return max(len(self.managers()), CROWD if self._crowded else 0)
+
     def processes(self) -> dict[int, str]:
         """List all that runs: managers are of the environment, but tasks may be in a scratch folder."""
         return {**processes_of(self.environment), **processes_of(self.shared)}
