@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _HEREDOC = ("in a here-document", "write printf '%s\\n' HANDLE | … instead, or a here-string <<< HANDLE")
 _DELIMITER = ("after <<", "write < HANDLE to read from a file, <<< HANDLE for a here-string, each with the blank")
 _IN_ARRAY = ("an operator stands among the words of an array", "write ) before it, or quote it if it is a word")
+#: How a variable may be taken for code, and what to do where that is arithmetic.
+_EVALUATED = "where bash evaluates it, and it holds a value"
+_INTEGER = "; in arithmetic write the handle itself, of which nothing but integers is taken"
 _SUBSCRIPT = ("in an array subscript, which is arithmetic", "number the elements of the array yourself")
 _NUMBER_TEST = ("in a [[ … ]] that compares numbers or asks for a variable", "write [ … ] instead of [[ … ]]")
 _DUPLICATE = ("after >& or <&, where a number is a descriptor", "write > HANDLE 2>&1 to send both outputs to a file")
@@ -178,14 +181,18 @@ class Lexer(Expansions):
         level.words.append(Word(self.text[level.begun : self.at], level.begun, places))
 
     def warnings(self) -> list[str]:
-        """Return warnings of the values that will be taken for code, with the place marked."""
+        """Return warnings of the values that will be taken for code, each with the first such place marked."""
         found = dict.fromkeys(place for words in self.simple_commands for place in places_of_code(words))
         names = {name for words in self.simple_commands for name in variables_of_values(words)}
-        by = "where bash evaluates it, and it holds a value"
-        found |= dict.fromkeys((start, end, by) for start, end in uses_in_arithmetic(self.text, names))
+        found |= dict.fromkeys((start, end, _EVALUATED) for start, end in uses_in_arithmetic(self.text, names))
+        places: dict[str, list[str]] = {}
+        for start, end, by in found:
+            where = f"{self.text[start:end]} stands {by}, which no quoting can prevent"
+            advice = _INTEGER if by == _EVALUATED else ""
+            places.setdefault(f"{where}{advice}", []).append(excerpt(self.text, start, end))
         return [
-            f"{self.text[start:end]} stands {by}, which no quoting can prevent:\n{excerpt(self.text, start, end)}"
-            for start, end, by in found
+            f"{where}{f' ({len(marked)} times)' if len(marked) > 1 else ''}:\n{marked[0]}"
+            for where, marked in places.items()
         ]
 
     def note_test(self, level: _Level, word: str) -> None:
