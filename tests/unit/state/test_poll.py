@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,107 +13,20 @@ from locusts_fab.errors import HostError
 from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.layout import Environment
-from locusts_fab.manager import times
 from locusts_fab.model.swarms import ManagerState
-from locusts_fab.model.tasks import Task
-from locusts_fab.schedulers.registry import SCHEDULERS
 from locusts_fab.state import poll as module
-from locusts_fab.state.clock import Reading
-from locusts_fab.state.ledger import Ledger
 from locusts_fab.state.poll import PollResult, poll
-from tests.support.environments import ID, OTHER_ID, founded, reserved
+from tests.support.environments import ID, OTHER_ID, reserved
 from tests.support.forged import Liar, encoded, texts
+from tests.support.polls import ELSEWHERE, SLURM, began, ended, look, manager, state_of, states, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from locusts_fab.manager.records import Record
-
-HOST = LocalHost().run('printf %s "${HOSTNAME:-localhost}"').text
-ELSEWHERE = "another-node"
+    from locusts_fab.state.ledger import Ledger
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as made:
-        made.take_plan([Task(f"t{number}", "true", (), ("out",)) for number in range(1, 10)], "/e")
-        made.begin_submission(1, 9)
-        yield made
-
-
-@pytest.fixture
-def root(tmp_path: Path, ledger: Ledger) -> Path:
-    folder = tmp_path / "it's $(an) environment"
-    latest = ledger.latest_submission()
-    assert latest is not None
-    reserved(founded(folder), 1, latest.token)
-    return folder
-
-
-def manager(host: str = ELSEWHERE, pid: int = 1, name: str = "1-0") -> str:
-    return f"manager\t{name}-{ID}\t{host}\t{pid}\t2\t9.000000\t5.2.15(1)-release\t.\n"
-
-
-def began(task: int) -> str:
-    return f"began\t000001.1.{ID}\t{task}\t1\t10.000000\t1\t.\n"
-
-
-def ended(task: int, state: str = "done") -> str:
-    return f"ended\t000001.1.{ID}\t{task}\t1\t{state}\t0\t10.000000\t12.500000\t1\t0\t\t.\n"
-
-
-SLURM = SCHEDULERS["slurm"]
-
-
-def write(root: Path, *lines: str, name: str = "1-0", beat: str | None = "1") -> None:
-    """Append to a manager's cache file, and set its heartbeat."""
-    with (root / "exec/cache" / f"{name}-{ID}.tsv").open("a", encoding="utf-8") as file:
-        file.write("".join(lines))
-    if beat is not None:
-        (root / "exec/beats" / f"{name}-{ID}").write_text(f"{beat}\n", encoding="utf-8")
-
-
-def look(ledger: Ledger, root: Path) -> int:
-    """Poll, and count the records that came."""
-    came = 0
-    apply = ledger.apply
-
-    def counted(manager: str, records: list[Record], read: int) -> None:
-        nonlocal came
-        came += len(records)
-        apply(manager, records, read)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "apply", counted)
-        assert poll(LocalHost(), ledger, Environment(str(root), ID), SLURM) == PollResult()
-    return came
-
-
-def states(ledger: Ledger) -> str:
-    return "".join(outcome.state.value[0] for outcome in ledger.outcomes())
-
-
-def state_of(ledger: Ledger, name: str = "1-0") -> ManagerState:
-    return next(status.state for status in ledger.managers() if status.id == f"{name}-{ID}")
-
-
-def dead_pid() -> int:
-    with subprocess.Popen(["true"]) as process:
-        return process.pid
-
-
-START_S = 1000.0
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_clock(monkeypatch, START_S)
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
-    """Let the poll believe that it is another time."""
-    monkeypatch.setattr(module, "read_clock", lambda: Reading("this boot", now_s, now_s))
+pytestmark = pytest.mark.usefixtures("_clock")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -241,178 +152,6 @@ def test_an_answer_that_is_no_answer_changes_nothing(root: Path, ledger: Ledger,
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Managers
-
-
-def test_one_that_took_its_leave(root: Path, ledger: Ledger) -> None:
-    write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
-    (root / f"exec/beats/1-0-{ID}.end").touch()
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.LEFT
-    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
-    assert ledger.offsets() == {f"1-0-{ID}": -1}
-    write(root, ended(2))
-    assert look(ledger, root) == 0  # nothing more is asked for
-    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
-
-
-def test_one_that_is_about_to_leave(root: Path, ledger: Ledger) -> None:
-    """Its last record is there, its mark not yet: what it said stands, whatever its heartbeat looks like."""
-    write(root, manager(), began(1), ended(1), "left\tbreaker\t12.000000\t.\n")
-    look(ledger, root)
-    (root / f"exec/beats/1-0-{ID}.end").touch()
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.LEFT
-    assert ledger.manager_reason(f"1-0-{ID}") == "breaker"
-
-
-def test_one_on_this_machine_whose_process_is_no_more(root: Path, ledger: Ledger) -> None:
-    write(root, manager(HOST, dead_pid()), began(1))
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-    assert states(ledger)[0] == "p"
-
-
-def test_the_reason_is_what_was_seen(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(root, manager(HOST, dead_pid()))
-    write(root, manager(name="1-1"), name="1-1")
-    look(ledger, root)
-    set_clock(monkeypatch, START_S + times.STALE_S + 1)
-    look(ledger, root)
-    assert [ledger.manager_reason(f"{name}-{ID}") for name in ("1-0", "1-1")] == [
-        "its process was killed",
-        "its heartbeat stood still for more than 300 s",
-    ]
-
-
-def test_a_job_that_is_over_lets_us_lose_patience(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "squeue").write_text("#!/bin/sh\n", encoding="utf-8")  # it knows no jobs, which is an answer
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    ledger.set_submission(1, state="started", job="7")
-    write(root, manager(), began(1))
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.ALIVE
-    set_clock(monkeypatch, START_S + times.FRESH_S + 1)
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-    assert ledger.manager_reason(f"1-0-{ID}") == "its job is over, and its heartbeat stood still for more than 40 s"
-
-
-def test_a_process_that_only_has_its_number_is_not_it(root: Path, ledger: Ledger) -> None:
-    write(root, manager(HOST, os.getpid()), began(1))
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-
-
-def test_one_on_this_machine_that_is_at_work(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "exec/manager.sh").write_text("printf 'ready\\n'; read -r _\n", encoding="utf-8")
-    command = ["bash", str(root / "exec/manager.sh"), "1-0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        write(root, manager(HOST, process.pid), began(1))
-        look(ledger, root)
-        assert state_of(ledger) is ManagerState.ALIVE
-        set_clock(monkeypatch, START_S + times.STALE_S / 2)
-        look(ledger, root)
-        assert state_of(ledger) is ManagerState.ALIVE  # its process is a better witness than its heartbeat
-        assert states(ledger)[0] == "r"
-        process.communicate(b"end\n")
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-
-
-@pytest.mark.parametrize("later", [times.STALE_S * 10, -500.0])
-def test_alive_is_alive_whatever_the_beat_says(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, later: float
-) -> None:
-    (root / "exec/manager.sh").write_text("printf 'ready\\n'; read -r _\n", encoding="utf-8")
-    command = ["bash", str(root / "exec/manager.sh"), "1-0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        write(root, manager(HOST, process.pid), began(1))
-        look(ledger, root)
-        set_clock(monkeypatch, START_S + later)
-        look(ledger, root)
-        assert (state_of(ledger), states(ledger)[0]) == (ManagerState.ALIVE, "r")
-        process.communicate(b"end\n")
-
-
-def test_after_another_start_of_this_machine_nobody_is_gone_at_once(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(root, manager(), began(1))
-    look(ledger, root)
-    monkeypatch.setattr(module, "read_clock", lambda: Reading("next boot", 90_000.0, 90_000.0))
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.ALIVE
-
-
-def test_a_manager_that_is_gone_may_be_seen_to_be_in_a_clock_that_was_ahead(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A look of the future does not make a heartbeat fresh for ever."""
-    write(root, manager(), began(1))
-    set_clock(monkeypatch, START_S + 86_400)
-    look(ledger, root)
-    for after_s in (0, times.STALE_S + 1):
-        set_clock(monkeypatch, START_S + after_s)
-        look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-
-
-def test_what_one_that_was_taken_for_dead_writes_is_read(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(root, manager(), began(1))
-    look(ledger, root)
-    set_clock(monkeypatch, START_S + times.STALE_S + 1)
-    look(ledger, root)
-    ledger.set_manager(f"1-0-{ID}", ManagerState.LEFT, "as it is marked then")
-    (root / f"exec/beats/1-0-{ID}.end").touch()
-    write(root, ended(1), began(2))
-    look(ledger, root)
-    assert (state_of(ledger), states(ledger)[:2]) == (ManagerState.LEFT, "dp")
-    write(root, ended(2), "left\tstopped\t12.000000\t.\n")
-    look(ledger, root)
-    assert states(ledger)[:2] == "dd"
-    assert ledger.offsets() == {f"1-0-{ID}": -1}
-
-
-def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    """Let squeue answer."""
-    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-
-def test_the_manager_of_a_job_that_is_suspended_is_not_gone(
-    root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    ledger.set_submission(1, state="started", job="7")
-    squeue(tmp_path, monkeypatch, "7_0|7|0|SUSPENDED|n1|None")
-    write(root, manager(), began(1))
-    write(root, manager(name="1-1"), began(2), name="1-1")
-    for after_s in (0, 500, 90_000):
-        set_clock(monkeypatch, START_S + after_s)
-        look(ledger, root)
-    assert (state_of(ledger), state_of(ledger, "1-1")) == (ManagerState.UNKNOWN, ManagerState.GONE)
-    assert states(ledger)[:2] == "rp"
-    squeue(tmp_path, monkeypatch, "7_0|7|0|RUNNING|n1|None")
-    for after_s in (90_001, 90_250):  # it has to have time to beat
-        set_clock(monkeypatch, START_S + after_s)
-        look(ledger, root)
-        assert state_of(ledger) is not ManagerState.GONE
-    set_clock(monkeypatch, START_S + 90_400)
-    look(ledger, root)
-    assert state_of(ledger) is ManagerState.GONE
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Whose it is
 
 
@@ -456,38 +195,6 @@ def test_records_of_another_environment_are_none(root: Path, ledger: Ledger) -> 
     write(root, manager(), ended(1).replace(ID, OTHER_ID))
     look(ledger, root)
     assert states(ledger)[0] == "p"
-
-
-def test_one_elsewhere_is_judged_by_its_heartbeat(root: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(root, manager(), began(1), beat="1")
-    start = START_S
-    seen = []
-    for after_s, beat in [(0, "1"), (39, "1"), (41, "1"), (42, "2"), (81, "2"), (341, "2"), (343, "2"), (344, "3")]:
-        set_clock(monkeypatch, start + after_s)
-        write(root, beat=beat)
-        look(ledger, root)
-        seen.append((state_of(ledger).value, states(ledger)[0]))
-    assert seen == [
-        ("alive", "r"),
-        ("alive", "r"),
-        ("unknown", "r"),
-        ("alive", "r"),  # it moved
-        ("alive", "r"),
-        ("unknown", "r"),
-        ("gone", "p"),  # it stood still for more than 300 s
-        ("alive", "p"),  # it was only cut off; what it runs will tell by its record
-    ]
-    write(root, ended(1))
-    look(ledger, root)
-    assert states(ledger)[0] == "d"
-
-
-@pytest.mark.parametrize("beat", [None, "", "  ", "1 2", "x"])
-def test_a_heartbeat_that_is_missing_or_makes_no_sense(root: Path, ledger: Ledger, beat: str | None) -> None:
-    write(root, manager(), began(1), ended(1), beat=beat)
-    look(ledger, root)
-    assert states(ledger)[0] == "d"
-    assert state_of(ledger) in {ManagerState.ALIVE, ManagerState.UNKNOWN}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
