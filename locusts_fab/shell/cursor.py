@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,25 +11,29 @@ from locusts_fab.errors import PlanError
 from locusts_fab.shell.quoting import Hole, as_it_is, excerpt, find_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 _BAD_NAME = re.compile(r"""['"`\\$\n]""")
 #: Signs of bash, and digits, that later bytes of characters may look like in some locale.
 _LATER_BYTES = frozenset("\\`|}0123456789")
 #: What would make another number of one that comes next, or right before.
-_NUMBER_BEFORE = re.compile(r"[\w#@.]+\Z")
-_NUMBER_AFTER = re.compile(r"[\w#@.]")
+_OF_NUMBER = re.compile(r"[\w#@.]")
 _NAMED_BADLY = ("in a command with a name that means something to bash", "rename the column")
 
 
 class Cursor:
-    """A place in a template, the next one to be read, and the parts read so far."""
+    """A place in a template, the next one to be read, and the parts read so far.
+
+    What is asked of these at each word must not go through all of them: a command may have 128 KiB.
+    """
 
     def __init__(self, text: str, handles: Collection[str], shared: Mapping[str, str]) -> None:
         self.text = text
         self.shared = shared
         self.at = 0
         self.parts: list[str | Hole] = []
+        self.holes: list[Hole] = []  # those among the parts
+        self.hole_parts: list[int] = []  # the number of each among the parts
         self.banned: tuple[str, str] | None = None  # within a place where handles are refused
         names = sorted({*handles, "shared"}, key=len, reverse=True)
         self.handle = re.compile(f"<({'|'.join(map(re.escape, names))})(:raw)?>")
@@ -64,6 +69,8 @@ class Cursor:
             key = find_key(self.text, self.at, hole.end, self.shared)
             hole.constant = self.shared[key]
             hole.end += len(key)
+        self.holes.append(hole)
+        self.hole_parts.append(len(self.parts))
         self.parts.append(hole)
         self.at = hole.end
         return hole
@@ -73,9 +80,12 @@ class Cursor:
         found = self.handle.match(self.text, self.at)
         if found is None:
             return None
-        before = _NUMBER_BEFORE.search(self.text[: self.at])
-        is_alone = not (before or _NUMBER_AFTER.match(self.text, found.end())) and not isinstance(self.parts[-1], Hole)
-        is_based = before is not None and before[0] == "10#"
+        begin = self.at
+        while begin and _OF_NUMBER.match(self.text, begin - 1):
+            begin -= 1
+        before = self.text[begin : self.at]
+        is_alone = not (before or _OF_NUMBER.match(self.text, found.end())) and not isinstance(self.parts[-1], Hole)
+        is_based = before == "10#"
         if found[2] or found[1] == "shared" or not (is_alone or is_based):
             return self.take_hole(as_it_is)
         banned, self.banned = self.banned, None
@@ -117,8 +127,11 @@ class Cursor:
 
     def quoted_holes(self, since: int) -> list[Hole]:
         """Return the handles among the parts from number `since` on, other than raw ones."""
-        holes = [part for part in self.parts[since:] if isinstance(part, Hole)]
-        return [hole for hole in holes if hole.quote is not as_it_is and not hole.is_integer]
+        return _quoted(self.holes[bisect_left(self.hole_parts, since) :])
+
+    def quoted_holes_from(self, start: int) -> list[Hole]:
+        """Return the handles that stand at `start` or after it, other than raw ones."""
+        return _quoted(self.holes[bisect_left(self.holes, start, key=lambda hole: hole.start) :])
 
     @contextmanager
     def ban(self, reason: tuple[str, str]) -> Iterator[None]:
@@ -127,3 +140,7 @@ class Cursor:
         self.banned = outer or reason
         yield
         self.banned = outer
+
+
+def _quoted(holes: Sequence[Hole]) -> list[Hole]:
+    return [hole for hole in holes if hole.quote is not as_it_is and not hole.is_integer]

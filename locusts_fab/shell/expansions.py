@@ -21,7 +21,7 @@ SPLIT = ("a line may not end right after this sign", "put a blank before the bac
 
 _BACKTICKED = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 #: A $name right before a handle would swallow the letters of the value.
-_NAME_BEFORE = re.compile(r"\$(?:\w|\\\n)+\Z")
+_NAME = re.compile(r"\$(?:\w|\\\n)+")
 _MAX_DEPTH = 50
 
 
@@ -95,11 +95,16 @@ class Expansions(Cursor, ABC):
             elif char in "$`":
                 self.quoted(double=True)
             else:
-                if self.handle.match(self.text, self.at) and _NAME_BEFORE.search(self.text, start, self.at):
+                if self.handle.match(self.text, self.at) and self.is_after_name(start):
                     self.parts.append('""')  # end the name before the value begins
                 if not self.take_hole(quote_in_double):
                     self.take(1)
         self.take(1)
+
+    def is_after_name(self, start: int) -> bool:
+        """Return whether the name of a variable, such as $name, stands right before this place, after `start`."""
+        dollar = self.text.rfind("$", start, self.at)
+        return dollar >= 0 and _NAME.fullmatch(self.text, dollar, self.at) is not None
 
     def backticks(self) -> None:
         """Read `…`, where the rules of quoting change with every backslash."""

@@ -28,7 +28,6 @@ _DUPLICATE = ("after >& or <&, where a number is a descriptor", "write > HANDLE 
 _PLAIN_WORD = re.compile(r"[\w@%+:,./=-]*(\0[\w@%+:,./-]*)*", re.ASCII)
 _MAYBE_KEYWORD = re.compile(r"[a-z\0]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_END_OF_SUBSCRIPT = re.compile(r"\]\+?=")
 #: After these the next word is again the first of a command.
 _LEADING = frozenset(["!", "{", "if", "then", "elif", "else", "while", "until", "do", "time", "coproc"])
 _NUMBER_TESTS = frozenset(["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"])
@@ -134,7 +133,7 @@ class Lexer(Expansions):
     def is_subscript(self, level: _Level) -> bool:
         """Return whether this bracket may open the subscript of an assignment, which may hold blanks: a[1 + 2]=x."""
         named = _VARIABLE_NAME.fullmatch(level.word) or (level.array and not level.word)
-        return bool(named and _END_OF_SUBSCRIPT.search(self.text, self.at))
+        return bool(named) and max(self.text.rfind("]="), self.text.rfind("]+=")) >= self.at
 
     def backslash(self, level: _Level) -> None:
         """Read a backslash outside quotes; one at the end of a line joins it with the next."""
@@ -176,7 +175,7 @@ class Lexer(Expansions):
 
     def add_word(self, level: _Level) -> None:
         """Keep a word of a command, with the places of the values in it."""
-        holes = [hole for hole in self.quoted_holes(0) if hole.start >= level.begun and hole.constant is None]
+        holes = [hole for hole in self.quoted_holes_from(level.begun) if hole.constant is None]
         places = tuple((hole.start, hole.end) for hole in holes)
         level.words.append(Word(self.text[level.begun : self.at], level.begun, places))
 
@@ -238,7 +237,9 @@ class Lexer(Expansions):
 
     def redirection(self, level: _Level) -> None:
         """Read a redirection's operator; `<` and a handle after it (`<<id>`) stay what they are."""
-        arrows = len(self.text[self.at :]) - len(self.text[self.at :].lstrip("<"))
+        arrows = 0
+        while self.text.startswith("<", self.at + arrows):
+            arrows += 1
         found = self.handle.match(self.text, self.at + arrows - 1) if arrows else None
         operator = "<" * (arrows - 1) if found else ""
         if not found:

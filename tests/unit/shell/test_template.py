@@ -381,3 +381,10 @@ def test_direct_commands_do_under_exec_what_they_do_in_a_shell() -> None:
                 for how in ("", "exec")
             ]
             assert outputs[0] == outputs[1]
+
+
+def test_a_command_of_thousands_of_lines() -> None:
+    """As long as a command may be: reading it took the square of its length, more than a minute."""
+    lines = ["echo 'a b' \"$x\" $(date) <id> [ a[0] ] > b"] * 2500
+    template = Template.command("\n".join(lines), ["id"])
+    assert template.render({"id": "it's"}) == "\n".join(lines).replace("<id>", "'it'\\''s'")
