@@ -100,7 +100,7 @@ def normalised(line: str, task_id: str = "") -> str:
 
     :param task_id: a name that is made equal too, where it stands as a word.
     """
-    if task_id:
+    if task_id and task_id in line:  # most do not say it, and each is an expression of its own to compile
         line = re.sub(rf"(?<!\w){re.escape(task_id)}(?!\w)", "#", line)
     line = _QUOTED.sub("'", line)
     line = _PATH.sub("/", _URL.sub("/", line))
