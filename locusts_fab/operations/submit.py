@@ -280,8 +280,8 @@ def _start(
     if taken.has_final:
         notes += _note_removed(ledger) if not is_there else []
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
-        known = ledger.ended(judged_here=not has_lost)
-        scripts[site.environment.known_records(submission.number)] = "".join(map(ended_record, known))
+        known = "".join(map(ended_record, ledger.ended(judged_here=not has_lost)))
+        scripts |= {site.environment.known_records(submission.number): known} if known else {}
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
 
