@@ -10,13 +10,13 @@
 # deafen: hear no signals any more.
 deafen() {
   IS_DEAF=1
-  trap '' TERM HUP INT USR1 USR2
+  trap '' TERM HUP INT QUIT USR1 USR2
 }
 
 # hear: let `wait` be interrupted by signals, so that tasks, which inherit what is ignored, get them as usual.
 hear() {
   IS_DEAF=0
-  trap : TERM HUP INT USR1 USR2
+  trap : TERM HUP INT QUIT USR1 USR2
 }
 
 # unharmed COMMAND...: run it deaf.

@@ -437,6 +437,7 @@ def test_what_must_be_alone_waits_for_the_others(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=2, alone_from=2) as env:
         manager = env.plan([holding(tmp_path)], [f'ls "{tmp_path}/go"']).start()
         wait_until(lambda: list(env.temp.glob("locusts.*/alone/*")), "the second task, which waits")
+        wait_until(lambda: at_work(tmp_path) == 1, "the first task")  # no slot waits for the other to begin
         assert began(env) == Counter([1])
         (tmp_path / "go").touch()
         manager.wait()
