@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import tasks_list
-from locusts_fab.manager.records import ended_record, read_leave_reason
+from locusts_fab.manager.records import ended_record
 from locusts_fab.model.swarms import LeaveReason
 from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
@@ -258,7 +258,6 @@ def _start(
     """
     swarm, ledger = session.swarm, session.ledger
     latest = ledger.latest_submission()
-    has_lost = latest is not None and (not is_there or _has_lost_records(ledger, latest))
     first = latest.last_chunk + 1 if latest else 1
     chunks, alone_from = _cut(swarm, taken, first)
     submission = ledger.begin_submission(first, chunks[-1].number, chosen=True)
@@ -280,7 +279,8 @@ def _start(
     if taken.has_final:
         notes += _note_removed(ledger) if not is_there else []
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
-        known = "".join(map(ended_record, ledger.ended(judged_here=not has_lost)))
+        lacks_records = not is_there or ledger.has_left_for(LeaveReason.NOT_GATHERED)
+        known = "".join(map(ended_record, ledger.ended(judged_here=not lacks_records)))
         scripts |= {site.environment.known_records(submission.number): known} if known else {}
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))
@@ -303,12 +303,6 @@ def _start(
     job = site.launcher.start(submission.number, submission.token, len(chunks))
     ledger.set_submission(submission.number, state="started", job=job)
     LOGGER.info("%s on %s: submission %d is started%s", *where, submission.number, f" as job {job}" if job else "")
-
-
-def _has_lost_records(ledger: Ledger, submission: Submission) -> bool:
-    """Return whether the last task of a submission did not find what was recorded of the others, or what they made."""
-    reasons = (ledger.manager_reason(manager.id) for manager in ledger.managers(submission.number))
-    return any(read_leave_reason(reason) is LeaveReason.NOT_GATHERED for reason in reasons)
 
 
 def _note_removed(ledger: Ledger) -> list[str]:

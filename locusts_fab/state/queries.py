@@ -166,6 +166,11 @@ class Queries:
         row = self._db.execute("SELECT reason FROM managers WHERE id = ?", (manager,)).fetchone()
         return str(row[0]) if row else ""
 
+    def has_left_for(self, reason: LeaveReason) -> bool:
+        """Return whether a manager of any submit has left for a reason."""
+        reasons = self._db.execute("SELECT DISTINCT reason FROM managers WHERE reason != ''")
+        return any(read_leave_reason(row[0]) is reason for row in reasons)
+
     def usage(self) -> Usage:
         """Return what the tasks that have ended used, and how busy the slots of the latest submit were."""
         return read_usage(self._db, self.latest_submission())

@@ -148,6 +148,9 @@ def test_records_that_are_lost_there_are_sent(workspace: Workspace, pack: str, w
     code, text = workspace.locusts("run")
     assert (code, "submitted 1 of 5 tasks" in text) == (0, True), text
     summed(workspace, 4)
+    (workspace.folder / "in" / "f_4.txt").write_text("4\n")  # it is told again each time
+    assert workspace.locusts("run")[0] == 0
+    summed(workspace, 5)
 
 
 def test_what_is_gone_there_is_missed(workspace: Workspace) -> None:
