@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PYTHON = shlex.quote(sys.executable)
 #: The tests that need neither a server nor a whole swarm.
 QUICK = "tests/unit tests/bash tests/project"
-#: Most of these tests wait for processes of theirs: three workers a CPU.
-WORKERS = 3 * (os.cpu_count() or 1)
+#: Most of these tests wait for processes of theirs: two workers a CPU.
+WORKERS = 2 * (os.cpu_count() or 1)
 #: The tests make some 70,000 files, which disks take long for; `dev.test` has them on a disk, as users do.
 IN_MEMORY = "/dev/shm"  # noqa: S108 - pytest makes a folder of its own there
 #: The page that holds the reference of locusts.toml, and the lines around it.
