@@ -280,7 +280,7 @@ def _start(
         notes += _note_removed(ledger) if not is_there else []
         scripts[site.environment.tasks_list(submission.number)] = tasks_list(ledger.numbers(), site.environment.id)
         lacks_records = not is_there or ledger.has_left_for(LeaveReason.NOT_GATHERED)
-        known = "".join(map(ended_record, ledger.ended(judged_here=not lacks_records)))
+        known = "".join(map(ended_record, ledger.ended() if lacks_records else ledger.judged_here()))
         scripts |= {site.environment.known_records(submission.number): known} if known else {}
     where = (swarm.name, swarm.target_name)
     LOGGER.info("%s on %s: %d tasks are sent in %d chunks", *where, taken.tasks, len(chunks))

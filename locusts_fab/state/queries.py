@@ -244,56 +244,49 @@ class Queries:
         query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected"
         return int(self._db.execute(query).fetchone()[0])
 
+    def _outcomes(self, query: str, *values: object) -> Iterator[Outcome]:
+        """Yield the tasks that a query finds, from its WHERE on."""
+        for row in self._db.execute(f"{OUTCOME} {query}", values):
+            yield read_outcome(row)
+
     def find(self, task_id: str) -> Outcome | None:
         """Return a task by its id; None if there is none."""
-        row = self._db.execute(f"{OUTCOME} WHERE t.id = ?", (os.fsencode(task_id),)).fetchone()
-        return None if row is None else read_outcome(row)
+        return next(self._outcomes("WHERE t.id = ?", os.fsencode(task_id)), None)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every task, in order."""
-        for row in self._db.execute(f"{OUTCOME} ORDER BY t.number"):
-            yield read_outcome(row)
+        return self._outcomes("ORDER BY t.number")
 
-    def ended(self, *, judged_here: bool = False) -> Iterator[Outcome]:
-        """Yield the tasks that have ended, in order.
+    def ended(self) -> Iterator[Outcome]:
+        """Yield the tasks that have ended, in order."""
+        return self._outcomes("WHERE t.state IN ('done', 'failed') ORDER BY t.number")
 
-        :param judged_here: only those that failed by our own judgement, of which nothing is recorded on the target.
-        """
-        ended = "t.state = 'failed' AND t.reason = ?" if judged_here else "t.state IN ('done', 'failed')"
-        values = (TOO_OFTEN_LOST_REASON,) if judged_here else ()
-        for row in self._db.execute(f"{OUTCOME} WHERE {ended} ORDER BY t.number", values):
-            yield read_outcome(row)
+    def judged_here(self) -> Iterator[Outcome]:
+        """Yield the tasks that failed by our own judgement, of which nothing is recorded on the target, in order."""
+        query = "WHERE t.state = 'failed' AND t.reason = ? ORDER BY t.number"
+        return self._outcomes(query, TOO_OFTEN_LOST_REASON)
 
     def failed(self) -> Iterator[Outcome]:
         """Yield the tasks that failed, in order."""
-        for row in self._db.execute(f"{OUTCOME} WHERE t.state = 'failed' ORDER BY t.number"):
-            yield read_outcome(row)
+        return self._outcomes("WHERE t.state = 'failed' ORDER BY t.number")
 
     def placed(self) -> Iterator[Outcome]:
         """Yield the ended tasks of which something came back at some time, but for those in archives."""
-        for row in self._db.execute(
-            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?", (len(BELOW), BELOW)
-        ):
-            yield read_outcome(row)
+        query = "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?"
+        return self._outcomes(query, len(BELOW), BELOW)
 
     def failed_beside(self, folder: str) -> list[Outcome]:
         """Return the failed tasks of which something came back, but not to a folder in this one."""
-        rows = self._db.execute(
-            f"{OUTCOME} WHERE t.state = 'failed' AND t.place IS NOT NULL AND substr(t.place, 1, ?) != ?",
-            (len(folder) + 1, os.fsencode(f"{folder}/")),
-        )
-        return [read_outcome(row) for row in rows]
+        query = "WHERE t.state = 'failed' AND t.place IS NOT NULL AND substr(t.place, 1, ?) != ?"
+        return list(self._outcomes(query, len(folder) + 1, os.fsencode(f"{folder}/")))
 
     def uncollected(self, limit: int | None = None) -> list[Outcome]:
         """Return the tasks that have ended and whose outcome is not here.
 
         :param limit: no more than so many.
         """
-        rows = self._db.execute(
-            f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?",
-            (-1 if limit is None else limit,),
-        )
-        return [read_outcome(row) for row in rows]
+        query = "WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?"
+        return list(self._outcomes(query, -1 if limit is None else limit))
 
     def troubles(self, task: int | None = None) -> dict[tuple[int, str], str]:
         """Return why outputs could not be brought back, by task number and output.

@@ -238,7 +238,7 @@ def test_a_task_that_was_lost_three_times_has_failed(ledger: Ledger) -> None:
     lose(ledger, 1, 3)
     outcome = found(ledger, "a")
     assert (outcome.state, outcome.reason) == (TaskState.FAILED, "lost with its manager 3 times")
-    assert [each.id for each in ledger.ended(judged_here=True)] == ["a"]
+    assert [each.id for each in ledger.judged_here()] == ["a"]
     assert (outcome.exit_code, outcome.found) == (None, ())
     assert [task.number for task in ledger.uncollected()] == [1]
     ledger.reset_failed()
