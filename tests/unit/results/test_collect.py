@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,17 +13,7 @@ from locusts_fab.errors import TransferError
 from locusts_fab.results.collect import wanted_files
 from tests.support.outcomes import Case
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 HOSTILE = ["a b", "it's", '"quoted', "$(x)", "-rf", "new\nline", "tab\there", "back\\slash", "\udcff", "é", "\\n"]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    made = Case(tmp_path)
-    with contextlib.closing(made.ledger):
-        yield made
 
 
 def marks(folder: Path) -> dict[str, tuple[int, int]]:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.model.tasks import Task
 from locusts_fab.results.lists import _ValueColumns
 from locusts_fab.tsv import unescape
-from tests.support.outcomes import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from locusts_fab.model.tasks import Values
+    from tests.support.outcomes import Case
 
 FIRST = ["task", "state", "exit", "attempts", "node", "start", "seconds", "reason", "cpu_s", "peak_mb"]
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    made = Case(tmp_path)
-    with contextlib.closing(made.ledger):
-        yield made
 
 
 def plan(case: Case, **tasks: Values) -> None:

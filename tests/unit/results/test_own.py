@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,16 +14,6 @@ from locusts_fab.errors import StateError
 from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.state.ledger import Ledger
 from tests.support.outcomes import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    made = Case(tmp_path)
-    with contextlib.closing(made.ledger):
-        yield made
 
 
 def write(path: Path, text: str) -> Path:

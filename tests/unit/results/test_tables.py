@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -11,18 +10,9 @@ import pytest
 from locusts_fab.manager.records import Began
 from locusts_fab.model.tasks import Task
 from locusts_fab.results.lists import describe
-from tests.support.outcomes import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Iterator[Case]:
-    made = Case(tmp_path)
-    with contextlib.closing(made.ledger):
-        yield made
+    from tests.support.outcomes import Case
 
 
 @pytest.mark.parametrize("outputs", [("x",), ("y",), ("y", "x", "z"), ()])
