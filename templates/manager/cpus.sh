@@ -1,5 +1,5 @@
 # ==== the CPUs of this node =================================================================================
-# Which CPUs we may use, and which of them a slot has for itself.
+# Which CPUs we may use, and how many tasks at a time they are enough for.
 
 # read_numbers LIST: set NUMBERS to those in a list such as 0-3,8, as Linux writes sets of CPUs.
 read_numbers() {
@@ -43,36 +43,4 @@ find_slots() {
     SLOTS=$((GPUS / GPUS_PER_TASK))
   fi
   readonly SLOTS
-}
-
-# is_confined: succeed unless our job has fewer CPUs than it may use, so that nobody knows which are its own. One CPU of
-# a scheduler may be several of Linux: the threads of a core.
-is_confined() {
-  local list='' NUMBERS JOB_CPUS=0
-  find_job_cpus
-  read -r list 2>/dev/null </sys/devices/system/cpu/cpu0/topology/thread_siblings_list
-  read_numbers "$list"
-  ((JOB_CPUS == 0 || JOB_CPUS * (${#NUMBERS[@]} > 1 ? ${#NUMBERS[@]} : 1) >= ${#CPUS[@]}))
-}
-
-# may_pin: leave if slots shall have CPUs of their own and cannot have them.
-may_pin() {
-  local needed=$((SLOTS * TASK_CPUS))
-  if ((PIN == 0)); then
-    return
-  elif ! type -P taskset >/dev/null; then
-    leave "pin = true needs taskset, of util-linux, which is not on this node"
-  elif ((needed > ${#CPUS[@]})); then
-    leave "pin = true: $SLOTS slots x $TASK_CPUS cpus_per_task are $needed CPUs, but only ${#CPUS[@]} may be used on this node"
-  elif ! is_confined; then
-    leave "pin = true: the scheduler does not keep jobs to their CPUs on this node, so nobody knows which are ours"
-  fi
-}
-
-# pin_slot: bind this slot, and by that its tasks, to its own CPUs.
-pin_slot() {
-  local IFS=, own
-  ((PIN && (SLOT + 1) * TASK_CPUS <= ${#CPUS[@]})) || return 0
-  own="${CPUS[*]:SLOT*TASK_CPUS:TASK_CPUS}" # in quotes, or bash 4 puts blanks between
-  taskset -cp "$own" "$BASHPID" >/dev/null || leave "pin = true: taskset cannot bind a slot to the CPUs $own"
 }

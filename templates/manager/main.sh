@@ -388,8 +388,8 @@ main() {
   find_memory
   beat
   announce
-  find_gpus
-  may_pin
+  ((GPUS_PER_TASK == 0)) || find_gpus
+  ((PIN == 0)) || may_pin
   find_end
   readonly HAS_END=$((ENDS_AT > 0))
   find_scratch

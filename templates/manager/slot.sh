@@ -90,6 +90,7 @@ read_chunk() {
 # work_chunk CHUNK GENERATION [LINE]: run the tasks of a chunk that we own, or the one of them that we own, which `deal`
 # has looked up.
 work_chunk() {
+  # shellcheck disable=SC2034 # PACKED is for pack.sh
   tasks=() ran=0 STAYS=() GOES=() HAS_PAST=0 PACKED=0
   printf -v CLAIM '%06d.%d.%s' "$1" "$2" "$ENVIRONMENT_ID"
   WORK=$ROOT/work/$CLAIM
@@ -300,7 +301,7 @@ slot_main() {
   export -n OLDPWD # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m           # every command in a process group of its own, which is what job control means here
   give_slot
-  pin_slot
+  ((PIN == 0)) || pin_slot
   find_usage
   read_amount oom_kill "$KILLS"
   KILLED_BEFORE=$AMOUNT

@@ -63,6 +63,7 @@ read_long_task() {
 run_task() {
   attempt=1 LOCUSTS_ATTEMPT=1 sandbox=$SANDBOXES/$task
   while :; do
+    # shellcheck disable=SC2034 # FROM is for pack.sh
     FROM=${#STAYS[@]} log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
     ((${#HELD} <= AT_ONCE)) || write_held

@@ -58,6 +58,11 @@ MANAGERS: dict[str, dict[str, Any]] = {
         "grace_s": 5,
         "scratch": ["$TMPDIR", "/tmp"],
         "pack": 1,
+        "pin": 1,
+        "gpus": 8,
+        "gpus_per_task": 2,
+        "has_patterns": 1,
+        "final_chunk": 901,
         "container": ["apptainer", "exec", "--nv", "/data/my tools.sif"],
         "env": [("GREETING", "it's me"), ("OMP_NUM_THREADS", "1")],
     },
@@ -313,9 +318,9 @@ NEVER_EMPTY = {
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
     ("manager/given.sh", "THREAD_VARIABLES"): "a list of ours",
-    ("manager/given.sh", "GPU_VARIABLES"): "a list of ours",
-    ("manager/given.sh", "CUDA_GPUS"): "looked at before",
-    ("manager/cpus.sh", "CPUS"): "looked at before",
+    ("manager/gpus.sh", "GPU_VARIABLES"): "a list of ours",
+    ("manager/gpus.sh", "CUDA_GPUS"): "looked at before",
+    ("manager/pin.sh", "CPUS"): "looked at before",
     ("manager/pack.sh", "STAYS"): "looked at before; or in a slice, where what guards is not seen",
     ("manager/history.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/cpus.sh", "parts"): "the text was looked at before",
@@ -370,9 +375,36 @@ def test_no_golden_file_is_left_over() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == set(golden_texts())
 
 
+#: The parts that a manager has only where a setting says so.
+ONLY_WITH = {
+    "outputs": "HAS_PATTERNS",
+    "pack": "PACK",
+    "gpus": "GPUS_PER_TASK",
+    "pin": "PIN",
+    "final": "FINAL_CHUNK",
+    "unpack": "FINAL_CHUNK",
+}
+
+
 def test_the_libraries_go_into_the_script_as_they_are() -> None:
     parts = {scheduler.manager_part for scheduler in SCHEDULERS.values()}
     for part in parts:
-        script = render("manager.sh.j2", {**MANAGERS["hostile"], "scheduler": part})
         others = parts - {part}
-        assert all(path.read_text() in script for path in LIBRARIES if path.stem not in others)
+        script = render("manager.sh.j2", {**MANAGERS["full"], "scheduler": part})
+        assert {path.stem for path in LIBRARIES if path.read_text() not in script} == others
+        script = render("manager.sh.j2", {**MANAGERS["hostile"], "scheduler": part})
+        assert {path.stem for path in LIBRARIES if path.read_text() not in script} == others | set(ONLY_WITH)
+
+
+@pytest.mark.parametrize("part", ONLY_WITH)
+def test_what_a_manager_may_lack_is_called_only_where_it_is_there(part: str) -> None:
+    """A line that calls one of its functions, or one of the three before, asks for the setting that brings it."""
+    text = {path.stem: path.read_text() for path in LIBRARIES}
+    names = re.findall(r"^(\w+)\(\) [{(]$", text[part], re.MULTILINE)
+    calls = re.compile(rf"(?<![\w$-])({'|'.join(names)})\b(?!\()")
+    as_one = {name for name, setting in ONLY_WITH.items() if setting == ONLY_WITH[part]}
+    for other in text.keys() - as_one:
+        lines = [line.split(" # ")[0] for line in code_lines(text[other])]
+        for number, line in enumerate(lines):
+            if calls.search(line):
+                assert re.search(rf"\b{ONLY_WITH[part]}\b", " ".join(lines[max(0, number - 3) : number + 1])), line

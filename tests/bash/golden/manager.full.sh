@@ -31,22 +31,25 @@ readonly ENVIRONMENT_ID=0123abcd
 readonly SUBMISSION=3 FIRST_CHUNK=813 LAST_CHUNK=900
 # the first chunk of tasks that were lost with their managers before, and run one at a time
 readonly ALONE_FROM=1000000
-# the chunk of the task that comes after all others, 0: there is none; 1: only if all are done; 1: it finds them by links
-readonly FINAL_CHUNK=0 FINAL_NEEDS_DONE=1 FINAL_LINKS=1
+# the chunk of the task that comes after all others, 0: there is none
+readonly FINAL_CHUNK=901
+# 1: it runs only if all others are done; 1: it finds them by links; its time as for all others, see below
+readonly FINAL_NEEDS_DONE=1 FINAL_LINKS=1
+readonly FINAL_TIMEOUT_US=0 FINAL_TIMEOUT_TEXT='0 s'
 # the name of the swarm, and how many CPUs each of its tasks may use
 readonly SWARM_NAME=pairs TASK_CPUS=1
 # the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
-readonly GPUS=0 GPUS_PER_TASK=0
+readonly GPUS=8 GPUS_PER_TASK=2
 # 1: what tasks leave is packed into a file for each lease, work/CLAIM.tar, as a piece for many of them
 readonly PACK=1
 # 1: each slot has CPUs of its own
-readonly PIN=0
+readonly PIN=1
 # tasks at a time; 0: as many as there are CPUs for
 SLOTS=4
 # 1: sandboxes start with what is in inputs/
 HAS_INPUTS=0
 # 1: some outputs are more than names, such as patterns
-readonly HAS_PATTERNS=0
+readonly HAS_PATTERNS=1
 # a folder that all tasks share, in place of sandboxes; empty: there is none
 readonly TREE=''
 # the program, if each command is one plain call of it, which needs no shell of its own
@@ -57,8 +60,6 @@ readonly STRICT=1
 readonly RETRIES=2
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=600000000 TIMEOUT_TEXT='600 s'
-# the same for the task that comes after all others
-readonly FINAL_TIMEOUT_US=0 FINAL_TIMEOUT_TEXT='0 s'
 # the sandboxes that stay: none, failed, all
 readonly KEEP=all
 # stop if so many tasks in a row all fail at once; 0: never
@@ -98,7 +99,11 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 
 # …the whole of templates/manager/given.sh…
 
+# …the whole of templates/manager/gpus.sh…
+
 # …the whole of templates/manager/cpus.sh…
+
+# …the whole of templates/manager/pin.sh…
 
 # …the whole of templates/manager/task.sh…
 
@@ -111,6 +116,8 @@ readonly CONTAINER=(apptainer exec --nv '/data/my tools.sif')
 # …the whole of templates/manager/slot.sh…
 
 # …the whole of templates/manager/final.sh…
+
+# …the whole of templates/manager/unpack.sh…
 
 # …the whole of templates/manager/slurm.sh…
 

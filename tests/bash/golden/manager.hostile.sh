@@ -32,8 +32,8 @@ readonly ENVIRONMENT_ID=0123abcd
 readonly SUBMISSION=1 FIRST_CHUNK=1 LAST_CHUNK=1
 # the first chunk of tasks that were lost with their managers before, and run one at a time
 readonly ALONE_FROM=1000000
-# the chunk of the task that comes after all others, 0: there is none; 1: only if all are done; 1: it finds them by links
-readonly FINAL_CHUNK=0 FINAL_NEEDS_DONE=1 FINAL_LINKS=1
+# the chunk of the task that comes after all others, 0: there is none
+readonly FINAL_CHUNK=0
 # the name of the swarm, and how many CPUs each of its tasks may use
 readonly SWARM_NAME=pairs TASK_CPUS=1
 # the GPUs that a node has for us, and how many each task has for itself; 0: they are nothing to us
@@ -59,8 +59,6 @@ readonly STRICT=1
 readonly RETRIES=0
 # time for one attempt, in microseconds and in words; 0: no limit
 readonly TIMEOUT_US=0 TIMEOUT_TEXT='a while'
-# the same for the task that comes after all others
-readonly FINAL_TIMEOUT_US=0 FINAL_TIMEOUT_TEXT='0 s'
 # the sandboxes that stay: none, failed, all
 readonly KEEP=failed
 # stop if so many tasks in a row all fail at once; 0: never
@@ -97,10 +95,6 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 
 # …the whole of templates/manager/words.sh…
 
-# …the whole of templates/manager/outputs.sh…
-
-# …the whole of templates/manager/pack.sh…
-
 # …the whole of templates/manager/given.sh…
 
 # …the whole of templates/manager/cpus.sh…
@@ -114,8 +108,6 @@ $(touch x)`touch y`;touch z&\ -é	*' '' --)
 # …the whole of templates/manager/walk.sh…
 
 # …the whole of templates/manager/slot.sh…
-
-# …the whole of templates/manager/final.sh…
 
 # …the whole of templates/manager/slurm.sh…
 
