@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.hosts.local import LocalHost
 from locusts_fab.manager.records import Began, Suspect, parse_records
-from tests.support.managers import HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding, in_session
+from locusts_fab.shell.scripts import remote_script
+from tests.support.managers import (
+    ENVIRONMENT_ID,
+    HAS_FRACTIONS,
+    ManualEnvironment,
+    Spec,
+    at_work,
+    full_id,
+    holding,
+    in_session,
+)
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -186,6 +197,33 @@ def test_no_task_answers_for_what_was_removed_under_a_slot(
         manager.mark_gone()
         env.run("1-1")
         assert env.states()[1][-1] == "done"
+
+
+#: A program that kills who called it, with all its processes, as soon as there is a folder in SCRATCH.
+KILLS = """#!/bin/bash
+PATH=${PATH#*:}
+"${0##*/}" "$@"
+status=$?
+compgen -G "$SCRATCH/locusts.*" >/dev/null && kill -KILL 0
+exit $status
+"""
+
+
+def test_a_manager_that_was_killed_as_soon_as_it_had_a_scratch_folder(tmp_path: Path) -> None:
+    """It was noted before it was made, so whoever marks the manager as gone can remove it."""
+    programs, scratch = tmp_path / "bin", tmp_path / "scratch"
+    programs.mkdir()
+    for name in ("mktemp", "mkdir"):
+        (programs / name).write_text(KILLS)
+        (programs / name).chmod(0o700)
+    variables = {"PATH": f"{programs}:{os.environ['PATH']}", "SCRATCH": str(scratch)}
+    with ManualEnvironment(tmp_path, scratch=[str(scratch)]) as env:
+        manager = env.plan(["true"]).start(env=variables)
+        assert manager.process.wait(timeout=30) == -signal.SIGKILL
+        assert list(scratch.iterdir())
+        LocalHost().run(remote_script("mark_gone"), str(env.root), ENVIRONMENT_ID, full_id(manager.id))
+        assert list(scratch.iterdir()) == []
+        assert list(env.temp.iterdir()) == []
 
 
 def test_a_slot_that_was_killed(tmp_path: Path) -> None:
