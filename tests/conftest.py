@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 from typing import TYPE_CHECKING
@@ -27,10 +28,27 @@ def pytest_configure() -> None:
     heed_signals()
 
 
-def pytest_collection_finish() -> None:
+#: Whether there are tests that share a cluster.
+SHARES_CLUSTER = pytest.StashKey[bool]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Leave what is there from now on out of all collecting, which is what makes that cheap."""
+    session.stash[SHARES_CLUSTER] = any(item.get_closest_marker("cluster") for item in session.items)
     gc.collect()
     gc.freeze()
+
+
+#: How nice this process is when it starts, and how nice tests are that can wait for others.
+FIRST, LATER = os.getpriority(os.PRIO_PROCESS, 0), min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the tests that share one cluster go first: one worker has them all, and in the end the others wait for it."""
+    if "PYTEST_XDIST_WORKER" in os.environ and item.session.stash[SHARES_CLUSTER]:
+        with contextlib.suppress(PermissionError):  # not everybody may go back to FIRST
+            os.setpriority(os.PRIO_PROCESS, 0, FIRST if item.get_closest_marker("cluster") else LATER)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from . import packages
+from .counted import arrays
 from .runs import ClusterWorkspace, cluster_workspace
 from .slurm import Slurm
 from .sshd import Sshd
@@ -83,3 +84,9 @@ def _in_order_again(request: pytest.FixtureRequest) -> Iterator[None]:
     # The names hold the fixtures' own fixtures too.
     for name in {"sshd", "slurm"}.intersection(request.fixturenames):
         request.getfixturevalue(name).restore()
+
+
+@pytest.fixture
+def known(slurm: Slurm) -> set[str]:
+    """List the job arrays of earlier tests."""
+    return arrays(slurm, set())

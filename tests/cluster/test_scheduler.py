@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shutil
-import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,8 @@ from locusts_fab.schedulers.slurm.jobs import ACTIVE
 from tests.support.processes import wait_until
 from tests.support.workspace import COPY
 
-from .runs import ClusterWorkspace, cluster_workspace, processes_of, target
+from .counted import HURRY, arrays, assert_all_done, assert_nothing_runs, held, ran, swarm
+from .runs import ClusterWorkspace, cluster_workspace, target
 from .slurm import Slurm
 
 if TYPE_CHECKING:
@@ -27,174 +26,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 SCHEDULER = 4
-#: Managers say more often that they live, and are taken for dead sooner; in seconds.
-HURRY = {"BEAT_S": 1, "STALE_S": 6, "FRESH_S": 4}
-
 
 pytestmark = pytest.mark.slurm
-
-
-def swarm(
-    workspace: ClusterWorkspace, count: int, *, slurm: str = "", command: str = "", nodes: int = 2, slots: int = 2
-) -> None:
-    """Write a swarm of so many tasks; each leaves a line in a file of the host when it comes to its end.
-
-    :param command: what each task does before.
-    """
-    if not (workspace.folder / "in").exists():
-        workspace.pairs(count)
-    told = f'{command} cat f_<id>.txt > out_<id>.txt && echo <id> >> "{workspace.root}/ran"'
-    config = COPY.replace('"cat f_<id>.txt > out_<id>.txt"', f"'''{told}'''")
-    workspace.write(target(workspace.root, slots=slots, nodes=nodes, slurm=slurm) + config)
-
-
-def ran(workspace: ClusterWorkspace) -> Counter[str]:
-    """Count how often each task came to its end."""
-    path = workspace.root / "ran"
-    return Counter(path.read_text().split()) if path.exists() else Counter()
-
-
-#: What `swarm` gives each node at the most.
-SLOTS_OF_A_NODE = 4
-
-
-def assert_all_done(workspace: ClusterWorkspace, count: int) -> None:
-    """See that every task came to its end, and that what it made is here.
-
-    Where a client was killed, its array and the next one may meet: a slot that had looked for the fence just before
-    it came runs one task more. Each node's four slots can do that once.
-    """
-    times = ran(workspace)
-    assert set(times) == set(map(str, range(count)))
-    assert sum(times.values()) - count <= SLOTS_OF_A_NODE
-    assert {row["state"] for row in workspace.tasks().values()} == {"done"}
-    assert [workspace.result(f"{n}/out_{n}.txt").read_text() for n in range(count)] == [f"{n}\n" for n in range(count)]
-
-
-def arrays(slurm: Slurm, known: set[str]) -> set[str]:
-    """List the job arrays that are or were there, but for those that were known before."""
-    return {job.id.partition("_")[0] for job in slurm.squeue()} - known
-
-
-@pytest.fixture
-def known(slurm: Slurm) -> set[str]:
-    """List the job arrays of earlier tests."""
-    return arrays(slurm, set())
-
-
-def held(workspace: ClusterWorkspace) -> str:
-    """Write the part of a command that waits until there is a file called go."""
-    return f'until [ -e "{workspace.root}/go" ]; do sleep 0.1; done;'
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# One array for each submit, whatever happens
-
-#: sbatch makes the job and then says that it did not, as it does when the controller is slow.
-TIMES_OUT = """#!/bin/bash
-[[ " $* " == *" --test-only "* ]] && exec {real} "$@"
-{real} "$@" >/dev/null
-echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
-exit 1
-"""
-
-
-def test_sbatch_makes_the_job_and_says_that_it_did_not(
-    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
-) -> None:
-    cluster.sshd.wrap("sbatch", TIMES_OUT)
-    swarm(workspace, 6)
-    code, text = workspace.locusts("run")
-    assert code == 0, text
-    assert len(arrays(cluster.slurm, known)) == 1
-    assert_all_done(workspace, 6)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()  # nothing happens if it has ended
-    process.communicate()
-
-
-def assert_one_array_at_work(workspace: ClusterWorkspace, slurm: Slurm, known: set[str]) -> None:
-    """See that no submission has had two arrays, and that no element of one ran as somebody else."""
-    ids: dict[str, set[str]] = {}
-    for job in slurm.squeue():
-        if job.id.partition("_")[0] not in known:
-            ids.setdefault(job.name, set()).add(job.id.partition("_")[0])
-    assert {len(each) for each in ids.values()} == {1}, ids
-    managers = [fields[1] for fields in workspace.records() if fields[0] == "manager"]
-    assert len(managers) == len(set(managers))
-    assert len({manager.partition("-")[0] for manager in managers}) <= len(ids)
-
-
-#: sbatch tells where it is, and goes on a little later.
-IN_STEPS = """#!/bin/bash
-[[ " $* " == *" --test-only "* ]] && exec {{real}} "$@"
-touch {home}/called
-sleep {before}
-{{real}} "$@"
-status=$?
-touch {home}/made
-sleep {after}
-exit $status
-"""
-
-
-@pytest.mark.parametrize(("mark", "before_s", "after_s"), [("called", 3, 0), ("called", 0.5, 0), ("made", 0, 1.5)])
-def test_killed_while_sbatch_is_at_work(
-    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], mark: str, before_s: float, after_s: float
-) -> None:
-    """The killed command's sbatch goes on, and may come to its end before, while or after the next submit looks."""
-    home = cluster.sshd.home
-    for old in ("called", "made"):
-        (home / old).unlink(missing_ok=True)
-    cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=before_s, after=after_s))
-    swarm(workspace, 12, command="sleep 0.2;")
-    process = workspace.start("submit")
-    wait_until((home / mark).exists)
-    kill(process)
-    cluster.sshd.unwrap("sbatch")
-    code, text = workspace.locusts("run")
-    assert code == 0, text
-    wait_until((home / "made").exists)
-    assert_one_array_at_work(workspace, cluster.slurm, known)
-    assert_all_done(workspace, 12)
-
-
-@pytest.mark.parametrize("first_s", [0.3, 0.5, 0.7])
-def test_killed_at_any_moment_of_submit(
-    workspace: ClusterWorkspace, cluster: Cluster, known: set[str], first_s: float
-) -> None:
-    swarm(workspace, 12, command="sleep 0.2;")
-    for delay_s in (first_s, first_s + 0.05, first_s + 0.1):
-        process = workspace.start("submit")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(delay_s)
-        kill(process)
-    code, text = workspace.locusts("run")
-    assert code == 0, text
-    assert_one_array_at_work(workspace, cluster.slurm, known)
-    assert_all_done(workspace, 12)
-
-
-def test_killed_and_cancelled(workspace: ClusterWorkspace, cluster: Cluster) -> None:
-    """The command that knew the job was killed; cancel finds it all the same."""
-    home = cluster.sshd.home
-    (home / "made").unlink(missing_ok=True)
-    workspace.patches = HURRY
-    cluster.sshd.wrap("sbatch", IN_STEPS.format(home=home, before=0, after=1))
-    swarm(workspace, 4, command=held(workspace))
-    process = workspace.start("submit")
-    wait_until((home / "made").exists)
-    kill(process)
-    code, text = workspace.locusts("cancel")
-    assert code == 0, text
-    assert_nothing_runs(workspace, cluster.slurm)
-
-
-def assert_nothing_runs(workspace: ClusterWorkspace, slurm: Slurm) -> None:
-    wait_until(lambda: not processes_of(workspace.root))
-    wait_until(lambda: not [job for job in slurm.squeue() if job.state in ACTIVE])
 
 
 def test_what_the_config_asks_for_is_what_slurm_hears(
@@ -231,9 +64,6 @@ extra = ["--hold", "--comment='a b'"]
         assert words in found, found
     assert workspace.locusts("cancel")[0] == 0
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# While it runs
 
 #: squeue that fails as long as there is a file called silent.
 SILENT = """#!/bin/bash

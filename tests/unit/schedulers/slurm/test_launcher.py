@@ -1,6 +1,6 @@
 """One job array for each submit, whatever sbatch and squeue say. Here small scripts stand for SLURM's commands.
 
-What the real ones do is in `tests/cluster/test_scheduler.py`.
+What the real ones do is in `tests/cluster/test_submit_once.py`.
 """
 
 from __future__ import annotations
