@@ -15,11 +15,8 @@ readonly FOREIGN=6
 environment=$1 id=$2
 shift 2
 
-# is_manager PROCESS STEM: succeed if a process is the manager, or a slot of it, whose command line has STEM, what its id
-# begins with: the submission and the element.
-is_manager() {
-  [[ $(tr '\0' ' ' <"$1/cmdline") == *"$script $2 "* ]]
-}
+# shellcheck source=lib/is_manager.sh
+. "${BASH_SOURCE[0]%/*}/lib/is_manager.sh"
 
 # end_rest STEM LEADER: kill what is left in the session of the process LEADER, which was the manager. Its slots go
 # first, or they would take the end of their tasks for a failure, and begin others meanwhile. Tasks are the other processes
@@ -67,7 +64,7 @@ find_notes() {
 cd -- "$environment" 2>/dev/null || exit 0
 [[ ! -e exec || -e exec/id.$id ]] || exit "$FOREIGN"
 exec 2>/dev/null # processes come and go while they are looked at
-real=$(pwd -P) script=$PWD/exec/manager.sh
+real=$(pwd -P)
 for manager in "$@"; do
   IFS=$'\t' read -r _ _ host leader _ <"exec/cache/$manager.tsv" || continue
   if [[ $host == "${HOSTNAME:-localhost}" ]]; then

@@ -14,14 +14,15 @@ readonly FOREIGN=6
 environment=$1 id=$2
 shift 2
 
-# ask_to_leave MANAGER: send TERM to its processes, which are known by their command line: it has what the id begins
-# with, the submission and the element.
+# shellcheck source=lib/is_manager.sh
+. "${BASH_SOURCE[0]%/*}/lib/is_manager.sh"
+
+# ask_to_leave MANAGER: send TERM to its processes.
 ask_to_leave() {
-  local process line stem=${1%-"$id"}
+  local process stem=${1%-"$id"}
   stem=${stem%-r*}
   for process in /proc/[0-9]*; do
-    line=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline")
-    if [[ $line == *"/exec/manager.sh $stem "* && $line == *"$PWD/exec/"* ]]; then
+    if is_manager "$process" "$stem"; then
       kill -TERM "${process#/proc/}" 2>/dev/null
     fi
   done

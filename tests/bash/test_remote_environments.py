@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.shell.scripts import RemoteExit, remote_script, templates_folder
-from tests.support.environments import ID, OTHER_ID, listing, reserved
+from tests.support.environments import ID, OTHER_ID, founded, listing, reserved
 from tests.support.remote_scripts import reserve
 
 if TYPE_CHECKING:
@@ -258,6 +259,40 @@ def test_a_manager_that_is_there_is_not_marked_as_gone(run: Run, environment: En
         Path(environment.absolute(f"exec/cache/1-0-{ID}.tsv")).write_text(record)
         assert run("mark_gone", environment.root, ID, f"1-0-{ID}").exit_status == 0
         assert list(Path(environment.absolute("exec/beats")).iterdir()) == []
+        process.communicate(b"end\n")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("spelled", ["{0}", "{0}/", "{0}/../{1}", "/{0}", "{0}/exec/..", "link"])
+def test_a_manager_is_known_however_its_folder_is_written(
+    run: Run, environment: Environment, tmp_path: Path, spelled: str
+) -> None:
+    root = Path(environment.root)
+    (tmp_path / "link").symlink_to(root)
+    there = str(tmp_path / "link") if spelled == "link" else spelled.format(root, root.name)
+    (root / "exec/manager.sh").write_text("printf 'ready\\n'; read -r _\n")
+    (root / f"exec/cache/1-0-{ID}.tsv").write_text("")
+    for manager, asked in ((there, str(root)), (str(root), there)):
+        words = ["bash", f"{manager}/exec/manager.sh", "1-0"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            record = f"manager\t1-0-{ID}\t{HOST}\t{process.pid}\t1\t1.0\t5\t.\n"
+            (root / f"exec/cache/1-0-{ID}.tsv").write_text(record)
+            assert run("mark_gone", asked, ID, f"1-0-{ID}").exit_status == 0
+            assert list((root / "exec/beats").iterdir()) == []
+            assert run("stop", asked, ID, f"1-0-{ID}", f"1-1-{ID}").exit_status == 0
+            assert process.wait(timeout=30) == -signal.SIGTERM
+
+
+def test_a_manager_of_another_environment_is_not_stopped(run: Run, environment: Environment, tmp_path: Path) -> None:
+    other = founded(tmp_path / "other")
+    script = Path(other.absolute("exec/manager.sh"))
+    script.write_text("printf 'ready\\n'; read -r _\n")
+    with subprocess.Popen(["bash", script, "1-0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert run("stop", environment.root, ID, f"1-0-{ID}").exit_status == 0
         process.communicate(b"end\n")
     assert process.returncode == 0
 
