@@ -13,7 +13,7 @@ from paramiko import ChannelException, SSHException
 from locusts_fab.bounds.budget import COMPLAINT, Account, Most, Tail, TooMuchError
 from locusts_fab.hosts.base import BEGIN_MARK
 from locusts_fab.hosts.rsync import SILENCE_S
-from locusts_fab.shell.quoting import quote_word, quote_words
+from locusts_fab.shell.quoting import for_login_shell, quote_word, quote_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -273,4 +273,4 @@ def remote_command(words: list[str]) -> str:
     """
     mark = f"printf %s {quote_word(BEGIN_MARK.decode().strip())}; echo"
     script = f"{{ {mark}; }} >&2; {mark}; exec {quote_words(words)}"
-    return f"bash -c {quote_word(script)}"
+    return for_login_shell(script)

@@ -34,7 +34,7 @@ from locusts_fab.hosts.rsync import (
 )
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
-from locusts_fab.shell.quoting import quote_words
+from locusts_fab.shell.quoting import for_login_shell, quote_word
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class SshHost:
         arguments = (environment.root, environment.id, f"arriving.{secrets.token_hex(4)}")
         if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
-        command = quote_words(["bash", "-c", _UNPACK, "bash", f"{arguments[0]}/{arguments[-1]}"])
+        command = for_login_shell(f"set -- {quote_word(f'{arguments[0]}/{arguments[-1]}')}; {_UNPACK}")
         channel = self._link.channel()
         patience = transfer_patience(self.name, lambda: hang_up(channel))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,6 +53,24 @@ def quote_word(value: str) -> str:
 def quote_words(words: Iterable[str]) -> str:
     """Return words as a part of a command line."""
     return " ".join(map(quote_word, words))
+
+
+#: What does not read the same between single quotes in every shell: csh looks for `!` there and ends at a newline, fish
+#: takes backslashes; and bytes that are not ASCII may be a part of anything.
+_ODD_SOMEWHERE = re.compile(rb"[\x00-\x1f!'\\\x7f-\xff]")
+
+
+def for_login_shell(script: str) -> str:
+    r"""Return a command by which a login shell of any kind (sh, csh, fish, one of their kin) has bash run a script.
+
+    :param script: any text without NUL.
+    :returns: the command. What is odd in some shell is written as `\ooo` in it, for bash to read.
+    """
+    text = os.fsencode(script)
+    if not _ODD_SOMEWHERE.search(text):
+        return f"bash -c '{script}'"
+    escaped = _ODD_SOMEWHERE.sub(lambda odd: b"\\%03o" % ord(odd[0]), text).decode("ascii")
+    return rf"bash -c 'eval $'\''{escaped}'\'"
 
 
 def quote_in_single(value: str) -> str:

@@ -95,3 +95,19 @@ def test_ctrl_c_at_a_question_ends_the_command(workspace: ClusterWorkspace, sshd
         terminal.type("\x03")
         assert terminal.end() == 130, terminal.text
     assert not workspace.environment().exists()
+
+
+@pytest.mark.parametrize("more", ["", "pack = true\n", 'pack = true\nresults = "archive"\n'])
+def test_a_login_shell_that_is_no_kin_of_bash(workspace: ClusterWorkspace, sshd: Sshd, more: str) -> None:
+    """And a path with what it looks for even between quotes."""
+    account = sshd.add_account(shell="/bin/tcsh")  # noqa: S604 - a login shell, not a way to run a command
+    workspace.pairs(4)
+    workspace.root = account.home / "hi! it's \\ mine"
+    host = f"{account.name}@{ALIAS}"
+    workspace.write(target(workspace.root, scheduler="none", slots=2, host=host) + COPY + more)
+    code, text = workspace.locusts("run")
+    assert code == 0, text
+    assert "the stream" not in text
+    assert [workspace.locusts("cat", str(n)) for n in range(4)] == [(0, f"{n}\n") for n in range(4)]
+    code, text = workspace.locusts("clean")
+    assert code == 0, text
