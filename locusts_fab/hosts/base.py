@@ -189,6 +189,10 @@ class Carrier(Host, Protocol):
         """
 
 
+#: What a user's start-up files may say, or whoever exports SHELLOPTS or BASHOPTS, and no script of ours expects.
+_PLAIN_OPTIONS = "set +eCfuvx; shopt -u failglob nullglob dotglob nocaseglob nocasematch globstar xpg_echo"
+
+
 def frame(script: str, args: tuple[str, ...]) -> bytes:
     """Return a script as `bash -s` shall read it from stdin: with marks around its output, and on a leash.
 
@@ -201,6 +205,7 @@ def frame(script: str, args: tuple[str, ...]) -> bytes:
     """
     words = quote_words(args)
     text = (
+        f"{_PLAIN_OPTIONS}\n"
         f"printf '%s' {quote_word(BEGIN_MARK.decode())}\n"
         f"printf '%s' {quote_word(BEGIN_MARK.decode())} >&2\n"
         "{\n"  # one command to its end, so bash has read all of it before the leash reads the same stdin

@@ -14,6 +14,7 @@ from locusts_fab.bounds.budget import COMPLAINT, Account, Most, Tail, TooMuchErr
 from locusts_fab.hosts.base import BEGIN_MARK
 from locusts_fab.hosts.rsync import SILENCE_S
 from locusts_fab.shell.quoting import for_login_shell, quote_word, quote_words
+from locusts_fab.shell.scripts import PUT_AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -272,5 +273,5 @@ def remote_command(words: list[str]) -> str:
     :returns: a command that a login shell of any kind understands.
     """
     mark = f"printf %s {quote_word(BEGIN_MARK.decode().strip())}; echo"
-    script = f"{{ {mark}; }} >&2; {mark}; exec {quote_words(words)}"
+    script = f"{{ {mark}; }} >&2; {mark}; {PUT_AWAY}; exec {quote_words(words)}"
     return for_login_shell(script)

@@ -35,7 +35,7 @@ from locusts_fab.hosts.rsync import (
 from locusts_fab.hosts.rsync_process import RsyncRun, run_rsync
 from locusts_fab.hosts.untar import take_files
 from locusts_fab.shell.quoting import for_login_shell, quote_word
-from locusts_fab.shell.scripts import remote_script
+from locusts_fab.shell.scripts import PUT_AWAY, remote_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,7 @@ _BATCH = 5000
 _PARTLY = (23, 24)
 
 # $1 a folder; an archive comes on stdin. Folders that it does not name come out 0700 too.
-_UNPACK = 'umask 077; exec tar -xpof - -C "$1"'
+_UNPACK = f'{PUT_AWAY}; umask 077; exec tar -xpof - -C "$1"'
 # How tar packs files whose names come on stdin, each with a NUL after it.
 _PACK = ("--format=gnu", "--hard-dereference", "--no-unquote", "--null", "-T", "-")
 

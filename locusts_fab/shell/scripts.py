@@ -13,6 +13,11 @@ _NO_FIND = re.compile(
     r"|find: (unknown predicate|unrecognized|illegal option|bad option|-printf)",
     re.MULTILINE,
 )
+#: Where a user or a site exports these, bash, tar and grep do other things than their scripts say.
+PUT_AWAY = "unset -v CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS"
+#: What these start inherits the user's variables, and they call nothing on which any of those has a bearing.
+_STARTING = frozenset({"start_detached", "slurm_start"})
+_HEADER = re.compile(r"(?:#.*\n)+")
 _FROM_LIBRARY = re.compile(r"^# shellcheck source=(lib/[a-z_]+\.sh)\n\. .*\n", re.MULTILINE)
 
 
@@ -49,10 +54,14 @@ def templates_folder() -> Path:
 def remote_script(name: str) -> str:
     """Return the text of a script, for `Host.run`, with what it takes from `lib/` in place of the line that says so.
 
+    All but those that start something first put away what would change the meaning of their words.
+
     :param name: its name in `templates/remote`, without `.sh`.
     """
     folder = templates_folder() / "remote"
     text = (folder / f"{name}.sh").read_text(encoding="utf-8")
+    if name not in _STARTING:
+        text = _HEADER.sub(lambda header: f"{header[0]}\n{PUT_AWAY}\n", text, count=1)
     return _FROM_LIBRARY.sub(lambda line: (folder / line[1]).read_text(encoding="utf-8"), text)
 
 

@@ -2,6 +2,9 @@
 # A manager keeps its notes in a folder of the node that it runs on, and with SCRATCHES its sandboxes in another. Both are
 # removed when it leaves; if it is killed, by the client (remote/mark_gone.sh), or by the next manager there.
 
+# where sandboxes are, if not in the environment; empty before it is made: the user may have a variable of that name
+SCRATCH_DIR=''
+
 # sweep_left BASE: remove the folders that managers left here which were killed with all their slots.
 sweep_left() {
   local folder pid began line START_CS OF_SESSION
@@ -43,7 +46,6 @@ make_run() {
 # disk. Where there is none, leave: nobody wants sandboxes in a place that the config does not name.
 find_scratch() {
   local place complaint='' complaints=''
-  SCRATCH_DIR=''
   [[ -z $TREE ]] || return 0
   for place in ${SCRATCHES[@]+"${SCRATCHES[@]}"}; do
     make_scratch "$place" && return

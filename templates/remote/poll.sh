@@ -120,7 +120,7 @@ if find_open "$environment"; then
   exit "$OPEN"
 fi
 [[ -e exec/id.$id ]] || tell_owner
-cd -- exec || exit "$NO_ENVIRONMENT"
+cd -- ./exec || exit "$NO_ENVIRONMENT"
 share_out
 find_strangers
 find_told

@@ -28,11 +28,11 @@ place=exec/started.$submission
 make_environment() {
   local folder=.exec.$id.$$
   if [[ ! -d $environment ]]; then
-    mkdir -p -- "$environment" && chmod 700 -- "$environment" # where folders have an access list for what is made in them
+    mkdir -p -- "$environment" && chmod -- 700 "$environment" # where folders have an access list for what is made in them
   fi
   cd -- "$environment" || return
   [[ -e exec/id.$id ]] && return
-  { mkdir -- "$folder" && chmod 700 -- "$folder" && printf '%s\n' "$note" >"$folder/id.$id"; } || return
+  { mkdir -- "$folder" && chmod -- 700 "$folder" && printf '%s\n' "$note" >"$folder/id.$id"; } || return
   mv -T -- "$folder" exec 2>/dev/null || rm -rf -- "$folder"
   [[ ! -e exec/id.$id ]] || rm -rf -- .removed.*
 }

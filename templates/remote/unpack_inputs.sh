@@ -15,7 +15,7 @@ environment=$1 id=$2
 cd -- "$environment" 2>/dev/null || exit 0
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
 rm -rf -- arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
-cd -- inputs 2>/dev/null || exit 0
+cd -- ./inputs 2>/dev/null || exit 0
 umask 077
 for archive in *.tar; do
   [[ -e $archive ]] || continue

@@ -17,8 +17,7 @@
 #
 # Needs bash 4.2 and coreutils; tar, if inputs came as archives; GNU tar, with PACK. To stop it: kill -TERM its process, or `locusts cancel`.
 
-set -u       # a misspelt variable is a fault, not an empty word
-set +o posix # even where the start-up files of the site say otherwise
+set -u # a misspelt variable is a fault, not an empty word
 
 # …the whole of templates/manager/environment.sh…
 
