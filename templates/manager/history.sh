@@ -92,11 +92,15 @@ must_be_alone() {
 
 # begin_alone: wait until no other slot of this manager runs a task, nor takes one. Fail if we leave before that.
 begin_alone() {
-  until mkdir -- "$RUN/alone"; do # another slot has such a task too
+  # it says whose it is before it is there: else, were we killed in between, nobody would know that it can go
+  if ! mkdir -p -- "$RUN/alone.$SLOT" || ! : >"$RUN/alone.$SLOT/$SLOT"; then
+    leave "$NO_SPACE"
+    return 1
+  fi
+  until mv -T -- "$RUN/alone.$SLOT" "$RUN/alone"; do # another slot has such a task too
     is_leaving && return 1
     sleep 0.5
   done
-  : >"$RUN/alone/$SLOT"
   until [[ -e $RUN/alone/go ]]; do # the main process sees what the others do
     if is_leaving; then
       end_alone

@@ -14,19 +14,23 @@ beat() {
   fi
 }
 
-# kill_task SLOT PID WHY: ask the task's whole group to end; five seconds later, kill it.
+# kill_task SLOT WHY: ask the whole group of the slot's task to end; five seconds later, kill it. Which task that is, its
+# number and its beginning say together: one that comes later may have the number.
 kill_task() {
-  if [[ ${KILLED[$1]-} == "$2" ]]; then
+  local latest
+  # shellcheck disable=SC2206 # four words
+  latest=(${RUNNING[$1]})
+  if [[ ${KILLED[$1]-} == "${latest[0]} ${latest[1]}" ]]; then
     if ((UP - KILLED_AT[$1] >= 5)); then
-      kill -KILL -- "-$2" 2>/dev/null
+      kill -KILL -- "-${latest[0]}" 2>/dev/null
     fi
     return
   fi
-  KILLED[$1]=$2
+  KILLED[$1]="${latest[0]} ${latest[1]}"
   KILLED_AT[$1]=$UP
-  printf '%s %s\n' "$2" "$3" >"$RUN/kill.$1"
-  kill -TERM -- "-$2" 2>/dev/null
-  kill -CONT -- "-$2" 2>/dev/null # a stopped task would never see the TERM
+  printf '%s %s\n' "${KILLED[$1]}" "$2" >"$RUN/kill.$1"
+  kill -TERM -- "-${latest[0]}" 2>/dev/null
+  kill -CONT -- "-${latest[0]}" 2>/dev/null # a stopped task would never see the TERM
 }
 
 # listen: set RUNNING to what each slot said last, and count what ended. With few descriptors to spare, some slots have
@@ -87,9 +91,9 @@ look_after_tasks() {
     if ((LEAVE_BY > 0 && UP >= LEAVE_BY)); then
       why=interrupted
       ((IS_TIME_UP)) && had_most_of_the_turn "$START_CS" && why="out of time"
-      kill_task "$slot" "$pid" "$why"
+      kill_task "$slot" "$why"
     elif ((limit > 0 && (UP_CS - START_CS) * 10000 >= limit)); then
-      kill_task "$slot" "$pid" timeout
+      kill_task "$slot" timeout
     fi
   done
 }

@@ -15,7 +15,7 @@ find_outputs() {
   local said count name was=${#STAYS[@]} home=$WORK/${sandbox##*/} spared=$RUN/stays.$SLOT
   ((PACK)) && home=${sandbox##*/}
   local -i width=0
-  for name in "${outputs[@]}"; do
+  for name in ${outputs[@]+"${outputs[@]}"}; do
     [[ $name == /i/* ]] || ((++width))
   done
   absent=1 are_empty=0 found='' MATCHED=''
@@ -49,11 +49,11 @@ look_for_outputs() {
   unset GLOBIGNORE
   declare -A spared=() is_input=() has_inputs=() seen=()
   is_here=1 absent=0 empty=0 found='' part=0 at=0
-  for output in "${outputs[@]}"; do
+  for output in ${outputs[@]+"${outputs[@]}"}; do
     [[ $output == /i/* ]] && note_input "${output#/i/}"
   done
   cd -- "$sandbox" || is_here=0
-  for output in "${outputs[@]}"; do
+  for output in ${outputs[@]+"${outputs[@]}"}; do
     [[ $output == /i/* ]] && continue
     letters='' MATCHES=() line=''
     if [[ $output == /* ]]; then

@@ -200,18 +200,19 @@ await() {
 # judge: from STATUS, what is absent and what the main process did to PID, set STATE and REASON. The first words of each
 # reason are those of TaskReason in model/tasks.py, by which `collect` judges.
 judge() {
-  local what='' pid=''
+  local pid='' start='' what='' is_told=0
   if [[ -e $RUN/kill.$SLOT ]]; then
-    read -r pid what <"$RUN/kill.$SLOT"
+    read -r pid start what <"$RUN/kill.$SLOT"
+    [[ $pid != "$PID" || $start != "$begun" ]] || is_told=1
   fi
-  if ((STATUS == 143)) && [[ $pid != "$PID" ]]; then
+  if ((STATUS == 143 && !is_told)); then
     sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process say which
   fi
-  if [[ $pid == "$PID" && $what == timeout ]]; then
+  if ((is_told)) && [[ $what == timeout ]]; then
     STATE=failed REASON="timeout after $LIMIT_TEXT"
-  elif [[ $pid == "$PID" ]] || { ((STATUS > 128)) && is_leaving; }; then
+  elif ((is_told)) || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
-    [[ $what != "out of time" || $pid != "$PID" ]] || judge_time
+    ((!is_told)) || [[ $what != "out of time" ]] || judge_time
   elif ((STATUS == 141 && STRICT)) && [[ ${command//"||"/} == *"|"* ]]; then
     STATE=failed REASON=$PIPE_REASON
   elif ((STATUS > 128 && STATUS < 193)); then

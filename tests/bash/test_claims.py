@@ -410,35 +410,3 @@ def test_an_environment_that_was_removed_and_remade(tmp_path: Path) -> None:
         assert sorted(path.name for path in (new.root / "work").iterdir()) == ["000001.1.feedbeef", "000002.1.feedbeef"]
         assert {path.read_text() for path in new.root.glob("work/*/*/o")} == {"new\n"}
         assert [path.name for path in (new.root / "exec/cache").glob("*-feedbeef.tsv")] == ["1-0-feedbeef.tsv"]
-
-
-# ---- poison ----
-
-
-def test_a_slot_that_is_killed_by_its_task(tmp_path: Path) -> None:
-    """The task is named after three slots; its siblings and what stood beside it are done by the same manager."""
-    with ManualEnvironment(tmp_path, slots=2) as env:
-        env.plan(["kill -KILL $PPID; sleep 60", "true"], ["true", "true"]).run()
-        assert env.end_of(1).reason == "lost with its manager 3 times"
-        assert env.states() == {1: ["failed"], 2: ["done"], 3: ["done"], 4: ["done"]}
-        assert env.left() == "finished"
-
-
-def test_tasks_lost_twice_run_one_at_a_time(tmp_path: Path) -> None:
-    """So the one that kills whoever runs it takes no other along."""
-    command = f'mkdir "{tmp_path}/in" || echo > "{tmp_path}/together"; sleep 0.2; rmdir "{tmp_path}/in"'
-    with ManualEnvironment(tmp_path, slots=4, alone_from=1) as env:
-        env.plan(*([command] for _ in range(3))).run()
-        assert done(env) == Counter(range(1, 4))
-        assert not (tmp_path / "together").exists()
-
-
-def test_what_must_be_alone_waits_for_the_others(tmp_path: Path) -> None:
-    with ManualEnvironment(tmp_path, slots=2, alone_from=2) as env:
-        manager = env.plan([holding(tmp_path)], [f'ls "{tmp_path}/go"']).start()
-        wait_until(lambda: list(env.temp.glob("locusts.*/alone/*")), "the second task, which waits")
-        wait_until(lambda: at_work(tmp_path) == 1, "the first task")  # no slot waits for the other to begin
-        assert began(env) == Counter([1])
-        (tmp_path / "go").touch()
-        manager.wait()
-        assert env.states() == {1: ["done"], 2: ["done"]}

@@ -174,6 +174,14 @@ WITHOUT = "000001.1/3"
 OF_DONE = [f"{DONE}/", "000001.1/log.1", f"{DONE}/a/", f"{DONE}/a/o", f"{DONE}/a/x", f"{DONE}/o"]
 
 
+def test_a_task_with_the_number_of_one_that_was_ended(tmp_path: Path) -> None:
+    """Numbers of processes come again: what was noted of an earlier task is nothing to a later one."""
+    note = 'for notes in "$TMPDIR"/locusts.*/go; do echo "$$ {} timeout" > "${{notes%go}}kill.0"; done'
+    with ManualEnvironment(tmp_path) as env:
+        env.plan([f": > a; {note.format('')}", f": > a; {note.format(1.5)}"]).run()
+        assert [(end.state, end.reason) for end in env.ended()] == [("done", ""), ("done", "")]
+
+
 @pytest.mark.parametrize(
     ("keep", "kept"),
     [

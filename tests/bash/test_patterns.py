@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -170,3 +170,11 @@ def test_in_a_tree_that_tasks_share_no_names_are_recorded(tmp_path: Path) -> Non
             ("failed", (False,)),
         ]
         assert (tmp_path / "tree/a.csv").exists()
+
+
+@pytest.mark.parametrize("values", [{}, {"pack": 1}], ids=["files", "packed"])
+def test_a_task_without_outputs_where_others_have_patterns(tmp_path: Path, values: dict[str, Any]) -> None:
+    """As where only the task after all others has a pattern."""
+    with ManualEnvironment(tmp_path, has_patterns=1, **values) as env:
+        env.plan([Spec("echo x >> ../../../ran"), Spec(": > a", ["/g/*"])]).run()
+        assert env.states() == {1: ["done"], 2: ["done"]}

@@ -283,6 +283,7 @@ TOO_NEW = {
 #: What may look new, each with the reason.
 GUARDED = {
     "${EPOCHREALTIME:-$((EPOCH + SECONDS))}": "whole seconds where it is not there",
+    "((BASH_VERSINFO[0] >= 5)) || unset -v EPOCHREALTIME": "where it is not there",
 }
 
 
@@ -313,7 +314,6 @@ NEVER_EMPTY = {
     ("manager/sandbox.sh", "names"): "there is a name for each task, and it is called with at least one",
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
     ("manager/sandbox.sh", "things"): "holds at least the sandbox",
-    ("manager/outputs.sh", "outputs"): "each task has some where there are patterns",
     ("manager/outputs.sh", "MATCHES"): "looked at before",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
