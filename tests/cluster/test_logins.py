@@ -108,6 +108,6 @@ def test_a_login_shell_that_is_no_kin_of_bash(workspace: ClusterWorkspace, sshd:
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert "the stream" not in text
-    assert [workspace.locusts("cat", str(n)) for n in range(4)] == [(0, f"{n}\n") for n in range(4)]
+    assert [workspace.locusts("cat", str(n), f"out_{n}.txt") for n in range(4)] == [(0, f"{n}\n") for n in range(4)]
     code, text = workspace.locusts("clean")
     assert code == 0, text
