@@ -15,9 +15,13 @@ readonly DEALT_FROM=4
 # as many chunks have a mark in common once all have ended, so that who looks for what is left need not look at each
 readonly SPAN=64
 
-# what this slot has seen: the heartbeats of managers, and since when they are so; the newest generation of each chunk;
-# the tasks of a chunk that is being dealt out which somebody holds
-declare -A BEAT_SEEN=() BEAT_SINCE=() NEWEST=() DEALT=()
+# a manager lives of whom this is known to have been so as many beats ago; FRESH_S in manager/times.py is the client's
+readonly FRESH_BEATS=4
+
+# what this slot has seen of managers: their heartbeats, since when they are so, when it last looked, and when each was
+# still alive for certain; the newest generation of each chunk; the tasks of a chunk that is being dealt out which
+# somebody holds
+declare -A BEAT_SEEN=() BEAT_SINCE=() BEAT_LOOKED=() BEAT_LIVED=() NEWEST=() DEALT=()
 
 # name_lease CHUNK GENERATION: set LEASE to its path.
 name_lease() {
@@ -113,11 +117,10 @@ read_lease() {
 }
 
 # judge_holder: set VERDICT on HOLDER and its slot: `gone` (it left, it was killed, or its heartbeat stood still for
-# STALE_S seconds by our own clock), `alive` (the heartbeat moved while we watched, or it is us) or `unsure` (watch a
-# little longer). The other judge of heartbeats is `_judge` in state/poll.py, which looks from outside and also knows
-# processes and jobs.
+# STALE_S seconds by our own clock), `alive` (its heartbeat moved while we watched, a few beats ago at most, or it is us)
+# or `unsure` (watch a little longer). The other judge of heartbeats is `_judge` in state/poll.py, which looks from outside
+# and also knows processes and jobs.
 judge_holder() {
-  local beat=
   if [[ -e $ROOT/exec/beats/$HOLDER.end || -e $ROOT/exec/beats/$HOLDER.slot.$HOLDER_SLOT.end ]]; then
     VERDICT=gone
     return
@@ -127,18 +130,25 @@ judge_holder() {
     return
   fi
   look_at_clock
-  read -r beat _ 2>/dev/null <"$ROOT/exec/beats/$HOLDER"
-  if [[ -z ${BEAT_SEEN[$HOLDER]+x} ]]; then
-    BEAT_SEEN[$HOLDER]=$beat
-    BEAT_SINCE[$HOLDER]=$UP
-  fi
-  if [[ ${BEAT_SEEN[$HOLDER]} != "$beat" ]]; then
-    VERDICT=alive
-  elif ((UP - BEAT_SINCE[$HOLDER] >= STALE_S)); then
+  watch_beat
+  if ((UP - BEAT_SINCE[$HOLDER] >= STALE_S)); then
     VERDICT=gone
-  else
+  elif [[ -z ${BEAT_LIVED[$HOLDER]-} ]] || ((UP - BEAT_LIVED[$HOLDER] > FRESH_BEATS * BEAT_S)); then
     VERDICT=unsure
   fi
+}
+
+# watch_beat: look at the heartbeat of HOLDER. If it has moved, that was after we looked last, which may be long ago: we
+# run tasks in between. So of that moment alone it is known that it was alive. What cannot be read says nothing.
+watch_beat() {
+  local beat=
+  read -r beat _ 2>/dev/null <"$ROOT/exec/beats/$HOLDER"
+  if [[ -z ${BEAT_SINCE[$HOLDER]-} ]]; then
+    BEAT_SEEN[$HOLDER]=$beat BEAT_SINCE[$HOLDER]=$UP
+  elif [[ -n $beat && ${BEAT_SEEN[$HOLDER]} != "$beat" ]]; then
+    BEAT_SEEN[$HOLDER]=$beat BEAT_SINCE[$HOLDER]=$UP BEAT_LIVED[$HOLDER]=${BEAT_LOOKED[$HOLDER]}
+  fi
+  BEAT_LOOKED[$HOLDER]=$UP
 }
 
 # find_dealt CHUNK: set GENERATION to the newest lease of a chunk that is being dealt out, and DEALT to its tasks that

@@ -93,12 +93,14 @@ class Actor:
     """A manager: what was done to it.
 
     :ivar gone: others may take it for dead, or know that it left.
+    :ivar silent_since: when it was killed or stopped, by the clock of the stage.
     """
 
     running: Running
     gone: bool = False
     killed: bool = False
     stopped: bool = False
+    silent_since: int | None = None
     leaving: bool = False
     dead_slots: set[int] = field(default_factory=set)
 
@@ -235,6 +237,11 @@ class Stage:
         self.wait(lambda: not is_alive(task.pid), "the end of a task")
         self.settle()
 
+    @property
+    def now(self) -> int:
+        """What the clock says."""
+        return int(self.clock.read_text())
+
     def set_clock(self, seconds: int) -> None:
         """Set the clock; nobody sees it half written."""
         new = self.clock.with_suffix(".new")
@@ -245,7 +252,7 @@ class Stage:
         """Let time pass, a heartbeat after another: whoever lives shows that."""
         for _ in range(0, seconds, BEAT_S):
             before = {actor.id: self.beat_of(actor) for actor in self.living()}
-            self.set_clock(int(self.clock.read_text()) + BEAT_S)
+            self.set_clock(self.now + BEAT_S)
             self.wait(partial(self.have_shown, before), "heartbeats")
             self.settle()
 
@@ -304,7 +311,7 @@ class Stage:
                 self.signal(actor, signal.SIGCONT)
 
         def is_over() -> bool:
-            self.set_clock(int(self.clock.read_text()) + 1)
+            self.set_clock(self.now + 1)
             for task in self.waiting():
                 with contextlib.suppress(OSError):  # it may not listen yet
                     descriptor = os.open(self.gate / f"{task.pid}.fifo", os.O_WRONLY | os.O_NONBLOCK)

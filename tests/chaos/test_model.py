@@ -24,6 +24,8 @@ from tests.chaos.stage import BEAT_S, STALE_S, Actor, Lease, Stage, Waiting
 DEALT_FROM = 4
 #: Losses after which a task is given up.
 MOST_LOSSES = 3
+#: Who was seen to live is believed to for so long.
+FRESH_S = 4 * BEAT_S
 #: Managers at a time.
 MOST_MANAGERS = 3
 pick = st.integers(0, 10**6)
@@ -35,6 +37,8 @@ class Leases(RuleBasedStateMachine):
     :ivar ended: how each task has ended, by whole records, as of the last step.
     :ivar leases: the leases that there were then.
     :ivar ends_before: for each lease, the tasks that had ended before it was taken.
+    :ivar looked: when that step ended, by the clock of the stage.
+    :ivar left: the managers that had left then.
     """
 
     def __init__(self) -> None:
@@ -44,6 +48,8 @@ class Leases(RuleBasedStateMachine):
         self.ended: dict[int, str] = {}
         self.leases: dict[tuple[str, int], Lease] = {}
         self.ends_before: dict[tuple[str, int], set[int]] = {}
+        self.looked = 0
+        self.left: set[str] = set()
         self.deaths = 0
         self.told_to_fail: set[int] = set()
 
@@ -82,6 +88,7 @@ class Leases(RuleBasedStateMachine):
         line = f"ended\t{tasks[0].claim}\t{tasks[0].task}\t1\tdone\t0\t1.0\t2.0\t\t0\t\t.\n" if tasks else ""
         self.deaths += 1
         actor.gone = actor.killed = True
+        actor.silent_since = self.at.now
         self.at.kill(actor, line.encode()[: max(0, min(cut, len(line) - 1))])
         if is_marked:
             actor.running.mark_gone()
@@ -116,6 +123,7 @@ class Leases(RuleBasedStateMachine):
             return
         self.deaths += 1
         actor.stopped = True
+        actor.silent_since = self.at.now
         self.at.signal(actor, signal.SIGSTOP)
 
     @rule()
@@ -124,6 +132,7 @@ class Leases(RuleBasedStateMachine):
         for actor in self.at.actors:
             if actor.stopped:
                 actor.stopped = False
+                actor.silent_since = None
                 self.at.signal(actor, signal.SIGCONT)
         self.at.settle()
 
@@ -188,6 +197,35 @@ class Leases(RuleBasedStateMachine):
             for chunk in self.at.finished():
                 left = [task for task in self.at.chunks[chunk] if task not in self.ended]
                 assert not left, f"chunk {chunk} is finished, but {left} have not ended"
+
+    @invariant()
+    def who_leaves_leaves_the_rest_to_who_is_there(self) -> None:
+        """Check that nobody leaves for want of work while something is held by one who has been silent for long."""
+        if not self.stage:
+            return
+        for actor in self.at.actors:
+            if actor.is_running() or actor.id in self.left:
+                continue
+            self.left.add(actor.id)
+            if self.at.env.left(actor.id) == "finished" and not actor.leaving:
+                for lease in self.held():
+                    holder = next((each for each in self.at.actors if lease.manager.startswith(each.id)), None)
+                    since = self.looked if holder is None or holder.silent_since is None else holder.silent_since
+                    assert self.looked - since <= FRESH_S, f"{actor.id} left {lease}, whose holder is silent"
+        self.looked = self.at.now
+
+    def held(self) -> list[Lease]:
+        """List the newest lease of each chunk that is not finished; of one that is dealt out, of each task left."""
+        newest = {
+            (lease.chunk, lease.task): lease for lease in self.at.leases() if lease.chunk not in self.at.finished()
+        }
+        dealt = {chunk for chunk, task in newest if task is not None}
+        ended = self.at.ended()
+        return [
+            lease
+            for (chunk, task), lease in newest.items()
+            if task not in ended and (task is not None or chunk not in dealt)
+        ]
 
     # ---- the end ----
 
