@@ -11,7 +11,7 @@ sweep_left() {
   for folder in "$1"/locusts.??????/; do
     if [[ -O $folder && ! -L ${folder%/} ]] && { read -r pid began && read -r line; } 2>/dev/null <"${folder}owner" &&
       [[ $line == "$PLACE" ]] && { ! find_start "$pid" || [[ $START_CS != "$began" ]]; } && ! is_in_use "$folder"; then
-      rm -rf -- "$folder"
+      remove "$folder"
     fi
   done
 }

@@ -305,7 +305,7 @@ main() {
   find_session
   readonly MAIN_PID=$$ ELEMENT NODE BEGAN_CS=$UP_CS LINGER_S=$((BEAT_S * 3 / 2))
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
-  trap 'rm -rf -- "$RUN" "${SCRATCH_DIR:+"$SCRATCH_DIR"}"' EXIT
+  trap 'remove "$RUN" ${SCRATCH_DIR:+"$SCRATCH_DIR"}' EXIT
   trap 'on_signal TERM "$GRACE_S"' TERM
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT

@@ -54,7 +54,7 @@ pack_meanwhile() {
   [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
   before=$((user + system))
   pack_held
-  rm -rf -- "${boxes[@]}" 2>>"$COMPLAINTS"
+  remove "${boxes[@]}" 2>>"$COMPLAINTS"
   [[ -z $USAGE ]] || read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"$USAGE"
   [[ -z $SPENT ]] || ((SPENT += user + system - before))
 }

@@ -19,8 +19,8 @@ make_sandboxes() (
     cd -- "$SANDBOXES" && mkdir -- "$@"
   elif ! copy_inputs "$SANDBOXES" "$@"; then
     for task in "$@"; do
-      rm -rf -- "${SANDBOXES:?}/$task"
-      copy_inputs "$SANDBOXES" "$task" || rm -rf -- "${SANDBOXES:?}/$task"
+      remove "${SANDBOXES:?}/$task"
+      copy_inputs "$SANDBOXES" "$task" || remove "${SANDBOXES:?}/$task"
     done
   fi
 )
@@ -51,7 +51,7 @@ remake_sandbox() (
   else
     # it comes under the name of the task
     mkdir -- "$sandbox.new" && copy_inputs "$sandbox.new" "$task" && mv -T -- "$sandbox.new/$task" "$sandbox"
-    rm -rf -- "$sandbox.new"
+    remove "$sandbox.new"
   fi
 )
 
@@ -69,7 +69,7 @@ tidy() {
 # It does so in a subshell, so that the long lists do not scatter the memory of the slot; see run_task.
 sweep() (
   if ((PACK)); then
-    rm -rf -- "${SANDBOXES:?}" "${WORK:?}"
+    remove "${SANDBOXES:?}" "${WORK:?}"
     exit
   fi
   shopt -s dotglob nullglob
@@ -85,9 +85,18 @@ sweep() (
     done
   fi
   for ((at = 0; at < ${#unwanted[@]}; at += 400)); do # a command line does not hold any number
-    rm -rf -- "${unwanted[@]:at:400}"
+    remove "${unwanted[@]:at:400}" 2>/dev/null || remove_locked "${unwanted[@]:at:400}"
   done
 )
+
+# remove_locked ENTRY...: remove what is in sandboxes that may not be written themselves.
+remove_locked() {
+  local entry
+  for entry in "$@"; do
+    [[ -w ${entry%/*} ]] || chmod u+rwx -- "${entry%/*}"
+  done
+  remove "$@"
+}
 
 # bring_home: with SCRATCHES, move the sandbox of run_task, and its log, to their place in the environment.
 bring_home() {
@@ -95,8 +104,9 @@ bring_home() {
   if ((log > 0)); then
     things+=("$SANDBOXES/log.$log")
   fi
-  if ! { cp -a -- "${things[@]}" "$WORK" && rm -rf -- "${things[@]}"; } 2>>"$COMPLAINTS"; then
+  if ! cp -a -- "${things[@]}" "$WORK" 2>>"$COMPLAINTS"; then
     STATE=failed REASON="results could not be copied from scratch"
     may_retry
   fi
+  remove "${things[@]}" 2>>"$COMPLAINTS"
 }

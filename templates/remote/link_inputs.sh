@@ -23,6 +23,9 @@ environment=$1 id=$2 list=$3 what=$4
 most=500 # that go together
 LC_ALL=C
 
+# shellcheck source=lib/remove.sh
+. "${BASH_SOURCE[0]%/*}/lib/remove.sh"
+
 # look: print the numbers of those that are not there.
 look() {
   local from to number=0
@@ -101,7 +104,7 @@ prepare() {
 # make_way: do that for those that prepare has gathered.
 make_way() {
   if ((${#places[@]} > 0)); then
-    rm -rf -- "${places[@]}" || return
+    remove "${places[@]}" || return
   fi
   if ((${#folders[@]} > 0)); then
     mkdir -p -- "${folders[@]}" || return

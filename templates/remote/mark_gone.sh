@@ -18,6 +18,9 @@ shift 2
 # shellcheck source=lib/is_manager.sh
 . "${BASH_SOURCE[0]%/*}/lib/is_manager.sh"
 
+# shellcheck source=lib/remove.sh
+. "${BASH_SOURCE[0]%/*}/lib/remove.sh"
+
 # end_rest STEM LEADER: kill what is left in the session of the process LEADER, which was the manager. Its slots go
 # first, or they would take the end of their tasks for a failure, and begin others meanwhile. Tasks are the other processes
 # whose folder is in this environment, or in the scratch folder of that manager.
@@ -73,7 +76,7 @@ for manager in "$@"; do
     is_manager "/proc/$leader" "$stem" && continue
     find_notes "$manager"
     end_rest "$stem" "$leader"
-    rm -rf -- ${notes[@]+"${notes[@]}"}
+    remove ${notes[@]+"${notes[@]}"}
   fi
   : >"exec/beats/$manager.end"
 done

@@ -17,13 +17,8 @@ readonly FOREIGN=6
 environment=$1 id=$2
 shift 2
 
-# remove NAME...: remove files and folders; fail if something is left.
-remove() {
-  if ! rm -rf -- "$@" 2>/dev/null; then
-    chmod -R u+rwX -- "$@"
-    rm -rf -- "$@"
-  fi
-}
+# shellcheck source=lib/remove.sh
+. "${BASH_SOURCE[0]%/*}/lib/remove.sh"
 
 # list_all: set ALL to all that is in the environment, but for what says whose it is.
 list_all() {

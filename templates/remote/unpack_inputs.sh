@@ -12,9 +12,12 @@
 readonly FOREIGN=6
 environment=$1 id=$2
 
+# shellcheck source=lib/remove.sh
+. "${BASH_SOURCE[0]%/*}/lib/remove.sh"
+
 cd -- "$environment" 2>/dev/null || exit 0
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
-rm -rf -- arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
+remove arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
 cd -- ./inputs 2>/dev/null || exit 0
 umask 077
 for archive in *.tar; do

@@ -16,6 +16,9 @@
 readonly NO_ENVIRONMENT=3 FOREIGN=6
 environment=$1 id=$2 list=$3 folder=$4
 
+# shellcheck source=lib/remove.sh
+. "${BASH_SOURCE[0]%/*}/lib/remove.sh"
+
 # read_piece: print the piece at hand. Not by `tail | head`: `tail` is killed when `head` has all, which is no failure.
 read_piece() {
   dd if="$archive" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$offset" count="$size" status=none
@@ -25,7 +28,7 @@ set -o pipefail
 umask 077
 cd -- "$environment" || exit "$NO_ENVIRONMENT"
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
-rm -rf -- "$folder" && mkdir -- "$folder" || exit
+remove "$folder" && mkdir -- "$folder" || exit
 while IFS= read -r -d '' archive && IFS= read -r -d '' claim && IFS= read -r -d '' offset &&
   IFS= read -r -d '' size && IFS= read -r -d '' sum; do
   [[ -f $archive && $(read_piece | cksum) == "$sum $size" ]] || continue

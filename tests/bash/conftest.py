@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.fs import remove
 from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.shell.scripts import remote_script, templates_folder
@@ -15,7 +18,6 @@ from tests.support.environments import founded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from locusts_fab.layout import Environment
     from tests.support.remote_scripts import Run
@@ -43,6 +45,15 @@ def run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
     return founded(tmp_path / "it's $(an) environment")
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """Make a folder that other accounts can reach; whoever starts pytest closes those of all runs of it."""
+    folder = Path(tempfile.mkdtemp(prefix="locusts-test-"))
+    folder.chmod(0o755)
+    yield folder
+    remove(folder)
 
 
 @pytest.fixture

@@ -214,21 +214,6 @@ def test_removing_may_be_cut_off_anywhere(run: Run, environment: Environment, tm
     assert {path.name for path in root.iterdir()} == {".hidden", f".removed.{ID}", "inputs", "shared"}
 
 
-def test_what_may_not_be_written_is_removed_at_the_second_go(
-    run: Run, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever runs the tests may be root, whom modes do not stop: so rm fails until chmod was called."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/rm").write_text(f"#!/bin/bash\n[[ -e '{tmp_path}/seen' ]] && exec /bin/rm \"$@\"\nexit 1\n")
-    (tmp_path / "bin/chmod").write_text(f"#!/bin/bash\nprintf '%s\\n' \"$@\" >'{tmp_path}/seen'\n")
-    for path in (tmp_path / "bin").iterdir():
-        path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    assert run("remove", environment.root, ID, "work").exit_status == 0
-    assert (tmp_path / "seen").read_text() == "-R\nu+rwX\n--\nwork\n"
-    assert not Path(environment.absolute("work")).exists()
-
-
 def test_what_cannot_be_removed_is_told(
     run: Run, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

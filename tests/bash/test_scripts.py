@@ -356,8 +356,9 @@ def golden_texts() -> dict[str, str]:
     texts = {}
     for template, name in RENDERED:
         text = rendered(template, name)
-        for path in LIBRARIES:
-            text = text.replace(path.read_text(), f"# …the whole of templates/manager/{path.name}…\n")
+        for path in (*LIBRARIES, *SHARED):
+            name_there = path.relative_to(templates_folder())
+            text = text.replace(path.read_text(), f"# …the whole of templates/{name_there}…\n")
         kind, _, ending = template.removesuffix(".j2").partition(".")
         texts[f"{kind}.{name}.{ending}"] = text
     return texts
