@@ -98,13 +98,14 @@ remove_locked() {
   remove "$@"
 }
 
-# bring_home: with SCRATCHES, move the sandbox of run_task, and its log, to their place in the environment.
+# bring_home: with SCRATCHES, move the sandbox of run_task, and its log, to their place in the environment. There is none if
+# it could not be made, or the task removed it. What has failed anyway, or was interrupted, is judged already.
 bring_home() {
-  local things=("$sandbox")
-  if ((log > 0)); then
-    things+=("$SANDBOXES/log.$log")
-  fi
-  if ! cp -a -- "${things[@]}" "$WORK" 2>>"$COMPLAINTS"; then
+  local things=()
+  [[ ! -e $sandbox && ! -L $sandbox ]] || things+=("$sandbox")
+  ((log == 0)) || things+=("$SANDBOXES/log.$log")
+  ((${#things[@]} > 0)) || return 0
+  if ! cp -a -- "${things[@]}" "$WORK" 2>>"$COMPLAINTS" && [[ $STATE == "done" ]]; then
     STATE=failed REASON="results could not be copied from scratch"
     may_retry
   fi

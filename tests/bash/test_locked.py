@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,50 @@ def test_half_a_sandbox_is_none(reachable: Path) -> None:
             (2, "done", ""),
         ]
         assert not (reachable / "ran").exists()
+
+
+# ---- what comes home from scratch ----
+
+
+@pytest.mark.parametrize("values", PLACES.values(), ids=PLACES)
+def test_a_sandbox_that_could_not_be_made_is_told_as_such(tmp_path: Path, values: dict[str, Any]) -> None:
+    with ManualEnvironment(tmp_path, has_inputs=1, **values) as env:
+        env.plan([Spec("cat in", [], {}), Spec("cat in", [], {"in": "text"})]).run()
+        assert [(end.task, end.state, end.reason) for end in env.ended()] == [
+            (1, "failed", "the sandbox could not be made"),
+            (2, "done", ""),
+        ]
+
+
+@pytest.mark.parametrize("values", PLACES.values(), ids=PLACES)
+def test_a_task_may_remove_its_own_sandbox(tmp_path: Path, values: dict[str, Any]) -> None:
+    """It is done if nothing was to be there; what it printed is there all the same."""
+    with ManualEnvironment(tmp_path, **values) as env:
+        env.plan(['echo said; rm -rf "$PWD"']).run()
+        assert [(end.state, end.reason, end.log) for end in env.ended()] == [("done", "", 1)]
+        if "pack" not in values:
+            assert env.log() == "said\n"
+
+
+def test_only_what_went_well_fails_for_what_could_not_be_copied(tmp_path: Path) -> None:
+    """What was interrupted is, and what failed has a reason of its own."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/cp").write_text("#!/bin/sh\necho 'cp: no' >&2\nexit 1\n")
+    (tmp_path / "bin/cp").chmod(0o755)
+    with ManualEnvironment(tmp_path, slots=3, **PLACES["scratch"]) as env:
+        env.plan(["true"], ["exit 3"], [f"{holding(tmp_path)} & wait"])
+        manager = env.start(env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+        wait_until(lambda: at_work(tmp_path) == 1 and len(env.ended()) == 2, "the tasks")
+        manager.send(signal.SIGTERM)
+        manager.wait()
+        assert {end.task: (end.state, end.reason) for end in env.ended()} == {
+            1: ("failed", "results could not be copied from scratch"),
+            2: ("failed", "exit 3"),
+            3: ("interrupted", "interrupted"),
+        }
+
+
+# ---- removing ----
 
 
 def test_only_folders_are_opened_to_remove_them(reachable: Path) -> None:

@@ -313,7 +313,6 @@ def test_what_is_too_new_is_recognised(feature: str) -> None:
 NEVER_EMPTY = {
     ("manager/sandbox.sh", "names"): "there is a name for each task, and it is called with at least one",
     ("manager/sandbox.sh", "unwanted"): "taken in slices, none of which is empty",
-    ("manager/sandbox.sh", "things"): "holds at least the sandbox",
     ("manager/outputs.sh", "MATCHES"): "looked at before",
     ("manager/slot.sh", "tasks"): "a slice of the tasks of a chunk that has some",
     ("manager/task.sh", "SHELL_WORDS"): "holds at least a bash",
