@@ -120,19 +120,29 @@ write_piece() {
 
 # follow_links NAME...: put in the place of outputs that are symlinks what they lead to, for that may be gone soon.
 follow_links() {
-  local name copy=$SANDBOXES/copy
+  local name
   for name in "$@"; do
     [[ -L $SANDBOXES/$name ]] || continue
-    COMPLAINT=$(
-      {
-        rm -rf -- "$copy" && LC_ALL=C cp -pRH -T -- "$SANDBOXES/$name" "$copy" && rm -f -- "$SANDBOXES/$name" &&
-          mv -T -- "$copy" "$SANDBOXES/$name"
-      } 2>&1
-    ) || return
+    COMPLAINT=$(follow_link "$SANDBOXES/$name" 2>&1) || return
   done
 }
 
-# pack_one_by_one: write what waits, each task as a piece of its own.
+# follow_link PATH: do that for one. Half a copy is removed: it may have filled scratch, and then nobody could see that it was
+# for this task. The copy is made beside the link, for a folder that may not be written cannot move to another one; nor can
+# anything be made in one, so one that the link is in is opened for a moment.
+follow_link() {
+  local folder=${1%/*} mode='' copy status
+  if [[ ! -w $folder ]]; then
+    mode=$(stat -c %a -- "$folder") && chmod u+w -- "$folder" || return
+  fi
+  copy=$(mktemp -u -- "$folder/copy.XXXXXX") && LC_ALL=C cp -pRH -T -- "$1" "$copy" && rm -f -- "$1" && mv -T -- "$copy" "$1"
+  status=$?
+  ((status == 0)) || remove "$copy"
+  [[ -z $mode ]] || chmod "$mode" -- "$folder"
+  return "$status"
+}
+
+# pack_one_by_one: write what waits, each task as a piece of its own. What is written goes, so that the next has all space.
 pack_one_by_one() {
   local at first next try is_packed tries=3
   for ((at = 0; at < ${#HELD_WHO[@]}; at++)); do
@@ -145,6 +155,7 @@ pack_one_by_one() {
     ((is_packed)) || judge_unpacked "$at"
     add_record "$at"
     write_records
+    remove "${HELD_BOXES[at]}" 2>>"$COMPLAINTS"
   done
 }
 

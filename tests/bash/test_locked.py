@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,32 @@ def test_half_a_sandbox_is_none(reachable: Path) -> None:
             (2, "done", ""),
         ]
         assert not (reachable / "ran").exists()
+
+
+@pytest.mark.parametrize("protect", ["chmod a-w .", "chmod a-w d", ":"])
+def test_outputs_may_lead_to_what_is_protected(reachable: Path, protect: str) -> None:
+    """They are packed as what they lead to, wherever the link is."""
+    (reachable / "data").mkdir()
+    (reachable / "data/x").touch()
+    (reachable / "data").chmod(0o555)
+    with ManualEnvironment(reachable, **PLACES["packed"]) as env:
+        env.plan(
+            [
+                Spec(
+                    f"mkdir d; ln -s '{reachable}/data' d/out; ln -s '{reachable}/data' out; {protect}",
+                    ["d/out", "out"],
+                )
+            ]
+        )
+        started(env, {}).wait()
+        assert [(end.state, end.reason, end.found) for end in env.ended()] == [("done", "", (True, True))]
+        assert (env.complaints(), in_temp(env)) == ("", [])
+        with tarfile.open(env.root / f"work/000001.1.{ENVIRONMENT_ID}.tar") as archive:
+            assert {entry.name: entry.mode & 0o777 for entry in archive if entry.isdir()} == {
+                "1/out": 0o555,
+                "1/d/out": 0o555,
+            }
+            assert [entry.name for entry in archive if not entry.isdir()] == ["1/d/out/x", "1/out/x"]
 
 
 # ---- what comes home from scratch ----

@@ -151,6 +151,28 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
         assert sorted(names_of(env)) == sorted(f"1/{name}" for name in names)
 
 
+def test_what_scratch_cannot_hold_is_told(small_disk: Path, tmp_path: Path) -> None:
+    """An output may lead to more than fits there: its task has failed, and is in nobody's way."""
+    (tmp_path / "big").write_bytes(b"x" * 3_000_000)
+    with packed(tmp_path, scratch=[str(small_disk)]) as env:
+        env.plan([Spec(f"ln -s '{tmp_path}/big' out; echo said", ["out"])], [Spec("echo x > out", ["out"])] * 3).run()
+        assert env.states() == {1: ["failed"], 2: ["done"], 3: ["done"], 4: ["done"]}
+        assert env.left() == "finished"
+        assert env.end_of().reason.startswith("its outputs could not be packed: cp: ")
+        assert content_of(env, "log.1") == "said\n"
+        assert list(small_disk.iterdir()) == []
+
+
+def test_what_fits_into_scratch_one_by_one_is_packed(small_disk: Path, tmp_path: Path) -> None:
+    """Several outputs that lead elsewhere may be too much for it together."""
+    (tmp_path / "some").write_bytes(b"x" * 400_000)
+    with packed(tmp_path, scratch=[str(small_disk)]) as env:
+        env.plan([Spec(f"ln -s '{tmp_path}/some' out", ["out"])] * 4).run()
+        assert env.states() == {task: ["done"] for task in range(1, 5)}
+        assert [len(content_of(env, f"{task}/out", task)) for task in range(1, 5)] == [400_000] * 4
+        assert list(small_disk.iterdir()) == []
+
+
 def test_links(tmp_path: Path) -> None:
     """An output that is a symlink comes as what it leads to, and one that is shared with another task as a file."""
     (tmp_path / "far").write_text("far")
