@@ -28,9 +28,9 @@ leave_sandboxes() {
   fi
 }
 
-# has_space: succeed if a new folder with something in it can be made where sandboxes are.
+# has_space [FOLDER]: succeed if a new folder with something in it can be made there; not given: where sandboxes are.
 has_space() {
-  local probe=$SANDBOXES/probe.$SLOT
+  local probe=${1-$SANDBOXES}/probe.$SLOT
   {
     mkdir -p -- "$probe" && printf '%4096s' '' >"$probe/file"
     set -- "$?"

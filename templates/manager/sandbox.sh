@@ -105,9 +105,23 @@ bring_home() {
   [[ ! -e $sandbox && ! -L $sandbox ]] || things+=("$sandbox")
   ((log == 0)) || things+=("$SANDBOXES/log.$log")
   ((${#things[@]} > 0)) || return 0
-  if ! cp -a -- "${things[@]}" "$WORK" 2>>"$COMPLAINTS" && [[ $STATE == "done" ]]; then
+  cp -a -- "${things[@]}" "$WORK" 2>>"$COMPLAINTS" || judge_copy
+  remove "${things[@]}" 2>>"$COMPLAINTS"
+}
+
+# judge_copy: not all could be copied. If half of it fills the disk, that goes, or no record could say so. If there is no space
+# even then, that is not for the task to answer for.
+judge_copy() {
+  if ! has_space "$WORK"; then
+    remove "$WORK/${sandbox##*/}" 2>>"$COMPLAINTS"
+    ((log == 0)) || cp -a -- "$SANDBOXES/log.$log" "$WORK" 2>>"$COMPLAINTS"
+  fi
+  [[ $STATE == "done" ]] || return 0
+  if has_space "$WORK"; then
     STATE=failed REASON="results could not be copied from scratch"
     may_retry
+  else
+    STATE=interrupted REASON=interrupted
+    leave_full "$NO_SPACE"
   fi
-  remove "${things[@]}" 2>>"$COMPLAINTS"
 }

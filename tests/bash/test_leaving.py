@@ -325,6 +325,35 @@ def test_a_full_scratch_disk(small_disk: Path, tmp_path: Path, name: str) -> Non
         assert [record for record in env.records("1-0") if isinstance(record, Suspect)]
 
 
+def test_results_that_the_disk_cannot_hold_are_told(small_disk: Path, tmp_path: Path) -> None:
+    """What comes from scratch may be more than fits: its task has failed, and is in nobody's way."""
+    with ManualEnvironment(small_disk, scratch=[str(tmp_path / "scratch")], breaker=20) as env:
+        env.temp = tmp_path
+        big = Spec("head -c 3000000 /dev/zero >out; echo said", ["out"])
+        env.plan([big, *[Spec("echo x >out", ["out"])] * 3]).run()
+        assert env.states() == {1: ["failed"], 2: ["done"], 3: ["done"], 4: ["done"]}
+        assert (env.left(), env.end_of().reason) == ("finished", "results could not be copied from scratch")
+        assert env.log() == "said\n"
+        assert env.kept() == sorted(
+            ["000001.1/log.1", *(f"000001.1/{task}/{name}" for task in (2, 3, 4) for name in ("", "out"))]
+        )
+
+
+def test_where_nothing_comes_home_from_scratch_no_task_answers_for_it(small_disk: Path, tmp_path: Path) -> None:
+    """Somebody else fills the disk; the manager leaves, and what it ran is run again."""
+    fill = f"dd if=/dev/zero of='{small_disk}/filling' bs=4k 2>/dev/null || true"
+    with ManualEnvironment(small_disk, scratch=[str(tmp_path / "scratch")]) as env:
+        env.temp = tmp_path
+        env.plan(
+            [Spec(f"[[ -e '{tmp_path}/full' ]] || {fill}; : >'{tmp_path}/full'; head -c 9999 /dev/zero >out", ["out"])]
+        ).run()
+        assert "failed" not in env.states().get(1, [])
+        assert (env.left() or "").startswith("no space is left")
+        (small_disk / "filling").unlink()
+        env.run("1-1")
+        assert env.states()[1][-1] == "done"
+
+
 def test_a_disk_that_takes_no_more_files(tmp_path: Path) -> None:
     """The reason says so, and what helps; with that it goes well."""
     disk = tmp_path / "disk"
