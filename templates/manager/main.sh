@@ -213,7 +213,8 @@ keep_level() {
 # find_tar: leave if it is needed and missing: inputs that came as archives could not be unpacked, and every task would
 # fail.
 find_tar() {
-  if ! type -t tar >/dev/null && compgen -G "$ROOT/inputs/*.tar" >/dev/null; then
+  local archives=("$ROOT"/inputs/*.tar) # not by `compgen -G`, which takes ROOT for a part of the pattern
+  if ! type -t tar >/dev/null && [[ -e ${archives[0]} ]]; then
     leave "inputs came packed, but tar is not installed here"
   elif ((PACK)) && ! tar --version 2>/dev/null </dev/null | grep -q GNU; then
     leave "pack = true needs GNU tar, which is not installed here"

@@ -18,6 +18,11 @@ shift
 cd -- "$folder" || exit "$NO_ENVIRONMENT"
 skip=()
 for name in "$@"; do
+  # find takes it for a pattern
+  name=${name//\\/\\\\}
+  name=${name//\*/\\*}
+  name=${name//\?/\\?}
+  name=${name//\[/\\[}
   skip+=(-path "./$name" -prune -o)
 done
 readonly REST=' %s %T@ %m\0%l\0%P\0'

@@ -408,13 +408,14 @@ def test_ordinary_variables_cost_nothing(tmp_path: Path) -> None:
         assert (tmp_path / "used").exists()
 
 
-def test_packed_inputs_where_there_is_no_tar(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["env", "[e]nv *"])
+def test_packed_inputs_where_there_is_no_tar(tmp_path: Path, name: str) -> None:
     """The node says so, and leaves every task to others."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("bash", "cat", "cp", "env", "ln", "mkdir", "mkfifo", "mktemp", "mv", "rm"):
         (tools / tool).symlink_to(shutil.which(tool) or tool)
-    with ManualEnvironment(tmp_path, has_inputs=1) as env:
+    with ManualEnvironment(tmp_path, name, has_inputs=1) as env:
         env.plan([Spec("cat in", [], {"in": "1"})]).pack().run(env={"PATH": str(tools)})
         assert (env.left(), env.states()) == ("inputs came packed, but tar is not installed here", {})
         assert env.run("1-1").states() == {1: ["done"]}

@@ -42,6 +42,17 @@ def test_what_does_not_count_is_not_listed(run: Run, tmp_path: Path) -> None:
     assert sorted(listed) == ["sub", "sub/results 2", "sub/results 2/file"]
 
 
+@pytest.mark.parametrize("name", [*ODD, "res[1]", "r?s", "[!a]", "\\[", "]", "a&b", "\\*\\", "d/[ab]*"])
+def test_what_does_not_count_is_a_name_and_no_pattern(run: Run, tmp_path: Path, name: str) -> None:
+    others = ["res1", "res", "rxs", "x", "[", "-r", "*x", "d/a", "aab", "\\x", "a b c", "backslash"]
+    for path in (f"world/{each}/file" for each in (name, *others)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    listed = parse_scan(run("scan_tree", str(tmp_path), f"world/{name}", "not there").stdout)
+    everything = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert everything - set(listed) == {f"world/{name}", f"world/{name}/file"}
+
+
 def listed_outputs(output: bytes) -> set[tuple[str, ...]]:
     """Return the records of `list_outputs`, four fields each."""
     fields = [os.fsdecode(field) for field in output.split(b"\0")[:-1]]
