@@ -48,7 +48,7 @@ look_for_outputs() {
   set +f
   unset GLOBIGNORE
   declare -A spared=() is_input=() has_inputs=() seen=()
-  is_here=1 absent=0 empty=0 found='' part=0 at=0
+  is_here=1 absent=0 empty=0 found='' part=0 at=0 made=$SANDBOXES/log.0
   for output in ${outputs[@]+"${outputs[@]}"}; do
     [[ $output == /i/* ]] && note_input "${output#/i/}"
   done
@@ -62,9 +62,12 @@ look_for_outputs() {
     if [[ $letters != g* ]]; then
       [[ ! -e $sandbox/$output ]] || MATCHES=("$output")
     elif ((is_here)); then
-      seen=() is_deep=0
+      seen=() is_deep=0 doubtful=()
       [[ /$output/ != */'**'/* ]] || is_deep=1
       match '' "$output"
+      if ((${#doubtful[@]} > 0)); then
+        drop_unchanged
+      fi
     fi
     judge_output
     ((++at))
@@ -118,13 +121,35 @@ is_output() {
     return
   fi
   [[ -f $1 && $letters != gd* ]] || return
-  if [[ -z $TREE && ${#is_input[@]} -gt 0 && $SANDBOXES/log.0 -nt $1 ]]; then # it is older than the sandbox
+  if [[ -z $TREE && ${#is_input[@]} -gt 0 && ! $1 -nt $made ]]; then # it is not newer than the sandbox
     while [[ -z ${is_input[$above]-} ]]; do
       [[ $above == */* ]] || return 0
       above=${above%/*}
     done
-    return 1
+    [[ $made -nt $1 ]] && return 1
+    doubtful+=("./$1")
   fi
+}
+
+# drop_unchanged: take out of MATCHES those inputs of doubtful that are older than the sandbox all the same: before bash 5, -nt
+# counts whole seconds. stat tells more, of many at once.
+drop_unchanged() {
+  local line name time since at kept=()
+  local -A is_old=()
+  for ((at = 0; at < ${#doubtful[@]}; at += 400)); do # a command line does not hold any number
+    since=''
+    while IFS= read -r -d '' line; do
+      time=${line%%/*} name=${line#*/./}
+      time=${time//[!0-9]/}
+      [[ $time =~ ^[0-9]{10,19}$ ]] || continue
+      since=${since:-$time}
+      ((10#$time >= 10#$since)) || is_old[$name]=1
+    done < <(LC_ALL=C stat -L --printf '%.9Y/%n\0' -- "$made" "${doubtful[@]:at:400}")
+  done
+  for name in "${MATCHES[@]}"; do
+    [[ -n ${is_old[$name]-} ]] || kept+=("$name")
+  done
+  MATCHES=(${kept[@]+"${kept[@]}"})
 }
 
 # judge_output: from MATCHES and letters, add to found, note what is spared, and print what a pattern matched.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.manager.records import Ended, Matched
-from tests.support.managers import ManualEnvironment, Spec
+from tests.support.managers import ENVIRONMENT_ID, ManualEnvironment, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +113,34 @@ def test_inputs_are_no_matches_unless_they_were_changed(tmp_path: Path, *, is_pa
         sandbox = env.root / "work/000001.1.0123abcd/1"
         assert sorted(path.name for path in sandbox.iterdir()) == ["d", "in.txt", "old.txt", "same.txt"]
         assert not (sandbox.parent / "log.0").exists()
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["laid out", "packed"])
+def test_inputs_of_the_very_second_are_no_matches(tmp_path: Path, *, is_packed: bool) -> None:
+    """They may be staged right before the sandbox is made, and be changed right after; bash 4 compares seconds."""
+    names = ["a b.txt", "$(touch x).txt", "@.txt", "*.txt", "-n.txt", "n\nl.txt", "b\\n.txt", "\udcff.txt", "]'\".txt"]
+    inputs = {"in.txt": "1", "d/x.txt": "1", "d/y.txt": "1", "-": "1", "@": "1", **dict.fromkeys(names, "1")}
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("cp", "tar"):  # all that was copied is as old as the second in which that began
+        (tools / tool).write_text(
+            f'#!/bin/bash\nPATH=${{PATH#*:}}\n{tool} "$@" || exit\n'
+            f'for log in "{tmp_path}"/env/work/*/log.0; do\n  second=$(stat -c %Y "$log")\n'
+            '  find "${log%/*}" -type f ! -name log.0 -exec touch -d "@$second" {} +\n'
+            '  touch -d "@$second.000000003" "$log"\ndone\n'
+        )
+        (tools / tool).chmod(0o755)
+    command = 'for name in in.txt d/x.txt; do echo 2 >"$name"; touch -d "$(stat -c %y ../log.0)" "$name"; done'
+    outputs = ["/g/*", "/g/**/*.txt", *(f"/i/{name}" for name in inputs)]
+    with ManualEnvironment(tmp_path, has_patterns=1, has_inputs=1) as env:
+        env.plan([Spec(command, outputs, inputs)])
+        if is_packed:
+            env.pack()
+        env.run(env={"PATH": f"{tools}:{os.environ['PATH']}"})
+        assert (env.complaints(), env.end_of().state) == ("", "done")
+        assert matched(env.records("1-0")) == {0: ["in.txt"], 1: ["in.txt", "d/x.txt"]}
+        kept = env.root / f"work/000001.1.{ENVIRONMENT_ID}/1"
+        assert sorted(path.name for path in kept.iterdir()) == ["d", "in.txt"]
 
 
 def test_a_further_attempt_has_matches_of_its_own(tmp_path: Path) -> None:
