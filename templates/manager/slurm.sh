@@ -26,6 +26,13 @@ find_job_memory() {
   fi
 }
 
+# our_job: print the name by which SLURM knows our job and no other; nothing if we are in none. SLURM_JOB_ID would not do:
+# the element of an array that starts last keeps the id of the array as its own, and that one means all of them.
+our_job() {
+  [[ -n ${SLURM_JOB_ID-} ]] || return 0
+  printf '%s\n' "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
+}
+
 # find_end: set ENDS_AT to when the scheduler will end our job, by the clock of UP; 0: not known, or never. What is set for
 # squeue in the variables of the user is not for us.
 find_end() {
@@ -33,7 +40,7 @@ find_end() {
   [[ -n ${SLURM_JOB_ID-} ]] || return
   left=$(
     unset "${!SQUEUE_@}"
-    timeout 30 squeue -h -j "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" -o %L 2>/dev/null
+    timeout 30 squeue -h -j "$(our_job)" -o %L 2>/dev/null
   )
   [[ $left =~ ^([0-9]+-)?[0-9]+(:[0-9]+)*$ ]] || return # such as UNLIMITED, or there was no answer
   if [[ $left == *-* ]]; then
@@ -43,9 +50,11 @@ find_end() {
   ENDS_AT=$((UP + ((10#$days * 24 + 10#${parts[-3]}) * 60 + 10#${parts[-2]}) * 60 + 10#${parts[-1]}))
 }
 
-# start_again: have our job started once more, on any node.
+# start_again: have our job started once more, on any node, and no other.
 start_again() {
-  if [[ -n ${SLURM_JOB_ID-} ]]; then
-    scontrol requeue "$SLURM_JOB_ID"
+  local job
+  job=$(our_job)
+  if [[ -n $job ]]; then
+    scontrol requeue "$job"
   fi
 }

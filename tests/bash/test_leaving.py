@@ -13,6 +13,7 @@ import pytest
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.manager.records import Began, Suspect, parse_records
 from locusts_fab.shell.scripts import remote_script
+from tests.support.commands import Commands, commands
 from tests.support.managers import (
     ENVIRONMENT_ID,
     HAS_FRACTIONS,
@@ -27,6 +28,8 @@ from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["commands"]
 
 #: A task that ends when the test lets it; there the test sees that it runs.
 HELD = ': > "{tmp}/at-work.$$"; while [[ ! -e "{tmp}/go" ]]; do sleep 0.02; done'
@@ -134,6 +137,27 @@ def test_what_a_slot_does_for_a_task_is_not_cut_short(tmp_path: Path, values: di
         assert reasons <= {"", "signal 1", "signal 15"}, reasons  # see `await` for the latter
         assert len({end.task for end in env.ended()}) == len(env.ended()) == 40
         assert any(end.state == "done" for end in env.ended())
+
+
+@pytest.mark.parametrize(
+    ("job", "array", "element", "name"),
+    [("13", "12", "0", "12_0"), ("12", "12", "1", "12_1"), ("12", "", "", "12"), ("", "", "", "")],
+    ids=["first-element", "last-element", "no-array", "no-job"],
+)
+def test_its_job_comes_back_and_no_other(
+    tmp_path: Path, commands: Commands, job: str, array: str, element: str, name: str
+) -> None:
+    """The element of an array that SLURM starts last has the id of the array, by which all of them are meant."""
+    (commands.folder / "sleep").unlink()
+    commands.let(squeue="echo 1:00:00")
+    given = {"SLURM_JOB_ID": job, "SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": element}
+    with ManualEnvironment(tmp_path, grace_s=60) as env:
+        manager = env.plan([HELD.format(tmp=tmp_path), "true"]).start(env=given)
+        wait_until(lambda: at_work(tmp_path) == 1, "the task")
+        env.leave(manager, tmp_path, signal.SIGUSR1)
+        assert env.states() == {1: ["done"]}
+    assert commands.calls("scontrol") == ([f"requeue {name}"] if name else [])
+    assert commands.calls("squeue") == ([f"-h -j {name} -o %L"] if name else [])
 
 
 def test_what_is_left_by_one_is_done_by_the_next(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from .runs import ClusterWorkspace, cluster_workspace, target
 from .slurm import Slurm
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .conftest import Cluster
     from .sshd import Sshd
 
@@ -260,6 +259,38 @@ def test_a_time_limit_and_nobody_at_the_other_end(workspace: ClusterWorkspace, c
     code, text = workspace.locusts("collect")
     assert code == 0, text
     assert_all_done(workspace, 6)
+
+
+def element_with_the_id_of(slurm: Slurm, array: str) -> str:
+    """Tell which element of a job array has the array's own id: the one that was started last."""
+    lines = slurm.run("squeue", "-h", "-r", "-j", array, "-o", "%A %K").splitlines()
+    return dict(line.split() for line in lines)[array]
+
+
+def test_an_element_that_comes_back_leaves_the_others_alone(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
+    """The word ahead of the time limit reaches the element whose id means, for SLURM, the whole array."""
+    gate = f'until [ -e "{workspace.root}/go" -o -e "{workspace.root}/go.$SLURM_ARRAY_TASK_ID" ]; do sleep 0.1; done;'
+    swarm(workspace, 8, command=gate)
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 4)
+    (array,) = arrays(cluster.slurm, known)
+    element = element_with_the_id_of(cluster.slurm, array)
+    other = "1" if element == "0" else "0"
+    (notes,) = workspace.environment().glob(f"exec/beats/1-{element}-*.run")
+    heard = Path(notes.read_text().strip()) / "go"
+    cluster.slurm.run("scancel", "--batch", "--signal=USR1", f"{array}_{element}")
+    wait_until(lambda: not heard.exists())
+    (workspace.root / f"go.{element}").touch()
+    wait_until(lambda: len(ran(workspace)) == 6)
+    assert node_of(workspace, f"1-{element}-r1") != ""
+    assert node_of(workspace, f"1-{other}-r1") == ""
+    (workspace.root / "go").touch()
+    code, text = workspace.locusts("collect", "--wait")
+    assert code == 0, text
+    assert_all_done(workspace, 8)
+    assert workspace.begun() == dict.fromkeys(map(str, range(1, 9)), 1)
 
 
 def test_more_nodes_than_an_array_may_have(tmp_path: Path, sshd: Sshd) -> None:
