@@ -42,7 +42,7 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
     launcher.fence(submissions)
     session.ledger.set_fact("cancelled", "yes")
     waiting = session.lively_managers()
-    launcher.stop([manager.id for manager in waiting], [each.job for each in submissions if each.job][-1:])
+    launcher.stop([manager.id for manager in waiting], submissions)
     with screen.step("waiting for running tasks to end", len(waiting)) as progress:
         deadline = time.monotonic() + GRACE_S + 15
         while session.lively_managers() and time.monotonic() < deadline:

@@ -39,9 +39,11 @@ class Launcher(Protocol):
         :raises HostError: the target cannot be written.
         """
 
-    def stop(self, managers: Iterable[str], jobs: Iterable[str], /) -> None:
-        """Ask managers to leave.
+    def stop(self, managers: Iterable[str], submissions: Iterable[Submission], /) -> None:
+        """Ask managers to leave, and let nothing of these submissions start any more.
 
+        :param managers: those that may run.
+        :param submissions: all that there were, the latest last.
         :raises SchedulerError: the scheduler did not take it.
         """
 

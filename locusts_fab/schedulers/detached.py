@@ -68,7 +68,7 @@ class Detached:
         """
         put_up_fence(self.host, self.environment, submissions)
 
-    def stop(self, managers: Iterable[str], _jobs: Iterable[str]) -> None:
+    def stop(self, managers: Iterable[str], _submissions: Iterable[Submission]) -> None:
         """Ask managers to leave; after a grace they end their tasks."""
         self.host.run(remote_script("stop"), self.environment.root, self.environment.id, *managers)
 

@@ -201,6 +201,24 @@ def test_cancel_leaves_nothing_on_any_node(workspace: ClusterWorkspace, cluster:
     assert_all_done(workspace, 12)
 
 
+def test_cancel_ends_what_earlier_submits_started(
+    workspace: ClusterWorkspace, cluster: Cluster, known: set[str]
+) -> None:
+    """A task of the first still runs when there is more to do, which is another job."""
+    workspace.patches = HURRY
+    swarm(workspace, 1, command=held(workspace))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 1)
+    (workspace.folder / "in/f_1.txt").write_text("1\n")
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: len(workspace.begun()) == 2)
+    assert len(arrays(cluster.slurm, known)) == 2
+    code, text = workspace.locusts("cancel")
+    assert code == 0, text
+    assert_nothing_runs(workspace, cluster.slurm)
+    assert workspace.status()["tasks"]["pending"] == 2
+
+
 def test_a_node_dies_and_the_others_take_over(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     workspace.patches = HURRY
     swarm(workspace, 10, command=held(workspace), slurm="exclusive = true")

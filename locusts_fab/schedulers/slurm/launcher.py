@@ -12,7 +12,7 @@ from locusts_fab.schedulers.slurm.scripts import apart
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from locusts_fab.hosts.base import Host, Result
     from locusts_fab.layout import Environment
@@ -75,21 +75,25 @@ class SlurmArray:
         """Let the managers of earlier submissions take no more tasks, and jobs that wait never start."""
         submissions = list(submissions)
         put_up_fence(self.host, self.environment, submissions)
-        jobs = [each.job for each in submissions if each.job]
-        if jobs:
-            self.host.run(apart(remote_script("slurm_cancel_waiting")), jobs[-1], waits_for=_SLURM)
+        self._cancel("waiting", submissions)
 
-    def stop(self, _managers: Iterable[str], jobs: Iterable[str]) -> None:
-        """Cancel the jobs; SLURM asks the managers in them to leave.
+    def stop(self, _managers: Iterable[str], submissions: Iterable[Submission]) -> None:
+        """Cancel the jobs of submissions; SLURM asks the managers in them to leave.
 
-        :raises SchedulerError: scancel failed.
+        :raises SchedulerError: some of them may go on.
         """
-        result = self.host.run(apart(remote_script("slurm_cancel")), *jobs, waits_for=_SLURM)
-        if result.exit_status != 0 and "Invalid job id" not in result.text:
+        result = self._cancel("all", list(submissions))
+        if result.exit_status != 0:
             raise SchedulerError(
                 f"{self.host.name}: scancel failed:\n{result.text.strip()}",
                 hint="managers take no more tasks all the same; repeat this when the scheduler answers",
             )
+
+    def _cancel(self, which: str, submissions: Sequence[Submission]) -> Result:
+        """Return how it went to cancel what of some submissions waits, or all."""
+        latest = next((each.job for each in reversed(submissions) if each.job), "")
+        names = [each.token for each in submissions]
+        return self.host.run(apart(remote_script("slurm_cancel")), which, latest, *names, waits_for=_SLURM)
 
     def mark_gone(self, managers: Iterable[str]) -> None:
         """Mark managers that have ended without a word as having left, so that others take over what they held."""

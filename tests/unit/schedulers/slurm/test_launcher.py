@@ -25,6 +25,7 @@ __all__ = ["commands"]
 DOWN = "echo 'Unable to contact slurm controller' >&2; exit 1"
 TIMED_OUT = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
 NAME = "locusts-cafe"
+NAMES = {1: NAME, 2: "locusts-beef", 3: "locusts-feed"}
 
 
 def starter_at(root: Path, nodes: int = 2) -> SlurmArray:
@@ -40,7 +41,7 @@ def launcher(tmp_path: Path, commands: Commands) -> SlurmArray:
 
 
 def submission(number: int = 1, job: str = "") -> Submission:
-    return Submission(number, 9, "starting", 0.0, NAME if number == 1 else "locusts-beef", job)
+    return Submission(number, 9, "starting", 0.0, NAMES.get(number, "locusts-0"), job)
 
 
 def test_an_array_is_submitted_once(launcher: SlurmArray, commands: Commands) -> None:
@@ -172,13 +173,26 @@ def test_a_job_that_is_known_is_not_asked_for(launcher: SlurmArray, commands: Co
     assert commands.calls("squeue") == []
 
 
+def in_queue(commands: Commands, **jobs: str) -> None:
+    """Let squeue know jobs by their names; who asks for others hears nothing."""
+    known = " ".join(f"[{name.replace('_', '-')}]={job}" for name, job in jobs.items())
+    look = 'IFS=, read -ra names <<<"${names%% *}"; for name in "${names[@]}"; do echo "${known[$name]}"; done'
+    commands.let(squeue=f'declare -A known=({known}); names="$*"; names=${{names##* -n }}; {look}')
+
+
+SUBMISSIONS = [submission(1, "11"), submission(2), submission(3, "13")]
+
+
 def test_the_fence_and_jobs_that_wait(launcher: SlurmArray, commands: Commands) -> None:
-    launcher.fence([submission(1, "12"), submission(2), submission(3, "13")])
+    """Of all of them, and also of one whose id nobody learned; what is not in the queue any more is left alone."""
+    in_queue(commands, locusts_cafe="11", locusts_beef="12")
+    launcher.fence(SUBMISSIONS)
     exec_dir = Path(launcher.environment.absolute("exec"))
     assert sorted(path.name for path in exec_dir.glob("stop.*")) == ["stop.1", "stop.2", "stop.3"]
-    assert commands.calls("scancel") == ["--state=PENDING 13"]
+    assert commands.calls("scancel") == [f"--state=PENDING {job}" for job in (11, 12, 13)]
+    in_queue(commands)
     launcher.fence([submission(4)])
-    assert len(commands.calls("scancel")) == 1
+    assert len(commands.calls("scancel")) == 3
 
 
 def test_a_fence_that_cannot_be_put_up(launcher: SlurmArray) -> None:
@@ -187,15 +201,63 @@ def test_a_fence_that_cannot_be_put_up(launcher: SlurmArray) -> None:
         launcher.fence([submission()])
 
 
-def test_jobs_are_cancelled(launcher: SlurmArray, commands: Commands) -> None:
-    launcher.stop(["1-0"], ["12", "13"])
+def test_all_jobs_are_cancelled(launcher: SlurmArray, commands: Commands) -> None:
+    """Not just the latest: what an earlier submit started may still run."""
+    in_queue(commands, locusts_cafe="11", locusts_beef="12", locusts_feed="13")
+    launcher.stop(["1-0"], SUBMISSIONS)
+    assert commands.calls("scancel") == ["11", "12", "13"]
     launcher.stop([], [])
-    assert commands.calls("scancel") == ["12", "13"]
-    commands.let(scancel="echo 'scancel: error: Kill job error on job id 12: Invalid job id specified' >&2; exit 1")
-    launcher.stop([], ["12"])
-    commands.let(scancel=DOWN)
+    assert len(commands.calls("scancel")) == 3
+
+
+def test_jobs_that_are_long_over_are_not_cancelled(launcher: SlurmArray, commands: Commands) -> None:
+    """Their ids may belong to others by now; of the latest it is not known."""
+    launcher.stop([], SUBMISSIONS)
+    assert commands.calls("scancel") == ["13"]
+
+
+PURGED = "scancel: error: Kill job error on job id $1: Invalid job id specified"
+ENDED = "scancel: error: Kill job error on job id $1: Job/step already completing or completed"
+NOISE = "ERROR: ld.so: object 'x' from LD_PRELOAD cannot be preloaded: ignored."
+
+
+@pytest.mark.parametrize("said", [[PURGED], [ENDED], [PURGED, ENDED], [NOISE, PURGED, "be nice"]])
+def test_a_job_that_is_over_needs_no_cancelling(launcher: SlurmArray, commands: Commands, said: list[str]) -> None:
+    commands.let(scancel="".join(f'echo "{line}" >&2; ' for line in said) + "exit 1")
+    launcher.stop([], [submission(1, "12")])
+
+
+@pytest.mark.parametrize(
+    ("scancel", "why"),
+    [
+        (DOWN, "Unable to contact"),
+        (f'[[ $1 != 12 ]] || {{ {DOWN}; }}; echo "{PURGED}" >&2; exit 1', "Unable to contact"),
+        (f'echo "{PURGED}" >&2; echo "scancel: error: Access denied" >&2; exit 1', "Access denied"),
+        ("[[ $1 != 12 ]] || exit 124; exit 0", "scancel: no answer within 30 s"),
+    ],
+)
+def test_a_job_that_may_go_on_is_not_hidden_by_others(
+    launcher: SlurmArray, commands: Commands, scancel: str, why: str
+) -> None:
+    in_queue(commands, locusts_cafe="11", locusts_beef="12", locusts_feed="13")
+    commands.let(scancel=scancel)
+    with pytest.raises(SchedulerError, match=rf"scancel failed:\n(.|\n)*{why}"):
+        launcher.stop([], SUBMISSIONS)
+
+
+def test_a_scheduler_that_is_silent_is_not_asked_for_each_job(launcher: SlurmArray, commands: Commands) -> None:
+    in_queue(commands, locusts_cafe="11", locusts_beef="12", locusts_feed="13")
+    commands.let(scancel="exit 124")
+    with pytest.raises(SchedulerError, match="no answer within 30 s"):
+        launcher.stop([], SUBMISSIONS)
+    assert commands.calls("scancel") == ["11"]
+
+
+def test_the_latest_job_is_cancelled_though_the_queue_cannot_be_seen(launcher: SlurmArray, commands: Commands) -> None:
+    commands.let(squeue=DOWN)
     with pytest.raises(SchedulerError, match=r"scancel failed:\nUnable to contact"):
-        launcher.stop([], ["12"])
+        launcher.stop([], SUBMISSIONS)
+    assert commands.calls("scancel") == ["13"]
 
 
 def test_managers_are_marked_as_having_left(launcher: SlurmArray) -> None:

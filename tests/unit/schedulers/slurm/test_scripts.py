@@ -105,7 +105,7 @@ def test_squeue_finds_nothing_of_them(launcher: SlurmArray, tmp_path: Path, monk
 
 def test_scancel_finds_nothing_of_them(launcher: SlurmArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     surround(monkeypatch)
-    launcher.stop([], ["12"])
+    launcher.stop([], [Submission(1, 9, "started", 0.0, NAME, "12")])
     assert heard(tmp_path, "scancel") == WANTED
     (tmp_path / "env.scancel").unlink()
     launcher.fence([Submission(1, 9, "started", 0.0, NAME, "12")])
