@@ -18,5 +18,5 @@ read -r token 2>/dev/null <"$folder/token"
 if [[ $token == "$name" && -s $folder/job ]]; then
   cat -- "$folder/job"
 else
-  timeout -k 5 30 squeue -h -t all -n "$name" -o %F
+  timeout -k 5 30 squeue -h -a -t all -n "$name" -o %F
 fi

@@ -25,7 +25,7 @@ look_at_programs() {
 
 # look_at_queue: report, and fail, if the scheduler does not answer.
 look_at_queue() {
-  if ! within 20 squeue -h -n locusts-check -o %i; then
+  if ! within 20 squeue -h -a -n locusts-check -o %i; then
     say slurm_silent "${COMPLAINT:-squeue failed}"
     return 1
   fi

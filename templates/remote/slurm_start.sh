@@ -33,7 +33,7 @@ end_with() {
 # look_for_job: if a job of our name runs, waits, or ran, end with it; fail if the scheduler does not answer. What is said
 # besides, on whatever stream, is no job.
 look_for_job() {
-  my_answer=$(timeout -k 5 30 squeue -h -t all -n "$my_name" -o %F 2>"$my_folder/silence") || {
+  my_answer=$(timeout -k 5 30 squeue -h -a -t all -n "$my_name" -o %F 2>"$my_folder/silence") || {
     my_status=$?
     ((my_status != 124)) || printf 'squeue: no answer within 30 s\n' >>"$my_folder/silence"
     return "$my_status"

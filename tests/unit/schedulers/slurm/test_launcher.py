@@ -96,6 +96,21 @@ def test_sbatch_fails_and_the_job_shows_up_a_little_later(launcher: SlurmArray, 
     assert len(commands.calls("sbatch")) == 1
 
 
+#: squeue where the job's partition is hidden: it is shown to who asks for all, or for ids.
+HIDDEN = '[[ " $* " == *" -a "* || " $* " == *" -j "* ]] || exit 0; '
+
+
+def test_a_job_in_a_hidden_partition_is_found(launcher: SlurmArray, commands: Commands) -> None:
+    """It was taken for refused, and submitted once more."""
+    commands.let(sbatch=TIMED_OUT, squeue=f"{HIDDEN}echo 34")
+    assert launcher.start(1, NAME, 9) == "34"
+    (Path(launcher.environment.root) / "exec/started.1/job").unlink()
+    assert launcher.find(submission()) == "34"
+    assert launcher.is_alive(submission())
+    assert launcher.start(1, NAME, 9) == "34"
+    assert len(commands.calls("sbatch")) == 1
+
+
 def test_sbatch_refuses(launcher: SlurmArray, commands: Commands) -> None:
     commands.let(sbatch="echo 'sbatch: error: invalid partition specified: nosuch' >&2; exit 1")
     for _ in range(2):
@@ -177,7 +192,7 @@ def in_queue(commands: Commands, **jobs: str) -> None:
     """Let squeue know jobs by their names; who asks for others hears nothing."""
     known = " ".join(f"[{name.replace('_', '-')}]={job}" for name, job in jobs.items())
     look = 'IFS=, read -ra names <<<"${names%% *}"; for name in "${names[@]}"; do echo "${known[$name]}"; done'
-    commands.let(squeue=f'declare -A known=({known}); names="$*"; names=${{names##* -n }}; {look}')
+    commands.let(squeue=f'{HIDDEN}declare -A known=({known}); names="$*"; names=${{names##* -n }}; {look}')
 
 
 SUBMISSIONS = [submission(1, "11"), submission(2), submission(3, "13")]

@@ -147,6 +147,14 @@ def test_there_is_one_list_and_every_script_gets_it() -> None:
     assert [name for guard, name in sent if not guard and name != "slurm_surroundings"] == []
 
 
+def test_every_question_is_about_hidden_partitions_too() -> None:
+    """Without `-a` squeue shows nothing of them, unless it is asked for ids; nor does sinfo."""
+    scripts = "".join(path.read_text() for path in templates_folder().rglob("*.sh"))
+    questions = re.findall(r"^(?! *#).*\b((?:squeue|sinfo) -.*)", scripts, re.MULTILINE)
+    assert len(questions) >= 6
+    assert [each for each in questions if not re.search(r" -[aj] ", each)] == []
+
+
 def test_a_variable_that_cannot_be_taken_away_does_no_harm() -> None:
     script = f"readonly SQUEUE_SORT=x\n{remote_script('slurm_surroundings')}\necho on"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
