@@ -83,7 +83,9 @@ class Slurm(Table):
         default=None, ge=1, le=64, description="SLURM tasks for each core; `1` keeps hyperthreads free."
     )
     extra: list[SbatchOption] = Field(
-        default=[], description='Any other sbatch options, passed on as they are: `["--hint=nomultithread"]`.'
+        default=[],
+        description='Any other sbatch options, passed on as they are: `["--hint=nomultithread"]`; what managers '
+        "rely on, or cannot run with, is refused.",
     )
 
 

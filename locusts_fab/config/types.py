@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from locusts_fab.bounds.entries import mark
+from locusts_fab.config.directives import refusal
 from locusts_fab.config.hostnames import parse_host
 from locusts_fab.config.units import parse_duration, parse_memory, parse_slurm_time
 from locusts_fab.text import printable
@@ -63,7 +64,9 @@ def _bash_entry(text: str) -> str:
 def _sbatch_option(text: str) -> str:
     if not text.startswith("-"):
         raise ValueError('expected an sbatch option such as "--hint=nomultithread"')
-    return _one_line(text)
+    if why := refusal(_one_line(text)):
+        raise ValueError(why)
+    return text
 
 
 def _host(text: str) -> str:

@@ -141,6 +141,7 @@ IN_SLURM = [
     ('hint = "x"', "targets.t.slurm.hint: unknown key", 'extra = ["--OPTION=VALUE"]'),
     ('extra = "--hint=x"', "targets.t.slurm.extra: expected an array", 'write ["--hint=x"]'),
     ('extra = ["hint=x"]', 'targets.t.slurm.extra[0]: expected an sbatch option such as "--hint=nomultithread"'),
+    ('extra = ["--hold", "-M X"]', "targets.t.slurm.extra[1]: --clusters cannot be here", "host", 'found "-M X"'),
     ('exclusive = "yes"', "targets.t.slurm.exclusive: expected true or false, without quotes"),
     ('partition = ["a", "b"]', "targets.t.slurm.partition: expected text in quotes", '"a,b"'),
 ]

@@ -127,6 +127,19 @@ def test_check_finds_nothing_of_them_and_says_so(tmp_path: Path, monkeypatch: py
     assert found["surroundings"].found.endswith("SBATCH_CLUSTERS, SBATCH_PARTITION, SBATCH_TIMELIMIT")
 
 
+@pytest.mark.parametrize("clusters", ["c1,c2", "all", "ALL", "c1,"])
+def test_of_several_clusters_none_is_chosen(
+    launcher: SlurmArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clusters: str
+) -> None:
+    """The id of a job that one of them has is that of another job in the others, which would be cancelled too."""
+    monkeypatch.setenv("SLURM_CLUSTERS", clusters)
+    launcher.start(1, NAME, 9)
+    launcher.stop([], [Submission(1, 9, "started", 0.0, NAME, "12")])
+    assert "SLURM_CLUSTERS" not in heard(tmp_path, "sbatch") | heard(tmp_path, "scancel")
+    facts = look(LocalHost(), Questions(str(tmp_path / "root"), "s", scheduler=SlurmScheduler().probe_script())).facts
+    assert facts["slurm_unset"].split() == ["SLURM_CLUSTERS"]
+
+
 def test_what_the_user_exports_besides_stays(
     launcher: SlurmArray, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
