@@ -15,7 +15,8 @@
 #     NO_ANSWER
 #
 # The folder exec/started.SUBMISSION/once is made first. A run that finds it there, or gets no clear answer from sbatch,
-# looks for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same.
+# looks for the job by its name before anything is submitted: sbatch may time out, and the job be there all the same; and
+# what a site puts around sbatch may keep the id for itself.
 
 readonly NO_ENVIRONMENT=3 NOT_STARTED=4 NO_ANSWER=5 FOREIGN=6 TAKEN=7
 # What is submitted here inherits the variables of this shell. Those of this script begin with my_, so that they do not
@@ -58,6 +59,11 @@ submit() {
     --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_folder/complaint" </dev/null
 }
 
+# has_id TEXT: succeed if a line of it is the id of a job, and nothing else.
+has_id() {
+  printf '%s\n' "$1" | grep -qE '^ *[0-9]+(;[^ ]*)? *$'
+}
+
 cd -- "$my_environment" || exit "$NO_ENVIRONMENT"
 [[ -e exec/id.$my_id ]] || exit "$FOREIGN"
 read -r my_word 2>/dev/null <"$my_folder/token"
@@ -78,7 +84,7 @@ if ! my_complaint=$(mkdir "$my_folder/once" 2>&1); then
 fi
 
 limit_elements
-my_answer=$(submit) && end_with "$my_answer"
+my_said=$(submit) && has_id "$my_said" && end_with "$my_said"
 
 for my_pause in 0 2 4; do
   sleep "$my_pause"
@@ -87,6 +93,7 @@ for my_pause in 0 2 4; do
     exit "$NO_ANSWER"
   fi
 done
+printf '%s\n' "$my_said"
 cat "$my_folder/complaint"
 rm -rf -- "$my_folder/once"
 exit "$NOT_STARTED"

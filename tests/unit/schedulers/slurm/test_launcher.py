@@ -96,6 +96,21 @@ def test_sbatch_fails_and_the_job_shows_up_a_little_later(launcher: SlurmArray, 
     assert len(commands.calls("sbatch")) == 1
 
 
+@pytest.mark.parametrize("sbatch", ["true", "echo 'Submitted batch job 34'", "echo 'you have 3 jobs'"])
+def test_sbatch_does_not_say_which_job_it_made(launcher: SlurmArray, commands: Commands, sbatch: str) -> None:
+    """As where a site puts something around it; the job is found by its name, and noted."""
+    commands.let(sbatch=sbatch, squeue="echo 34")
+    assert [launcher.start(1, NAME, 9) for _ in range(2)] == ["34"] * 2
+    assert launcher.find(submission()) == "34"
+    assert len(commands.calls("sbatch")) == 1
+
+
+def test_sbatch_only_says_something(launcher: SlurmArray, commands: Commands) -> None:
+    commands.let(sbatch="echo 'come back tomorrow'")
+    with pytest.raises(SchedulerError, match=r"refused the job:\ncome back tomorrow"):
+        launcher.start(1, NAME, 9)
+
+
 #: squeue where the job's partition is hidden: it is shown to who asks for all, or for ids.
 HIDDEN = '[[ " $* " == *" -a "* || " $* " == *" -j "* ]] || exit 0; '
 
