@@ -105,7 +105,7 @@ class Scheduler(Protocol):
         """Return the answer in the exit status of that script and what it printed on stdout."""
 
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
-        """Return the ids, as submissions have them, of the jobs of which something waits, runs, or is just ending."""
+        """Return the ids, as submissions have them, of the jobs of which something is not known to be over."""
 
     def waiting_jobs(self, jobs: Iterable[JobStatus]) -> list[JobStatus]:
         """Return the jobs that have not started, or wait to be started again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from locusts_fab.schedulers.slurm.jobs import ACTIVE
+from locusts_fab.schedulers.slurm.jobs import OVER
 from tests.support.processes import wait_until
 from tests.support.workspace import COPY
 
@@ -68,4 +68,4 @@ def held(workspace: ClusterWorkspace) -> str:
 def assert_nothing_runs(workspace: ClusterWorkspace, slurm: Slurm) -> None:
     """Wait until no process and no job is left."""
     wait_until(lambda: not processes_of(workspace.root))
-    wait_until(lambda: not [job for job in slurm.squeue() if job.state in ACTIVE])
+    wait_until(lambda: not [job for job in slurm.squeue() if job.state not in OVER])

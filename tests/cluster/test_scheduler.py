@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.schedulers.slurm.jobs import ACTIVE
+from locusts_fab.schedulers.slurm.jobs import OVER
 from tests.support.processes import wait_until
 from tests.support.workspace import COPY
 
@@ -182,7 +182,7 @@ def test_a_setup_that_fails_on_every_node_is_told_once(workspace: ClusterWorkspa
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert_all_done(workspace, 8)
-    assert not [job for job in cluster.slurm.squeue() if job.state in ACTIVE]
+    assert not [job for job in cluster.slurm.squeue() if job.state not in OVER]
 
 
 def test_cancel_leaves_nothing_on_any_node(workspace: ClusterWorkspace, cluster: Cluster) -> None:

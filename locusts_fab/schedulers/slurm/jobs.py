@@ -17,24 +17,19 @@ if TYPE_CHECKING:
 
     from locusts_fab.config.schema import Slurm
 
-#: States in which a job will run, runs, or is just ending.
-ACTIVE = frozenset(
+#: States in which a job is over. In all others it will run, runs, is just ending, or nobody here knows: another cluster
+#: of a federation may have it (`REVOKED`), and newer versions of SLURM have more states.
+OVER = frozenset(
     {
-        "PENDING",
-        "CONFIGURING",
-        "RUNNING",
-        "COMPLETING",
-        "SUSPENDED",
-        "STOPPED",
-        "REQUEUED",
-        "REQUEUE_HOLD",
-        "REQUEUE_FED",
-        "RESIZING",
-        "SIGNALING",
-        "SPECIAL_EXIT",
-        "STAGE_OUT",
-        "RESV_DEL_HOLD",
+        "COMPLETED",
+        "CANCELLED",
+        "FAILED",
+        "TIMEOUT",
+        "NODE_FAIL",
         "PREEMPTED",
+        "BOOT_FAIL",
+        "DEADLINE",
+        "OUT_OF_MEMORY",
     }
 )
 #: States in which it was stopped, and goes on when somebody lets it.

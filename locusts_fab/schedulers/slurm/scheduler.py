@@ -10,8 +10,8 @@ from locusts_fab.manager.render import render
 from locusts_fab.manager.times import GRACE_S
 from locusts_fab.schedulers.slurm.advice import advise_slurm
 from locusts_fab.schedulers.slurm.jobs import (
-    ACTIVE,
     KILL_WAIT_S,
+    OVER,
     PAUSED,
     WAITING,
     directives,
@@ -73,7 +73,7 @@ class SlurmScheduler:
 
     def active_jobs(self, jobs: Iterable[JobStatus]) -> set[str]:
         """See `Scheduler.active_jobs`. An element of an array, `12_3`, belongs to the job 12."""
-        return {job.id.partition("_")[0] for job in jobs if job.state in ACTIVE}
+        return {job.id.partition("_")[0] for job in jobs if job.state not in OVER}
 
     def waiting_jobs(self, jobs: Iterable[JobStatus]) -> list[JobStatus]:
         """See `Scheduler.waiting_jobs`."""

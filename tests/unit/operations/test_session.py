@@ -134,6 +134,7 @@ def test_what_has_begun_nothing_is_only_what_waits(session: Session) -> None:
         ([runs], False),
         ([over], False),
         ([], False),
+        ([("12_0", "REVOKED", "")], False),
     ):
         assert session.has_begun_nothing(in_queue(session, *jobs)) is begun_nothing, jobs
     latest = in_queue(session, waits)
@@ -143,6 +144,13 @@ def test_what_has_begun_nothing_is_only_what_waits(session: Session) -> None:
     write(session)
     session.poll()
     assert not session.has_begun_nothing(in_queue(session, waits)), "a manager was heard"
+
+
+@pytest.mark.parametrize(("state", "lives"), [("REVOKED", True), ("OF_TOMORROW", True), ("COMPLETED", False)])
+def test_a_job_in_a_state_that_nobody_knows_may_live(session: Session, state: str, *, lives: bool) -> None:
+    latest = in_queue(session, ("12_0", state, ""))
+    assert session.may_have_jobs(latest) is lives
+    assert (session.live_submission() is not None) is lives
 
 
 def fail_setups(session: Session, *reasons: str) -> None:

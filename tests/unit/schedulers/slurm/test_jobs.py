@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from locusts_fab.config.schema import Slurm
 from locusts_fab.model.swarms import JobStatus
 from locusts_fab.schedulers.slurm.jobs import (
-    ACTIVE,
     KILL_WAIT_S,
+    OVER,
     WARNING_S,
     directives,
     parse_job_id,
@@ -175,17 +175,33 @@ def test_a_complaint_is_no_job() -> None:
     assert parse_squeue(0, "complaint 1_0|1|0|RUNNING|n1|None\n").jobs == []
 
 
+#: All that squeue of SLURM 26.05 can print of a job that is over, and of others; and what a later one may print.
+ENDED = [
+    "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE", "OUT_OF_MEMORY",
+]  # fmt: skip
+OTHERS = [
+    "PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "STAGE_OUT", "CONFIGURING", "EXPEDITING", "RESIZING", "REQUEUED",
+    "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "STOPPED", "REVOKED", "RESV_DEL_HOLD", "SIGNALING", "?",
+    "OF_TOMORROW",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("state", "is_active"),
-    [
-        *[(state, True) for state in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "REQUEUED")],
-        *[(state, False) for state in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")],
-    ],
+    ("state", "is_active"), [*((each, False) for each in ENDED), *((each, True) for each in OTHERS)]
 )
-def test_states(state: str, *, is_active: bool) -> None:
-    assert (state in ACTIVE) is is_active
+def test_a_job_is_over_in_states_that_say_so(state: str, *, is_active: bool) -> None:
+    """A state that nobody here knows is none of them: what is taken for over is submitted again."""
+    assert (state not in OVER) is is_active
     jobs = parse_squeue(0, f"1_0|1|0|{state}|n1|None\n").jobs
     assert SlurmScheduler().active_jobs(jobs) == ({"1"} if is_active else set())
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETING", "REVOKED", "EXPEDITING", "OF_TOMORROW", "COMPLETED"])
+def test_a_state_that_nobody_knows_is_no_waiting(state: str) -> None:
+    """What waits may be replaced by a submit with another config."""
+    jobs = parse_squeue(0, f"1_0|1|0|{state}|n1|None\n").jobs
+    assert SlurmScheduler().waiting_jobs(jobs) == []
+    assert SlurmScheduler().paused_elements(jobs) == set()
 
 
 @pytest.mark.parametrize(
