@@ -75,6 +75,7 @@ _REFUSED = (
     _Refused(("job-name",), "jobs are found by their names, so each gets one that no other has", "J"),
     _Refused(("output",), "it is in exec/logs of the environment; `locusts logs` shows what tasks print", "o"),
     _Refused(("error",), "it is in exec/logs of the environment; `locusts logs` shows what tasks print", "e"),
+    _Refused(("chdir",), "each task has a sandbox of its own; what is to run elsewhere begins with cd", "D"),
     _Refused(("open-mode",), "a job that comes back goes on in the same log"),
     _Refused(("requeue", "no-requeue"), "jobs come back until no task is left; `locusts cancel` ends that"),
     _Refused(("signal",), "managers are given word ahead of their time limit"),

@@ -51,12 +51,13 @@ limit_elements() {
   fi
 }
 
-# submit: print what sbatch prints; what it complains of goes into a file.
+# submit: print what sbatch prints; what it complains of goes into a file. Jobs begin here, whatever a directive says:
+# what they print has its path from there.
 submit() {
   my_output=exec/logs/$my_submission-%a.out
   [[ $my_environment == *[%\\]* ]] && my_output=/dev/null # SLURM takes these for its own, wherever they stand in a path
-  timeout -k 5 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --output="$my_output" \
-    --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_folder/complaint" </dev/null
+  timeout -k 5 60 sbatch --parsable --job-name="$my_name" --array="0-$((my_elements - 1))" --chdir="$PWD" \
+    --output="$my_output" --error="$my_output" exec/job.sbatch "$my_submission" 2>"$my_folder/complaint" </dev/null
 }
 
 # has_id TEXT: succeed if a line of it is the id of a job, and nothing else.
@@ -64,7 +65,7 @@ has_id() {
   printf '%s\n' "$1" | grep -qE '^ *[0-9]+(;[^ ]*)? *$'
 }
 
-cd -- "$my_environment" || exit "$NO_ENVIRONMENT"
+cd -P -- "$my_environment" || exit "$NO_ENVIRONMENT"
 [[ -e exec/id.$my_id ]] || exit "$FOREIGN"
 read -r my_word 2>/dev/null <"$my_folder/token"
 [[ $my_word == "$my_name" ]] || exit "$TAKEN"

@@ -125,6 +125,23 @@ def test_jobs_are_gone_and_tasks_are_left(
     assert_all_done(workspace, 6)
 
 
+#: sbatch that is told by the job script to start jobs elsewhere, as a site's own defaults may do.
+ELSEWHERE = """#!/bin/bash
+sed -i '2i #SBATCH --chdir=/' exec/job.sbatch
+exec {real} "$@"
+"""
+
+
+def test_jobs_begin_in_the_environment_whatever_a_directive_says(workspace: ClusterWorkspace, cluster: Cluster) -> None:
+    swarm(workspace, 4)
+    cluster.sshd.wrap("sbatch", ELSEWHERE)
+    code, text = workspace.locusts("run", "--force")
+    assert code == 0, text
+    assert_all_done(workspace, 4)
+    assert "#SBATCH --chdir=/\n" in (workspace.environment() / "exec/job.sbatch").read_text()
+    assert [log.name for log in (workspace.environment() / "exec/logs").iterdir()], "where managers print to"
+
+
 @pytest.mark.parametrize("option", ["--hold", "--begin=now+1day"])
 def test_a_job_that_does_not_start_is_explained_and_replaced(
     workspace: ClusterWorkspace, cluster: Cluster, known: set[str], option: str

@@ -38,6 +38,8 @@ from locusts_fab.config.directives import refusal
         ("-J name", "job-name", "found by their names"),
         ("--output=x", "output", "exec/logs"),
         ("-e x", "error", "exec/logs"),
+        ("--chdir=/data", "chdir", "sandbox of its own"),
+        ("-D /data", "chdir", "sandbox of its own"),
         ("--open-mode=truncate", "open-mode", "same log"),
         ("--no-requeue", "no-requeue", "`locusts cancel`"),
         ("--requeue", "requeue", "`locusts cancel`"),

@@ -51,6 +51,7 @@ def test_an_array_is_submitted_once(launcher: SlurmArray, commands: Commands) ->
         "--parsable",
         f"--job-name={NAME}",
         "--array=0-1",
+        f"--chdir={Path(launcher.environment.root).resolve()} ",
         "--output=exec/logs/1-%a.out",
         "exec/job.sbatch 1",
     ):
