@@ -58,7 +58,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 
     :returns: how the swarm stands now.
     :raises StateError: there is no environment of the swarm on the target, or it has no id.
-    :raises HostError: its plan holds names, or its submissions numbers, that none of ours do; nothing was taken over.
+    :raises HostError: its plan holds names, or its submissions numbers, that none of ours do; or it cannot be read.
+        Nothing can be changed there then until another call has taken all of it over.
     """
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
@@ -98,14 +99,22 @@ def _read_part(swarm: Swarm, host: Host, environment: Environment, after: str) -
 
     :param after: the file of the chunk before this part; empty: it is the first.
     :raises StateError: there is no environment, or it is not ours alone.
+    :raises HostError: it cannot be read.
     """
     result = host.run(remote_script("read_plan"), environment.root, after, str(_PART), most=_ANSWER)
     if result.exit_status == RemoteExit.OPEN:
         raise open_error(result.text, environment.root, host.name)
-    if result.exit_status != 0:
+    if result.exit_status == RemoteExit.NO_ENVIRONMENT:
         raise StateError(
             f"there is no environment of swarm {swarm.name} at {environment.root} ({host.name})",
             hint="see that root and the swarm's name are those it was submitted with",
+        )
+    if result.exit_status != 0:
+        said = result.stderr.strip()
+        raise HostError(
+            f"{host.name}: the plan in {environment.root} cannot be read" + (f":\n{said}" if said else ""),
+            hint="repeat this when it can be read there",
+            stderr=result.stderr,
         )
     return result
 

@@ -33,4 +33,9 @@ def put_up_fence(host: Host, environment: Environment, submissions: Iterable[Sub
     if result.exit_status == RemoteExit.FOREIGN:
         raise not_ours(environment, host.name)
     if result.exit_status != 0:
-        raise HostError(f"{host.name}: {environment.root} cannot be written", stderr=result.stderr)
+        said = result.stderr.strip()
+        raise HostError(
+            f"{host.name}: {environment.root} cannot be written" + (f":\n{said}" if said else ""),
+            hint="see permissions and free space there; then repeat this",
+            stderr=result.stderr,
+        )

@@ -41,6 +41,8 @@ class RemoteExit(IntEnum):
     OPEN = 8
     #: An entry of `setup` failed, so the manager runs nothing.
     SETUP_FAILED = 9
+    #: There is no file under that name, for certain.
+    NO_FILE = 10
 
 
 @cache

@@ -131,7 +131,12 @@ def _poll_once(
     said = os.fsdecode(parts[0])
     most = _MOST.search(said)
     if result.exit_status != 0 or not parts[1:] or most is None:
-        raise HostError(f"{host.name}: the state of the swarm could not be read", stderr=result.stderr)
+        said = result.stderr.strip()
+        raise HostError(
+            f"{host.name}: the state of the swarm could not be read" + (f":\n{said}" if said else ""),
+            hint="repeat this when what it names can be read there; nothing is taken to be gone meanwhile",
+            stderr=result.stderr,
+        )
     is_all = True
     now = read_clock()
     with ledger.transaction():

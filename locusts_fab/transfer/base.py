@@ -78,15 +78,17 @@ class Transfer(Protocol):
         """
 
     def read(self, path: str, most: Most) -> bytes | None:
-        """Return the content of a file of the environment; None if it is not there.
+        """Return the content of a file of the environment; None if no file is there, for certain.
 
+        :raises TransferError: it cannot be read, or it cannot be seen whether it is there.
         :raises HostError: it has more than can be right.
         """
 
     def read_end(self, path: str, most: int) -> tuple[bytes, int] | None:
-        """Return the end of a file of the environment, and how many bytes are before it; None if it is not there.
+        """Return the end of a file of the environment, and how many bytes are before it; None if no file is there.
 
         :param most: how many bytes of it.
+        :raises TransferError: as `read`.
         """
 
     def write(self, path: str, data: bytes) -> None:

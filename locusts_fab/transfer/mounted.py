@@ -152,12 +152,13 @@ class MountedTransfer:
                     before = max(0, status.st_size - most)
                     file.seek(before)
                     return file.read(most), before
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except OSError as error:
-            if error.errno in _NO_FILE:  # it became one just now
+            if error.errno in _NO_FILE:
                 return None
-            raise
+            raise TransferError(
+                f"{self.environment.absolute(path)} cannot be read: {error.strerror or error}",
+                hint="see that it can be read; then repeat this",
+            ) from error
 
     def _inside(self) -> Inside:
         return Inside(self.environment.root, folder_mode=0o700)

@@ -15,7 +15,7 @@ from locusts_fab.fs import fresh_folder
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE, Environment
 from locusts_fab.model.findings import Fetched
-from locusts_fab.shell.scripts import remote_script
+from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.transfer.arrived import complete, fetch_files
 from locusts_fab.transfer.mounted import MountedTransfer
 from locusts_fab.transfer.pieces import fetch_pieces
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 ONLY_OLD_INPUTS = ("P /*", "P /inputs/*", "P /inputs/*/*", "R /inputs/**", "P **")
 
 
-# $1 a file, $2 so many bytes of its end
-_READ_END = '[[ -f $1 ]] && wc -c <"$1" && tail -c "$2" -- "$1"'
 _SIZE = re.compile(rb" *[0-9]{1,18}")
 _SIZE_BYTES = 100
 
@@ -140,16 +138,37 @@ class SshTransfer:
 
     def read(self, path: str, most: Most) -> bytes | None:
         """See `Transfer.read`."""
-        result = self.host.run('[[ -f $1 ]] && cat -- "$1"', self.environment.absolute(path), most=most)
-        return result.stdout if result.exit_status == 0 else None
+        return self._read_file(path, "", most)
 
     def read_end(self, path: str, most: int) -> tuple[bytes, int] | None:
         """See `Transfer.read_end`."""
-        result = self.host.run(_READ_END, self.environment.absolute(path), str(most), most=Most(most + _SIZE_BYTES))
-        size, _, data = result.stdout.partition(b"\n")
-        if result.exit_status != 0 or not _SIZE.fullmatch(size):
+        answer = self._read_file(path, str(most), Most(most + _SIZE_BYTES))
+        if answer is None:
             return None
+        size, _, data = answer.partition(b"\n")
+        if not _SIZE.fullmatch(size):
+            raise self._unread(path, "what came is not what was asked for")
         return data, max(0, int(size) - len(data))
+
+    def _read_file(self, path: str, end: str, most: Most) -> bytes | None:
+        """Return what `templates/remote/read_file.sh` prints of a file; None if there is none.
+
+        :param end: its `MOST`.
+        :raises TransferError: it cannot be read, or it cannot be seen whether it is there.
+        """
+        result = self.host.run(remote_script("read_file"), self.environment.root, path, end, most=most)
+        if result.exit_status == RemoteExit.NO_FILE:
+            return None
+        if result.exit_status != 0:
+            raise self._unread(path, result.stderr.strip())
+        return result.stdout
+
+    def _unread(self, path: str, why: str) -> TransferError:
+        return TransferError(
+            f"{self.host.name}: {self.environment.absolute(path)} cannot be read:\n{why}",
+            hint="see what the lines above name; then repeat this",
+            stderr=why,
+        )
 
     def write(self, path: str, data: bytes) -> None:
         """See `Transfer.write`."""

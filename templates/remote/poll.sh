@@ -24,7 +24,7 @@
 #     BEAT: the counter of its heartbeat
 #     Where it is FOREIGN: for each id that is there a line of the id, and who made it
 #     Where it is OPEN: the folder, its owner and its mode
-#   exits with: NO_ENVIRONMENT; FOREIGN; OPEN
+#   exits with: NO_ENVIRONMENT if there is none for certain; FOREIGN; OPEN; 1 if that cannot be seen
 
 readonly NO_ENVIRONMENT=3 FOREIGN=6 OPEN=8
 environment=$1 id=$2 submissions=$3 mark=$4 most=$5 manager_id=$6 queue=$7 jobs=$8
@@ -34,6 +34,9 @@ while (($# > 0)); do
   offset[$1]=$2
   shift 2
 done
+
+# shellcheck source=lib/enter.sh
+. "${BASH_SOURCE[0]%/*}/lib/enter.sh"
 
 # shellcheck source=lib/tell_owner.sh
 . "${BASH_SOURCE[0]%/*}/lib/tell_owner.sh"
@@ -114,13 +117,14 @@ print_queue() {
   printf '%s\n%s\n%s\n' "$mark" "$status" "$said"
 }
 
-cd -- "$environment" 2>/dev/null && [[ -d exec ]] || exit "$NO_ENVIRONMENT"
+enter "$environment/exec" || exit "$NO_ENVIRONMENT"
+cd ..
 if find_open "$environment"; then
   printf '%s\n' "$OPENING"
   exit "$OPEN"
 fi
 [[ -e exec/id.$id ]] || tell_owner
-cd -- ./exec || exit "$NO_ENVIRONMENT"
+cd -- ./exec || exit 1
 share_out
 find_strangers
 find_told

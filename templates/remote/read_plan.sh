@@ -12,10 +12,13 @@
 #     chunk, and the job of each submission, empty where they are not known; then, of each chunk, "chunk", its number, and
 #     the lines of its plan that are whole; at the end "more", if there are more. There are tabs between
 #     Where it is OPEN: the folder, its owner and its mode
-#   exits with: NO_ENVIRONMENT; OPEN
+#   exits with: NO_ENVIRONMENT if there is none for certain; OPEN; 1 if it cannot be read
 
 readonly NO_ENVIRONMENT=3 OPEN=8
 environment=$1 after=$2 most=$3
+
+# shellcheck source=lib/enter.sh
+. "${BASH_SOURCE[0]%/*}/lib/enter.sh"
 
 # shellcheck source=lib/find_open.sh
 . "${BASH_SOURCE[0]%/*}/lib/find_open.sh"
@@ -43,7 +46,7 @@ tell_chunk() {
 }
 
 LC_ALL=C # bytes
-cd -- "$environment/exec" 2>/dev/null || exit "$NO_ENVIRONMENT"
+enter "$environment/exec" || exit "$NO_ENVIRONMENT"
 if find_open "$environment"; then
   printf '%s\n' "$OPENING"
   exit "$OPEN"
@@ -56,6 +59,7 @@ if [[ -z $after ]]; then
     [[ -d $folder ]] && tell_submission "$folder"
   done
 fi
+is_there plan && { ls -- plan >/dev/null || exit 1; } # what cannot be listed is not empty
 SIZE=0
 for file in plan/*; do
   [[ -f $file && ${file#plan/} > $after ]] || continue

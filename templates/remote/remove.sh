@@ -8,7 +8,8 @@
 #     ID            the id of the environment
 #     FOLDER        what to remove besides exec, relative to the environment; none: all
 #
-#   exits with: 0 if nothing is left of it; FOREIGN, and nothing was removed; 1 if something cannot be removed
+#   exits with: 0 if nothing is left of it; FOREIGN, and nothing was removed; 1 if something cannot be removed, or if
+#     it cannot be seen whether something is left
 #
 # The id goes last, in one step: until then the environment is ours, and what was cut off can be repeated. What stays
 # behind, the folder .removed.ID, says whose the rest is until somebody makes an environment of it again.
@@ -16,6 +17,9 @@
 readonly FOREIGN=6
 environment=$1 id=$2
 shift 2
+
+# shellcheck source=lib/enter.sh
+. "${BASH_SOURCE[0]%/*}/lib/enter.sh"
 
 # shellcheck source=lib/remove.sh
 . "${BASH_SOURCE[0]%/*}/lib/remove.sh"
@@ -30,10 +34,10 @@ list_all() {
   done
 }
 
-cd -- "$environment" 2>/dev/null || exit 0
-if [[ -e exec ]]; then
-  [[ -e exec/id.$id ]] || exit "$FOREIGN"
-elif [[ ! -e .removed.$id ]]; then
+enter "$environment" || exit 0
+if is_there exec; then
+  is_there "exec/id.$id" || exit "$FOREIGN"
+elif ! is_there ".removed.$id"; then
   exit 0
 fi
 

@@ -7,18 +7,21 @@
 #     ENVIRONMENT   the folder of the swarm
 #     ID            the id of the environment
 #
-#   exits with: 0, also if there are none; FOREIGN; anything else if one cannot be removed
+#   exits with: 0, also if there are none for certain; FOREIGN; anything else if one cannot be seen or removed
 
 readonly FOREIGN=6
 environment=$1 id=$2
 
+# shellcheck source=lib/enter.sh
+. "${BASH_SOURCE[0]%/*}/lib/enter.sh"
+
 # shellcheck source=lib/remove.sh
 . "${BASH_SOURCE[0]%/*}/lib/remove.sh"
 
-cd -- "$environment" 2>/dev/null || exit 0
+enter "$environment" || exit 0
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
 remove arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
-cd -- ./inputs 2>/dev/null || exit 0
+enter ./inputs || exit 0
 umask 077
 for archive in *.tar; do
   [[ -e $archive ]] || continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 
-from tests.support.hostile import Answer, Savings, Step, World, changes, prints, savings, says
+from tests.support.hostile import Answer, Savings, Step, World, breaks, changes, prints, savings, says
 from tests.support.hostile_cases import Arms, Case, gives, parametrized, play, sandbox
 from tests.support.hostile_program import BEGIN, END
 from tests.support.sshd import needs_sshd
@@ -258,7 +258,7 @@ def test_lists(case: Case, savings: Savings) -> None:
 
 
 def logs(*steps: Step) -> Arms:
-    return gives(Answer("bash", 'tail -c "$2" -- "$1"', (prints(BEGIN, 2), prints(BEGIN + b"10\n"), *steps)))
+    return gives(breaks("read_file", prints(BEGIN, 2), prints(BEGIN + b"10\n"), *steps))
 
 
 END_OF_LOG = prints(END + b"0\n")
@@ -270,6 +270,8 @@ END_OF_LOG = prints(END + b"0\n")
     Case("a log that is no text", "logs a", logs(prints(b"\xff\xfe" * 10_000), END_OF_LOG), 0),
     Case("a log of 10 MB", "logs a", logs(prints(b"x" * 10_000_000), END_OF_LOG), 0),
     Case("a log without an end", "logs a", logs(("goes_on", "x\n", 0, 1))),
+    Case("a log without a size", "logs a", gives(says("read_file", b"x")), 3, "log.* cannot be read"),
+    Case("a log that cannot be read", "logs a", gives(says("read_file", b"", 1)), 3, "log.* cannot be read"),
 )
 def test_logs(case: Case, savings: Savings) -> None:
     play(case, savings)

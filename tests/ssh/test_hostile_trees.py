@@ -94,7 +94,7 @@ UP = "../../../"
     Case("nothing but a chunk", "attach", gives(says("read_plan", b"\nchunk\t1\n1\ta\tc\t.\n")), 2, "has no id"),
     Case("a plan of NULs", "attach", gives(says("read_plan", bytes(1_000_000))), 2, "has no id"),
     Case("a plan of others", "attach", gives(says("read_plan", f"x\t{OBEYED}\t{DIGITS}\n", 8)), 2, "not ours alone"),
-    Case("no plan", "attach", gives(says("read_plan", b"", 77)), 2, "there is no environment"),
+    Case("no plan", "attach", gives(says("read_plan", b"", 77)), 3, "the plan in .* cannot be read"),
     Case(
         "a plan without an end",
         "attach",
@@ -219,6 +219,7 @@ MARK = "f 14 1700000000000000000 644 "
     agreed("a line that a terminal obeys", f"{OBEYED}\n", 3, NONE),
     agreed("a line of 20 MB", "x" * 20_000_000, 3, NONE),
     agreed("nothing was agreed on", "", 0),
+    Case("what was agreed on cannot be read", "attach", gives(says("read_file", b"", 1)), 3, "cannot be read", "tree"),
 )
 def test_what_was_agreed_on(case: Case, savings: Savings) -> None:
     play(case, savings)
