@@ -14,7 +14,7 @@ from locusts_fab.manager.planfile import ForgedPlanError, parse_plan
 from locusts_fab.model.swarms import Submission
 from locusts_fab.operations.environment import known_site, set_known
 from locusts_fab.operations.session import opened
-from locusts_fab.replica.sync import recall_manifest
+from locusts_fab.replica.sync import is_tree_used, read_manifest, recall_manifest, unknown_tree
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.identity import foreign_error, open_error, read_notes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locusts_fab.hosts.base import Host, Result
     from locusts_fab.layout import Environment
     from locusts_fab.model.swarms import Status
+    from locusts_fab.operations.session import Session
 
 _CHUNK = b"chunk\t"
 _MORE = b"\nmore\n"
@@ -58,8 +59,8 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
 
     :returns: how the swarm stands now.
     :raises StateError: there is no environment of the swarm on the target, or it has no id.
-    :raises HostError: its plan holds names, or its submissions numbers, that none of ours do; or it cannot be read.
-        Nothing can be changed there then until another call has taken all of it over.
+    :raises HostError: something of it cannot be read, or its plan holds names, or its submissions numbers, that none of
+        ours do. What was taken over by then is not used before another call has taken over all of it.
     """
     with opened(swarm, connection, create=True) as session:
         environment, host = session.site.environment, session.site.host
@@ -81,17 +82,29 @@ def attach(swarm: Swarm, connection: fabric.Connection | None = None) -> Status:
             damaged = session.ledger.rebuild(chunks, known.submissions)
         except ForgedPlanError as error:
             raise HostError(f"{host.name}: {environment.root}: {error.message}", hint=error.hint) from error
+        set_known(session.site, session.ledger, None)  # until all has come
+        notes = _recall_tree(session) if swarm.is_custom else []
         set_known(session.site, session.ledger, founders[0].id)
         ours = replace(session, site=known_site(swarm, session.site, session.ledger))
-        if swarm.is_custom:
-            recall_manifest(swarm, ours.site)
         ours.poll()
         status = ours.status()
     if damaged:
         plan = f"the plan of {counted(damaged, 'chunk')} is damaged"
-        note = f"{plan}; `locusts submit` runs anew what of it has not ended"
-        return replace(status, notes=[*status.notes, note])
-    return status
+        notes.append(f"{plan}; `locusts submit` runs anew what of it has not ended")
+    return replace(status, notes=[*status.notes, *notes])
+
+
+def _recall_tree(session: Session) -> list[str]:
+    """Take over what both sides of the tree of a custom environment last agreed on.
+
+    :returns: what the user should know, if it is lost on the target.
+    :raises HostError: it cannot be brought.
+    """
+    swarm, site = session.swarm, replace(session.site, tasks=session.ledger.counts().total)
+    if recall_manifest(swarm, site) or read_manifest(swarm) is not None or not is_tree_used(swarm, site):
+        return []
+    lost = unknown_tree(swarm, site)
+    return [f"{lost.message}; {lost.hint}"]
 
 
 def _read_part(swarm: Swarm, host: Host, environment: Environment, after: str) -> Result:

@@ -16,7 +16,7 @@ from locusts_fab.operations.look.status import explained, keep_looking, look
 from locusts_fab.operations.session import opened, results_of
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
-from locusts_fab.replica.sync import read_manifest
+from locusts_fab.replica.sync import agreed_manifest
 from locusts_fab.results.archive import put_in_archive, remove_unused, stays_packed
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
@@ -108,10 +108,12 @@ def collect(
         except TableInTheWayError as error:  # all else comes
             in_the_way = error
         brought = None
-        if swarm.is_custom and session.status().is_over and read_manifest(swarm):
+        is_due = swarm.is_custom and session.status().is_over
+        manifest = agreed_manifest(swarm, session.site) if is_due else None
+        if manifest is not None:
             options = {"apply_removals": apply_removals, "writes_list": in_the_way is None}
             with contextlib.nullcontext() if in_the_way else entered(results.modified_table, ledger.own_files):
-                brought = bring_back(swarm, session.site, screen, **options)
+                brought = bring_back(swarm, session.site, manifest, screen, **options)
         if in_the_way is not None:
             raise in_the_way
         troubles = ledger.troubles().values()

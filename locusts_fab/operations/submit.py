@@ -26,7 +26,7 @@ from locusts_fab.operations.session import opened, results_of
 from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
-from locusts_fab.replica.sync import stage_replica
+from locusts_fab.replica.sync import agreed_manifest, stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.results.unarchive import remove_unarchived
 from locusts_fab.text import counted, first_few
@@ -128,6 +128,8 @@ def submit(
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
         refuse_absent(plan, session.site.environment.root, ledger)
         notes += judged.notes
+        if swarm.is_custom and is_there:
+            agreed_manifest(swarm, session.site)  # it is refused, if need be, while what runs still runs
         _fence(session, live)
         taken = ledger.take_chosen(live_number)
         failures_left(swarm, ledger.counts())  # before anything is sent

@@ -31,7 +31,7 @@ from locusts_fab.replica.manifest import (
     mark_of,
     news_of_tree,
 )
-from locusts_fab.replica.sync import read_manifest, save_manifest, scan, send_manifest, written
+from locusts_fab.replica.sync import save_manifest, scan, send_manifest, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,10 +68,17 @@ class Brought:
 
 
 def bring_back(
-    swarm: Swarm, site: Site, screen: Screen | Silent, *, apply_removals: bool, writes_list: bool = True
+    swarm: Swarm,
+    site: Site,
+    manifest: dict[str, Agreed],
+    screen: Screen | Silent,
+    *,
+    apply_removals: bool,
+    writes_list: bool = True,
 ) -> Brought:
     """Bring what tasks created and changed into the local tree, and write modified.tsv.
 
+    :param manifest: what both sides last agreed on; it is kept in step, and saved.
     :param screen: where to show progress.
     :param apply_removals: also remove here what tasks removed there.
     :param writes_list: whether modified.tsv is to be written.
@@ -79,7 +86,6 @@ def bring_back(
     :raises HostError: the tree on the target cannot be listed.
     :raises TransferError: something did not arrive, while all else did; to collect again carries on.
     """
-    manifest = read_manifest(swarm)
     theirs = scan(swarm, site, len(manifest))
     merge = _TreeMerge(swarm, manifest, theirs, site.host.name)
     if not swarm.is_in_place:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 #: Where the environment keeps a copy of the manifest.
 _MANIFEST_THERE = "exec/replica.tsv"
+_UNFIT_HINT = "move it away, then repeat this: the copy in the environment takes its place"
 
 
 # ---- the tree on the target ----
@@ -94,30 +95,77 @@ def _own_names(swarm: Swarm, folder: str) -> list[str]:
 def has_news(swarm: Swarm, site: Site) -> bool:
     """Return whether tasks have created or changed something in the replica that was not brought back yet.
 
+    :raises StateError: nobody knows; see `agreed_manifest`.
     :raises HostError: the tree on the target cannot be listed.
     """
-    manifest = {} if swarm.is_in_place else read_manifest(swarm)
-    return bool(manifest and news_of_tree(manifest, scan(swarm, site, len(manifest)))[0])
+    if swarm.is_in_place:
+        return False
+    manifest = agreed_manifest(swarm, site)
+    return manifest is not None and bool(news_of_tree(manifest, scan(swarm, site, len(manifest)))[0])
 
 
 # ---- the manifest, here and there ----
 
 
-def read_manifest(swarm: Swarm) -> dict[str, Agreed]:
-    """Return what both sides held of each path when they last agreed; nothing if they never did.
+def agreed_manifest(swarm: Swarm, site: Site) -> dict[str, Agreed] | None:
+    """Return what both sides held of each path when they last agreed; None if there is no tree there yet.
 
-    :raises StateError: the file of it is damaged.
+    Where it was lost here, the copy in the environment takes its place.
+
+    :raises StateError: it is lost on both sides though tasks may have changed the tree, or it cannot be used.
+    :raises HostError: the target cannot be asked, or what is there is no manifest.
+    """
+    manifest = read_manifest(swarm)
+    if manifest is None and recall_manifest(swarm, site):
+        manifest = read_manifest(swarm)
+    if manifest is None and is_tree_used(swarm, site):
+        raise unknown_tree(swarm, site)
+    return manifest
+
+
+def is_tree_used(swarm: Swarm, site: Site) -> bool:
+    """Return whether tasks may have changed the tree on the target; never of one that they run in here.
+
+    :raises HostError: that cannot be seen.
+    """
+    if swarm.is_in_place:
+        return False
+    result = site.host.run(remote_script("is_tree_used"), site.environment.root, TREE)
+    if result.exit_status != 0:
+        raise HostError(
+            f"{site.host.name}: it cannot be seen whether tasks have changed the tree in {site.environment.root}:\n"
+            f"{result.stderr.strip()}",
+            hint="see what the lines above name; then repeat this",
+            stderr=result.stderr,
+        )
+    return result.text.strip() != "no"
+
+
+def unknown_tree(swarm: Swarm, site: Site) -> StateError:
+    """Return the error for a tree of which nobody knows any more what tasks have done to it."""
+    environment = site.environment
+    return StateError(
+        f"{site.host.name}: tasks may have changed the tree {environment.absolute(TREE)}, and nobody knows what in it:"
+        f" there is neither {_manifest_path(swarm)} nor its copy {environment.absolute(_MANIFEST_THERE)}",
+        hint="fetch what you need from that folder by hand, and move it away there: then `locusts submit` sends yours"
+        " anew; `locusts clean --force` gives it up",
+    )
+
+
+def read_manifest(swarm: Swarm) -> dict[str, Agreed] | None:
+    """Return the manifest of this machine; None if there is none, which may also mean that it was lost.
+
+    :raises StateError: the file of it is damaged, or cannot be read.
     """
     path = _manifest_path(swarm)
     try:
         return parse_manifest(path.read_bytes())
     except FileNotFoundError:
-        return {}
+        return None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror or error}", hint=_UNFIT_HINT) from error
     except ValueError as error:
-        raise StateError(
-            f"{path} is damaged and cannot be used: {error}",
-            hint="move it away, then rebuild it from the target with `locusts attach`",
-        ) from error
+        raise StateError(f"{path} is damaged and cannot be used: {error}", hint=_UNFIT_HINT) from error
 
 
 def save_manifest(swarm: Swarm, manifest: Mapping[str, Agreed]) -> None:
@@ -137,24 +185,26 @@ def send_manifest(site: Site, manifest: Mapping[str, Agreed]) -> None:
     site.transfer.write(_MANIFEST_THERE, format_manifest(manifest))
 
 
-def recall_manifest(swarm: Swarm, site: Site) -> None:
-    """Replace the manifest of this machine, which was lost, by the copy in the environment, if there is one.
+def recall_manifest(swarm: Swarm, site: Site) -> bool:
+    """Replace the manifest of this machine, which was lost, by the copy in the environment; return whether it has one.
 
-    :raises TransferError: it cannot be written.
+    :raises TransferError: it cannot be read there, or written here.
     :raises HostError: what is there is no manifest.
     """
     most = entries_of("the list of the tree", site.tasks, len(select_replica(swarm).files), end=b"\n")
     data = site.transfer.read(_MANIFEST_THERE, most)
-    if data is not None:
-        try:
-            parse_manifest(data)
-        except ValueError as error:
-            raise HostError(
-                f"{site.host.name}: {site.environment.absolute(_MANIFEST_THERE)} is no list of the tree: {error}",
-                hint="somebody else wrote to the environment, or the file is damaged; nothing was changed here",
-            ) from error
-        with written(_manifest_path(swarm)):
-            write_whole(_manifest_path(swarm), data)
+    if data is None:
+        return False
+    try:
+        parse_manifest(data)
+    except ValueError as error:
+        raise HostError(
+            f"{site.host.name}: {site.environment.absolute(_MANIFEST_THERE)} is no list of the tree: {error}",
+            hint="somebody else wrote to the environment, or the file is damaged; nothing was changed here",
+        ) from error
+    with written(_manifest_path(swarm)):
+        write_whole(_manifest_path(swarm), data)
+    return True
 
 
 def forget_manifest(swarm: Swarm) -> None:
@@ -194,21 +244,23 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
     :returns: what the user should know, a line each.
     :raises PlanError: the root, something in it, or the tree file cannot be read.
     :raises ConfigError: the tree file makes no sense.
+    :raises StateError: nobody knows what tasks have done to the tree there; see `agreed_manifest`.
     :raises HostError: the tree on the target cannot be listed.
     :raises TransferError: something did not arrive; to stage again carries on.
     """
     selection = select_replica(swarm)
     notes = [*selection.unmatched, *(f"{name}: neither file, folder nor link; left out" for name in selection.skipped)]
-    manifest = read_manifest(swarm)
+    known = agreed_manifest(swarm, site)
     root = swarm.local_tree
     ours = _marks_of(root, [*selection.folders, *selection.files, *selection.links])
     if swarm.is_in_place:
-        if not manifest:
+        if known is None:
             manifest = {path: Agreed(mark, mark, mark) for path, mark in scan(swarm, site, len(ours)).items()}
             save_manifest(swarm, manifest)
             send_manifest(site, manifest)
         return notes
-    send, contested = _choose(ours, manifest, scan(swarm, site, len(manifest)) if manifest else {})
+    manifest = known or {}
+    send, contested = _choose(ours, manifest, {} if known is None else scan(swarm, site, len(known)))
     notes += [f"{name} was changed both here and there; it stays as it is on both sides" for name in contested]
     site.transfer.send_tree(root, send, screen)
     after = scan(swarm, site, len(manifest) + len(send))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.shell.scripts import RemoteExit, templates_folder
-from tests.support.environments import ID, OTHER_ID, listing
+from tests.support.environments import ID, OTHER_ID, listing, reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ FOLDER = templates_folder() / "remote"
 #: What each script is told about an environment, after its folder.
 TOLD = {
     "fence": [ID, "1"],
+    "is_tree_used": ["tree"],
     "poll": [ID, " ", "mark", "1000", "x", "", ""],
     "read_file": ["exec/replica.tsv", ""],
     "read_plan": ["", "1000"],
@@ -90,10 +91,12 @@ def test_a_plan_that_cannot_be_listed_is_not_an_empty_one(
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     result = run("read_plan", environment.root, "", "1000")
     assert (result.exit_status, "Input/output error" in result.stderr) == (1, True)
+    (Path(environment.root) / "tree/x").mkdir(parents=True)
+    assert run("is_tree_used", environment.root, "tree").exit_status == 1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Files
+# Files, trees
 
 
 ODD = ["a b", "it's", "$(touch x)", "new\nline", "-rf", "é", "back\\slash", "*", "tab\there"]
@@ -127,3 +130,23 @@ def test_what_is_no_file_and_what_cannot_be_read(run: Run, environment: Environm
             result = run("read_file", place, name, most)
             assert result.exit_status == 1
             assert result.stderr
+
+
+def test_a_tree_is_used_if_it_holds_something_and_managers_were_started(run: Run, environment: Environment) -> None:
+    root = Path(environment.root)
+
+    def is_used() -> str:
+        result = run("is_tree_used", str(root), "tree")
+        assert result.exit_status == 0
+        return result.text
+
+    for number in (1, 2):
+        reserved(environment, number, "token")
+    assert is_used() == "no\n"
+    (root / "tree").mkdir()
+    (root / "exec/started.2/once").mkdir()
+    assert is_used() == "no\n"
+    (root / "tree/.hidden").touch()
+    assert is_used() == "yes\n"
+    (root / "exec/started.2/once").rmdir()
+    assert is_used() == "no\n"

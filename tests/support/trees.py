@@ -16,12 +16,15 @@ from locusts_fab.layout import Environment
 from locusts_fab.progress import Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.select import select
-from locusts_fab.replica.sync import stage_replica
+from locusts_fab.replica.sync import read_manifest, stage_replica
 from locusts_fab.replica.treefile import parse_tree
 from locusts_fab.target import open_site
 from locusts_fab.transfer.stage import make_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locusts_fab.replica.manifest import Agreed
     from locusts_fab.replica.merge import Brought
     from locusts_fab.replica.walk import Selection
 
@@ -93,12 +96,20 @@ class Sides:
     """A local tree and its replica, in a folder of this machine.
 
     :param in_place: tasks run in the local tree itself.
+    :param names: the files that it holds at first.
     """
 
-    def __init__(self, folder: Path, *, in_place: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        in_place: bool = False,
+        names: Sequence[str] = ("a", "x", "d/one", "d/deep/two", "z"),
+    ) -> None:
         self.here = folder / "world"
-        (self.here / "d" / "deep").mkdir(parents=True)
-        for name in ("a", "x", "d/one", "d/deep/two", "z"):
+        self.here.mkdir()
+        for name in names:
+            (self.here / name).parent.mkdir(parents=True, exist_ok=True)
             (self.here / name).write_text("start\n")
         settings = SwarmSettings.model_validate(
             {"command": "true", "args": [["1"]], "environment": "custom", "root": "world", "include": ["**"],
@@ -118,7 +129,17 @@ class Sides:
 
     def collect(self, *, apply_removals: bool = False) -> Brought:
         """Bring it back."""
-        return bring_back(self.swarm, self.site, Silent(), apply_removals=apply_removals)
+        return bring_back(self.swarm, self.site, self.manifest(), Silent(), apply_removals=apply_removals)
+
+    def manifest(self) -> dict[str, Agreed]:
+        """Return what both sides last agreed on."""
+        manifest = read_manifest(self.swarm)
+        assert manifest is not None
+        return manifest
+
+    def start(self) -> None:
+        """Note on the target that managers were started, as whoever starts them does."""
+        (Path(self.site.environment.root) / "exec/started.1/once").mkdir(parents=True)
 
     def rows(self) -> dict[str, str]:
         """Read modified.tsv: what became of each path."""

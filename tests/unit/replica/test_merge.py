@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.replica import sync
-from locusts_fab.replica.sync import has_news, read_manifest
+from locusts_fab.replica.sync import has_news
 from tests.support.trees import files, to_file, to_folder
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def test_what_is_gone_on_both_sides_is_settled(sides: Sides) -> None:
     for side in (sides.here, sides.there):
         (side / "a").unlink()
     assert sides.collect(apply_removals=True).notes == []
-    assert read_manifest(sides.swarm)["a"].ours is None
+    assert sides.manifest()["a"].ours is None
 
 
 def test_a_removed_folder_that_is_a_file_here_stays(sides: Sides) -> None:

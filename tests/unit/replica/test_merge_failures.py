@@ -13,7 +13,6 @@ from locusts_fab.bounds import budget
 from locusts_fab.errors import HostError, LoginRefusedError, TransferError
 from locusts_fab.fs import write_whole
 from locusts_fab.replica import merge, sync
-from locusts_fab.replica.sync import read_manifest
 from locusts_fab.transfer import mounted
 from locusts_fab.transfer.mounted import MountedTransfer
 from tests.support.trees import files, to_file, to_folder
@@ -161,7 +160,7 @@ def test_one_that_cannot_be_written_holds_up_no_other(
             sides.collect(apply_removals=True)
         assert caught.value.hint == "fix the cause and collect again"
     assert (sides.here / "y/new").read_text() == "theirs\n", "what comes later came"
-    assert read_manifest(sides.swarm)["y/new"].ours is not None, "and that is known"
+    assert sides.manifest()["y/new"].ours is not None, "and that is known"
     assert not list(sides.here.rglob(".locusts-*"))
     assert sides.rows()["y/new"] == "created"
     assert sides.collect(apply_removals=True).notes == []
