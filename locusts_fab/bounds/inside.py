@@ -185,6 +185,19 @@ class Inside:
         times = (status.st_atime_ns, status.st_mtime_ns)
         os.utime(last, ns=times, dir_fd=folder, follow_symlinks=False)
 
+    def set_mode(self, name: Name, mode: int) -> None:
+        """Give a file a mode, whatever the umask is.
+
+        :raises OSError: it cannot be opened, or is no file.
+        """
+        descriptor = self.open(name)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is no file", name)
+            os.fchmod(descriptor, mode & PERMISSIONS)
+        finally:
+            os.close(descriptor)
+
     def is_as_made(self, name: Name, status: os.stat_result) -> bool:
         """Return whether a file has the owner, group and mode that it could have if it was made under this name.
 

@@ -185,11 +185,11 @@ def put_copy(source: str, inside: Inside, name: Name, follow: Follow | None = No
     """
 
     def copy(place: Place, name: Name) -> None:
-        wanted, there = place.status, inside.look(name)
-        if there is not None and stat.S_ISREG(there.st_mode) and _size_and_time(there) == _size_and_time(wanted):
+        mode, there = (place.status.st_mode & 0o700) | 0o400, inside.look(name)
+        if there is not None and _is_as(place.status, there) and _has_mode(mode, there, inside, name):
             return
         with inside.beside(name) as part:
-            copy_in(place.path, inside, part, (wanted.st_mode & 0o700) | 0o400)
+            copy_in(place.path, inside, part, mode)
             inside.replace(part, name)
 
     _put(source, inside, name, follow or Follow(), copy)
@@ -209,8 +209,22 @@ def _put(source: str, inside: Inside, name: Name, follow: Follow, put_file: Call
         put_file(place, name)
 
 
-def _size_and_time(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns
+def _is_as(source: os.stat_result, there: os.stat_result) -> bool:
+    """Return whether what is there is a file with the size and the time of its source."""
+    return stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (source.st_size, source.st_mtime_ns)
+
+
+def _has_mode(mode: int, there: os.stat_result, inside: Inside, name: Name) -> bool:
+    """Return whether a file has a mode, which it is given if it had another one and has no other names."""
+    if stat.S_IMODE(there.st_mode) == mode:
+        return True
+    if there.st_nlink > 1:  # it may be a result of another swarm that was linked there
+        return False
+    try:
+        inside.set_mode(name, mode)
+    except OSError:
+        return False
+    return True
 
 
 def copy_in(source: str | Path, inside: Inside, name: Name, mode: int) -> None:

@@ -69,7 +69,11 @@ def take(inside: Inside, name: Name) -> None:
     inside.take(f"{inside.root}/taken", name)
 
 
-ACTIONS: list[Callable[[Inside, Name], None]] = [write, link, make_folder, symlink, take, Inside.need_folder]
+def set_mode(inside: Inside, name: Name) -> None:
+    inside.set_mode(name, 0o777)
+
+
+ACTIONS: list[Callable[[Inside, Name], None]] = [write, link, make_folder, symlink, take, set_mode, Inside.need_folder]
 LOOKS: list[Callable[[Inside, Name], object]] = [Inside.stat, Inside.readlink, Inside.open, Inside.list]
 
 
@@ -100,6 +104,21 @@ def test_nothing_is_seen_through_a_symlink(
         os.close(inside.open(Name("way")))
     with pytest.raises(NotADirectoryError):
         inside.list(Name("way"))
+
+
+def test_only_files_are_given_a_mode(inside: Inside, outside: Path) -> None:
+    (outside / "x").touch()
+    at(inside, "link").symlink_to(outside / "x")
+    at(inside, "folder").mkdir()
+    os.mkfifo(at(inside, "pipe"))
+    before = content(outside)
+    for name in ("link", "folder", "pipe", "none"):
+        with pytest.raises(OSError, match=r"symbolic links|no file|No such file"):
+            inside.set_mode(Name(name), 0o777)
+    assert content(outside) == before
+    at(inside, "file").touch()
+    inside.set_mode(Name("file"), 0o6751)
+    assert stat.S_IMODE(at(inside, "file").stat().st_mode) == 0o751
 
 
 @pytest.mark.parametrize("what", ["way", "way/deep", "way/x", "folder", "folder/way", "folder/way/x"])

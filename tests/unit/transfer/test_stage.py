@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -278,6 +279,51 @@ def test_a_copy_follows_its_source(tmp_path: Path) -> None:
     copy_into(tmp_path, source)
     assert (copy / "link").read_text(encoding="utf-8") == "new, and longer"
     assert sorted(path.name for path in copy.rglob("*")) == ["deep", "link", "run"]
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_copy_follows_the_mode_of_its_source(tmp_path: Path, environment: Environment, *, is_shared: bool) -> None:
+    """It is not copied anew for that; and it is left alone if its mode is as it should be."""
+    source = write(tmp_path, "tools/run")
+    swarm = swarm_of(tmp_path, shared={"k": "tools"} if is_shared else {})
+    place = environment.shared("k", "tools/run") if is_shared else f"{environment.inputs(1)}/tools/run"
+    seen = []
+    for chunk, mode in enumerate((0o644, 0o755, 0o755, 0o444), 1):
+        source.chmod(mode)
+        if is_shared:
+            stage_shared(swarm, environment, put_copy)
+        else:
+            stage_tasks(swarm, environment, [planned(1, "tools")], [Chunk(chunk, 1)], put=put_copy)
+        seen.append(Path(environment.absolute(place)).stat())
+    assert [stat.S_IMODE(status.st_mode) for status in seen] == [0o600, 0o700, 0o700, 0o400]
+    assert len({status.st_ino for status in seen}) == 1
+    assert seen[1].st_ctime_ns == seen[2].st_ctime_ns
+
+
+def test_the_mode_of_a_copy_is_that_of_no_other_file(tmp_path: Path) -> None:
+    """A result of another swarm that was linked there keeps its own."""
+    source, result = tmp_path / "source", tmp_path / "result"
+    source.write_text("x", encoding="utf-8")
+    source.chmod(0o755)
+    shutil.copy2(source, result)
+    result.chmod(0o644)
+    (tmp_path / "copy").hardlink_to(result)
+    copy_into(tmp_path, source)
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
+    assert stat.S_IMODE(result.stat().st_mode) == 0o644
+
+
+def test_a_copy_whose_mode_cannot_be_set_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    source = tmp_path / "source"
+    source.write_text("x", encoding="utf-8")
+    copy_into(tmp_path, source)
+    source.chmod(0o755)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    copy_into(tmp_path, source)
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
 
 
 def test_a_copy_holds_nothing_that_its_source_does_not(tmp_path: Path) -> None:
