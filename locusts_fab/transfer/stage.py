@@ -13,7 +13,7 @@ import shutil
 import stat
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from locusts_fab.bounds.follow import Follow
 from locusts_fab.bounds.inside import Inside
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Of files of the environment that are ours alone.
 _MODE = 0o600
+#: So often a file is copied that changes meanwhile.
+_TRIES = 3
 
 
 def make_environment(environment: Environment) -> None:
@@ -228,12 +230,33 @@ def _has_mode(mode: int, there: os.stat_result, inside: Inside, name: Name) -> b
 
 
 def copy_in(source: str | Path, inside: Inside, name: Name, mode: int) -> None:
-    """Copy a file of ours to where nothing is, with its time."""
-    with open(source, "rb") as file, open(inside.new(name, mode), "wb") as copy:
-        shutil.copyfileobj(file, copy)
-        copy.flush()
-        status = os.fstat(file.fileno())
-        os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    """Copy a file of ours to where nothing is, with its time.
+
+    :raises OSError: it cannot be copied, or changes each time that it is.
+    """
+    with open(source, "rb", opener=open_at_once) as file, open(inside.new(name, mode), "wb") as copy:
+        for _ in range(_TRIES):
+            file.seek(0)
+            copy.seek(0)
+            copy.truncate()
+            status = os.fstat(file.fileno())
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            if is_as_it_was(file, status):
+                os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+                return
+    raise OSError(f"{os.fspath(source)!r} changes while it is copied")
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open a file for `open`; a pipe that came in its place does not hold us."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def is_as_it_was(file: IO[bytes], status: os.stat_result) -> bool:
+    """Return whether an open file has not changed since it had a status."""
+    now = os.fstat(file.fileno())
+    return (now.st_size, now.st_mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
 def _put_folder(

@@ -9,6 +9,7 @@ from the target to here, is hosts/untar.py.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tarfile
 from itertools import islice
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.follow import Follow, place_size
 from locusts_fab.layout import Environment
 from locusts_fab.manager.planfile import ValuesFiles, plan_text
-from locusts_fab.transfer.stage import placed
+from locusts_fab.transfer.stage import is_as_it_was, open_at_once, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +56,7 @@ def pack(
     :param scripts: by their paths in the environment.
     :param progress: called with (files packed, bytes sent) now and then.
     :param follow: notes what is left out.
-    :raises OSError: a file cannot be read.
+    :raises OSError: a file cannot be read, or changed while it was.
     """
     environment, tasks, chunks = Environment("", environment_id), iter(tasks), list(chunks)
     values = ValuesFiles(environment)
@@ -122,8 +123,8 @@ class _Packer:
             for entry, inner in self.follow.within(place):
                 self.add_place(inner, f"{name}/{entry}")
         else:
-            with open(place.path, "rb", buffering=0) as file:
-                self._add_file(file, name, place.status)
+            with open(place.path, "rb", buffering=0, opener=open_at_once) as file:
+                self._add_file(file, name)
 
     def add_folder(self, name: str) -> None:
         """Add an empty folder."""
@@ -140,7 +141,14 @@ class _Packer:
         self._put(bytes(2 * tarfile.BLOCKSIZE))
         self._flush()
 
-    def _add_file(self, file: FileIO, name: str, status: os.stat_result) -> None:
+    def _add_file(self, file: FileIO, name: str) -> None:
+        """Add a file as it is now, which may not be as it was when it was looked at.
+
+        :raises OSError: it is no file any more, or changed while it was read: in an archive it cannot be taken back.
+        """
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{file.name!r} is no file any more")
         self._add_header(name, status.st_size, (status.st_mode & 0o700) | 0o400, int(status.st_mtime))
         left = status.st_size
         while left:
@@ -149,6 +157,8 @@ class _Packer:
                 raise OSError(f"{file.name!r} was cut short while it was read")
             self._put(data)
             left -= len(data)
+        if file.read(1) or not is_as_it_was(file, status):
+            raise OSError(f"{file.name!r} changed while it was read")
         self._end_file(status.st_size)
 
     def _add_header(self, name: str, size: int, mode: int, mtime_s: int, kind: bytes = tarfile.REGTYPE) -> None:

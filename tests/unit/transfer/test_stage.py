@@ -8,7 +8,7 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,7 +21,7 @@ from locusts_fab.fs import remove
 from locusts_fab.layout import Environment
 from locusts_fab.model.tasks import Chunk, PlannedTask
 from locusts_fab.shell.scripts import templates_folder
-from locusts_fab.transfer.stage import make_environment, put_copy, put_link, stage_shared, stage_tasks
+from locusts_fab.transfer.stage import copy_in, make_environment, put_copy, put_link, stage_shared, stage_tasks
 from tests.support.environments import ID
 
 if TYPE_CHECKING:
@@ -279,6 +279,38 @@ def test_a_copy_follows_its_source(tmp_path: Path) -> None:
     copy_into(tmp_path, source)
     assert (copy / "link").read_text(encoding="utf-8") == "new, and longer"
     assert sorted(path.name for path in copy.rglob("*")) == ["deep", "link", "run"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_file_that_changes_while_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """It is copied again; one that never stands still is an error, and never a mixture of what it was and is."""
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.write_bytes(b"first")
+    copies = 0
+
+    def copy_and_change(file: IO[bytes], other: IO[bytes]) -> None:
+        nonlocal copies
+        copies += 1
+        other.write(file.read(3))
+        if copies <= times:
+            source.write_bytes(b"changed" * copies)
+        other.write(file.read())
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy_and_change)
+    if times < 3:
+        copy_into(tmp_path, source)
+        assert copy.read_bytes() == source.read_bytes()
+        assert copy.stat().st_mtime_ns == source.stat().st_mtime_ns
+    else:
+        with pytest.raises(OSError, match="changes while it is copied"):
+            copy_into(tmp_path, source)
+        assert not copy.exists()
+
+
+def test_a_pipe_that_came_in_place_of_a_file_is_not_copied(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with Inside(tmp_path) as inside, pytest.raises(OSError, match="seek"):
+        copy_in(tmp_path / "pipe", inside, Name("copy"), 0o600)
 
 
 @pytest.mark.parametrize("is_shared", [True, False])

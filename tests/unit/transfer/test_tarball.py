@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from locusts_fab.bounds.follow import Follow
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.layout import Environment
@@ -22,7 +24,8 @@ from tests.support.environments import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from locusts_fab.bounds.follow import Place
 
 #: Names of files: any bytes but NUL and slash.
 names = (
@@ -135,6 +138,87 @@ def test_what_cannot_be_read(tmp_path: Path, spoil: Callable[[Path], object]) ->
     with pytest.raises(OSError, match="in/b"):
         pack(pieces.append, swarm_in(tmp_path), ID, tasks, [Chunk(1, 1), Chunk(2, 1)], {}, lambda _files, _sent: None)
     assert pieces == []  # not even what waited to be sent
+
+
+class Meddled(Follow):
+    """A walk in which a file becomes another one right after it was looked at.
+
+    :param change: what becomes of each.
+    """
+
+    def __init__(self, change: Callable[[Path], object]) -> None:
+        super().__init__()
+        self._change = change
+
+    def start(self, path: str) -> Place | None:
+        """See `Follow.start`."""
+        place = super().start(path)
+        self._change(Path(path))
+        return place
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put another file in its place, as most programs do."""
+    path.with_name("new").write_bytes(content)
+    path.with_name("new").rename(path)
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+@pytest.mark.parametrize("content", [b"", b"short", b"long" * 100_000])
+@pytest.mark.parametrize("change", [Path.write_bytes, replace])
+def test_a_file_that_became_another_one_since_it_was_looked_at_comes_as_it_is(
+    tmp_path: Path, change: Callable[[Path, bytes], object], content: bytes, *, is_small: bool
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a").write_bytes(b"what it was")
+    pieces: list[bytes] = []
+    task = PlannedTask(1, "a", "true", ("a",), ())
+    follow = Meddled(lambda path: change(path, content))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(archive, "_SMALL", 10**9 if is_small else -1)
+        pack(pieces.append, swarm_in(tmp_path), ID, [task], [Chunk(1, 1)], {}, lambda _files, _sent: None, follow)
+    assert files_of(unpacked(tmp_path, b"".join(pieces)))["inputs/0/1/a"] == content
+
+
+def test_a_pipe_that_came_in_place_of_a_file_holds_nobody(tmp_path: Path) -> None:
+    def to_pipe(path: Path) -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a").touch()
+    task, nobody = PlannedTask(1, "a", "true", ("a",), ()), Meddled(to_pipe)
+    with pytest.raises(OSError, match="is no file any more"):
+        pack(lambda _: None, swarm_in(tmp_path), ID, [task], [Chunk(1, 1)], {}, lambda _files, _sent: None, nobody)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, 1)
+
+
+def overwrite(path: Path) -> None:
+    size = path.stat().st_size
+    path.write_bytes(b"y" * size)
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+@pytest.mark.parametrize("change", [grow, shrink, overwrite])
+def test_a_file_that_changes_while_it_is_read_makes_no_archive(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    """It is sent in another way; else a part of it, or a mixture of both, would be taken for the file."""
+    path = tmp_path / "in/a"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 1_000_000)  # a piece of it is sent before all of it is read
+    task = PlannedTask(1, "a", "true", ("a",), ())
+    with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(OSError, match=r"changed while|cut short"):
+        monkeypatch.setattr(archive, "_SMALL", -1)
+        pack(lambda _: change(path), swarm_in(tmp_path), ID, [task], [Chunk(1, 1)], {}, lambda _files, _sent: None)
 
 
 def test_an_archive_that_was_cut_off(tmp_path: Path) -> None:
