@@ -123,6 +123,7 @@ class Carrier(Host, Protocol):
         names: Iterable[bytes],
         destination: str,
         *,
+        ignores_times: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Send files, symlinks as such, and folders without what is in them.
@@ -130,6 +131,7 @@ class Carrier(Host, Protocol):
         :param source: a local folder.
         :param names: what to send, relative to `source`.
         :param destination: the folder on the machine, made if need be; names are the same in it.
+        :param ignores_times: whether also files move that are there with the same size and, to the second, time.
         :param progress: called with (files done, bytes moved) now and then.
         :returns: the bytes that moved.
         :raises TransferError: a name leads out of the folder, or something did not arrive.

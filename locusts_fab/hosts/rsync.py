@@ -50,7 +50,9 @@ def push_arguments(source: Path, destination: str, shell: str, *, delete: Sequen
     ]
 
 
-def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool) -> list[str]:
+def tree_arguments(
+    source: Path, destination: str, shell: str, *, progress: bool, ignores_times: bool = False
+) -> list[str]:
     """Return the command that sends what its stdin names, symlinks as such, and folders without what is in them.
 
     A file takes the place of a folder with all that is in it.
@@ -59,8 +61,11 @@ def tree_arguments(source: Path, destination: str, shell: str, *, progress: bool
     :param destination: the folder on the host, in which they are the same; see `push_arguments`.
     :param shell: the command that rsync starts in place of ssh.
     :param progress: whether rsync shall print its progress.
+    :param ignores_times: whether to compare also what is in files of the same size and time: rsync knows only whole
+        seconds, and an option that would tell it otherwise is none of 3.1.
     """
-    wishes = ["-ltp", "--dirs", "--force", "--files-from=-", "--from0", "--chmod=Du+rwx"]
+    again = ["--ignore-times"] if ignores_times else []
+    wishes = ["-ltp", "--dirs", "--force", "--files-from=-", "--from0", "--chmod=Du+rwx", *again]
     return [
         *_command(shell, wishes, progress=progress),
         f"{source.absolute()}/",

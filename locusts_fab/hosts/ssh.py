@@ -149,14 +149,16 @@ class SshHost:
         names: Iterable[bytes],
         destination: str,
         *,
+        ignores_times: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
         """Send files, symlinks and folders as such; see `Carrier.push_names`."""
         self._make_folder(destination)
+        how = {"ignores_times": ignores_times, "progress": progress is not None}
         with tempfile.TemporaryFile() as listing:
             listing.write(_listing(map(_inner_path, names)))
             run = self._rsync(
-                lambda shell: tree_arguments(source, destination, shell, progress=progress is not None),
+                lambda shell: tree_arguments(source, destination, shell, **how),
                 self.name,
                 names=listing,
                 progress=progress,

@@ -28,7 +28,7 @@ from locusts_fab.replica.manifest import (
     parse_scan,
 )
 from locusts_fab.replica.select import select_replica
-from locusts_fab.shell.scripts import lacks_gnu_find, remote_script
+from locusts_fab.shell.scripts import RemoteExit, lacks_gnu_find, remote_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 #: Where the environment keeps a copy of the manifest.
 _MANIFEST_THERE = "exec/replica.tsv"
+_SECOND_NS = 1_000_000_000
 _UNFIT_HINT = "move it away, then repeat this: the copy in the environment takes its place"
 
 
@@ -56,10 +57,11 @@ def tree_dir(swarm: Swarm, environment_dir: str) -> str:
     return str(swarm.local_tree) if swarm.is_in_place else f"{environment_dir}/{TREE}"
 
 
-def scan(swarm: Swarm, site: Site, known: int) -> dict[str, Mark]:
+def scan(swarm: Swarm, site: Site, known: int, *, may_lack: bool = False) -> dict[str, Mark]:
     """List the tree on the target.
 
     :param known: how many entries it has at least, as far as we know.
+    :param may_lack: whether there may be none yet.
     :returns: the mark of each entry, by its path relative to the root of the tree.
     :raises HostError: it cannot be listed.
     """
@@ -69,9 +71,11 @@ def scan(swarm: Swarm, site: Site, known: int) -> dict[str, Mark]:
         most = replace(most, size=sys.maxsize, entries=None)
     arguments = (folder, *_own_names(swarm, folder))
     result = site.host.run(remote_script("scan_tree"), *arguments, quiet_s=LONG_S, most=most)
+    if may_lack and result.exit_status == RemoteExit.NO_ENVIRONMENT:
+        return {}
     if result.exit_status != 0:
         raise HostError(
-            f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip()}",
+            f"{site.host.name}: the tree {folder} cannot be listed:\n{result.stderr.strip() or 'it is not there'}",
             hint="install GNU find there, and put it first on the PATH"
             if lacks_gnu_find(result.stderr)
             else "see what the lines above name: all of the tree has to be there, and readable",
@@ -260,9 +264,12 @@ def stage_replica(swarm: Swarm, site: Site, screen: Screen | Silent) -> list[str
             send_manifest(site, manifest)
         return notes
     manifest = known or {}
-    send, contested = _choose(ours, manifest, {} if known is None else scan(swarm, site, len(known)))
+    before = scan(swarm, site, len(manifest or ours), may_lack=known is None)
+    # what is there of a first submit that was cut off is nobody's work
+    send, contested = _choose(ours, manifest, {} if known is None else before)
     notes += [f"{name} was changed both here and there; it stays as it is on both sides" for name in contested]
-    site.transfer.send_tree(root, send, screen)
+    alike = {name for name in send if _looks_alike(ours[name], before.get(name), manifest.get(name))}
+    site.transfer.send_tree(root, send, screen, alike)
     after = scan(swarm, site, len(manifest) + len(send))
     replaced = {name for name in send if name in manifest and ours[name] != folder_mark() == manifest[name].theirs}
     for name in [name for name in manifest if replaced.intersection(folders_above(name))]:
@@ -278,6 +285,21 @@ def _marks_of(root: Path, names: list[str]) -> dict[str, Mark | None]:
     """Return the mark of each, without what has gone or become something odd since it was selected."""
     marks = {name: mark_of(root / name) for name in names}
     return {name: mark for name, mark in marks.items() if mark is not None and mark.kind in {"f", "d", "l"}}
+
+
+def _looks_alike(ours: Mark | None, theirs: Mark | None, known: Agreed | None) -> bool:
+    """Return whether a file that is to be sent may be taken for what is there: size and second are the same.
+
+    It is left to that if they are the same to the nanosecond, or if what is in them was agreed on and only the mode is
+    another now.
+    """
+    if ours is None or theirs is None or not ours.kind == theirs.kind == "f" or ours.size != theirs.size:
+        return False
+    agreed = known.ours if known is not None and known.theirs == theirs else None
+    if agreed is not None and agreed == ours._replace(mode=agreed.mode):
+        return False
+    first, second = ours.mtime_ns, theirs.mtime_ns
+    return first != second and first // _SECOND_NS == second // _SECOND_NS
 
 
 def _choose(

@@ -65,9 +65,12 @@ class Transfer(Protocol):
         :raises TransferError: they cannot be fetched.
         """
 
-    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+    def send_tree(
+        self, root: Path, names: list[str], screen: Screen | Silent, alike: Collection[str] = frozenset()
+    ) -> None:
         """Send entries of a local tree to the replica; folders come empty, symlinks as symlinks.
 
+        :param alike: those of them that hold something else than what is there, with the same size and second.
         :raises TransferError: something did not arrive.
         """
 

@@ -96,8 +96,10 @@ class MountedTransfer:
         with self._inside() as inside, read_pieces(inside, self.environment, wanted) as found:
             yield found
 
-    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
-        """See `Transfer.send_tree`."""
+    def send_tree(
+        self, root: Path, names: list[str], screen: Screen | Silent, _alike: Collection[str] = frozenset()
+    ) -> None:
+        """See `Transfer.send_tree`. All of them are copied."""
         tree = Name(TREE)
         with screen.step("copying the tree", len(names)) as progress:
             try:

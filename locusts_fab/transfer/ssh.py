@@ -124,11 +124,16 @@ class SshTransfer:
         """See `Transfer.pieces`."""
         return fetch_pieces(self.host, self.environment, wanted, self.state_dir, screen)
 
-    def send_tree(self, root: Path, names: list[str], screen: Screen | Silent) -> None:
+    def send_tree(
+        self, root: Path, names: list[str], screen: Screen | Silent, alike: Collection[str] = frozenset()
+    ) -> None:
         """See `Transfer.send_tree`."""
+        others = [name for name in names if name not in alike]
         with screen.step("sending the tree", len(names)) as progress:
-            tree = self.environment.absolute(TREE)
-            self.host.push_names(root, map(os.fsencode, names), tree, progress=progress.update_bytes)
+            tree, update = self.environment.absolute(TREE), progress.update_bytes
+            self.host.push_names(root, map(os.fsencode, others), tree, progress=update)
+            if alike:
+                self.host.push_names(root, map(os.fsencode, alike), tree, ignores_times=True, progress=update)
 
     def fetch_tree(self, names: list[str], folder: Path, screen: Screen | Silent) -> None:
         """See `Transfer.fetch_tree`."""

@@ -9,13 +9,16 @@
 #
 #   prints: for each entry "TYPE SIZE TIME MODE", what it holds if it is a symlink, and its path; NUL ends each of these
 #           TYPE is that of find, or "u" for a file or folder that cannot be read; what is in such a folder is not listed
-#   exits with: NO_ENVIRONMENT if there is no such folder; as find does if something fails
+#   exits with: NO_ENVIRONMENT if there is no such folder for certain; as find does if something fails
 
 readonly NO_ENVIRONMENT=3
 folder=$1
 shift
 
-cd -- "$folder" || exit "$NO_ENVIRONMENT"
+# shellcheck source=lib/enter.sh
+. "${BASH_SOURCE[0]%/*}/lib/enter.sh"
+
+enter "$folder" || exit "$NO_ENVIRONMENT"
 skip=()
 for name in "$@"; do
   # find takes it for a pattern

@@ -36,6 +36,7 @@ pytestmark = needs_sshd
 __all__ = ["host", "module_sshd"]
 
 WAYS = ["linked", "copied", "carried"]
+SECOND_NS = 1_700_000_000_000_000_000
 
 
 def new_environment(root: Path) -> Environment:
@@ -201,6 +202,24 @@ def test_what_became_something_else_takes_its_place_in_the_tree(
         (root / name / "in").write_text(name)
     files.send_tree(root, ["d", "x", "x/in", "l", "l/in"], Silent())
     assert tree(environment.absolute("tree")) == {"d": b"now a file", "x/in": b"x", "l/in": b"l"}
+
+
+def test_what_changed_within_a_second_is_sent(tmp_path: Path, files: Transfer, environment: Environment) -> None:
+    """Files of the same size and second are told apart by those who know that they differ."""
+    root = tmp_path / "world"
+    (root / "d").mkdir(parents=True)
+    (root / "d/same").write_text("stays")
+    for name, text in (("x", "one"), ("d/y", "two")):
+        (root / name).write_text(text)
+    names = ["d", "d/same", "d/y", "x"]
+    for name in names[1:]:
+        os.utime(root / name, ns=(SECOND_NS, SECOND_NS))
+    files.send_tree(root, names, Silent())
+    for name, text in (("x", "ONE"), ("d/y", "TWO")):
+        (root / name).write_text(text)
+        os.utime(root / name, ns=(SECOND_NS + 1, SECOND_NS + 1))
+    files.send_tree(root, ["d", "d/y", "x"], Silent(), {"x", "d/y"})
+    assert tree(environment.absolute("tree")) == {"d/same": b"stays", "d/y": b"TWO", "x": b"ONE"}
 
 
 def test_an_input_that_is_gone(tmp_path: Path, files: Transfer) -> None:
