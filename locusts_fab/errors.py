@@ -102,6 +102,10 @@ class HostError(LocustsError):
         self.may_pass = may_pass
 
 
+class EntriesError(HostError):
+    """More entries came than can be right for what was asked for; whoever asked for much may ask for less at a time."""
+
+
 class LoginRefusedError(HostError):
     """The host, or we, said no: trying again changes nothing, and may get the user banned."""
 

@@ -33,6 +33,10 @@ class TooMuchError(Exception):
     """More came than can be expected; the text says what, and which limit it is."""
 
 
+class TooManyEntriesError(TooMuchError):
+    """More entries came than can be expected of what was asked for; of less there would be fewer."""
+
+
 @dataclass(frozen=True)
 class Most:
     """The most that may come as one answer.
@@ -64,8 +68,13 @@ def entries_of(what: str, tasks: int, known: int = 0, ends: int = 1, end: bytes 
     :param ends: how many `end` there are in an entry.
     :param end: what its fields end with.
     """
-    entries = _UNEXPECTED_ENTRIES + _ENTRIES_OF_A_TASK * tasks + 2 * known
+    entries = most_entries(tasks, known)
     return Most(entries * _ENTRY_BYTES, entries * ends, end, what)
+
+
+def most_entries(tasks: int, known: int = 0) -> int:
+    """Return how many entries a list of files may have; see `entries_of`."""
+    return _UNEXPECTED_ENTRIES + _ENTRIES_OF_A_TASK * tasks + 2 * known
 
 
 class Account:
@@ -85,11 +94,12 @@ class Account:
         """
         self._size += len(data)
         if self._size > self.most.size:
-            raise TooMuchError(f"{self.most.what} has more than {_in_words(self.most.size)}")
+            kind = TooMuchError if self.most.entries is None else TooManyEntriesError
+            raise kind(f"{self.most.what} has more than {_in_words(self.most.size)}")
         if self.most.entries is not None:
             self._entries += data.count(self.most.end)
             if self._entries > self.most.entries:
-                raise TooMuchError(f"{self.most.what} has more than {self.most.entries} fields")
+                raise TooManyEntriesError(f"{self.most.what} has more than {self.most.entries} fields")
 
 
 class Tail:

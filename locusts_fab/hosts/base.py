@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
-from locusts_fab.bounds.budget import ANSWER, Most, TooMuchError
+from locusts_fab.bounds.budget import ANSWER, Most, TooManyEntriesError, TooMuchError
 from locusts_fab.bounds.numbers import MOST_STATUS, whole_or_none
-from locusts_fab.errors import HostError
+from locusts_fab.errors import EntriesError, HostError
 from locusts_fab.hosts.patience import QUIET_S, TARGET, TOTAL_S
 from locusts_fab.shell.quoting import quote_word, quote_words
 
@@ -234,7 +234,8 @@ def too_much(error: TooMuchError, host: str) -> HostError:
 
     :param host: the name of the machine.
     """
-    return HostError(
+    kind = EntriesError if isinstance(error, TooManyEntriesError) else HostError
+    return kind(
         f"{host}: more comes than can be right: {error}",
         hint="start-up files or a program there may print without end, or somebody there means harm: log in by hand and"
         " look; what came was not used",

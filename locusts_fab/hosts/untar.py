@@ -15,7 +15,7 @@ import sys
 import tarfile
 from typing import IO, TYPE_CHECKING
 
-from locusts_fab.bounds.budget import TooMuchError
+from locusts_fab.bounds.budget import TooManyEntriesError, TooMuchError, most_entries
 from locusts_fab.bounds.names import LONGEST_PATH_BYTES, why_not_plain
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: How much is read at once. More is slower: tarfile moves what is left of a piece for each header that it reads.
 _PIECE = 1 << 14
-#: What is not wanted may come all the same, for a folder may hold links and other things: so much of it, in bytes.
+#: What is not wanted may come all the same, for a folder may hold pipes and the like: so much of it, in bytes.
 _MOST_UNWANTED = 64_000_000
 #: How many folders are remembered to be there.
 _MOST_MADE = 10_000
@@ -53,7 +53,7 @@ def take_files(
         manager packed: it may hold more than is wanted, and something twice.
     :raises OSError: something cannot be written, or the archive is none, or ends in the middle of a file. If it ends
         between two, only the exit status of whoever made it shows that.
-    :raises TooMuchError: it holds more than what is wanted.
+    :raises TooMuchError: it holds more than what is wanted; TooManyEntriesError: more links than can be in there.
     """
     taker = _Taker(os.fsencode(folder), wanted, links)
     try:
@@ -99,7 +99,7 @@ class _Taker:
     def __init__(self, base: bytes, wanted: Collection[bytes], links: dict[bytes, bytes] | None = None) -> None:
         self._base, self._wanted, self._links = base, wanted, links
         self._made = {base}
-        self._unwanted = 0
+        self._unwanted = self._seen_links = self._may_see = 0
         self.files = self.size = 0
 
     def take(self, member: tarfile.TarInfo, archive: tarfile.TarFile) -> bool:
@@ -118,8 +118,8 @@ class _Taker:
                     write_member(self._base + b"/" + name, data, member)
                     self.files, self.size = self.files + 1, self.size + member.size
                 return True
-            if member.issym() and self._links is not None:
-                self._links[name] = os.fsencode(member.linkname)
+            if member.issym():
+                self._see_link(name, member)
                 return False
         if self._links is not None:
             return False
@@ -127,6 +127,20 @@ class _Taker:
         if self._unwanted > _MOST_UNWANTED:
             raise TooMuchError("the archive holds what nobody asked for")
         return False
+
+    def _see_link(self, name: bytes, member: tarfile.TarInfo) -> None:
+        """Note a symlink that is wanted. It is made later, from a list that may have as many entries as may come here.
+
+        :raises TooManyEntriesError: there are more.
+        """
+        if self._links is not None:
+            self._links[name] = os.fsencode(member.linkname)
+            return
+        self._seen_links += 1
+        if self._seen_links > self._may_see:
+            self._may_see = most_entries(len(self._wanted), self.files)
+            if self._seen_links > self._may_see:
+                raise TooManyEntriesError(f"the archive holds what nobody asked for: more than {self._may_see} links")
 
     def _is_wanted(self, name: bytes) -> bool:
         """Return whether a name was asked for, or lies below one that was."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import BusyError, TransferError
+from locusts_fab.errors import BusyError, EntriesError, TransferError
 from locusts_fab.layout import ARCHIVES, FAILED
 from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.look.status import explained, keep_looking, look
@@ -164,6 +164,7 @@ class _Collecting:
 
     :param waiting: how many are to come.
     :ivar count: how many have come.
+    :ivar at_once: of how many results travel together at most, for they hold very many entries.
     """
 
     ledger: Ledger
@@ -172,6 +173,7 @@ class _Collecting:
     waiting: int
     screen: Screen | Silent
     count: int = 0
+    at_once: int = FETCHED_TASKS
 
     def keep_packed(self, batch: Sequence[Outcome]) -> None:
         """Bring what stays packed."""
@@ -186,7 +188,19 @@ class _Collecting:
             progress.update(self.count)
 
     def bring(self, batch: Sequence[Outcome], *, overwrite: bool) -> None:
-        """Bring what is to lie here as files."""
+        """Bring what is to lie here as files; where it holds more entries than may come at once, in parts."""
+        while batch:
+            part = batch[: self.at_once]
+            try:
+                self._bring(part, overwrite=overwrite)
+            except EntriesError:
+                if len(part) == 1:
+                    raise
+                self.at_once = len(part) // 2
+            else:
+                batch = batch[len(part) :]
+
+    def _bring(self, batch: Sequence[Outcome], *, overwrite: bool) -> None:
         total = self.ledger.counts().total
         with (
             _fetched(batch, self.transfer, self.results, self.ledger.path.parent, self.screen) as fetched,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from locusts_fab.bounds import budget
 from locusts_fab.bounds.budget import Most
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
-from locusts_fab.errors import TransferError
+from locusts_fab.errors import HostError, TransferError
 from locusts_fab.layout import Environment, Results
 from locusts_fab.manager.records import Began, Ended, Manager
 from locusts_fab.model.tasks import Chunk, PlannedTask, Task
@@ -259,6 +260,43 @@ def test_links_to_nothing_and_in_a_circle_keep_nothing_from_being_sent(
                 "shared/big/big/b": b"shared",
                 "shared/big/big/link": b"shared",
             }
+
+
+@pytest.mark.parametrize("way", ["tar", "rsync"])
+def test_outputs_with_more_links_than_may_come_at_once_come_in_parts(
+    tmp_path: Path, host: SshHost, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    environment = new_environment(tmp_path / "root")
+    (tmp_path / "state").mkdir()
+    files = SshTransfer(host, environment, tmp_path / "state")
+    if way == "rsync":
+        monkeypatch.setattr(host, "fetch", lambda *_names, **_options: False)
+    numbers = range(1, 9)
+    for number in numbers:
+        out = Path(environment.absolute(f"work/000001.1/{number}/out"))
+        out.mkdir(parents=True)
+        (out / "file").write_text(f"{number}")
+        for link in range(100):
+            (out / f"link {link}").symlink_to("file")
+    monkeypatch.setattr(budget, "_UNEXPECTED_ENTRIES", 250)
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.take_plan([Task(f"t{number}", "true", (), ("out",)) for number in numbers], environment.root)
+        ledger.begin_submission(1, 1)
+        with ledger.transaction():
+            ended = [Ended("000001.1", n, 1, "done", 0, 1.0, 2.0, (True,), 0, reason="") for n in numbers]
+            began = [Began("000001.1", n, 1, 1.0, 1) for n in numbers]
+            ledger.apply("1-0", [Manager("1-0", "n1", 1, 1, 1.0), *began, *ended], 10)
+        results = Results(tmp_path / "results", is_flat=False)
+        assert collect_ended(ledger, files, results, Silent()) == 8
+        assert ledger.troubles() == {}
+        monkeypatch.setattr(budget, "_UNEXPECTED_ENTRIES", 10)
+        ledger.set_uncollected(numbers)
+        with pytest.raises(HostError, match="more comes than can be right"):
+            collect_ended(ledger, files, results, Silent())
+    for number in numbers:
+        found = {path.name for path in (results.outdir / f"t{number}/out").iterdir()}
+        assert found == {"file", *(f"link {link}" for link in range(100))}
+        assert (results.outdir / f"t{number}/out/link 7").read_text() == f"{number}"
 
 
 def test_collect(tmp_path: Path, files: Transfer, environment: Environment) -> None:

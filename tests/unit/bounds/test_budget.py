@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locusts_fab.bounds import budget
-from locusts_fab.bounds.budget import Account, FreeSpace, Most, Tail, TooMuchError, entries_of
+from locusts_fab.bounds.budget import Account, FreeSpace, Most, Tail, TooManyEntriesError, TooMuchError, entries_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_just_so_many_entries_may_come(pieces: list[bytes], most: int) -> None:
     for piece in pieces:
         came += piece.count(b"\n")
         if came > most:
-            with pytest.raises(TooMuchError, match=f"more than {most} fields"):
+            with pytest.raises(TooManyEntriesError, match=f"more than {most} fields"):
                 account.take(piece)
             return
         account.take(piece)

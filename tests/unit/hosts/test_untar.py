@@ -15,6 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from locusts_fab.bounds import budget
+from locusts_fab.bounds.budget import TooManyEntriesError, TooMuchError
+from locusts_fab.hosts import untar
 from locusts_fab.hosts.untar import take_files
 
 if TYPE_CHECKING:
@@ -151,6 +154,36 @@ def test_what_a_real_tar_sends(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
     ).stdout
     assert take(tmp_path / "in", sent, *names) == {os.fsdecode(name): name for name in names}
+
+
+def links_below(folder: str, count: int) -> list[tuple[str, bytes, dict[str, Any]]]:
+    return [(f"{folder}/{number}", b"", {**LINK, "linkname": "file"}) for number in range(count)]
+
+
+def test_links_in_a_wanted_folder_are_nothing_that_nobody_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small what nobody asked for has to be; and one that was asked for may be a link itself."""
+    monkeypatch.setattr(untar, "_MOST_UNWANTED", 3 * 512)
+    links = [*links_below("folder", 1_000), ("other", b"", LINK), ("pipe", b"", {"type": tarfile.FIFOTYPE})]
+    data = archive_of(*links, ("folder/file", b"good", {}))
+    assert take(tmp_path / "in", data, b"folder", b"other", b"pipe") == {"folder/file": b"good"}
+    with pytest.raises(TooMuchError, match="what nobody asked for"):
+        take(tmp_path / "none", data, b"folder/file")
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_there_may_be_as_many_links_as_the_list_may_have_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(budget, "_UNEXPECTED_ENTRIES", 5)
+    monkeypatch.setattr(budget, "_ENTRIES_OF_A_TASK", 1)
+    data = archive_of(("folder/file", b"", {}), ("folder/more", b"", {}), *links_below("folder", count + 1))
+    wanted = [b"folder", *(b"x%d" % number for number in range(count - 10))]
+    with pytest.raises(TooManyEntriesError, match=f"more than {count} links"):
+        take(tmp_path / "in", data, *wanted)
+    data = archive_of(("folder/file", b"", {}), ("folder/more", b"", {}), *links_below("folder", count))
+    assert set(take(tmp_path / "whole", data, *wanted)) == {"folder/file", "folder/more"}
 
 
 KINDS = [
