@@ -205,14 +205,14 @@ judge() {
     read -r pid start what <"$RUN/kill.$SLOT"
     [[ $pid != "$PID" || $start != "$begun" ]] || is_told=1
   fi
-  if ((STATUS == 143 && !is_told)); then
+  if ((STATUS == 143 && ! is_told)); then
     sleep 1.5 # a scheduler sends TERM to all of us at once: let the main process say which
   fi
   if ((is_told)) && [[ $what == timeout ]]; then
     STATE=failed REASON="timeout after $LIMIT_TEXT"
   elif ((is_told)) || { ((STATUS > 128)) && is_leaving; }; then
     STATE=interrupted REASON=interrupted
-    ((!is_told)) || [[ $what != "out of time" ]] || judge_time
+    ((! is_told)) || [[ $what != "out of time" ]] || judge_time
   elif ((STATUS == 141 && STRICT)) && [[ ${command//"||"/} == *"|"* ]]; then
     STATE=failed REASON=$PIPE_REASON
   elif ((STATUS > 128 && STATUS < 193)); then
