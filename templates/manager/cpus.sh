@@ -3,11 +3,11 @@
 
 # read_numbers LIST: set NUMBERS to those in a list such as 0-3,8, as Linux writes sets of CPUs.
 read_numbers() {
-  local parts part number
+  local part number PARTS
   NUMBERS=()
   [[ $1 =~ ^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$ ]] || return 0
-  IFS=, read -r -a parts <<<"$1"
-  for part in "${parts[@]}"; do
+  split "$1" ,
+  for part in "${PARTS[@]}"; do
     for ((number = 10#${part%-*}; number <= 10#${part#*-}; number++)); do
       NUMBERS+=("$number")
     done

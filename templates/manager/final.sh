@@ -229,7 +229,12 @@ find_outcome() {
   STATE='' CLAIM_OF='' ATTEMPT=0 LOG_OF='' OUTCOME=''
   while [[ -n $next ]] && ((${next%%"$tab"*} <= $1)); do
     if ((${next%%"$tab"*} == $1)); then
-      IFS=$tab read -r _ claim attempt state log rest <<<"$next"
+      # only its short fields are asked for by patterns; a suspect has no more than four
+      rest=${next#*"$tab"}
+      claim=${rest%%"$tab"*} rest=${rest#*"$tab"}
+      attempt=${rest%%"$tab"*} rest=${rest#*"$tab"}
+      state=${rest%%"$tab"*} rest=${rest#*"$tab"}
+      log=${rest%%"$tab"*} rest=${rest#*"$tab"}
       if [[ $state == suspect ]]; then
         [[ $STATE.$CLAIM_OF.$ATTEMPT != "failed.$claim.$attempt" ]] || STATE=''
       elif [[ $STATE.$CLAIM_OF.$ATTEMPT == "$state.$claim.$attempt" ]]; then

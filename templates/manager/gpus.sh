@@ -7,11 +7,11 @@ readonly GPU_VARIABLES=(CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES HIP_VISIBLE_DE
 # read_devices VALUE: set DEVICES to those in a list with commas between, as programs read it: up to the first that is
 # none (such as NoDevFiles, where a job has no GPU), each once.
 read_devices() {
-  local given=() device
+  local device PARTS
   local -A seen=()
   DEVICES=()
-  IFS=, read -r -a given <<<"${1//[[:space:]]/}"
-  for device in ${given[@]+"${given[@]}"}; do
+  split "${1//[[:space:]]/}" ,
+  for device in "${PARTS[@]}"; do
     [[ -n $device && $device != [Nn]o* && $device != -* ]] || return 0
     [[ -n ${seen[$device]-} ]] || DEVICES+=("$device")
     seen[$device]=1

@@ -179,11 +179,12 @@ await_slots() {
 # replace_slot INDEX: a slot was killed. Mark that, so that others take over what it held; end its task, which nobody
 # watches any more; and start another in its place, though not for ever.
 replace_slot() {
-  local pid done_count failed_count
-  read -r pid _ done_count failed_count <<<"${RUNNING[$1]}"
-  ((pid == 0)) || kill -KILL -- "-$pid" 2>/dev/null
+  local words
+  # shellcheck disable=SC2206 # four words
+  words=(${RUNNING[$1]})
+  ((words[0] == 0)) || kill -KILL -- "-${words[0]}" 2>/dev/null
   [[ ! -e $RUN/alone/$1 ]] || rm -rf -- "$RUN/alone"
-  ((DONE_BEFORE[$1] += done_count, FAILED_BEFORE[$1] += failed_count))
+  ((DONE_BEFORE[$1] += words[2], FAILED_BEFORE[$1] += words[3]))
   RUNNING[$1]="0 0 0 0"
   : >"$ROOT/exec/beats/$MANAGER.slot.$1.${SLOT_TURNS[$1]}.end"
   if [[ ! -e $RUN/go ]] || ((++REPLACED > 3 * SLOTS + 3)); then

@@ -58,6 +58,30 @@ write_held() {
 # a failure means that the disk is full or gone, and then no more tasks are taken
 readonly NO_RECORDS="records cannot be written"
 
+# split TEXT MARK: set PARTS to what stands between the marks, each a single character, in a text. No here-string does that: bash
+# writes a file for one, and where the disk of TMPDIR is full there is nothing to read.
+split() {
+  local text=$1$2 at part='' LC_ALL=C
+  PARTS=()
+  for ((at = 0; at < ${#text}; at += 16000)); do
+    split_block "${text:at:16000}" "$2"
+  done
+}
+
+# split_block TEXT MARK: add to PARTS what of split ends in this part of the text, and keep the rest in part. What bash does with a
+# text takes time by its length, and a pattern by the square of that, so it is asked for a little at a time.
+split_block() {
+  local at piece word
+  for ((at = 0; at < ${#1}; at += 1000)); do
+    piece=${1:at:1000}
+    while [[ $piece == *"$2"* ]]; do
+      word=${piece%%"$2"*}
+      PARTS+=("$part$word") part='' piece=${piece:${#word}+1}
+    done
+    part+=$piece
+  done
+}
+
 # unescape VARIABLE: undo the \t \n \r \\ of the plan's fields, in place. tsv.py escapes them, and has its own
 # `unescape`.
 unescape() {

@@ -7,15 +7,16 @@ readonly SETUP_FAILED="setup failed:"
 
 # report_setup NUMBER HOW TEXT WORDS SCRIPT: record that this entry failed, and leave.
 report_setup() {
-  local text words='' line=''
+  local text words='' line PARTS
   text=$(flatten "$3")
-  while IFS= read -r line; do
+  split "$4" $'\n'
+  for line in "${PARTS[@]}"; do
     line=${line#"$5: "}
     line=${line#eval: }
     [[ ! $line =~ ^line\ [0-9]+:\ (.*)$ ]] || line=${BASH_REMATCH[1]}
     line=$(flatten "$line")
     [[ -z $line ]] || words+="${words:+ / }$line"
-  done <<<"$4"
+  done
   announce
   take_leave "$SETUP_FAILED entry $1, $2 (${text:0:100})${words:+: ${words:0:400}}"
 }

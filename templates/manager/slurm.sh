@@ -36,7 +36,7 @@ our_job() {
 # find_end: set ENDS_AT to when the scheduler will end our job, by the clock of UP; 0: not known, or never. What is set for
 # squeue in the variables of the user is not for us.
 find_end() {
-  local left='' days=0 parts
+  local left='' days=0 PARTS
   [[ -n ${SLURM_JOB_ID-} ]] || return
   left=$(
     unset "${!SQUEUE_@}"
@@ -46,8 +46,8 @@ find_end() {
   if [[ $left == *-* ]]; then
     days=${left%%-*} left=${left#*-}
   fi
-  IFS=: read -r -a parts <<<"0:0:$left"
-  ENDS_AT=$((UP + ((10#$days * 24 + 10#${parts[-3]}) * 60 + 10#${parts[-2]}) * 60 + 10#${parts[-1]}))
+  split "0:0:$left" :
+  ENDS_AT=$((UP + ((10#$days * 24 + 10#${PARTS[-3]}) * 60 + 10#${PARTS[-2]}) * 60 + 10#${PARTS[-1]}))
 }
 
 # start_again: have our job started once more, on any node, and no other.

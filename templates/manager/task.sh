@@ -15,7 +15,7 @@ STRICTLY=(+e)
 ((STRICT == 0)) || STRICTLY=(-e -o pipefail)
 readonly STRICTLY
 
-# lines longer than this are split by `read`: what is done below by patterns takes the square of their length
+# lines longer than this are split in another way: what is done below by patterns takes the square of their length
 readonly LONG=4000
 
 # number_of LINE: set NUMBER to the task's in a line of the plan.
@@ -46,13 +46,12 @@ read_task() {
 
 # read_long_task LINE: the same.
 read_long_task() {
-  local fields at
-  IFS=$'\t' read -r -a fields <<<"$1"
-  task=${fields[0]} LOCUSTS_TASK=${fields[1]} command=${fields[2]} outputs=()
+  local PARTS
+  split "$1" $'\t'
+  task=${PARTS[0]} LOCUSTS_TASK=${PARTS[1]} command=${PARTS[2]} outputs=()
   [[ $LOCUSTS_TASK == *\\* ]] && unescape LOCUSTS_TASK
   [[ $command == *\\* ]] && unescape command
-  for ((at = 3; at < ${#fields[@]}; at++)); do
-    output=${fields[at]}
+  for output in "${PARTS[@]:3}"; do
     [[ $output == *\\* ]] && unescape output
     outputs+=("$output")
   done

@@ -7,15 +7,15 @@
 # like) unless there are no others. A line that was drawn over (a bar) begins with a carriage return and holds what it
 # was last; blanks before a bar are none of these. Which of them tells, manager/last_words.py judges.
 add_last_words() {
-  local mark=$'\x1f' text='' lines=() line drawn words='' indented='' count=0 at
+  local mark=$'\x1f' text='' line drawn words='' indented='' count=0 at PARTS
   IFS= read -r -N 4097 text <"$log_file"
   if ((${#text} > 4096)); then
     text=$(tail -c 4096 -- "$log_file")
     [[ $text == *$'\n'* ]] && text=${text#*$'\n'}
   fi
-  mapfile -t lines <<<"$text"
-  for ((at = ${#lines[@]} - 1; at >= 0 && count < 4; at--)); do
-    line=${lines[at]%$'\r'} drawn=''
+  split "$text" $'\n'
+  for ((at = ${#PARTS[@]} - 1; at >= 0 && count < 4; at--)); do
+    line=${PARTS[at]%$'\r'} drawn=''
     [[ $line == *$'\r'* ]] && drawn=$'\r' line=${line##*$'\r'}
     [[ $line == *[!$' \t']* ]] || continue
     [[ $drawn$line == [$' \t']* ]] && drawn=' '

@@ -41,7 +41,9 @@ end_rest() {
 # find_session PROCESS: set session to that of a process.
 find_session() {
   local line
-  read -r line <"$1/stat" && read -r _ _ _ session _ <<<"${line##*) }"
+  read -r line <"$1/stat" || return
+  line=${line##*) } line=${line#* * * } # after the state, the parent and the group
+  session=${line%% *}
 }
 
 # is_at_home PROCESS: succeed if its folder is in this environment, or in one of notes.

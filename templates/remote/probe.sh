@@ -164,16 +164,24 @@ look_at_quota() {
   source=$(df --output=source -- "$1" | tail -n 1)
   if type -P lfs >/dev/null && [[ $(stat -f -c %T -- "$1") == lustre ]]; then
     within 10 lfs quota -q -u "$(id -un)" "$1"
-    read -r -d '' -a words <<<"$SAID" # a long name has a line of its own
+    split_words "$SAID" # a long name has a line of its own
     ((${#words[@]} < 8)) || say quota "${words[1]%\*} ${words[2]} ${words[3]} ${words[5]%\*} ${words[6]} ${words[7]}"
   elif type -P quota >/dev/null; then
     within 10 quota -w -p
     while IFS= read -r line; do
-      read -r -a words <<<"$line"
+      split_words "$line"
       [[ ${words[0]-} == "$source" ]] && ((${#words[@]} >= 8)) &&
         say quota "${words[1]%\*} ${words[2]} ${words[3]} ${words[5]%\*} ${words[6]} ${words[7]}"
-    done <<<"$SAID"
+    done < <(printf '%s\n' "$SAID")
   fi
+}
+
+# split_words TEXT: set words to those of a text. No here-string does that, which takes a file in TMPDIR.
+split_words() {
+  set -f # no patterns
+  # shellcheck disable=SC2206 # words
+  words=($1)
+  set +f
 }
 
 # look_at_scratch: report whether it can be written.
