@@ -280,13 +280,14 @@ come_back() {
 # state of the main process
 BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 IS_QUIET=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
 DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
-OUR_SESSION=''
+OUR_SESSION='' IS_DEAF=1 # to `unharmed`: what this process hears stays as it is
 SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
 
 # main NAME [WHAT FAILED]...: run this manager; NAME is its submission and its element, as in 1-0. If its setup failed, see
 # report_setup, only record that.
 main() {
   local slot TICK EPOCH
+  printf '\n' >/dev/null # by this bash gets a buffer of 4 KiB, whatever the blocks of the file that it prints to next
   if [[ $1 != "$SUBMISSION-"* ]]; then
     printf 'submit %s, which this manager belongs to, was followed by submit %s\n' "${1%%-*}" "$SUBMISSION"
     exit 0

@@ -7,8 +7,8 @@
 
 # what tells where a name ends in the field of a record: no name holds it
 readonly BETWEEN_NAMES=//
-# a line of names is cut at this length, so that a poll can bring it whole
-readonly LONG_NAMES=3800
+# a line of names is cut at this length, so that the record is written at once; see AT_ONCE
+readonly LONG_NAMES=900
 
 # find_outputs: look for the outputs of run_task, and set found, absent, are_empty and MATCHED, and STAYS.
 find_outputs() {

@@ -24,25 +24,36 @@
 # record FIELD...: append a record.
 record() {
   local IFS=$'\t' # what stands between the fields in "$*"
-  printf '%s\t.\n' "$*" >>"$CACHE" || leave "$NO_RECORDS"
+  append "$*"$'\t.\n' || leave "$NO_RECORDS"
 }
 
-# so many characters are written at once for certain, however many bytes each has: bash writes 4,096 bytes and then the
-# rest, and another slot may write between them
-readonly AT_ONCE=1000
+# so many bytes are written at once for certain; what is longer bash may write in parts, and another slot between them. It writes
+# what its buffer holds: 1,008 bytes where it was built with its own malloc, else a block of the file that it prints to first,
+# which `main` sees to. So many characters are never more bytes.
+readonly AT_ONCE=1000 AT_ONCE_CHARACTERS=250
 
 # append TEXT: append lines to the records, each by a write of its own if they are too long to be written at once.
 append() {
-  local rest=$1 line LC_ALL=C
-  if ((${#rest} <= AT_ONCE)); then
-    printf '%s' "$rest"
+  local line PARTS LC_ALL=C
+  if ((${#1} <= AT_ONCE)); then
+    printf '%s' "$1"
     return
   fi
-  while [[ -n $rest ]]; do
-    line=${rest%%$'\n'*} rest=${rest:${#line}+1} # no pattern is asked for the rest, which takes the square of the length
-    printf '%s\n' "$line" || return
+  split "${1%$'\n'}" $'\n'
+  for line in "${PARTS[@]}"; do
+    if ((${#line} < AT_ONCE)); then
+      printf '%s\n' "$line" || return
+    else
+      unharmed print_long "$line" || return
+    fi
   done
 } >>"$CACHE"
+
+# print_long LINE: print a line by one write, however long it is. That takes a program; few lines are so long.
+print_long() {
+  SPENT='' # what it uses is not the next task's
+  printf '%s\n' "$1" | dd bs=1M iflag=fullblock status=none
+}
 
 # write_held: append the records that are held back.
 write_held() {

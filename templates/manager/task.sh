@@ -65,8 +65,11 @@ run_task() {
     # shellcheck disable=SC2034 # FROM is for pack.sh
     FROM=${#STAYS[@]} log_file=$SANDBOXES/log.$LOG found='' absent=0 log=0 are_left=0 STATE="done" REASON='' STATUS=0 cpu='' peak=''
     begun=${EPOCHREALTIME:-$((EPOCH + SECONDS))}
-    ((${#HELD} <= AT_ONCE)) || write_held
-    printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE" || {
+    if ((${#HELD} > AT_ONCE_CHARACTERS)); then
+      append_all
+    else
+      printf '%sbegan\t%s\t%s\t%s\t%s\t%s\t.\n' "$HELD" "$CLAIM" "$task" "$attempt" "$begun" "$LOG" >>"$CACHE"
+    fi || {
       give_back
       return
     }
@@ -123,6 +126,13 @@ run_task() {
     fi
     unharmed prepare_another
   done
+}
+
+# append_all: append what is held back and the beginning of the attempt of run_task, where that may be more than is written at once.
+append_all() {
+  local line
+  printf -v line 'began\t%s\t%s\t%s\t%s\t%s\t.\n' "$CLAIM" "$task" "$attempt" "$begun" "$LOG"
+  append "$HELD$line"
 }
 
 # give_back: the beginning of the task of run_task cannot be recorded, so it is not run. What is held back is tried once
