@@ -64,7 +64,7 @@ is_refused() {
   fi
   place_results
   LIMIT_TEXT=$FINAL_TIMEOUT_TEXT
-  : >"$RUN/final"
+  bring_out final
   return 1
 }
 
@@ -76,15 +76,16 @@ readonly NOT_GATHERED="the results of the other tasks cannot be gathered:"
 # are, and COUNT_DONE to how many of them are done. All have ended: where nothing is recorded of one, or what it left is not
 # there, nothing is made of the rest.
 gather() {
-  local folder=$WORK/results counted said=$RUN/complaint.$SLOT why
+  local folder=$WORK/results counted note=complaint.$SLOT why
   GOES+=("$folder" "$SANDBOXES/unpacked")
   COUNT=1 COUNT_DONE=0
   rm -rf -- "$folder" 2>>"$COMPLAINTS"
-  if counted=$({ make_results "$folder" && gather_into "$folder"; } 2>"$said") && [[ $counted == *" "* ]]; then
+  clear_note "$note"
+  if counted=$({ make_results "$folder" && gather_into "$folder"; } 2<>"$RUN/$note") && [[ $counted == *" "* ]]; then
     COUNT=${counted% *} COUNT_DONE=${counted#* }
     return
   fi
-  why=$(<"$said")
+  why=$(read_note "$note")
   printf '%s\n' "$why" >>"$COMPLAINTS"
   has_space || leave_sandboxes
   why=${why%%$'\n'*}

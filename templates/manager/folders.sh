@@ -28,18 +28,23 @@ sign() {
   printf '%s %s\n%s\n' "$$" "$START_CS" "$PLACE" >"$1/owner"
 }
 
-# make_run: set RUN to a new folder of this machine for our own notes.
+# make_run: set RUN to a new folder for our own notes, of this machine if it has room for them; empty: there is none.
 make_run() {
   local base=${TMPDIR:-/tmp}
   PLACE="${HOSTNAME-} $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)" 2>/dev/null
   readonly PLACE
   sweep_left "$base"
-  RUN=$(mktemp -d "$base/locusts.XXXXXX") || RUN=$(mktemp -d "$ROOT/exec/run.XXXXXX") || exit 1
-  [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
+  try_run "$base/locusts.XXXXXX" || try_run "$ROOT/exec/run.XXXXXX" || RUN=''
   readonly RUN
-  sign "$RUN"
-  # tasks are taken as long as there is a `go`; the others are there from the start, for later the disk may be full
-  : >"$RUN/go" && : >"$RUN/leave" && : >"$RUN/streak" && : >"$RUN/failed" && printf 'torn\n' >"$RUN/between"
+}
+
+# try_run NAME: set RUN to a new folder of such a name with our notes in it, or leave nothing there.
+try_run() {
+  RUN=$(mktemp -d "$1") || return
+  [[ $RUN == /* ]] || RUN=$PWD/$RUN # slots change their folder
+  { sign "$RUN" && make_notes; } 2>/dev/null && return
+  rm -rf -- "$RUN"
+  return 1
 }
 
 # find_scratch: set SCRATCH_DIR to a new folder in the first of SCRATCHES where one can be made; other swarms may use the same
@@ -68,11 +73,12 @@ make_scratch() {
   fi
   [[ $base == /* ]] || base=$PWD/$base # slots change their folder
   sweep_left "$base"
-  if note_scratch "$base" 2>"$RUN/complaint" && fill_scratch 2>>"$RUN/complaint"; then
+  clear_note complaint
+  if { note_scratch "$base" && fill_scratch; } 2<>"$RUN/complaint"; then
     IN_SCRATCH=" in the scratch folder ${base//[[:cntrl:]]/ }"
     return
   fi
-  complaint=$(<"$RUN/complaint")
+  complaint=$(read_note complaint)
   SCRATCH_DIR=''
   return 1
 }

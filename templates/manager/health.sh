@@ -43,7 +43,7 @@ has_space() {
 count_failure() {
   local failures
   if ((MAX_FAILURES > 0)); then
-    printf x >>"$RUN/failed"
+    printf x >>"$RUN/failed" || leave_notes
     read -r failures <"$RUN/failed"
     if ((${#failures} + $(failed_elsewhere) >= MAX_FAILURES)); then
       leave "too many failures"
@@ -69,7 +69,7 @@ trip_breaker() {
     return
   fi
   IS_FAILING=1
-  printf x >>"$RUN/streak"
+  printf x >>"$RUN/streak" || leave_notes
   read -r failures <"$RUN/streak"
   if ((${#failures} == 3 || ${#failures} == 0)) && ! has_space; then
     leave_sandboxes
@@ -128,7 +128,7 @@ count_others() {
     ((DONE_THERE += done_count, FAILED_THERE += failed_count))
     [[ -e $file.end ]] || ARE_OTHERS=1
   done
-  printf '%d %d\n' "$DONE_THERE" "$FAILED_THERE" >"$RUN/others"
+  note_others "$DONE_THERE" "$FAILED_THERE"
 }
 
 # mark_suspects: if it was not for the tasks, and others can run them again, record that the failures of this manager

@@ -94,7 +94,7 @@ must_be_alone() {
 begin_alone() {
   # it says whose it is before it is there: else, were we killed in between, nobody would know that it can go
   if ! mkdir -p -- "$RUN/alone.$SLOT" || ! : >"$RUN/alone.$SLOT/$SLOT"; then
-    leave "$NO_SPACE"
+    leave_notes
     return 1
   fi
   until mv -T -- "$RUN/alone.$SLOT" "$RUN/alone"; do # another slot has such a task too

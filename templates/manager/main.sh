@@ -28,24 +28,26 @@ kill_task() {
   fi
   KILLED[$1]="${latest[0]} ${latest[1]}"
   KILLED_AT[$1]=$UP
-  printf '%s %s\n' "${KILLED[$1]}" "$2" >"$RUN/kill.$1"
+  bring_out "kill.$1"
+  printf '%-42s %-20s\n' "${KILLED[$1]}" "$2" 1<>"$RUN/kill.$1" || leave_notes
   kill -TERM -- "-${latest[0]}" 2>/dev/null
   kill -CONT -- "-${latest[0]}" 2>/dev/null # a stopped task would never see the TERM
 }
 
-# listen: set RUNNING to what each slot said last, and count what ended. With few descriptors to spare, some slots have
-# none here; then a program reads for each of them.
+# listen: set RUNNING to what each slot said last, and count what ended. A slot may be writing just now; then its line is read
+# again, and at worst it counts as it was before.
 listen() {
-  local slot told line words
+  local slot words
   DONE_HERE=0 FAILED_HERE=0
   for ((slot = 0; slot < SLOTS; slot++)); do
-    if ((TOLD[slot] > 0)); then
-      mapfile -t -u "${TOLD[slot]}" told
-      ((${#told[@]} == 0)) || RUNNING[slot]=${told[-1]}
-    else
-      line=$(tail -c 64 -- "$RUN/slot.$slot")
-      [[ -z $line ]] || RUNNING[slot]=$line # one that has just begun has said nothing
-    fi
+    for _ in 1 2 3; do
+      words=()
+      { read -r -a words <"$RUN/slot.$slot"; } 2>/dev/null
+      if ((${#words[@]} == 5 && words[0] + words[2] + words[3] == words[4])); then
+        RUNNING[slot]="${words[0]} ${words[1]} ${words[2]} ${words[3]}"
+        break
+      fi
+    done
     # shellcheck disable=SC2206 # four words
     words=(${RUNNING[slot]})
     ((DONE_HERE += words[2] + DONE_BEFORE[slot], FAILED_HERE += words[3] + FAILED_BEFORE[slot]))
@@ -85,7 +87,7 @@ look_after_tasks() {
       continue
     fi
     ((LONGEST >= (UP_CS - START_CS) / 100)) || LONGEST=$(((UP_CS - START_CS) / 100))
-    if ((PACK && UP_CS - START_CS >= 100)) && [[ -s $RUN/held.$slot ]]; then
+    if ((PACK && UP_CS - START_CS >= 100)) && is_held "$slot"; then
       kill -USR2 "${SLOT_PIDS[slot]-}" 2>/dev/null # it would write what waits only after that task
     fi
     if ((LEAVE_BY > 0 && UP >= LEAVE_BY)); then
@@ -109,7 +111,9 @@ look_after_slots() {
       return
     fi
   done
-  ((IS_QUIET)) && : >"$RUN/alone/go"
+  if ((IS_QUIET)); then
+    : >"$RUN/alone/go" || [[ ! -d $RUN/alone ]] || leave_notes # it may just have been given up
+  fi
   IS_QUIET=$((! IS_QUIET))
 }
 
@@ -136,27 +140,12 @@ heed_signals() {
 # start_slot INDEX: start a slot in a process of its own.
 start_slot() {
   local turn=${SLOT_TURNS[$1]}
-  : >"$RUN/slot.$1.here"
   (
     exec {TICK}>&- # or tasks would have it too
-    for told in ${TOLD[@]+"${TOLD[@]}"}; do
-      ((told == 0)) || exec {told}<&-
-    done
     slot_main "$1" "$turn"
     printf '%d\n' "$1" 2>/dev/null 1<>"$RUN/tick" # wakes the main process at once
   ) &
   SLOT_PIDS[$1]=$!
-}
-
-# hear_slots: open what the slots say.
-hear_slots() {
-  local slot told
-  for ((slot = 0; slot < SLOTS; slot++)); do
-    : >>"$RUN/slot.$slot"
-    told=0
-    { exec {told}<"$RUN/slot.$slot"; } 2>/dev/null || told=0
-    TOLD+=("$told")
-  done
 }
 
 # await_slots SECONDS: wait for a slot to report its end, or for so long; then see to those that ended. Fail when none
@@ -186,6 +175,7 @@ replace_slot() {
   [[ ! -e $RUN/alone/$1 ]] || rm -rf -- "$RUN/alone"
   ((DONE_BEFORE[$1] += words[2], FAILED_BEFORE[$1] += words[3]))
   RUNNING[$1]="0 0 0 0"
+  show_idle "$1" || leave_notes
   : >"$ROOT/exec/beats/$MANAGER.slot.$1.${SLOT_TURNS[$1]}.end"
   if [[ ! -e $RUN/go ]] || ((++REPLACED > 3 * SLOTS + 3)); then
     return
@@ -281,7 +271,7 @@ come_back() {
 BEATS=0 NEXT_BEAT=0 TOLD_OTHERS=0 LEAVE_BY=0 LEAVE_WITHIN=-1 IS_TIME_UP=0 IS_NEAR=0 IS_QUIET=0 LONGEST=0 ENDS_AT=0 REPLACED=0 SEEN_FIRST=''
 DONE_HERE=0 FAILED_HERE=0 WINDOW_DONE=0 WINDOW_FAILED=0 JUDGED=0
 OUR_SESSION='' IS_DEAF=1 # to `unharmed`: what this process hears stays as it is
-SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() TOLD=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
+SLOT_PIDS=() SLOT_TURNS=() KILLED=() KILLED_AT=() RUNNING=() DONE_BEFORE=() FAILED_BEFORE=()
 
 # main NAME [WHAT FAILED]...: run this manager; NAME is its submission and its element, as in 1-0. If its setup failed, see
 # report_setup, only record that.
@@ -304,7 +294,14 @@ main() {
     report_setup "${@:2}"
     exit 1
   fi
+  find_cpus
+  find_slots
   make_run
+  if [[ -z $RUN ]]; then
+    announce
+    take_leave "$NO_SPACE for the notes of managers"
+    exit 1
+  fi
   find_session
   readonly MAIN_PID=$$ ELEMENT NODE BEGAN_CS=$UP_CS LINGER_S=$((BEAT_S * 3 / 2))
   printf '%s\n' "$RUN" >"$ROOT/exec/beats/$MANAGER.run" # so that it can be removed if we are killed
@@ -313,8 +310,6 @@ main() {
   trap 'on_signal USR1 "$LAST_CALL_S"' USR1
   trap 'on_signal INT "$GRACE_S"' INT
   trap '' HUP USR2 # the latter is for tasks that can do with it
-  find_cpus
-  find_slots
   find_memory
   beat
   announce
@@ -329,13 +324,11 @@ main() {
   find_program
   keep_level
   find_tar
-  mkfifo -- "$RUN/tick"
   exec {TICK}<>"$RUN/tick"
   for ((slot = 0; slot < SLOTS; slot++)); do
     SLOT_TURNS+=(0) RUNNING+=("0 0 0 0") DONE_BEFORE+=(0) FAILED_BEFORE+=(0)
     start_slot "$slot"
   done
-  hear_slots
   while await_slots 1; do
     beat
     heed_signals

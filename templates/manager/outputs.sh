@@ -12,14 +12,14 @@ readonly LONG_NAMES=900
 
 # find_outputs: look for the outputs of run_task, and set found, absent, are_empty and MATCHED, and STAYS.
 find_outputs() {
-  local said count name was=${#STAYS[@]} home=$WORK/${sandbox##*/} spared=$RUN/stays.$SLOT
+  local said count part name home=$WORK/${sandbox##*/} PARTS LC_ALL=C # lengths are bytes
   ((PACK)) && home=${sandbox##*/}
   local -i width=0
   for name in ${outputs[@]+"${outputs[@]}"}; do
     [[ $name == /i/* ]] || ((++width))
   done
   absent=1 are_empty=0 found='' MATCHED=''
-  said=$(look_for_outputs 3>"$spared")
+  said=$(look_for_outputs)
   if ((${#said} < width + 18)); then
     printf -v found '%*s' "$width" ''
     found=${found// /0}
@@ -28,18 +28,24 @@ find_outputs() {
   # no pattern is asked to find this: it would take the square of the length
   found=${said:${#said}-width} said=${said:0:${#said}-width}
   absent=${said:${#said}-1} are_empty=${said:${#said}-2:1}
-  count=$((10#${said:${#said}-10:8})) said=${said:0:${#said}-10}
+  count=$((10#${said:${#said}-10:8}))
   ((count == 0)) || found+=:$count
-  count=$((10#${said:${#said}-8})) MATCHED=${said:0:${#said}-8}
-  while IFS= read -r -d '' name; do
-    STAYS+=("$home/$name")
-  done <"$spared"
-  ((${#STAYS[@]} - was == count)) || STAYS+=("$home") # not all of it could be written
+  count=$((10#${said:${#said}-18:8})) said=${said:0:${#said}-18}
+  MATCHED=${said:0:${#said}-count}
+  split "${said:${#said}-count}" /
+  name=''
+  for part in "${PARTS[@]}"; do
+    if [[ -n $part ]]; then
+      name+=/$part
+    elif [[ -n $name ]]; then # the second slash after it
+      STAYS+=("$home$name") name=''
+    fi
+  done
 }
 
-# look_for_outputs: print the records for what is there, and how many names are spared, how many records there are,
-# whether something is empty, whether something is absent, and a 1 or 0 for each output. Print to descriptor 3 what is
-# spared: the outermost folders and files, or with PACK the outputs themselves, with a NUL after each.
+# look_for_outputs: print the records for what is there; what is spared (the outermost folders and files, or with PACK the
+# outputs themselves), with BETWEEN_NAMES after each; how many bytes that is, how many records there are, whether something
+# is empty, whether something is absent, and a 1 or 0 for each output.
 # What is empty counts as absent where it may not be so. It runs in a subshell.
 look_for_outputs() {
   LC_ALL=C # bytes
@@ -48,7 +54,7 @@ look_for_outputs() {
   set +f
   unset GLOBIGNORE
   declare -A spared=() is_input=() has_inputs=() seen=()
-  is_here=1 absent=0 empty=0 found='' part=0 at=0 made=$SANDBOXES/log.0
+  is_here=1 absent=0 empty=0 found='' part=0 at=0 staying='' made=$SANDBOXES/log.0
   for output in ${outputs[@]+"${outputs[@]}"}; do
     [[ $output == /i/* ]] && note_input "${output#/i/}"
   done
@@ -73,9 +79,9 @@ look_for_outputs() {
     ((++at))
   done
   for name in "${!spared[@]}"; do
-    printf '%s\0' "$name" >&3
+    staying+=$name$BETWEEN_NAMES
   done
-  printf '%08d%08d%d%d%s' "${#spared[@]}" "$part" "$empty" "$absent" "$found"
+  printf '%s%08d%08d%d%d%s' "$staying" "${#staying}" "$part" "$empty" "$absent" "$found"
 }
 
 # note_input NAME: remember an input, and the folders it is in.

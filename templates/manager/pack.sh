@@ -27,7 +27,7 @@ hold() {
   fi
   if ((${#HELD_WHO[@]} == 0)); then
     HELD_SINCE=$SECONDS
-    printf 1 >"$RUN/held.$SLOT" # the main process looks for it
+    printf '1\n' 1<>"$RUN/held.$SLOT" # for the main process
   fi
   HELD_WHO+=("${MATCHED}ended"$'\t'"$CLAIM"$'\t'"$task"$'\t'"$attempt")
   HELD_STATE+=("$STATE")
@@ -38,6 +38,13 @@ hold() {
   if [[ $STATE == "done" && -s $RUN/streak ]]; then
     : >"$RUN/streak" # the breaker looks at records too, and this has none yet
   fi
+}
+
+# is_held SLOT: succeed if something of a slot waits, as the main process sees it.
+is_held() {
+  local held=0
+  { read -r held <"$RUN/held.$1"; } 2>/dev/null
+  ((held))
 }
 
 # is_held_long: succeed if what waits has waited long enough.
@@ -72,7 +79,7 @@ pack_held() {
     pack_one_by_one
   fi
   HELD_WHO=() HELD_STATE=() HELD_WHAT=() HELD_REST=() HELD_FROM=() HELD_BOXES=() STAYS=() FROM=0
-  : >"$RUN/held.$SLOT"
+  printf '0\n' 1<>"$RUN/held.$SLOT"
 }
 
 # add_record AT: add to text the record of what waits at a place; its names, if there are any, are in piece.
@@ -97,12 +104,13 @@ add_piece() {
   local archive=$WORK.tar said
   [[ -e $ID ]] || return # what is at that place now is not ours
   follow_links "$@" || return
-  if said=$(write_piece "$@" 2>"$RUN/complaint.$SLOT") && [[ $said =~ ^([0-9]+)\ ([0-9]+)$ ]]; then
+  clear_note "complaint.$SLOT"
+  if said=$(write_piece "$@" 2<>"$RUN/complaint.$SLOT") && [[ $said =~ ^([0-9]+)\ ([0-9]+)$ ]]; then
     piece=$PACKED:${BASH_REMATCH[2]}:${BASH_REMATCH[1]}
     ((PACKED += BASH_REMATCH[2]))
     return
   fi
-  COMPLAINT=$(<"$RUN/complaint.$SLOT")
+  COMPLAINT=$(read_note "complaint.$SLOT")
   printf '%s\n' "$COMPLAINT" >>"$COMPLAINTS"
   if [[ -e $archive ]] && ! truncate -s "$PACKED" -- "$archive" 2>>"$COMPLAINTS"; then
     PACKED=$(wc -c <"$archive") # what lies between is of no record
@@ -171,6 +179,8 @@ judge_unpacked() {
     :
   elif ! has_space; then
     leave_sandboxes
+  elif [[ -z $COMPLAINT ]] && ! has_space "$RUN"; then
+    leave_notes # nobody could say why
   else
     state=failed reason="its outputs could not be packed: ${COMPLAINT%%$'\n'*}"
   fi

@@ -79,8 +79,8 @@ split() {
   done
 }
 
-# split_block TEXT MARK: add to PARTS what of split ends in this part of the text, and keep the rest in part. What bash does with a
-# text takes time by its length, and a pattern by the square of that, so it is asked for a little at a time.
+# split_block TEXT MARK: add to PARTS what ends in this part of the text, and keep the rest in part. All that bash does with a
+# text takes time by its length, and a pattern the square of that, so it is asked for a little at a time.
 split_block() {
   local at piece word
   for ((at = 0; at < ${#1}; at += 1000)); do

@@ -58,16 +58,10 @@ is_orphan() {
 # leave REASON: ask every slot of this manager to take no more tasks; the first reason stands. Those that more than
 # people read are in LeaveReason in model/swarms.py.
 leave() {
-  if [[ -e $RUN/go ]]; then
-    printf '%s\n' "$1" >"$RUN/leave"
+  if [[ -e ${RUN:-/dev/null}/go ]]; then # there may be no folder for notes
+    printf '%s\n' "$1" 1<>"$RUN/leave"
     rm -f -- "$RUN/go" # this works on a full disk too
   fi
-}
-
-# show_running PID TIME: tell the main process what runs since when (0 0: nothing), and how many tasks have ended here.
-# Lines of 64 bytes, so that none is seen half written; see `listen`.
-show_running() {
-  printf '%-10s %20s %15s %15s\n' "$1" "$2" "$DONE_COUNT" "$FAILED_COUNT"
 }
 
 # read_chunk CHUNK: set LINES from the plan, without the mark at the end of each; a line is TASK ID COMMAND OUTPUT...,
@@ -297,7 +291,7 @@ slot_main() {
   fi
   OWNER=$ROOT/exec/claims/owner.$MANAGER.$SLOT.$TURN
   printf '%s %s\n' "$MANAGER" "$SLOT.$TURN" >"$OWNER" || leave_full "$NO_SPACE"
-  exec </dev/null >>"$RUN/slot.$SLOT" 2>/dev/null
+  exec </dev/null >/dev/null 2>&1
   export -n OLDPWD # the slot goes from sandbox to sandbox, which the tasks need not know
   set -m           # every command in a process group of its own, which is what job control means here
   give_slot

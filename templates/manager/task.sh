@@ -79,7 +79,8 @@ run_task() {
       # a plain call of a program needs no shell but this one, and no fork costs bash less than that of such a line
       { ((IS_DIRECT)) && eval '>"$log_file" 2>&1 '"$ASSIGNMENTS$command &"; } || start_bash
       PID=$!
-      printf '%-10s %20s %15s %15s\n' "$PID" "$begun" "$DONE_COUNT" "$FAILED_COUNT" # as show_running does, sooner
+      printf '%-10s %20s %10s %10s %9s\n' "$PID" "$begun" "$DONE_COUNT" "$FAILED_COUNT" "$((PID + DONE_COUNT + FAILED_COUNT))" \
+        1<>"$RUN/slot.$SLOT" || end_unnoted # as show_running does, sooner
       wait "$PID" || await
       disown "$PID" # or `kill` brings it back to bash's list of jobs, for ever, and all forks get slower
       kill -KILL -- "-$PID" && are_left=1
@@ -148,6 +149,12 @@ give_back() {
 start_bash() {
   # the parentheses leave SHLVL alone: at 1 a bash that was reached over SSH would run the user's ~/.bashrc
   (eval "$ASSIGNMENTS"'exec "${SHELL_WORDS[@]}" "$command"') >"$log_file" 2>&1 &
+}
+
+# end_unnoted: the main process cannot be told that the task of run_task runs, so nobody would end it. It is interrupted.
+end_unnoted() {
+  leave_notes
+  kill -KILL -- "-$PID"
 }
 
 # prepare_another: prepare another attempt of run_task.

@@ -7,7 +7,7 @@
 watch_time() {
   if ((ENDS_AT > 0 && ! IS_NEAR && UP + 2 * LONGEST + 10 >= ENDS_AT)); then
     IS_NEAR=1
-    : >"$RUN/near"
+    bring_out near
   fi
 }
 

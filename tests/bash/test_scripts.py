@@ -323,6 +323,7 @@ NEVER_EMPTY = {
     ("manager/pack.sh", "STAYS"): "looked at before; or in a slice, where what guards is not seen",
     ("manager/history.sh", "files"): "a pattern that fits nothing stands for itself",
     ("manager/cpus.sh", "PARTS"): "split always finds one",
+    ("manager/outputs.sh", "PARTS"): "split always finds one",
     ("manager/records.sh", "PARTS"): "split always finds one",
     ("manager/gpus.sh", "PARTS"): "split always finds one",
     ("manager/setup.sh", "PARTS"): "split always finds one",
