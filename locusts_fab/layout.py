@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ INPUTS_SIZE = 1_000
 FAILED = "failed"
 #: In outdir, the folder for what stays packed.
 ARCHIVES = "archives"
+_IS_ARCHIVE = re.compile(rf"{ARCHIVES}/[0-9]{{6,}}\.tar").fullmatch
 #: An input that is a result of another swarm has as many parts at least: `@SWARM/TASK/OUTPUT`.
 RESULT_PARTS = 3
 #: What the names of files with the values of tasks end with.
@@ -214,7 +216,7 @@ class Results:
 
     def is_archive_place(self, place: str) -> bool:
         """Return whether a place, relative to outdir, is an archive and no folder."""
-        return place.startswith(f"{ARCHIVES}/") and place.endswith(".tar")
+        return _IS_ARCHIVE(place) is not None
 
     def output(self, place: str, name: Name) -> Name:
         """Return the path of an output, relative to outdir.

@@ -154,7 +154,8 @@ def collect_ended(
             else:
                 collecting.bring(batch, overwrite=overwrite)
     if limit is None:  # at the end is soon enough, for all tasks are looked through
-        remove_unused(results, ledger.archived.unused(ledger.own_files.below(ARCHIVES)), ledger.own_files)
+        archives = filter(results.is_archive_place, ledger.own_files.of_no_task(ARCHIVES))
+        remove_unused(results, ledger.archived.unused(archives), ledger.own_files)
     return collecting.count
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.names import why_id_is_unusable
 from locusts_fab.errors import PlanError
+from locusts_fab.layout import ARCHIVES
 from locusts_fab.shell.template import Template
 from locusts_fab.text import first_few, printable
 
@@ -32,13 +33,16 @@ def name_tasks(source: Source, text: str) -> None:
     source.is_numbered = False
 
 
-def check_ids(source: Source) -> None:
+def check_ids(source: Source, *, has_archives: bool = False) -> None:
     """See that each task has an id that can be used, and that no other has.
 
+    :param has_archives: whether archives come to the folder of results, so that a task cannot have their folder.
     :raises PlanError: some have not; they are listed.
     """
     hint = "rename those inputs, or give tasks other names with `id`" if source.is_from_files else "give them other ids"
     bad = [(task_id, why) for task_id in source.ids if (why := why_id_is_unusable(task_id))]
+    if has_archives and ARCHIVES in source.ids:
+        bad.append((ARCHIVES, 'with results = "archive" that name is taken under outdir'))
     if bad:
         raise PlanError(
             listing("ids that cannot be used", [f"{task_id}: {why}" for task_id, why in bad]),

@@ -225,7 +225,7 @@ def make_plan(
         plan.program = settings.command.split(None, 1)[0]
     if source.is_numbered:
         plan.last_number = _number(plan, memory or Memory())
-    check_ids(source)
+    check_ids(source, has_archives=settings.results == "archive")
     plan.final = final_task(swarm, environment_dir, shared, source.ids)
     _check_outputs(plan)
     sought = [template for template in plan.inputs if template.text in source.seen_inputs]

@@ -105,10 +105,10 @@ class OwnFiles:
             found[number] = {os.fsdecode(path): mark for path, mark in rows}
         return found
 
-    def below(self, folder: str) -> list[str]:
-        """Return the paths of what is ours below a folder."""
+    def of_no_task(self, folder: str) -> list[str]:
+        """Return the paths of what is ours below a folder and was left by no task."""
         rows = self._db.execute(
-            "SELECT path FROM own_files WHERE path > ? AND path < ?",
+            "SELECT path FROM own_files WHERE task = 0 AND path > ? AND path < ?",
             (os.fsencode(f"{folder}/"), os.fsencode(f"{folder}0")),
         )
         return [os.fsdecode(path) for (path,) in rows]
