@@ -74,8 +74,12 @@ class Own:
     def remove(self, path: Name) -> bool:
         """Remove what stands at a path if it is ours, and folders above it that hold nothing then.
 
+        What was put there just now stays: it has taken the place of what is to go.
+
         :returns: whether nothing of ours is there any more.
         """
+        if path in self._fresh:
+            return False
         if self._outdir.look(path) is not None:
             if not self.is_ours(path):
                 return False
