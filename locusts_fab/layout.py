@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from locusts_fab.bounds.names import Name
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locusts_fab.bounds.names import TaskId
+
+Owner = TypeVar("Owner")
 
 #: With more tasks than this, what comes back is spread over batch_000, batch_001, …
 BATCH_ABOVE = 10_000
@@ -255,3 +257,22 @@ def folders_above(name: str) -> list[str]:
     """Return the folders that a relative name lies in, the outermost first."""
     parts = name.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+class Occupied(Generic[Owner]):
+    """The names in one folder that somebody has: each as a file, or as a folder with all that is in it."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, Owner] = {}
+        self._users: dict[str, Owner] = {}  # of each folder, the first who has something in it
+
+    def other(self, name: str, owner: Owner) -> Owner | None:
+        """Return who else has a name, a folder that it lies in, or something in it; None if nobody has."""
+        claims = (self._owners.get(name), self._users.get(name), *map(self._owners.get, folders_above(name)))
+        return next((claim for claim in claims if claim is not None and claim != owner), None)
+
+    def take(self, name: str, owner: Owner) -> None:
+        """Note who has a name; who had it before keeps it."""
+        self._owners.setdefault(name, owner)
+        for folder in folders_above(name):
+            self._users.setdefault(folder, owner)

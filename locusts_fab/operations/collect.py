@@ -259,7 +259,7 @@ def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = Fa
     moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
     if moved.places:
         ledger.set_places(moved.places, moved.files, moved.gone)
-    lost = list(find_lost(ledger.placed(), results))
+    lost = list(find_lost(ledger.placed(), results, ledger.own_files, ledger.troubles()))
     for archive in ledger.archived.places():
         if not os.path.lexists(results.outdir / archive):
             lost += ledger.archived.tasks_in(archive)

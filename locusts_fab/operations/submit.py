@@ -28,6 +28,7 @@ from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import agreed_manifest, stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
+from locusts_fab.results.places import refuse_taken
 from locusts_fab.results.unarchive import remove_unarchived
 from locusts_fab.text import counted, first_few
 
@@ -125,6 +126,7 @@ def submit(
             if live is not None and not _may_replace(session, live, plan, notes):
                 counts = ledger.counts()
                 return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
+        refuse_taken(results_of(swarm), ledger, live_number)
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
         refuse_absent(plan, session.site.environment.root, ledger)
         notes += judged.notes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.bounds.entries import Entry, shown, written
 from locusts_fab.bounds.names import why_not_plain
 from locusts_fab.errors import PlanError
-from locusts_fab.layout import FAILED, Environment, Results, folders_above, input_place, is_of_indir, named_swarm
+from locusts_fab.layout import FAILED, Environment, Occupied, Results, input_place, is_of_indir, named_swarm
 from locusts_fab.model.tasks import FINAL, Chunk, Memory, Task
 from locusts_fab.plan.final import final_task
 from locusts_fab.plan.ids import check_ids, listing, name_tasks
@@ -288,10 +288,11 @@ def _check_outputs(plan: Plan) -> None:
 def _check_flat(plan: Plan) -> None:
     """Raise a PlanError unless one folder can hold the outputs of all tasks: no name twice, as a file or a folder."""
     results = Results(plan.swarm.outdir, is_flat=True)
-    owners: dict[str, str] = {path.name: "the tables" for path in (results.tasks_table, results.outputs_table)}
-    owners["logs"] = "the logs"
-    owners[FAILED] = "the outputs of failed tasks"
-    users: dict[str, str] = {}  # of each folder, the first who has an output in it
+    occupied = Occupied[str]()
+    for path in (results.tasks_table, results.outputs_table):
+        occupied.take(path.name, "the tables")
+    occupied.take("logs", "the logs")
+    occupied.take(FAILED, "the outputs of failed tasks")
     for task in plan.tasks():
         owner = f"task {task.id}"
         for name in task.outputs:
@@ -299,17 +300,14 @@ def _check_flat(plan: Plan) -> None:
                 if name.name is None:
                     continue  # what it matches is not known yet; `collect` sees that nothing is replaced
                 name = name.name  # noqa: PLW2901 - what it names
-            above = folders_above(name)
-            claims = [owners.setdefault(name, owner), users.get(name), *map(owners.get, above)]
-            other = next((claim for claim in claims if claim not in {None, owner}), None)
+            other = occupied.other(name, owner)
             if other is not None:
                 raise PlanError(
                     f'layout = "flat": {name} of {owner} would collide with {other}',
                     hint='put <id> into the name, or choose layout = "tasks"',
                     task_ids=[task.id],
                 )
-            for folder in above:
-                users.setdefault(folder, owner)
+            occupied.take(name, owner)
 
 
 def _why_colliding(inputs: tuple[str, ...]) -> str | None:

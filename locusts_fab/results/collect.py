@@ -11,33 +11,52 @@ from locusts_fab.bounds.entries import Entry
 from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
-from locusts_fab.layout import FAILED, folders_above
 from locusts_fab.model.tasks import TaskState
-from locusts_fab.results.own import IN_THE_WAY, InTheWayError, Own, mark_of
+from locusts_fab.results.own import InTheWayError, Own, mark_of
 from locusts_fab.results.place import bring
+from locusts_fab.results.places import FLAT, Wish, find_taken
 from locusts_fab.results.source import NotBroughtError, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.layout import Environment, Results
     from locusts_fab.model.findings import Fetched, Kept
     from locusts_fab.model.tasks import Outcome
     from locusts_fab.state.own_files import OwnFiles
 
+#: So many paths are looked up at once.
+_ASKED_AT_ONCE = 500
 
-def find_lost(outcomes: Iterable[Outcome], results: Results) -> Iterator[int]:
+
+def find_lost(
+    outcomes: Iterable[Outcome],
+    results: Results,
+    own_files: OwnFiles | None = None,
+    troubles: Container[tuple[int, str]] = (),
+) -> Iterator[int]:
     """Yield tasks that came back, but of which something is not under outdir (any more), so that it has to come again.
 
     :param outcomes: those of `Ledger.placed`.
+    :param own_files: whose it is what lies in a folder of all tasks; not given: of whoever came there.
+    :param troubles: number of the task and output of what did not come, which is known.
     """
     root = f"{results.outdir}/"
+    shared: list[tuple[str, int]] = []
     for outcome in outcomes:
         names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
         if has_log_to_bring(outcome, results):
             names.append(results.log(outcome.id))
         if not all(os.path.lexists(root + name) for name in names):
             yield outcome.number
+        elif outcome.place == FLAT and own_files is not None:
+            outputs = [name for name, found in outputs_to_bring(outcome, results) if found]
+            shared += [(name, outcome.number) for name in outputs if (outcome.number, name) not in troubles]
+            if len(shared) >= _ASKED_AT_ONCE:
+                yield from own_files.displaced(shared)
+                shared.clear()
+    if own_files is not None:
+        yield from own_files.displaced(shared)
 
 
 def outputs_to_bring(outcome: Outcome, results: Results) -> list[tuple[Name, bool]]:
@@ -108,8 +127,9 @@ def put_in_place(
         (results.outdir / "logs").mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir, Sources(fetched) as sources:
             wanted = [_Wanted(outcome, results, total) for outcome in outcomes]
-            if results.is_flat:
-                _leave_taken(wanted, results, own_files)
+            taken = find_taken([each.wish for each in wanted], results, own_files)
+            for each in wanted if taken else ():
+                each.leave(taken)
             earlier = own_files.of_tasks(each.outcome.number for each in wanted if each.outcome.place)
             paths = [path for each in wanted for path in each.paths() if outdir.look(path) is not None]
             marks = own_files.marks(paths)
@@ -161,32 +181,16 @@ class _Wanted:
         """Return where something is to come to."""
         return [*(path for _, path in self.outputs), *([self.log] if self.log else [])]
 
+    @property
+    def wish(self) -> Wish:
+        """Where its outputs are to come to."""
+        return Wish(self.outcome.number, self.place, [path for _, path in self.outputs])
 
-def _leave_taken(wanted: Sequence[_Wanted], results: Results, own_files: OwnFiles) -> None:
-    """Where all outputs go to one folder, take out those whose place another task has, or a table, or a folder of ours.
-
-    What names tell is refused before anything starts; what patterns match is not known before. Who comes first stays.
-    """
-    of_all = [each for each in wanted if each.place == "." and each.outcome.matches]
-    paths = {path for each in of_all for _, path in each.outputs}
-    owners = own_files.owners({*paths, *(folder for path in paths for folder in folders_above(path))})
-    owners.update({path.name: 0 for path in (results.tasks_table, results.outputs_table, results.modified_table)})
-    owners.update({"logs": 0, FAILED: 0})
-    users: dict[str, int] = {}  # of folders: who has something in there
-    for each in of_all:
-        number, outputs = each.outcome.number, []
-        for name, path in each.outputs:
-            above = folders_above(path)
-            holders = [*(owners.get(at, number) for at in (path, *above)), users.get(path, number)]
-            other = next((holder for holder in holders if holder != number), None)
-            if other is None:
-                outputs.append((name, path))
-                owners[path] = number
-                users.update(dict.fromkeys(above, number))
-            else:
-                whose = "another task has put something there" if other else "that name is taken there"
-                each.taken[name] = f'{IN_THE_WAY}: {path}: {whose}; layout = "tasks" keeps tasks apart'
-        each.outputs = outputs
+    def leave(self, taken: Mapping[tuple[int, Name], str]) -> None:
+        """Take out the outputs that are not to come; see `find_taken`."""
+        number = self.outcome.number
+        self.taken = {name: taken[number, path] for name, path in self.outputs if (number, path) in taken}
+        self.outputs = [(name, path) for name, path in self.outputs if name not in self.taken]
 
 
 def _place_of(outcome: Outcome, results: Results, total: int) -> str:

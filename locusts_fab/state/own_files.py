@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locusts_fab.bounds.names import TaskId, UnsafeNameError
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_found
+from locusts_fab.state.schema import OUTCOME, read_outcome
 from locusts_fab.tsv import split_fields
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from locusts_fab.model.tasks import Outcome
 
 _SCHEMA = (
     "CREATE TABLE own_files (path BLOB PRIMARY KEY, task INTEGER NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID",
@@ -27,9 +30,9 @@ _SCHEMA = (
 #: What came back before there was this table.
 _EARLIER = """SELECT t.number, t.id, t.place, coalesce(t.planned, c.outputs), t.found, t.log
     FROM tasks t JOIN commands c USING (number) WHERE t.place IS NOT NULL"""
-_OWNER = (
-    "SELECT task FROM own_files WHERE path = ? AND"
-    " (task = 0 OR EXISTS (SELECT 1 FROM tasks WHERE number = task AND place IS NOT NULL))"
+_OWNERS = (
+    "SELECT path, task FROM own_files LEFT JOIN tasks ON number = task"
+    " WHERE (task = 0 OR place IS NOT NULL) AND path IN ({})"
 )
 _AT_ONCE = 500
 
@@ -79,23 +82,28 @@ class OwnFiles:
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the marks of those of the paths that are ours."""
-        found: dict[str, str] = {}
-        wanted = list(map(os.fsencode, paths))
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            holes = ",".join("?" * len(part))
-            rows = self._db.execute(f"SELECT path, mark FROM own_files WHERE path IN ({holes})", part)  # noqa: S608  # only ?
-            found.update((os.fsdecode(path), mark) for path, mark in rows)
-        return found
+        rows = self._look_up("SELECT path, mark FROM own_files WHERE path IN ({})", map(os.fsencode, paths))
+        return {os.fsdecode(path): mark for path, mark in rows}
 
     def owners(self, paths: Iterable[str]) -> dict[str, int]:
-        """Return whose those of the paths are that are ours: a task that is known still; 0 for a table."""
-        found: dict[str, int] = {}
-        for path in paths:
-            row = self._db.execute(_OWNER, (os.fsencode(path),)).fetchone()
-            if row is not None:
-                found[path] = row[0]
-        return found
+        """Return whose those of the paths are that are ours: a task that is known still; 0: that of no task."""
+        return {os.fsdecode(path): task for path, task in self._look_up(_OWNERS, map(os.fsencode, paths))}
+
+    def displaced(self, files: Sequence[tuple[str, int]]) -> list[int]:
+        """Return the tasks of these paths and tasks whose path is that of another one."""
+        owners = self.owners(path for path, _ in files)
+        return [number for path, number in files if owners.get(path, number) != number]
+
+    def outcomes(self, numbers: Iterable[int]) -> Iterator[Outcome]:
+        """Yield tasks by their numbers."""
+        return map(read_outcome, self._look_up(f"{OUTCOME} WHERE t.number IN ({{}})", numbers))
+
+    def _look_up(self, query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query for any number of values, asked for many at once."""
+        wanted = list(values)
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            yield from self._db.execute(query.format(",".join("?" * len(part))), part)
 
     def of_tasks(self, numbers: Iterable[int]) -> dict[int, dict[str, str]]:
         """Return what is ours of each of these tasks: paths and marks."""

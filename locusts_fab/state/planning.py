@@ -7,6 +7,7 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.errors import StateError
 from locusts_fab.model.tasks import Planned, Taken
 from locusts_fab.state.reports import Reports
@@ -18,16 +19,20 @@ from locusts_fab.state.schema import (
     RESET_DONE,
     RESET_FAILED,
     RESET_FINAL,
+    RUN_OTHERWISE,
     SUSPECT,
     TAKE_COMMANDS,
     write_task,
 )
 from locusts_fab.text import nearest
+from locusts_fab.tsv import split_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from locusts_fab.model.tasks import Choice, Task
+    from locusts_fab.bounds.entries import Entry
+    from locusts_fab.bounds.names import Name
+    from locusts_fab.model.tasks import Choice, Outcome, Task
 
 #: So many ids are compared with one that is unknown, for comparing takes long.
 _COMPARED = 2000
@@ -157,6 +162,28 @@ class Planning(Reports):
         """Return whether `choose` has chosen a task."""
         query = "SELECT 1 FROM chosen JOIN tasks USING (number) WHERE id = ?"
         return self._db.execute(query, (os.fsencode(task_id),)).fetchone() is not None
+
+    def going_to_run(self, live: int | None) -> Iterator[tuple[str, tuple[Name | Entry, ...]]]:
+        """Yield id and outputs of the chosen tasks, and of those of the config that wait in a submission.
+
+        :param live: that submission, if there is one.
+        """
+        for task_id, outputs in self._db.execute(
+            "SELECT n.id, n.outputs FROM config n JOIN tasks t USING (id)"
+            " WHERE t.number IN (SELECT number FROM chosen) OR (t.state = 'pending' AND t.submission = ?)",
+            (live,),
+        ):
+            yield os.fsdecode(task_id), outputs_of(split_fields(os.fsdecode(outputs))) if outputs else ()
+
+    def run_otherwise(self, *, gone: bool) -> Iterator[Outcome]:
+        """Yield tasks that are done or running, and not as the config has them now, by their outputs.
+
+        What `choose` has chosen is going to run as the config has it. What came to a folder of its own stays there.
+
+        :param gone: those that the config does not mean any more; else those for which it has other outputs.
+        """
+        is_gone = "IS NULL" if gone else "IS NOT NULL"
+        return self._outcomes(f"WHERE t.number IN ({RUN_OTHERWISE} AND n.id {is_gone}) ORDER BY t.number")
 
     def take_chosen(self, live: int | None) -> Taken:
         """Make the chosen tasks wait, with what a submission held that has been stopped, and return how many they are.

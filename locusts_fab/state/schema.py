@@ -135,6 +135,13 @@ CHANGED_TASKS = _filled(
 )
 #: The tasks that are known still, though the config does not mean them any more.
 GONE_TASKS = "SELECT id FROM tasks WHERE state != 'pending' AND id NOT IN (SELECT id FROM config) ORDER BY number"
+#: Of what is done or runs, and was not chosen to run again: what the config has other outputs for, or has no more, and
+#: what came to no folder of its own.
+RUN_OTHERWISE = (
+    "SELECT t.number FROM tasks t JOIN commands c USING (number) LEFT JOIN config n USING (id)"
+    " WHERE t.state IN ('done', 'running') AND coalesce(t.planned, c.outputs) IS NOT n.outputs"
+    " AND (NOT t.collected OR t.place = x'2e') AND t.number NOT IN (SELECT number FROM chosen)"
+)
 #: What a submit is to take, by one statement: there may be a million tasks.
 CHOOSE = (
     "INSERT INTO chosen SELECT t.number FROM config JOIN tasks t USING (id)"  # noqa: S608  # nothing from outside
