@@ -194,11 +194,11 @@ class _Wanted:
 
 
 def _place_of(outcome: Outcome, results: Results, total: int) -> str:
-    """Return the folder of a task, relative to outdir: where it has one already, that, if it is the right one."""
+    """Return the folder of a task, relative to outdir: where it has one already, that, if it fits the layout."""
     if outcome.state is not TaskState.DONE and results.tree_dir is None:
         return results.failed_place(outcome.id)
-    is_folder = outcome.place and not results.is_failed_place(outcome.place)
-    if is_folder and not results.is_archive_place(outcome.place):
+    is_good = outcome.place and not results.is_failed_place(outcome.place)
+    if is_good and not results.is_archive_place(outcome.place) and (outcome.place == FLAT) == results.is_flat:
         return outcome.place
     return results.place(outcome.id, outcome.number, total)
 

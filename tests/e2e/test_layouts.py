@@ -77,3 +77,25 @@ def test_a_task_that_was_run_under_another_name_keeps_it_until_it_runs_again(wor
     assert workspace.locusts("submit", "--redo-changed")[0] == 0
     assert workspace.locusts("collect", "--wait")[0] == 0
     assert here(workspace) == {"000001": ("y.txt", "x dose y"), "000002": ("x.txt", "z dose x")}
+
+
+KEPT = FLAT.replace('layout = "flat"\n', "").replace("<arg0>.txt", "out.txt")
+PACKED = 'pack = true\nresults = "archive"\n'
+
+
+@pytest.mark.parametrize(("first", "then"), [(FLAT, KEPT), (KEPT, FLAT), (FLAT, KEPT + PACKED), (KEPT + PACKED, FLAT)])
+@pytest.mark.parametrize("words", ["--redo", "--redo-changed"])
+def test_after_a_change_of_the_layout_no_two_tasks_have_one_file(
+    workspace: Workspace, first: str, then: str, words: str
+) -> None:
+    workspace.write(first)
+    assert workspace.locusts("run")[0] == 0
+    workspace.write(then.replace("dose", "now"))
+    assert workspace.locusts("submit", words)[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    rows = workspace.table("outputs.tsv")
+    assert [row["status"] for row in rows] == ["present", "present"]
+    for row, value in zip(rows, "ab", strict=True):
+        assert workspace.locusts("cat", row["task"], row["output"]) == (0, f"{value} now 1\n")
+    found = {str(path.relative_to(workspace.result(""))) for path in workspace.result("").rglob("*") if path.is_file()}
+    assert found == {"tasks.tsv", "outputs.tsv", *(row["path"] for row in rows)}

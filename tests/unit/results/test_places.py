@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,3 +152,87 @@ def test_an_archive_stays_where_a_task_has_its_name(case: Case) -> None:
     case.collect()
     assert text(case, "archives/000001.tar") == "archive"
     assert statuses(case)[0] == ("archives", "error", "")
+
+
+# ---- another layout than before ----
+
+
+def turn(case: Case, *, is_flat: bool) -> None:
+    case.results = replace(case.results, is_flat=is_flat)
+
+
+def run_again(case: Case, **outputs: tuple[str, ...]) -> None:
+    """Let the config name outputs otherwise, and all tasks run again."""
+    case.ledger.forget_results()
+    plan_more(case, **outputs)
+    for number, names in enumerate(outputs.values(), 1):
+        leave(case, number, *names, claim="000002.1")
+
+
+def test_from_one_folder_each_task_comes_to_its_own(flat: Case) -> None:
+    names = {"a": ("a.txt",), "b": ("d/b.txt",), "c": ("c.txt",)}
+    flat.plan(**names)
+    for number, (name,) in enumerate(names.values(), 1):
+        leave(flat, number, name)
+    flat.collect()
+    turn(flat, is_flat=False)
+    run_again(flat, a=("out.txt",), b=("out.txt",), c=("out.txt",))
+    assert flat.collect() == 3
+    assert flat.files() == {"a/out.txt", "b/out.txt", "c/out.txt"}
+    assert statuses(flat) == [(task, "present", f"{task}/out.txt") for task in "abc"]
+    assert [text(flat, f"{task}/out.txt") for task in "abc"] == [f"{number} in 000002.1" for number in (1, 2, 3)]
+    assert flat.collect() == 0
+
+
+def test_from_folders_of_their_own_tasks_come_to_one(case: Case) -> None:
+    case.plan(a=("out.txt",), b=("out.txt",))
+    for number in (1, 2):
+        leave(case, number, "out.txt")
+    case.collect()
+    turn(case, is_flat=True)
+    run_again(case, a=("a.txt",), b=("b.txt",))
+    assert case.collect() == 2
+    assert statuses(case) == [("a", "present", "a.txt"), ("b", "present", "b.txt")]
+    assert case.files() == {"a.txt", "b.txt"}
+
+
+def test_what_came_before_stays_where_it_is_and_is_not_written_to(flat: Case) -> None:
+    """Until it comes again: another task may have an id that is a name there."""
+    flat.plan(a=("b/out.txt",), c=("c.txt",))
+    leave(flat, 1, "b/out.txt")
+    leave(flat, 2, "c.txt")
+    flat.collect()
+    turn(flat, is_flat=False)
+    plan_more(flat, a=("b/out.txt",), c=("c.txt",), b=("out.txt", "more.txt"))
+    leave(flat, 3, "out.txt", "more.txt", claim="000002.1")
+    assert flat.collect() == 1
+    assert statuses(flat) == [
+        ("a", "present", "b/out.txt"),
+        ("c", "present", "c.txt"),
+        ("b", "error", ""),
+        ("b", "present", "b/more.txt"),
+    ]
+    assert text(flat, "b/out.txt") == "1 in 000001.1"
+    flat.ledger.set_uncollected([1])
+    flat.collect()
+    assert flat.collect() == 1
+    assert statuses(flat)[0] == ("a", "present", "a/b/out.txt")
+    assert statuses(flat)[2] == ("b", "present", "b/out.txt")
+    assert text(flat, "b/out.txt") == "3 in 000002.1"
+
+
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_from_archives_each_task_comes_to_its_place(case: Case, *, is_flat: bool) -> None:
+    case.plan(a=("a.txt",), b=("b.txt",))
+    for number, name in ((1, "a.txt"), (2, "b.txt")):
+        leave(case, number, name)
+    (case.outdir / "archives").mkdir(parents=True)
+    (case.outdir / "archives/000001.tar").touch()
+    case.ledger.set_collected([(1, "archives/000001.tar"), (2, "archives/000001.tar")])
+    case.ledger.own_files.enter([("archives/000001.tar", 0, "")])
+    turn(case, is_flat=is_flat)
+    assert case.collect() == 0
+    run_again(case, a=("a.txt",), b=("b.txt",))
+    assert case.collect() == 2
+    expected = {"a.txt", "b.txt"} if is_flat else {"a/a.txt", "b/b.txt"}
+    assert case.files() == expected
