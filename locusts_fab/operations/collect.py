@@ -20,6 +20,7 @@ from locusts_fab.replica.sync import agreed_manifest
 from locusts_fab.results.archive import put_in_archive, remove_unused, stays_packed
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
+from locusts_fab.results.outdir import come_to_outdir
 from locusts_fab.results.own import IN_THE_WAY
 from locusts_fab.results.packed import pieces_of, unpacked
 from locusts_fab.text import printable
@@ -298,6 +299,7 @@ class _EagerCollector:
     def see_what_is_lost(self, session: Session) -> None:
         """Mark what came earlier and is no longer here to come again; this is looked at once."""
         if not self._has_seen:
+            come_to_outdir(self._results, session.ledger, self._swarm.folder, session.claims_there)
             mark_to_come_again(session.ledger, self._results, overwrite=self._overwrite)
             self._has_seen = True
 

@@ -19,6 +19,7 @@ from locusts_fab.model.tasks import TaskState
 from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.plan.inputs import Earlier, Origin
 from locusts_fab.plan.tasks import Plan, make_plan
+from locusts_fab.results.outdir import where_it_lies
 from locusts_fab.results.unarchive import UNARCHIVED, unarchive
 from locusts_fab.shell.scripts import remote_script
 from locusts_fab.text import counted, first_few, printable
@@ -67,11 +68,11 @@ def _read(swarm: Swarm) -> Earlier:
     """Return the outputs of the done tasks of a swarm, as its ledger knows them."""
     if not (swarm.state_dir / "ledger.sqlite").exists():
         raise _never_run(swarm)
-    results = results_of(swarm)
     outputs: dict[str, Origin] = {}
     with ledger_in(swarm.state_dir) as ledger:
         if ledger.is_empty():
             raise _never_run(swarm)
+        results = where_it_lies(results_of(swarm), ledger, swarm.folder)
         troubles = ledger.troubles()
         target, environment = ledger.fact("target") or "", Environment(ledger.fact("root") or "")
         waiting = {outcome.number for outcome in ledger.uncollected()}

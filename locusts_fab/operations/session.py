@@ -90,6 +90,10 @@ class Session:
                 self.ledger.set_manager(lively.id, ManagerState.LEFT, "the environment was removed", is_removed=True)
         return result.reached
 
+    def claims_there(self) -> str | None:
+        """Return how the claims of the environment end that is there now; None if there is none."""
+        return f".{self.site.environment.id}" if self.poll() else None
+
     def _look(self) -> PollResult:
         """Poll the environment that the ledger knows.
 

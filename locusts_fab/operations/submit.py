@@ -28,6 +28,7 @@ from locusts_fab.preflight.here import DanglingInputs
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import agreed_manifest, stage_replica
 from locusts_fab.results.lists import refuse_tables_of_others
+from locusts_fab.results.outdir import is_where_it_was, note_outdir, refuse_stranded
 from locusts_fab.results.places import refuse_taken
 from locusts_fab.results.unarchive import remove_unarchived
 from locusts_fab.text import counted, first_few
@@ -109,8 +110,11 @@ def submit(
     with opened(swarm, connection, create=True) as session:
         is_there = session.poll()
         session.refuse_strangers()
+        results = results_of(swarm)
         if not overwrite:
-            refuse_tables_of_others(results_of(swarm), session.ledger)
+            is_known = is_where_it_was(results, session.ledger, swarm.folder)
+            refuse_tables_of_others(results, session.ledger, is_known=is_known)
+        note_outdir(results, session.ledger, swarm.folder)
         judged = Judged() if force else None
         if redo and not choice.is_partial:
             judged = _begin_anew(session, connection, screen, judged, is_there=is_there)
@@ -126,7 +130,8 @@ def submit(
             if live is not None and not _may_replace(session, live, plan, notes):
                 counts = ledger.counts()
                 return Submitted(0, planned.total, planned.changed, notes, waiting=counts.pending + counts.running)
-        refuse_taken(results_of(swarm), ledger, live_number)
+        refuse_taken(results, ledger, live_number)
+        refuse_stranded(results, ledger, swarm.folder, session.claims_there, but_chosen=True)
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
         refuse_absent(plan, session.site.environment.root, ledger)
         notes += judged.notes

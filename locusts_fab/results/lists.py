@@ -96,29 +96,31 @@ def _lines(text: io.BytesIO) -> Iterator[bytes]:
     return (line[:-1] for line in text)
 
 
-def refuse_tables_of_others(results: Results, ledger: Ledger) -> None:
+def refuse_tables_of_others(results: Results, ledger: Ledger, *, is_known: bool = True) -> None:
     """Raise an error if a table stands under outdir that never was ours; one of ours may have been changed since.
 
+    :param is_known: whether what the ledger knows of outdir is of this one.
     :raises TableInTheWayError: there is one.
     """
     rows = (_task_row(outcome, {}, results) for outcome in ledger.outcomes())
-    _refuse_other_tables(results, ledger.own_files, rows, is_changed_fine=True)
+    _refuse_other_tables(results, ledger.own_files if is_known else None, rows, is_changed_fine=True)
 
 
 def _refuse_other_tables(
-    results: Results, own_files: OwnFiles, rows: Iterable[str], *, is_changed_fine: bool = False
+    results: Results, own_files: OwnFiles | None, rows: Iterable[str], *, is_changed_fine: bool = False
 ) -> None:
     """Raise an error if a table stands under outdir that is not ours: another swarm's, or one that somebody changed.
 
     After a lost ledger it is ours if it lists done tasks just as we would.
 
+    :param own_files: None: nothing there was put there by us, as far as is known.
     :param rows: of tasks.tsv, as it would be written now.
     :raises TableInTheWayError: there is one.
     """
     tables = [results.tasks_table, results.outputs_table]
     if results.tree_dir is not None:
         tables.append(results.modified_table)
-    marks = own_files.marks(path.name for path in tables)
+    marks = {} if own_files is None else own_files.marks(path.name for path in tables)
     is_known = functools.cache(lambda: _lists_the_same(results.tasks_table, rows))
     for path in tables:
         try:

@@ -235,6 +235,19 @@ class Ledger(Planning):
             rows = [(os.fsencode(place), number) for number, place in tasks]
             self._db.executemany("UPDATE tasks SET place = ? WHERE number = ?", rows)
 
+    def set_outdir(self, fact: str, outdir: str, *, is_the_same: bool) -> None:
+        """Enter which folder results come to.
+
+        :param fact: the fact that says so.
+        :param is_the_same: whether what came before lies there; else nothing there is ours, and all is to come.
+        """
+        with self.transaction():
+            if not is_the_same:
+                self._db.execute("DELETE FROM own_files")
+                self._db.execute("DELETE FROM archived")
+                self._db.execute("UPDATE tasks SET collected = 0, place = NULL WHERE collected OR place IS NOT NULL")
+            self.set_fact(fact, outdir)
+
     def set_uncollected(self, numbers: Iterable[int]) -> None:
         """Enter that the outcomes of tasks have to be brought again."""
         with self.transaction():

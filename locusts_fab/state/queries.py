@@ -14,6 +14,8 @@ from locusts_fab.state.own_files import OwnFiles
 from locusts_fab.state.schema import (
     OUTCOME,
     PLANNED,
+    STRANDED,
+    STRANDED_BUT_CHOSEN,
     SUBMISSION,
     SUSPECT,
     TOO_OFTEN_LOST_REASON,
@@ -219,6 +221,16 @@ class Queries:
         return int(self._db.execute(query, (submission,)).fetchone()[0])
 
     # ------------------------------------------------------------------------------------------------------------ tasks
+
+    def count_stranded(self, there: str | None, *, but_chosen: bool = False) -> int:
+        """Return how many tasks have something under outdir that cannot be brought again.
+
+        :param there: how the claims of the environment end that is there; None: there is none.
+        :param but_chosen: whether to leave out those that `choose` has chosen.
+        """
+        query = STRANDED_BUT_CHOSEN if but_chosen else STRANDED
+        (count,) = self._db.execute(query, {"below": BELOW, "there": there}).fetchone()
+        return int(count)
 
     def is_empty(self) -> bool:
         """Return whether no task was ever planned."""

@@ -150,6 +150,13 @@ CHOOSE = (
     " AND (t.state != 'pending' OR :live IS NULL OR t.submission IS NOT :live)"
     " ORDER BY t.number LIMIT :limit"
 )
+#: The tasks of which something came, and whose sandboxes are not in the environment that is there.
+STRANDED = (
+    "SELECT count(*) FROM tasks t WHERE t.state IN ('done', 'failed') AND t.collected"
+    " AND (substr(t.place, 1, length(:below)) = :below OR t.number IN (SELECT task FROM own_files))"
+    " AND (:there IS NULL OR t.claim IS NULL OR substr(t.claim, -length(:there)) != :there)"
+)
+STRANDED_BUT_CHOSEN = f"{STRANDED} AND t.number NOT IN (SELECT number FROM chosen)"  # noqa: S608  # nothing from outside
 #: What was planned may still run, or have run: what is heard of it is about the outputs that it had then.
 KEEP_PLANNED = _filled(
     "UPDATE tasks SET planned = (SELECT outputs FROM commands c WHERE c.number = tasks.number)"

@@ -17,6 +17,7 @@ from locusts_fab.operations.look.tasks import choose, planned_tasks, unknown_tas
 from locusts_fab.operations.session import busy_note, results_of
 from locusts_fab.progress import Silent
 from locusts_fab.results.lists import describe
+from locusts_fab.results.outdir import where_it_lies
 from locusts_fab.results.packed import find_member
 from locusts_fab.results.unarchive import open_kept
 from locusts_fab.target import poll_pauses_s
@@ -180,12 +181,12 @@ def _read_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int
     """Return the end of what a task printed, and how many bytes were before it."""
     if outcome.has_ended and not outcome.log:
         return b"", 0
-    results = results_of(session.swarm)
+    results = where_it_lies(results_of(session.swarm), session.ledger, session.swarm.folder)
     if outcome.has_ended and (results.is_archive_place(outcome.place) or outcome.piece is not None):
         packed = _read_packed_log(session, outcome, most)
         if packed is not None:
             return packed
-    here = session.swarm.outdir / results.log(outcome.id)
+    here = results.outdir / results.log(outcome.id)
     if outcome.place and outcome.has_ended and here.exists():
         with here.open("rb") as file:
             before = max(0, here.stat().st_size - most)
@@ -203,7 +204,7 @@ def _read_packed_log(session: Session, outcome: Outcome, most: int) -> tuple[byt
         kept = session.ledger.archived.of(outcome.number).get("")
         span: Span | None = None
         if kept is not None:
-            results = results_of(session.swarm)
+            results = where_it_lies(results_of(session.swarm), session.ledger, session.swarm.folder)
             span = stack.enter_context(open_kept(results.outdir / outcome.place, kept, results.log(outcome.id)))
         elif outcome.piece is not None and not outcome.place:
             packed = Packed(outcome.claim, outcome.piece)

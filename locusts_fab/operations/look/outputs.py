@@ -14,6 +14,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.layout import folders_above
 from locusts_fab.operations.look.tasks import unknown_task
 from locusts_fab.operations.session import ledger_in, results_of
+from locusts_fab.results.outdir import where_it_lies
 from locusts_fab.results.packed import find_member
 from locusts_fab.results.unarchive import open_kept
 from locusts_fab.text import first_few
@@ -45,9 +46,9 @@ def open_output(swarm: Swarm, task: str, output: str) -> BinaryIO:
         if outcome is None:
             ids = (each.id for each in ledger.outcomes())
             raise unknown_task(swarm, task, lambda likely: ledger.find(likely) is not None, ids)
+        results = where_it_lies(results_of(swarm), ledger, swarm.folder)
         kept = ledger.archived.of(outcome.number)
         trouble = ledger.troubles(outcome.number).get((outcome.number, output))
-    results = results_of(swarm)
     _refuse_absent(outcome, output, trouble)
     try:
         if results.is_archive_place(outcome.place):
