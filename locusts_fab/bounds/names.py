@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,11 @@ def names(texts: Sequence[str]) -> tuple[Name, ...]:
     if why_not_plain("/".join(texts)) is None:
         return tuple([_made(Name, text) for text in texts])
     return tuple([Name(text) for text in texts])
+
+
+def small(name: str) -> str:
+    """Return a name as file systems know it that take capital letters for small ones."""
+    return name.casefold() if name.isascii() else normalize("NFC", name).casefold()
 
 
 def why_not_plain(text: str) -> str | None:

@@ -12,7 +12,7 @@ from locusts_fab.bounds.inside import Inside
 from locusts_fab.bounds.names import Name
 from locusts_fab.errors import TransferError
 from locusts_fab.model.tasks import TaskState
-from locusts_fab.results.own import InTheWayError, Own, mark_of
+from locusts_fab.results.own import InTheWayError, Own, mark_of, takes_capitals_for_small
 from locusts_fab.results.place import bring
 from locusts_fab.results.places import FLAT, Wish, find_taken
 from locusts_fab.results.source import NotBroughtError, Sources
@@ -135,7 +135,9 @@ def put_in_place(
             marks = own_files.marks(paths)
             for files in earlier.values():
                 marks.update(files)
-            own = Own(outdir, marks, overwrites=overwrite)
+            is_blind = takes_capitals_for_small(outdir, Name("logs"))
+            spelled = own_files.spelled_otherwise(set(paths).difference(marks)) if is_blind else None
+            own = Own(outdir, marks, overwrites=overwrite, spelled=spelled)
             own_files.expect(
                 (path, each.outcome.number) for each in wanted for path in each.paths() if own.is_ours(path)
             )

@@ -13,7 +13,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from locusts_fab.bounds.names import Name
+from locusts_fab.bounds.names import Name, small
 from locusts_fab.layout import folders_above
 from locusts_fab.results.source import NotBroughtError
 
@@ -37,15 +37,27 @@ class Own:
 
     :param marks: of what the ledger has of the paths that are looked at; see `mark_of`.
     :param overwrites: whether everything counts as ours.
+    :param spelled: where the file system takes capital letters for small ones, what of ours is there that it takes for
+        another path that is looked at, as `small` has it; None: it does not.
     """
 
-    def __init__(self, outdir: Inside, marks: Mapping[str, str], *, overwrites: bool = False) -> None:
+    def __init__(
+        self,
+        outdir: Inside,
+        marks: Mapping[str, str],
+        *,
+        overwrites: bool = False,
+        spelled: Mapping[str, str] | None = None,
+    ) -> None:
         self._outdir, self._marks, self._overwrites = outdir, marks, overwrites
+        self._spelled = None if spelled is None else dict(spelled)
         self._fresh: set[str] = set()
         self._known: dict[str, bool] = {}
 
     def is_ours(self, path: Name) -> bool:
         """Return whether what stands at a path may be replaced or removed; also where nothing does."""
+        if self._spelled is not None and self._spelled.setdefault(small(path), path) != path:
+            return False
         if self._overwrites or not self._fresh.isdisjoint((path, *folders_above(path))):
             return True
         if path not in self._known:
@@ -67,6 +79,8 @@ class Own:
             return True
         if is_same(source, self._outdir, path):
             return False
+        if self._spelled is not None and (other := self._spelled[small(path)]) != path:
+            raise InTheWayError(f"{IN_THE_WAY}: {path}: the file system here takes that name for {other}")
         if self.is_changed(path):
             raise InTheWayError(f"{IN_THE_WAY}: {path} was changed here since it was brought")
         raise InTheWayError(f"{IN_THE_WAY}: {path} is here already, and was not put there by this swarm")
@@ -95,6 +109,15 @@ class Own:
     def add(self, path: Name) -> None:
         """Note that we have put something at a path."""
         self._fresh.add(path)
+
+
+def takes_capitals_for_small(outdir: Inside, folder: Name) -> bool:
+    """Return whether a file system takes capital letters in names for small ones, as some servers and disks do.
+
+    :param folder: one that is there, in small letters.
+    """
+    there, same = outdir.look(folder), outdir.look(Name(folder.upper()))
+    return there is not None and same is not None and os.path.samestat(there, same)
 
 
 def mark_of(folder: Inside, name: Name) -> str:

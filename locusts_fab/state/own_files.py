@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locusts_fab.bounds.names import TaskId, UnsafeNameError
+from locusts_fab.bounds.names import TaskId, UnsafeNameError, small
 from locusts_fab.layout import Results
 from locusts_fab.manager.records import read_found
 from locusts_fab.state.schema import OUTCOME, read_outcome
@@ -19,7 +19,7 @@ from locusts_fab.tsv import split_fields
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from locusts_fab.model.tasks import Outcome
 
@@ -104,6 +104,15 @@ class OwnFiles:
         for start in range(0, len(wanted), _AT_ONCE):
             part = wanted[start : start + _AT_ONCE]
             yield from self._db.execute(query.format(",".join("?" * len(part))), part)
+
+    def spelled_otherwise(self, paths: Collection[str]) -> dict[str, str]:
+        """Return what of ours has the name of one of these paths but for capital and small letters, as `small` has it.
+
+        All that is ours is looked through for it, if there are any paths.
+        """
+        wanted = set(map(small, paths))
+        rows = self._db.execute("SELECT path FROM own_files") if wanted else ()
+        return {same: path for path in (os.fsdecode(row[0]) for row in rows) if (same := small(path)) in wanted}
 
     def of_tasks(self, numbers: Iterable[int]) -> dict[int, dict[str, str]]:
         """Return what is ours of each of these tasks: paths and marks."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from locusts_fab.bounds.inside import Inside
 from locusts_fab.errors import StateError
 from locusts_fab.results.lists import refuse_tables_of_others
 from locusts_fab.state.ledger import Ledger
@@ -241,6 +242,38 @@ def test_what_an_earlier_version_brought_is_ours(case: Case) -> None:
     case.collect()
     assert (case.outdir / "a/out").read_text() == "newer"
     assert (mine.read_text(), list(reasons(case))) == ("mine", [(2, "out")])
+
+
+# ---- a file system that takes capital letters for small ones ----
+
+
+@pytest.fixture
+def blind(case: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Have all names below a folder taken so. No such file system is at hand, so this stands for it."""
+    at, folder = Inside._at, Inside._folder
+    monkeypatch.setattr(Inside, "_at", lambda self, name, **more: at(self, name.lower(), **more))
+    monkeypatch.setattr(Inside, "_folder", lambda self, path, **more: folder(self, path.lower(), **more))
+    return case
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_task_takes_a_name_that_is_another_one_only_by_its_letters(blind: Case, *, overwrite: bool) -> None:
+    case = blind
+    case.plan(a=("out",), A=("out", "other"), LOGS=("a.log",))
+    for number, name in ((1, "out"), (2, "out"), (2, "other"), (3, "a.log")):
+        write(case.sandbox(number) / name, f"{number}")
+    case.end(1, "1", log="log of 1")
+    case.end(2, "11", log="log of 2")
+    case.end(3, "1")
+    for _ in range(2):
+        case.collect(overwrite=overwrite)
+        assert (case.outdir / "a/out").read_text() == "1"
+        assert (case.outdir / "a/other").read_text() == "2"
+        assert (case.outdir / "logs/a.log").read_text() == "log of 1"
+        assert [row[2] for row in case.outputs()] == ["present", "error", "present", "error"]
+    told = reasons(case)
+    assert set(told) == {(2, "out"), (2, ""), (3, "a.log")}
+    assert told[2, "out"].startswith("in the way: A/out")
 
 
 # ---- tables ----
