@@ -199,6 +199,7 @@ def test_values_arrive_as_they_are(name: str, tmp_path: Path) -> None:
     tell = rf"printf '%s\0' {names}"
     (tmp_path / "told.sh").write_text(f"{header}\n{tell}")  # it is more than a command line may hold
     result = subprocess.run(["bash", "told.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (tmp_path / "told.sh").unlink()
     told = [values[key] for key in ("root", "program", "keep", "slots", "timeout_us")]
     expected = [
         *map(str, told),
