@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -67,8 +68,12 @@ def remove(path: str | Path) -> None:
         pass
 
 
-#: What the names of folders that pass begin with: what goes up, what comes in, single notes, what links lead to.
+#: What the names of folders that pass begin with, after a dot: what goes up, what comes in, single notes, what links
+#: lead to. With the dot no swarm has such a name: the folder with the state of one swarm may be the one in which the
+#: local environments of others are, each under the name of its swarm.
 FRESH_PREFIXES = ("stage-", "incoming-", "pieces-", "note-", "links-")
+#: What older versions made, under these prefixes without the dot.
+_OF_OLDER = re.compile(f"(?:{'|'.join(FRESH_PREFIXES)})(?:tree-)?[a-z0-9_]{{8}}")
 
 
 @contextlib.contextmanager
@@ -79,7 +84,7 @@ def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
     :raises TransferError: it cannot be made or removed.
     """
     try:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{prefix}"))
     except OSError as error:
         raise TransferError(
             f"no folder can be made in {parent}: {error.strerror}", hint="free some space there, or see its permissions"
@@ -93,11 +98,24 @@ def fresh_folder(parent: Path, prefix: str) -> Iterator[Path]:
 def remove_left_folders(parent: Path) -> None:
     """Remove what `fresh_folder` made here for commands that were killed. No other command may be at work here.
 
+    :param parent: the folder with the state of a swarm.
     :raises TransferError: something of it cannot be removed.
     """
     for prefix in FRESH_PREFIXES:
-        for left in parent.glob(f"{prefix}*"):
+        for left in parent.glob(f".{prefix}*"):
             remove_tree(left)
+        for left in parent.glob(f"{prefix}*"):
+            if _OF_OLDER.fullmatch(left.name) and not may_be_environment(left):
+                remove_tree(left)
+
+
+def may_be_environment(folder: Path) -> bool:
+    """Return whether a folder among the state of a swarm may be the environment of another swarm, which has its name.
+
+    Of such a swarm there is state beside, or its environment has the mark of one, or both.
+    """
+    marks = ("exec/id.*", ".exec.*", ".removed.*")
+    return os.path.lexists(folder.parent.parent / folder.name) or any(any(folder.glob(mark)) for mark in marks)
 
 
 def remove_tree(folder: str | Path) -> None:

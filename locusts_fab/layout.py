@@ -35,6 +35,20 @@ VALUES = ".values"
 #: The replica of a custom environment, in the environment.
 TREE = "tree"
 
+#: What this machine keeps of a swarm, in its folder: names that an environment could have, and what others begin with.
+#: What only passes there begins with a dot, as no name of a swarm does.
+_STATE, _LEDGER = frozenset({"lock", "replica.tsv"}), "ledger.sqlite"
+#: What stands there besides if it is the folder of results too, as in a custom environment.
+_RESULTS = frozenset({"tasks.tsv", "outputs.tsv", "modified.tsv", "logs", FAILED, ARCHIVES})
+
+
+def is_of_state(name: str, *, has_results: bool) -> bool:
+    """Return whether something in the folder with the state of a swarm has, or may get, a name.
+
+    :param has_results: whether that folder is its `outdir`, too.
+    """
+    return name in _STATE or name.startswith(_LEDGER) or (has_results and name in _RESULTS)
+
 
 @dataclass(frozen=True)
 class Environment:

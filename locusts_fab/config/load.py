@@ -12,7 +12,7 @@ from typing import Any
 import tomli
 
 from locusts_fab.config.problems import no_such
-from locusts_fab.config.swarm import Swarm
+from locusts_fab.config.swarm import Swarm, refuse_taken_places
 from locusts_fab.config.syntax import advise, why_no_text
 from locusts_fab.config.tables import Config, check_together, in_order, make_config, predecessors
 from locusts_fab.errors import ConfigError
@@ -83,7 +83,9 @@ def _choose(
         if other not in known:
             known[other] = _choose(config, path, other, config.swarms[other].target or target, known)
         before[other] = known[other]
-    return Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others, before)
+    made = Swarm(name, settings, target_name, config.targets[target_name], file.parent, file, others, before)
+    refuse_taken_places(config, made)
+    return made
 
 
 def load_config(path: str | Path) -> Config:

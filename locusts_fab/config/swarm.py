@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.bounds.entries import mark
+from locusts_fab.config.problems import dotted
 from locusts_fab.config.tables import check_together, make_config
+from locusts_fab.errors import ConfigError
+from locusts_fab.layout import is_of_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Unpack
 
     from locusts_fab.config.keys import SwarmKeys
     from locusts_fab.config.schema import SwarmSettings, Target
+    from locusts_fab.config.tables import Config
 
 
 #: Chunks are cut for so many slots on a node of which nobody knows how many it will have: too many do no harm.
@@ -85,7 +91,9 @@ class Swarm:
         targets = {target_name: {"mode": "local"} if target is None else _as_in_toml(target)}
         config = make_config("Swarm.from_command", {"targets": targets, "swarms": {name: table}})
         check_together(config, name, target_name)
-        return cls(name, config.swarms[name], target_name, config.targets[target_name], Path(folder).absolute())
+        made = cls(name, config.swarms[name], target_name, config.targets[target_name], Path(folder).absolute())
+        refuse_taken_places(config, made)
+        return made
 
     def resolve(self, path: str) -> Path:
         """Return a path of the config made absolute: `~` is the user's home, the rest is relative to locusts.toml."""
@@ -202,3 +210,43 @@ class Swarm:
     def environment_dir(self) -> str:
         """The folder of the swarm's environment on the target."""
         return f"{self.root}/{self.name}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Places on this machine: `.locusts/S` is what is known of swarm S, and by default the environments of target T are in
+# `.locusts/T`, each under the name of its swarm. Where a target and a swarm have one name, these are one folder.
+
+
+def refuse_taken_places(config: Config, swarm: Swarm) -> None:
+    """See that no environment of a config lies where the state of a swarm has, or may get, a file.
+
+    :param swarm: one of its swarms, on its target. The others are looked at too, on the targets that the config gives
+        them: what comes into its state may be in their way.
+    :raises ConfigError: one does.
+    """
+    only = next(iter(config.targets)) if len(config.targets) == 1 else None
+    states, placed = {swarm.state_dir: swarm}, [swarm]
+    for name, settings in config.swarms.items():
+        if name != swarm.name:
+            target = settings.target or only or swarm.target_name
+            other = Swarm(name, settings, target, config.targets[target], swarm.folder)
+            states[other.state_dir] = other
+            placed += [other] * bool(settings.target or only)  # else nobody knows where it is going to run
+    problems = [problem for each in placed for problem in _taken_place(each, states)]
+    if problems:
+        raise ConfigError(str(config.path), problems)
+
+
+def _taken_place(swarm: Swarm, states: Mapping[Path, Swarm]) -> Iterator[str]:
+    """Yield what is wrong with the place of a swarm's environment, if it belongs to the state of another one.
+
+    :param states: swarms by the folders of their state.
+    """
+    root = None if swarm.root_here is None else Path(os.path.normpath(swarm.resolve(swarm.root_here)))
+    other = None if root is None else states.get(root)
+    if other is not None and is_of_state(swarm.name, has_results=Path(os.path.normpath(other.outdir)) == root):
+        yield (
+            f"{dotted('targets', swarm.target_name, 'root')}: the place for swarm {swarm.name}, {root}/{swarm.name},"
+            f" is one of the files that are kept here of swarm {other.name};"
+            " give the target another root, or a swarm another name"
+        )

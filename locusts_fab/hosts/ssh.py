@@ -167,7 +167,7 @@ class SshHost:
 
     def unpack(self, environment: Environment, pack: Callable[[Callable[[bytes], object]], object]) -> bool:
         """Fill a new environment out of a tar archive, by tar on the host; see `Carrier.unpack`."""
-        arguments = (environment.root, environment.id, f"arriving.{secrets.token_hex(4)}")
+        arguments = (environment.root, environment.id, f".arriving.{secrets.token_hex(4)}")
         if self.run(remote_script("new_folder"), *arguments).exit_status != 0:
             return False
         command = for_login_shell(f"set -- {quote_word(f'{arguments[0]}/{arguments[-1]}')}; {_UNPACK}")

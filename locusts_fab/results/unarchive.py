@@ -12,7 +12,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from locusts_fab.errors import TransferError
-from locusts_fab.fs import Span, fresh_folder, remove_tree
+from locusts_fab.fs import Span, fresh_folder, may_be_environment, remove_tree
 from locusts_fab.hosts.untar import write_member
 from locusts_fab.results.packed import take_out
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from locusts_fab.model.findings import Kept
 
-#: The folder for them in the state of the swarm whose inputs they are.
-UNARCHIVED = "unarchived"
+#: The folder for them in the state of the swarm whose inputs they are. No swarm can have that name, for environments of
+#: others may be beside it.
+UNARCHIVED = ".unarchived"
+#: What it was called by older versions.
+_OF_OLDER = "unarchived"
 _PIECE = 1 << 18
 _CHANGED = "it is not as it was written"
 
@@ -78,6 +81,8 @@ def remove_unarchived(state_dir: Path) -> None:
     :raises TransferError: something of it cannot be removed.
     """
     remove_tree(state_dir / UNARCHIVED)
+    if not may_be_environment(state_dir / _OF_OLDER):
+        remove_tree(state_dir / _OF_OLDER)
 
 
 def _copy_folder(span: Span, name: str, folder: Path) -> None:

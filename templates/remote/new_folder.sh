@@ -8,7 +8,7 @@
 #
 #     ENVIRONMENT   the folder of the swarm
 #     ID            the id of the environment
-#     FOLDER        a new name, which begins with `arriving.`
+#     FOLDER        a new name, which begins with `.arriving.`, so that no swarm can have it
 #
 #   exits with: 0 if it was made; anything else if not, or if there is no tar
 

@@ -24,14 +24,23 @@ shift 2
 # shellcheck source=lib/remove.sh
 . "${BASH_SOURCE[0]%/*}/lib/remove.sh"
 
-# list_all: set ALL to all that is in the environment, but for what says whose it is.
+# list_all: set ALL to all that is in the environment, but for what says whose it is, and for what is of another swarm: the
+# root of another target may be in here, and where root is the folder for the local state, so is the ledger.
 list_all() {
   local name
   shopt -s dotglob nullglob
   ALL=()
   for name in *; do
-    [[ $name == exec || $name == ".removed.$id" ]] || ALL+=("$name")
+    [[ $name == exec || $name == ".removed.$id" ]] || is_of_others "$name" || ALL+=("$name")
   done
+}
+
+# is_of_others NAME: succeed if it may be the environment of another swarm, or something of the local state.
+is_of_others() {
+  local marks
+  [[ $1 != @(inputs|work|shared|tree|.*) ]] || return # these are ours, and no swarm's name begins with a dot
+  marks=("$1"/exec/id.* "$1"/.removed.*)
+  ((${#marks[@]} > 0)) || [[ -e ledger.sqlite ]]
 }
 
 enter "$environment" || exit 0

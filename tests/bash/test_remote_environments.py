@@ -185,6 +185,29 @@ def test_all_of_an_environment_is_removed_and_nothing_else(run: Run, environment
     assert (root.parent / "outside/file").exists()
 
 
+def test_an_environment_of_others_in_it_stays(run: Run, environment: Environment) -> None:
+    """The root of another target may be there; a tree may hold what looks like one, and is ours."""
+    root = fill(environment)
+    for name in ("s", "arriving.00000000"):
+        founded(str(root / name))
+    (root / "removed" / f".removed.{OTHER_ID}").mkdir(parents=True)
+    (root / "left").mkdir()
+    (root / "tree/exec").mkdir()
+    (root / f"tree/exec/id.{OTHER_ID}").touch()
+    assert run("unpack_inputs", environment.root, ID).exit_status == 0
+    for _ in range(2):
+        assert run("remove", environment.root, ID).exit_status == 0
+        assert sorted(path.name for path in root.iterdir()) == ["arriving.00000000", "removed", "s"]
+
+
+def test_the_ledger_is_no_part_of_it(run: Run, environment: Environment) -> None:
+    root = fill(environment)
+    for name in ("ledger.sqlite", "lock", "replica.tsv"):
+        (root / name).touch()
+    assert run("remove", environment.root, ID).exit_status == 0
+    assert sorted(path.name for path in root.iterdir()) == ["ledger.sqlite", "lock", "replica.tsv"]
+
+
 def test_what_need_not_travel_again_stays(run: Run, environment: Environment) -> None:
     root = fill(environment)
     for _ in range(2):

@@ -129,23 +129,23 @@ def test_an_archive_goes_only_where_nothing_lies_yet(run: Run, tmp_path: Path, t
         (root / f"exec/id.{ID}").rename(root / f"exec/id.{OTHER_ID}")
     elif there:
         (root / there).mkdir()
-    assert (run("new_folder", str(root), ID, "arriving.1").exit_status == 0) is (there == "")
-    assert (root / "arriving.1").exists() is (there == "")
+    assert (run("new_folder", str(root), ID, ".arriving.1").exit_status == 0) is (there == "")
+    assert (root / ".arriving.1").exists() is (there == "")
 
 
 def test_what_an_archive_brought_is_put_in_place(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "it's $(a)\nroot"
     assert reserve(run, root, "token").exit_status == 0
-    assert run("new_folder", str(root), ID, "arriving.1").exit_status == 0
+    assert run("new_folder", str(root), ID, ".arriving.1").exit_status == 0
     names = ["exec/plan/000001", "exec/manager.sh", "inputs/0/1/-f x", "work/.hidden", "shared/k/it's"]
     for name in names:
-        (root / "arriving.1" / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / "arriving.1" / name).write_text(name)
+        (root / ".arriving.1" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / ".arriving.1" / name).write_text(name)
     (root / "work").mkdir(exist_ok=True)
-    assert run("take_in", str(root), OTHER_ID, "arriving.1").exit_status == RemoteExit.FOREIGN
-    assert run("take_in", str(root), ID, "arriving.1").exit_status == 0
+    assert run("take_in", str(root), OTHER_ID, ".arriving.1").exit_status == RemoteExit.FOREIGN
+    assert run("take_in", str(root), ID, ".arriving.1").exit_status == 0
     assert [(root / name).read_text() for name in names] == names
-    assert not (root / "arriving.1").exists()
+    assert not (root / ".arriving.1").exists()
     assert (root / f"exec/id.{ID}").exists()
 
 
@@ -153,9 +153,9 @@ def test_a_stream_that_was_given_up_goes_nowhere(run: Run, tmp_path: Path) -> No
     """It may still go on: what sends the rest by rsync removes first what came of it."""
     root = tmp_path / "root"
     assert reserve(run, root, "token").exit_status == 0
-    assert run("new_folder", str(root), ID, "arriving.1").exit_status == 0
+    assert run("new_folder", str(root), ID, ".arriving.1").exit_status == 0
     old = subprocess.Popen(
-        ["tar", "-xf", "-", "-C", root / "arriving.1"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ["tar", "-xf", "-", "-C", root / ".arriving.1"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert run("unpack_inputs", str(root), ID).exit_status == 0
     archive = subprocess.check_output(["tar", "-cf", "-", "-C", FOLDER, "poll.sh"])
@@ -164,13 +164,22 @@ def test_a_stream_that_was_given_up_goes_nowhere(run: Run, tmp_path: Path) -> No
     assert not list(root.rglob("poll.sh"))
 
 
+def test_what_an_older_version_was_sent_goes_too(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    assert reserve(run, root, "token").exit_status == 0
+    for name in ("arriving.00000000/exec/plan", "arriving.0000/exec"):
+        (root / name).mkdir(parents=True)
+    assert run("unpack_inputs", str(root), ID).exit_status == 0
+    assert [path.name for path in root.glob("arriving*")] == ["arriving.0000"]
+
+
 def test_no_folder_to_unpack_into_without_tar(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reserve(run, tmp_path / "new", "token").exit_status == 0
     (tmp_path / "bin").mkdir()
     for tool in ("bash", "mkdir"):
         (tmp_path / "bin" / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert run("new_folder", str(tmp_path / "new"), ID, "arriving.1").exit_status != 0
+    assert run("new_folder", str(tmp_path / "new"), ID, ".arriving.1").exit_status != 0
 
 
 def test_results_are_unpacked_from_the_midst_of_an_archive(run: Run, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ PLAN, CLAIMS, CACHE, BEATS, WORK = "exec/plan", "exec/claims", "exec/cache", "ex
 #: Beside locusts.toml, below .locusts/SWARM.
 LEDGER = "ledger.sqlite"
 #: What a command may leave while it works, there and among the results, and never afterwards.
-PASSING = ("stage-*", "incoming-*", "pieces-*", ".locusts-*")
+PASSING = (".stage-*", ".incoming-*", ".pieces-*", ".note-*", ".links-*", ".locusts-*")
 #: What a manager keeps in TMPDIR while it runs: its notes, and sandboxes where it has a scratch folder.
 SCRATCH = "locusts."
 NOTES = f"{SCRATCH}??????"

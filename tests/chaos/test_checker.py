@@ -98,7 +98,7 @@ def test_plans_and_claims_with_the_id_of_their_environment_are_understood(tmp_pa
         (lambda case: (case.ran / "x").write_text("\n"), {"wrong", "executions"}),
         (lambda case: add(case.environment / "exec/cache/1-0.tsv", ended(2, "000001.2")), {"twice"}),
         (lambda case: add(case.environment / "exec/cache/1-0.tsv", "manager\t1-0\tnode\t8\t2\t1.0\t5.2\t."), {"twice"}),
-        (lambda case: (case.state / "incoming-x").mkdir(), {"left behind"}),
+        (lambda case: (case.state / ".incoming-x").mkdir(), {"left behind"}),
         (lambda case: (case.outdir / "b/.locusts-x").touch(), {"left behind"}),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
+from locusts_fab.layout import is_of_state
 from tests.support.managers import holding
 from tests.support.processes import wait_until
 from tests.support.workspace import HERE
@@ -182,3 +183,67 @@ after = ["one"]
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert "2 of 2 done" in text
+
+
+TOGETHER = """
+[targets.test]
+mode = "local"
+slots = 2
+
+[swarms.test]
+command = "echo <arg0> > out.txt"
+args = [["x"], ["y"]]
+outputs = ["out.txt"]
+
+[swarms.stage-2]
+command = "echo <arg0> > out.txt"
+args = [["x"], ["y"]]
+outputs = ["out.txt"]
+
+[swarms.unarchived]
+command = "echo <arg0> > out.txt"
+args = [["x"]]
+outputs = ["out.txt"]
+"""
+
+
+def test_a_swarm_and_its_target_may_have_one_name(workspace: Workspace) -> None:
+    """The state of the one and the environments of the other are in one folder; nothing of another swarm goes."""
+    workspace.write(TOGETHER)
+    others = ("stage-2", "unarchived")
+    for name in others:
+        assert workspace.locusts("submit", "--swarm", name)[0] == 0
+        assert workspace.locusts("watch", "--swarm", name)[0] == 0
+    assert workspace.locusts("run", "--swarm", "test")[0] == 0
+    assert workspace.locusts("clean", "--swarm", "test")[0] == 0
+    for name in others:
+        code, text = workspace.locusts("collect", "--swarm", name)
+        assert code == 0, text
+        assert workspace.result("000001/out.txt", name).read_text() == "x\n"
+    workspace.write(TOGETHER.replace("[swarms.unarchived]", "[swarms.lock]"))
+    code, text = workspace.locusts("status")
+    assert (code, "the place for swarm lock" in text) == (2, True), text
+
+
+def test_where_the_environments_are_among_the_state_only_they_are_removed(workspace: Workspace) -> None:
+    workspace.write(TOGETHER.replace("slots = 2", 'slots = 2\nroot = ".locusts"'))
+    assert workspace.locusts("run", "--swarm", "test")[0] == 0
+    assert workspace.locusts("clean", "--swarm", "test")[0] == 0
+    found = [path.name for path in (workspace.folder / ".locusts/test").iterdir()]
+    assert ("ledger.sqlite" in found, "exec" in found, "work" in found) == (True, False, False)
+    code, text = workspace.locusts("run", "--swarm", "test")
+    assert (code, "nothing to submit" in text) == (0, True), text
+
+
+def test_all_that_is_kept_of_a_swarm_has_names_that_are_known(workspace: Workspace) -> None:
+    """No swarm whose environment would have one of these names is let in there."""
+    (workspace.folder / "tree").mkdir()
+    custom = "environment = 'custom'\nroot = 'tree'\nin_place = false\ninclude = ['*']\n"
+    swarm = (
+        "[swarms.s]\ncommand = 'echo <arg0>; touch <arg0>; exit <arg0>'\nargs = [['0'], ['3']]\noutputs = ['<arg0>']\n"
+    )
+    workspace.write(HERE + swarm + custom)
+    assert workspace.locusts("run")[0] == 1
+    found = {path.name for path in (workspace.folder / ".locusts/s").iterdir()}
+    assert {"lock", "ledger.sqlite", "replica.tsv", "tasks.tsv", "logs"} <= found
+    assert [name for name in found if not is_of_state(name, has_results=True)] == []

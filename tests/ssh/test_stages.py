@@ -142,4 +142,4 @@ def test_results_that_stay_packed_travel_where_the_first_stage_is_gone(module_ss
         locusts_fab.collect(two, module_sshd.connection(), wait=True)
         for name in ODD:
             assert (two.outdir / name / "size").read_text().split("\n") == ["100000", name, f"<{name}>", ""]
-        assert not (two.state_dir / "unarchived").exists()  # what was sent goes
+        assert not (two.state_dir / ".unarchived").exists()  # what was sent goes

@@ -66,10 +66,39 @@ def test_a_fresh_folder_is_ours_alone_and_goes(tmp_path: Path) -> None:
 
 def test_folders_that_killed_commands_left_go(tmp_path: Path) -> None:
     for prefix in FRESH_PREFIXES:
-        (tmp_path / f"{prefix}old" / "x").mkdir(parents=True)
+        (tmp_path / f".{prefix}old" / "x").mkdir(parents=True)
+        with fresh_folder(tmp_path, prefix) as folder:
+            assert folder.name.startswith(f".{prefix}")
     (tmp_path / "other-old").mkdir()
     remove_left_folders(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["other-old"]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Make the folder with the state of a swarm."""
+    folder = tmp_path / ".locusts" / "test"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["stage-a0_b1c2d", "incoming-tree-abcdefgh", "links-________"])
+def test_what_an_older_version_left_goes(state: Path, name: str) -> None:
+    (state / name / "exec/plan").mkdir(parents=True)  # as it lies there while it is sent
+    (state / name / "exec/manager.sh").touch()
+    remove_left_folders(state)
+    assert not (state / name).exists()
+
+
+@pytest.mark.parametrize("name", ["stage-2", "note-", "stage-a0_b1c2d", "incoming-tree-abcdefgh", "pieces-12345678"])
+@pytest.mark.parametrize("mark", ["", "exec/id.c0ffee12", ".removed.c0ffee12", ".exec.c0ffee12.7"])
+def test_an_environment_with_such_a_name_stays(state: Path, name: str, mark: str) -> None:
+    """A target of the same name as the swarm has its environments there; one that is just made is empty still."""
+    (state / name / mark).mkdir(parents=True)
+    if not mark:
+        (state.parent / name).mkdir()
+    remove_left_folders(state)
+    assert (state / name / mark).exists()
 
 
 def test_no_other_prefix_is_used() -> None:

@@ -216,7 +216,7 @@ def test_who_changes_a_swarm_removes_what_killed_commands_left(tmp_path: Path) -
     swarm = Swarm("s", settings, "here", Target(mode="local"), tmp_path)
     with opened(swarm, create=True) as session:
         session.ledger.take_plan([Task("a", "true", (), ())], session.site.environment.root)
-    left = swarm.state_dir / "incoming-killed"
+    left = swarm.state_dir / ".incoming-killed"
     left.mkdir()
     with looked_at(swarm):
         assert left.exists()

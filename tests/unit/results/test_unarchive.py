@@ -55,7 +55,7 @@ def test_a_file_is_as_it_was(names: list[str], data: bytes, mode: int) -> None:
             status = place.stat()
             assert place.read_bytes() == bytes([at]) + data
             assert (stat.S_IMODE(status.st_mode), status.st_mtime) == (mode, 1_000_000_000)
-        assert left_in(folder) == ["1.tar", UNARCHIVED]
+        assert left_in(folder) == [UNARCHIVED, "1.tar"]
         remove_unarchived(folder)
         remove_unarchived(folder)
         assert left_in(folder) == ["1.tar"]
