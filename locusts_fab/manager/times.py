@@ -10,3 +10,5 @@ FRESH_S = 4 * BEAT_S
 STALE_S = 300
 #: On TERM, running tasks have so many seconds to end by themselves before they are ended.
 GRACE_S = 5
+#: A slot looks for the fence before each task; after so many seconds each has seen it, or has begun a task by then.
+FENCE_S = 1.0

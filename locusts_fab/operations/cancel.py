@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from locusts_fab.manager.times import GRACE_S
+from locusts_fab.manager.times import FENCE_S, GRACE_S
 from locusts_fab.operations.session import opened
 from locusts_fab.progress import LOGGER, Silent
 
@@ -29,7 +29,7 @@ def cancel(swarm: Swarm, connection: fabric.Connection | None = None, *, screen:
 
 
 def stop_managers(session: Session, screen: Screen | Silent) -> int:
-    """Stop all managers of a swarm, and wait until they have left.
+    """Stop all managers of a swarm, and wait until they have left. Then nothing of it will be begun here any more.
 
     :returns: the number of those that could not be seen to leave.
     """
@@ -41,6 +41,9 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
     submissions = session.ledger.submissions()
     launcher.fence(submissions)
     session.ledger.set_fact("cancelled", "yes")
+    if session.ledger.may_begin_more(latest) and not session.lively_managers():  # one may have begun just before that
+        time.sleep(FENCE_S)
+        session.poll()
     waiting = session.lively_managers()
     launcher.stop([manager.id for manager in waiting], submissions)
     with screen.step("waiting for running tasks to end", len(waiting)) as progress:
@@ -50,5 +53,7 @@ def stop_managers(session: Session, screen: Screen | Silent) -> int:
             session.poll()
             progress.update(len(waiting) - len(session.lively_managers()))
     left = len(session.lively_managers())
+    if not left:
+        session.ledger.set_submission(latest.number, state="stopped")
     LOGGER.info("%s: %d managers are stopped, %d may still run", session.swarm.name, len(waiting) - left, left)
     return left

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locusts_fab.errors import HostError, TransferError
+from locusts_fab.errors import HostError, StateError, TransferError
 from locusts_fab.hosts.patience import LONG_S
 from locusts_fab.layout import TREE
 from locusts_fab.manager.records import new_environment_id
+from locusts_fab.model.swarms import ManagerState
 from locusts_fab.replica.sync import forget_manifest
 from locusts_fab.shell.scripts import RemoteExit, remote_script
 from locusts_fab.state.identity import foreign_error, open_error, read_notes, strangers_error, write_note
@@ -23,6 +24,66 @@ if TYPE_CHECKING:
 
 #: What is removed; see `mark_removal`.
 RESULTS, ALL = "results", "all"
+
+
+# ---- where it is ----
+
+# $1 the environment, $2 its id
+_IS_THERE = "[[ -e $1/exec/id.$2 || -e $1/.removed.$2 ]]"
+
+
+def settle(swarm: Swarm, site: Site, ledger: Ledger) -> None:
+    """Enter where a swarm is: its target, and the place there.
+
+    :raises StateError: it was elsewhere, and tasks run or may be begun there, or results have not come from there. Then
+        nothing was entered.
+    """
+    root, target = site.environment.root, swarm.target_name
+    known, known_root = ledger.fact("target"), ledger.fact("root")
+    place = f"{site.host.name}:{root}"
+    if known_root is not None and _is_elsewhere(site, ledger, place):
+        if _is_held(ledger):
+            raise StateError(
+                f"swarm {swarm.name} was submitted to target {known} ({known_root}), and is not wholly collected from"
+                " there",
+                hint=f"`locusts cancel --target {known}` first if it still runs there, then"
+                f" `locusts collect --target {known}`; `locusts clean --force --target {known}` gives it up",
+            )
+        ledger.enter_place(place, is_other=True)
+    elif ledger.fact("place") != place:
+        ledger.enter_place(place, is_other=False)
+    if (known, known_root) != (target, root):
+        ledger.set_fact("target", target)
+        ledger.set_fact("root", root)
+
+
+def _is_elsewhere(site: Site, ledger: Ledger, place: str) -> bool:
+    """Return whether a place is another one than that where the swarm was, so far as can be seen.
+
+    Hosts may see the same files, or have others in folders of one name; the id of the environment tells.
+    """
+    root = site.environment.root
+    if ledger.fact("root") != root:
+        return True
+    environment_id = ledger.fact(_fact("environment", site)) or _founding_id(site, ledger)
+    if ledger.fact("place") in {None, place} or not environment_id:
+        return False
+    return site.host.run(_IS_THERE, root, environment_id).exit_status != 0
+
+
+def _is_held(ledger: Ledger) -> bool:
+    """Return whether a swarm is held where it was: tasks run, or may be begun, or their results have not come.
+
+    Nobody there is asked. What the scheduler of another target said last is not understood here: any job counts.
+    """
+    counts, latest = ledger.counts(), ledger.latest_submission()
+    if counts.running or ledger.count_collected() < counts.ended:
+        return True
+    if latest is None or not ledger.may_begin_more(latest):
+        return False
+    managers = ledger.managers(latest.number)
+    may_have_jobs = bool(latest.job) and (bool(ledger.jobs()) or ledger.fact("scheduler_silent") is not None)
+    return may_have_jobs or not managers or any(each.state is not ManagerState.LEFT for each in managers)
 
 
 # ---- whose it is ----

@@ -16,7 +16,7 @@ from locusts_fab.manager.records import element_of, read_leave_reason, submissio
 from locusts_fab.manager.setup_failures import advice, failed_setups
 from locusts_fab.model.swarms import Counts, LeaveReason, ManagerState, Status, SwarmState
 from locusts_fab.model.tasks import FINAL
-from locusts_fab.operations.environment import complete_removal, known_site
+from locusts_fab.operations.environment import complete_removal, known_site, settle
 from locusts_fab.replica.select import workdir
 from locusts_fab.schedulers.registry import scheduler_of
 from locusts_fab.shell.scripts import remote_script
@@ -317,7 +317,7 @@ def opened(
         ledger.set_fact("turn", secrets.token_hex(8))  # what others asked before is of no use any more
         if not create and ledger.is_empty():  # the first submit failed before it had a plan
             raise _nothing_known(swarm)
-        _check_target(ledger, swarm, site)
+        settle(swarm, site, ledger)
         site = known_site(swarm, site, ledger)
         complete_removal(swarm, site, ledger)
         yield Session(swarm, site, ledger)
@@ -343,7 +343,7 @@ def looked_at(swarm: Swarm, connection: fabric.Connection | None = None) -> Iter
         if ledger.is_empty():
             raise _nothing_known(swarm)
         site = open_site(swarm, connection)
-        _check_target(ledger, swarm, site)
+        settle(swarm, site, ledger)
         yield Session(swarm, known_site(swarm, site, ledger), ledger, turn)
 
 
@@ -379,21 +379,6 @@ def _make_state_dir(folder: Path) -> None:
             f"the local state {folder} cannot be made: {error.strerror}",
             hint="free some space there, or see the permissions of the folder above; then repeat this",
         ) from error
-
-
-def _check_target(ledger: Ledger, swarm: Swarm, site: Site) -> None:
-    """Raise a StateError if the swarm would move while something of it is elsewhere; else enter where it is."""
-    known, root = ledger.fact("target"), ledger.fact("root")
-    if root is not None and root != site.environment.root:
-        counts = ledger.counts()
-        if counts.running or ledger.count_collected() < counts.ended:
-            raise StateError(
-                f"swarm {swarm.name} was submitted to target {known} ({root}), and is not wholly collected from there",
-                hint=f"`locusts collect --target {known}` first; `locusts clean --force --target {known}` gives it up",
-            )
-    if root != site.environment.root or known != swarm.target_name:
-        ledger.set_fact("target", swarm.target_name)
-        ledger.set_fact("root", site.environment.root)
 
 
 def results_of(swarm: Swarm) -> Results:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.errors import StateError
 from locusts_fab.manager.planfile import tasks_list
 from locusts_fab.manager.records import ended_record
+from locusts_fab.manager.times import FENCE_S
 from locusts_fab.model.swarms import LeaveReason
 from locusts_fab.model.tasks import FINAL, Choice, Chunk
 from locusts_fab.operations.cancel import stop_managers
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from locusts_fab.state.ledger import Ledger
     from locusts_fab.ui.screen import Screen
 
-#: A slot looks for the fence before each task; after so long each has seen it, or has begun a task that we will see.
-FENCE_S = 1.0
 _SHOWN = 5
 #: Said where some of an earlier submit has begun.
 _OUTDATED = (

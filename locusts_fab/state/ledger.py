@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from locusts_fab.model.swarms import JobStatus, ManagerState, Submission
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.planning import Planning
-from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, write_values
+from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, any_text, write_values
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
@@ -140,6 +140,24 @@ class Ledger(Planning):
             "UPDATE submissions SET state = ?, job = coalesce(nullif(?, ''), job) WHERE number = ?",
             (state, job, number),
         )
+
+    def enter_place(self, place: str, *, is_other: bool) -> None:
+        """Enter where the swarm is from now on.
+
+        :param place: host and root in one text.
+        :param is_other: it was elsewhere, and nothing of it is left to be done there.
+        """
+        with self.transaction():
+            if is_other:
+                left = any_text(self.fact("place") or "")
+                self._db.execute("UPDATE submissions SET place = ? WHERE place IS NULL", (left,))
+                self._db.execute("DELETE FROM jobs")
+                self._db.execute(
+                    "UPDATE managers SET state = ?, reason = 'the swarm went to another target' WHERE state IN (?, ?)",
+                    (ManagerState.LEFT.value, ManagerState.ALIVE.value, ManagerState.UNKNOWN.value),
+                )
+                self.set_fact("scheduler_silent", None)
+            self.set_fact("place", place)
 
     def note_told(self, numbers: Iterable[int]) -> None:
         """Note submits whose managers were told to take no more tasks, maybe by a command that was killed since."""

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from locusts_fab.model.usage import Usage
 
 
+#: The states of a submission whose managers may be at work: started, or maybe so; told to stop, and not seen to since.
+_UNDER_WAY = frozenset({"starting", "started", "told"})
+
+
 class Queries:
     """The questions that a ledger answers.
 
@@ -67,8 +71,13 @@ class Queries:
         return None if row is None else Submission(*row)
 
     def submissions(self) -> list[Submission]:
-        """Return all submits, the latest last."""
+        """Return all submits, the latest last; of those that went to another place than the latest, no job is told."""
         return [Submission(*row) for row in self._db.execute(f"{SUBMISSION} ORDER BY number")]
+
+    def may_begin_more(self, submission: Submission) -> bool:
+        """Return whether tasks of a submission wait, and its managers may still take them, if there are any."""
+        query = "SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 'pending' AND submission = ?)"
+        return submission.state in _UNDER_WAY and bool(self._db.execute(query, (submission.number,)).fetchone()[0])
 
     def tokens(self) -> str:
         """Return `NUMBER:TOKEN` of each submit, with blanks around, as the scripts on targets look for them."""

@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 #: How names of files become bytes, as `os.fsencode` and `os.fsdecode` do it.
 _AS_NAMES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 #: Raised when the schema changes.
-VERSION = 7
+VERSION = 8
+#: Where there were environments in several places, nobody knows any more which of them earlier submits went to.
+_OF_UNKNOWN_PLACE = (
+    "UPDATE submissions SET place = '' WHERE number < (SELECT max(number) FROM submissions)"
+    " AND (SELECT count(*) FROM facts WHERE CAST(name AS TEXT) LIKE 'environment %') > 1"
+)
 #: What makes a file of an older version one of the next.
 _MIGRATIONS = {
     4: ("ALTER TABLE commands ADD COLUMN vals BLOB", "ALTER TABLE commands ADD COLUMN stamp BLOB"),
     5: ("ALTER TABLE tasks ADD COLUMN cpu REAL", "ALTER TABLE tasks ADD COLUMN peak REAL"),
     6: ("ALTER TABLE tasks ADD COLUMN piece TEXT",),  # and the table of what stays packed; see archived.py
+    7: ("ALTER TABLE submissions ADD COLUMN place", _OF_UNKNOWN_PLACE),
 }
 
 SCHEMA = """
@@ -67,7 +73,8 @@ CREATE TABLE submissions (           -- each submit that started managers
     state TEXT NOT NULL, created REAL NOT NULL,
     token TEXT NOT NULL,             -- the name of its job, known before there is one
     job TEXT NOT NULL DEFAULT '',    -- what the scheduler calls it
-    boot TEXT NOT NULL DEFAULT '', up REAL NOT NULL DEFAULT 0  -- when its managers were started, by a clock nobody sets
+    boot TEXT NOT NULL DEFAULT '', up REAL NOT NULL DEFAULT 0, -- when its managers were started, by a clock nobody sets
+    place                            -- where it went to, as the fact of that name has it; NULL: where the swarm is now
 );
 CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;  -- at the last poll
 CREATE TABLE managers (
@@ -114,8 +121,11 @@ SUSPECT = 2
 #: The reasons of a task that was lost, and of one that is not run again for that.
 LOST_REASON = "lost with its manager"
 TOO_OFTEN_LOST_REASON = f"{LOST_REASON} {SUSPECT + 1} times"
-#: The columns of a `Submission`.
-SUBMISSION = "SELECT number, last_chunk, state, created, token, job FROM submissions"
+#: The columns of a `Submission`. A job of another place is none here: there another job may have its id.
+SUBMISSION = (
+    "SELECT number, last_chunk, state, created, token, CASE WHEN place IS NULL"
+    " OR place = (SELECT value FROM facts WHERE name = 'place') THEN job ELSE '' END FROM submissions"
+)
 
 
 def _filled(query: str) -> str:

@@ -46,6 +46,7 @@ _KNOBS: dict[str, object] = {
     "locusts_fab.target:POLL_FAR_S": [0.05, 0.2],
     "locusts_fab.operations.look.status:RETRY_S": [0],
     "locusts_fab.operations.submit:FENCE_S": 0,
+    "locusts_fab.operations.cancel:FENCE_S": 0,
     "locusts_fab.operations.cancel:GRACE_S": -14,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,12 @@ import pytest
 from locusts_fab.config.schema import SwarmSettings, Target
 from locusts_fab.config.swarm import Swarm
 from locusts_fab.hosts.local import LocalHost
+from locusts_fab.manager.times import FENCE_S
 from locusts_fab.model.swarms import JobStatus, ManagerState, SwarmState
 from locusts_fab.model.tasks import Task
+from locusts_fab.operations import cancel as cancelling
 from locusts_fab.operations.session import Session, looked_at, opened
+from locusts_fab.progress import Silent
 from locusts_fab.state import poll as polling
 from locusts_fab.state.clock import Reading, read_clock
 from locusts_fab.state.ledger import Ledger
@@ -208,6 +212,27 @@ def test_what_it_says_itself_meanwhile_stands(session: Session, monkeypatch: pyt
     session.poll()
     assert session.ledger.managers()[0].state is ManagerState.LEFT
     assert session.ledger.manager_reason(f"1-0-{ID}") == "signal USR1"
+
+
+def test_cancel_sees_what_had_just_begun(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody was heard yet, but before the fence stood a task may have begun; afterwards nothing is begun there."""
+    with subprocess.Popen(["true"]) as process:
+        pid = process.pid
+    waited = []
+
+    def begin(seconds: float) -> None:
+        waited.append(seconds)
+        write(session, host=HOST, pid=pid)
+
+    monkeypatch.setattr(time, "sleep", begin)
+    assert cancelling.stop_managers(session, Silent()) == 0
+    assert FENCE_S in waited
+    assert session.ledger.manager_reason(f"1-0-{ID}") == "its process was killed"
+    latest = session.ledger.latest_submission()
+    assert latest is not None
+    assert latest.state == "stopped"
+    assert cancelling.stop_managers(session, Silent()) == 0
+    assert waited.count(FENCE_S) == 1
 
 
 def test_who_changes_a_swarm_removes_what_killed_commands_left(tmp_path: Path) -> None:

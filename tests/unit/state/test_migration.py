@@ -82,3 +82,22 @@ def test_where_an_older_ledger_cannot_tell_what_a_task_was_it_is_run_under_anoth
     planned, ids = plan(ledger, {"temperature": ["280"], "seed": ["1"]}, "echo <temperature> <seed>")
     assert (planned.new, planned.gone) == (1, list(OLD))
     assert list(ids) == ["000007"]
+
+
+@pytest.mark.parametrize(("places", "jobs"), [(1, ["11", "12"]), (2, ["", "12"])])
+def test_jobs_of_an_older_ledger_are_known_where_they_can_only_be(tmp_path: Path, places: int, jobs: list[str]) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with contextlib.closing(Ledger(path)) as made:
+        for number in (1, 2):
+            made.set_submission(made.begin_submission(number, number).number, state="started", job=f"1{number}")
+        for number in range(places):
+            made.set_fact(f"environment /scratch/ü{number}", "c0ffee12")
+        made.set_fact("place", "host:/scratch/ü1")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        columns = "number, first_chunk, last_chunk, state, created, token, job, boot, up"
+        database.executescript(
+            f"CREATE TABLE older AS SELECT {columns} FROM submissions; DROP TABLE submissions;"  # noqa: S608
+            " ALTER TABLE older RENAME TO submissions; PRAGMA user_version = 7"
+        )
+    with contextlib.closing(Ledger(path)) as made:
+        assert [each.job for each in made.submissions()] == jobs
