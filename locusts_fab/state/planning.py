@@ -19,6 +19,7 @@ from locusts_fab.state.schema import (
     RESET_DONE,
     RESET_FAILED,
     RESET_FINAL,
+    RESET_OLD_FINAL,
     RUN_OTHERWISE,
     SUSPECT,
     TAKE_COMMANDS,
@@ -63,6 +64,7 @@ class Planning(Reports):
             self._enter_config(tasks, environment_dir)
             (total,) = self._db.execute("SELECT count(*) FROM config").fetchone()
             self._forget_waiting(live)
+            self._db.execute(RESET_OLD_FINAL, (self.final_id(),))
             new = self._db.execute(
                 "INSERT INTO tasks (id) SELECT id FROM config WHERE id NOT IN (SELECT id FROM tasks)"
                 " ORDER BY config.rowid"
@@ -200,10 +202,10 @@ class Planning(Reports):
                 (live,),
             )
             chosen, has_final = self._settle_final(None)
-            if chosen and not has_final:  # what there is of it knows nothing of these
-                self._db.execute(RESET_FINAL, (self.final_id(),))
             self._db.execute(RESET_FAILED.format(" AND number IN (SELECT number FROM chosen)"), (SUSPECT,))
             self._db.execute(RESET_DONE)
+            if chosen:  # what there is of it, or is being made, knows nothing of these
+                self._db.execute(RESET_FINAL, (self.final_id(),))
             self._db.execute(TAKE_COMMANDS)
             waiting, suspects = self._db.execute(
                 "SELECT count(*), coalesce(sum(lost >= ? AND id IS NOT ?), 0) FROM tasks JOIN chosen USING (number)"

@@ -200,11 +200,19 @@ RESET_DONE = (
     " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
     " WHERE state = 'done' AND number IN (SELECT number FROM chosen)"
 )
-#: So does the task that comes after all others, if others run that it does not know of.
+#: So does the task that comes after all others, if others run that it does not know of; what runs of it now, or is
+#: heard of it later, is no sum of them.
 RESET_FINAL = (
     "UPDATE tasks SET state = 'pending', reason = 'waits for the other tasks', collected = 0,"
-    " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number))"
-    " WHERE id IS ? AND state IN ('done', 'failed')"
+    " planned = coalesce(planned, (SELECT outputs FROM commands c WHERE c.number = tasks.number)),"
+    " since = 1 + (SELECT coalesce(max(number), 0) FROM submissions)"
+    " WHERE id IS ? AND state IN ('done', 'failed', 'running')"
+)
+#: The same if others were taken later than it was, as while the config had no such task. Without the plus, all ids of
+#: the config would be looked up before the numbers of submissions are compared.
+RESET_OLD_FINAL = (
+    f"{RESET_FINAL} AND EXISTS"  # noqa: S608  # nothing from outside
+    " (SELECT 1 FROM tasks t WHERE t.submission > tasks.submission AND +t.id IN (SELECT id FROM config))"
 )
 #: The inputs of the tasks of a submission are staged as they are now.
 NOTE_STAMPS = (

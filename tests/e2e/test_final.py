@@ -31,6 +31,12 @@ def summed(workspace: Workspace, count: int) -> None:
     assert workspace.tasks()["final"]["state"] == "done"
 
 
+def held_sum(gate: Path) -> str:
+    """Return the table of a summary that waits at a gate."""
+    held = SUM.format(command="X; ").replace('"X; ', "'''" + holding(gate) + "; ")
+    return held.replace('all.txt"\nout', "all.txt'''\nout")
+
+
 def of_final(workspace: Workspace, kind: str) -> list[list[str]]:
     """Return the records of a kind of the last task."""
     last = max(int(fields[2]) for fields in workspace.records() if fields[0] in {"began", "ended"})
@@ -109,6 +115,47 @@ def test_new_inputs(workspace: Workspace) -> None:
     assert workspace.locusts("collect", "--wait")[0] == 0
     assert sum(fields[0] == "began" and fields[2] == "6" for fields in workspace.records()) == 3
     summed(workspace, 6)
+
+
+@pytest.mark.parametrize("is_attached", [False, True])
+def test_new_results_while_the_config_had_none(workspace: Workspace, *, is_attached: bool) -> None:
+    workspace.pairs(2)
+    workspace.write(CONFIG)
+    assert workspace.locusts("run")[0] == 0
+    workspace.write(HERE + COPY)
+    (workspace.folder / "in" / "f_2.txt").write_text("2\n")
+    assert workspace.locusts("run")[0] == 0
+    workspace.write(CONFIG)
+    if is_attached:
+        workspace.forget()
+        assert workspace.locusts("attach")[0] == 0
+    code, text = workspace.locusts("run", "--overwrite")
+    assert (code, "submitted 1 of 4 tasks" in text) == (0, True), text
+    summed(workspace, 3)
+    workspace.write(HERE + COPY)
+    assert workspace.locusts("submit", "--redo", "--only", "1")[0] == 0
+    assert workspace.locusts("collect", "--wait")[0] == 0
+    workspace.write(CONFIG)
+    code, text = workspace.locusts("run")
+    assert (code, "submitted 1 of 4 tasks" in text) == (0, True), text
+    assert "nothing to submit" in workspace.locusts("run")[1]
+
+
+def test_others_that_come_while_it_runs(workspace: Workspace, tmp_path: Path) -> None:
+    """It is run again after them, and what it made meanwhile is not taken for all."""
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    workspace.pairs(2)
+    workspace.write(HERE + COPY + held_sum(gate))
+    assert workspace.locusts("submit")[0] == 0
+    wait_until(lambda: at_work(gate) == 1, "the last task")
+    (workspace.folder / "in" / "f_2.txt").write_text("2\n")
+    code, text = workspace.locusts("submit")
+    assert (code, "submitted 2 of 4 tasks" in text) == (0, True), text
+    (gate / "go").touch()
+    code, text = workspace.locusts("collect", "--wait")
+    assert code == 0, text
+    summed(workspace, 3)
 
 
 def test_what_was_removed_cannot_be_summed(workspace: Workspace) -> None:
@@ -240,12 +287,7 @@ def test_the_manager_is_killed_while_it_runs(workspace: Workspace, tmp_path: Pat
     workspace.pairs(8)
     gate = tmp_path / "gate"
     gate.mkdir()
-    held = (
-        SUM.format(command="X; ")
-        .replace('"X; ', "'''" + holding(gate) + "; ")
-        .replace('all.txt"\nout', "all.txt'''\nout")
-    )
-    workspace.write(HERE + COPY + held)
+    workspace.write(HERE + COPY + held_sum(gate))
     killed_and_repeated(workspace, gate, 1)
     assert (
         max(sum(fields[0] == "ended" and fields[2] == str(n) for fields in workspace.records()) for n in range(1, 9))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locusts_fab.model.swarms import ManagerState
-from locusts_fab.model.tasks import FINAL, Choice, Taken
+from locusts_fab.manager.planfile import PlannedChunk
+from locusts_fab.model.swarms import ManagerState, Submission
+from locusts_fab.model.tasks import FINAL, Choice, PlannedTask, Taken
 from locusts_fab.state.ledger import Ledger
 from tests.support.ledgers import ROOT, began, ended, task, tell
 
@@ -133,3 +134,64 @@ def test_no_row_takes_it_for_its_own(ledger: Ledger) -> None:
 def test_a_config_without_it_forgets_it(ledger: Ledger) -> None:
     ledger.take_plan([task("a"), task("b")], ROOT)
     assert submitted(ledger) == (Taken(2, 0, has_final=False), ["a", "b"])
+
+
+def without(ledger: Ledger, *more: str) -> None:
+    """Enter the plan of tasks a, b and more of them, and none after these."""
+    ledger.take_plan([task(name) for name in ("a", "b", *more)], ROOT)
+
+
+def test_what_was_added_while_there_was_none_makes_it_run_again(ledger: Ledger) -> None:
+    submitted(ledger)
+    all_done(ledger)
+    without(ledger, "c")
+    assert submitted(ledger) == (Taken(1, 0, has_final=False), ["c"])
+    planned(ledger, "c")
+    assert states(ledger)[FINAL] == "pending", "it is not done, though c may still run"
+    tell(ledger, "2-0", began(4), ended(4, "done"))
+    assert submitted(ledger, live=2) == (Taken(1, 0, has_final=True), [FINAL])
+    tell(ledger, "3-0", began(3), ended(3, "done"))
+    planned(ledger, "c")
+    assert submitted(ledger) == (Taken(0, 0, has_final=False), [])
+
+
+def test_what_was_run_again_while_there_was_none_does_too(ledger: Ledger) -> None:
+    submitted(ledger)
+    tell(ledger, "1-0", began(1), ended(1, "done"), began(2), ended(2, "failed"), ended(3, "failed"))
+    without(ledger)
+    submitted(ledger, Choice(failed=True))
+    tell(ledger, "2-0", began(2), ended(2, "done"))
+    planned(ledger)
+    assert submitted(ledger) == (Taken(1, 0, has_final=True), [FINAL])
+
+
+def test_what_others_learn_of_a_target_makes_it_run_again(ledger: Ledger) -> None:
+    names = ["a", "b", FINAL, "c"]
+    tasks = [PlannedTask(number, name, "true", (), ("out",)) for number, name in enumerate(names, 1)]
+    chunks = [PlannedChunk(1, tasks[:3], is_whole=True), PlannedChunk(2, tasks[3:], is_whole=True)]
+    ledger.rebuild(chunks, [Submission(at, at, "started", 1.0, f"locusts-{at}", "") for at in (1, 2)])
+    all_done(ledger)
+    tell(ledger, "2-0", began(4), ended(4, "done"))
+    planned(ledger, "c")
+    assert submitted(ledger) == (Taken(1, 0, has_final=True), [FINAL])
+
+
+def test_without_new_results_it_stays_as_it_is(ledger: Ledger) -> None:
+    submitted(ledger)
+    all_done(ledger)
+    without(ledger, "c")  # which nobody submits
+    without(ledger)
+    planned(ledger)
+    assert submitted(ledger) == (Taken(0, 0, has_final=False), [])
+
+
+def test_one_that_runs_when_others_come_counts_for_nothing(ledger: Ledger) -> None:
+    submitted(ledger)
+    all_done(ledger, "1-0", 1, 2)
+    tell(ledger, "1-0", began(3))
+    planned(ledger, "c")
+    assert submitted(ledger, live=1) == (Taken(2, 0, has_final=True), ["c", FINAL])
+    tell(ledger, "1-0", ended(3, "done"))
+    assert states(ledger) == {"a": "done", "b": "done", FINAL: "pending", "c": "pending"}
+    tell(ledger, "2-0", began(4), ended(4, "done"), began(3), ended(3, "done"))
+    assert set(states(ledger).values()) == {"done"}
