@@ -58,7 +58,7 @@ def test_gpus_that_no_task_has_for_itself_stay_as_they_are(tmp_path: Path) -> No
 
 
 def test_lists_for_hip_count_what_rocr_has_left(tmp_path: Path) -> None:
-    part = (templates_folder() / "manager/gpus.sh").read_text()
+    part = "\n".join((templates_folder() / f"manager/{name}.sh").read_text() for name in ("records", "gpus"))
     script = f"""
         declare -A GIVEN=([HIP_VISIBLE_DEVICES]=4,5,6,7)
         {part}
@@ -125,7 +125,7 @@ def test_nothing_runs_where_slots_cannot_have_cpus(tmp_path: Path) -> None:
     ],
 )
 def test_a_job_that_is_not_kept_to_its_cpus(allowed: str, given: str, threads: str, expected: int) -> None:
-    parts = [(templates_folder() / f"manager/{name}.sh").read_text() for name in ("cpus", "pin", "slurm")]
+    parts = [(templates_folder() / f"manager/{name}.sh").read_text() for name in ("records", "cpus", "pin", "slurm")]
     script = "\n".join(parts).replace("</sys/devices/system/cpu/cpu0/topology/thread_siblings_list", f"<<<'{threads}'")
     script += f"\nSLURM_CPUS_ON_NODE={given}; read_numbers {allowed}; CPUS=(${{NUMBERS[@]}}); is_confined"
     assert subprocess.run([BASH, "-uc", script], check=False).returncode == expected
