@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from locusts_fab.model.tasks import Task
 
 #: The programs that managers use; templates/remote/probe.sh looks for the same.
-TOOLS = ("cat", "cp", "head", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sed", "sleep", "tail", "timeout", "tr")
+TOOLS = (
+    *("cat", "cp", "dd", "head", "ln", "mkdir", "mkfifo", "mktemp"),
+    *("mv", "rm", "rmdir", "sed", "sleep", "tail", "timeout", "tr"),
+)
 _SHOWN = 5
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z_0-9]*)\}?(.*)", re.DOTALL)
 

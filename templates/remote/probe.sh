@@ -105,7 +105,7 @@ untry() {
 # look_at_tools: report which programs are missing, or do not know what managers ask of them.
 look_at_tools() {
   local tool place missing=''
-  for tool in cat cp head ln mkdir mktemp mv rm rmdir sed sleep tail timeout tr; do
+  for tool in cat cp dd head ln mkdir mkfifo mktemp mv rm rmdir sed sleep tail timeout tr; do
     type -P "$tool" >/dev/null || missing+=", $tool"
   done
   if place=$(mktemp -d); then

@@ -117,9 +117,9 @@ def test_a_root_of_somebody_else(workspace: ClusterWorkspace, cluster: Cluster) 
 def test_a_host_without_rsync(workspace: ClusterWorkspace, cluster: Cluster) -> None:
     programs = cluster.sshd.home / "programs"
     programs.mkdir()
-    for name in ("bash", "cat", "cp", "head", "ln", "mkdir", "mktemp", "mv", "rm", "rmdir", "sed", "sleep"):
+    for name in ("bash", "cat", "cp", "dd", "head", "ln", "mkdir", "mkfifo", "mktemp", "mv", "rm", "rmdir", "sed"):
         (programs / name).symlink_to(shutil.which(name) or "")
-    for name in ("stat", "tail", "tee", "timeout", "tr", "find"):
+    for name in ("sleep", "stat", "tail", "tee", "timeout", "tr", "find"):
         (programs / name).symlink_to(shutil.which(name) or "")
     try:
         cluster.sshd.account.write_start_up(f"PATH={programs}\n")
