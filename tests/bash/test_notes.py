@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locusts_fab.manager.records import Began, Suspect
@@ -183,6 +183,7 @@ def test_long_commands_where_tmpdir_is_full(tmp_path: Path, few_bytes: Path, siz
         assert env.left() == "finished"
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="ab,é\n\t\\*\x01\x7f\udcff", max_size=60), times=st.sampled_from([1, 30, 700]))
 def test_split(text: str, times: int) -> None:
     """A text falls into what stands between the marks, whatever else it holds and however long it is."""
