@@ -99,6 +99,14 @@ def test_hostile_ids_are_names_of_folders(tmp_path: Path, perl: str) -> None:
         assert not list(tmp_path.rglob("x"))
 
 
+def test_what_is_done_has_no_reason(tmp_path: Path) -> None:
+    """An empty field at the end of what is known of a task is one all the same."""
+    with ManualEnvironment(tmp_path) as env:
+        with_final(env, [["true"]], Spec(f"cat '{env.root}/work/CLAIM/results/tasks.tsv'")).run()
+        head, row = (line.split("\t") for line in env.log(2, "000002.1").splitlines())
+        assert dict(zip(head, row, strict=True))["reason"] == ""
+
+
 def test_it_needs_all_done(tmp_path: Path) -> None:
     with ManualEnvironment(tmp_path, slots=2) as env:
         with_final(env, [["true", "false"], ["exit 3"]], "true").run()
