@@ -233,13 +233,15 @@ def test_who_dies_while_others_are_busy_is_found_out(tmp_path: Path, generation:
         (watcher,) = (each for each in managers if each is not holder and each is not other)
         stage.kill(other, b"")
         other.running.mark_gone()
-        stage.pass_time(10)  # the watcher takes what the other one held
+        stage.pass_time(20)
+        stage.wait(lambda: len(stage.waiting()) == 2, "the watcher, which takes what the other one held")
         (busy,) = [task for task in stage.waiting() if task.task == 2]
         stage.pass_time(100)
         stage.kill(holder, b"")
         stage.tell(busy, "done")
         assert watcher.is_running(), "it left, though nobody is at the first chunk"
         stage.pass_time(STALE_S + 20)
+        stage.wait(stage.waiting, "the watcher, which takes what the dead one held")
         assert [task.claim for task in stage.waiting()] == [f"000001.{generation + 1}.{ENVIRONMENT_ID}"]
     finally:
         stage.close()

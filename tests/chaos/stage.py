@@ -228,7 +228,7 @@ class Stage:
 
     def slots_of(self, actor: Actor) -> list[int]:
         """List the processes of the slots of a manager."""
-        return [child for child in _children(actor.running.pid) if is_alive(child) and _name(child) == "bash"]
+        return [child for child in _children(actor.running.pid) if is_alive(child) and _name(child).startswith("bash")]
 
     def tell(self, task: Waiting, word: str) -> None:
         """Let a task end, and wait until everybody has come to rest again."""
