@@ -15,8 +15,8 @@ _NO_FIND = re.compile(
 )
 #: Where a user or a site exports these, bash, tar and grep do other things than their scripts say.
 PUT_AWAY = "unset -v CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS"
-#: What these start inherits the user's variables, and they call nothing on which any of those has a bearing.
-_STARTING = frozenset({"start_detached", "slurm_start"})
+#: What is started inherits the user's variables; scripts that say this call nothing on which any of those has a bearing.
+_INHERITED = "here inherits the variables of this shell."
 _HEADER = re.compile(r"(?:#.*\n)+")
 _FROM_LIBRARY = re.compile(r"^# shellcheck source=(lib/[a-z_]+\.sh)\n\. .*\n", re.MULTILINE)
 
@@ -62,7 +62,7 @@ def remote_script(name: str) -> str:
     """
     folder = templates_folder() / "remote"
     text = (folder / f"{name}.sh").read_text(encoding="utf-8")
-    if name not in _STARTING:
+    if _INHERITED not in text:
         text = _HEADER.sub(lambda header: f"{header[0]}\n{PUT_AWAY}\n", text, count=1)
     return _FROM_LIBRARY.sub(lambda line: (folder / line[1]).read_text(encoding="utf-8"), text)
 

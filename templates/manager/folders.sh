@@ -28,7 +28,7 @@ sign() {
   printf '%s %s\n%s\n' "$$" "$START_CS" "$PLACE" >"$1/owner"
 }
 
-# make_run: set RUN to a new folder for our own notes, of this machine if it has room for them; empty: there is none.
+# make_run: set RUN to a new folder for our own notes, of this machine if it has space for them; empty: there is none.
 make_run() {
   local base=${TMPDIR:-/tmp}
   PLACE="${HOSTNAME-} $(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)" 2>/dev/null

@@ -1,6 +1,6 @@
 # ==== what main process and slots tell each other ===========================================================
 # Their notes are files in RUN. Tasks may fill the disk that it is on, and have to be ended, and judged, all the same. So each
-# note is there from the start with all the room that it will ever need, and is written over in place (`1<>`), which takes no
+# note is there from the start with all the space that it will ever need, and is written over in place (`1<>`), which takes no
 # other block; and what says something by being there is put by under another name until then.
 #
 #   go            tasks are taken as long as it is there
@@ -18,11 +18,11 @@
 #   final         the task after all others runs
 #   between       the end of a line; see all_records
 
-# what a note holds that says nothing: room for so many bytes
+# what a note holds that says nothing: space for so many bytes
 printf -v EMPTY_NOTE '\n%.0s' {1..1000}
 readonly EMPTY_NOTE
 
-# make_notes: make all of them; fail if there is no room.
+# make_notes: make all of them; fail if there is no space.
 make_notes() {
   local slot
   mkfifo -- "$RUN/tick" && : >"$RUN/go" && : >"$RUN/streak" && : >"$RUN/failed" && printf 'torn\n' >"$RUN/between" || return
@@ -34,7 +34,7 @@ make_notes() {
   done
 }
 
-# clear_note NAME: empty a note for text, and keep its room.
+# clear_note NAME: empty a note for text, and keep its space.
 clear_note() {
   printf '%s' "$EMPTY_NOTE" 1<>"$RUN/$1"
 }

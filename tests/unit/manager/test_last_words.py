@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from locusts_fab.manager.last_words import MARK, MOST_LETTERS, MOST_LINES, last_lines, read_reason, telling_line
 from tests.support.managers import BASH
 
-LIBRARY = Path(__file__).resolve().parents[3] / "templates" / "manager" / "words.sh"
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates/manager"
+#: `split` is with the records.
+LIBRARY = "\n".join((TEMPLATES / name).read_text() for name in ("records.sh", "words.sh"))
 TRACEBACK = """Traceback (most recent call last):
   File "/a/run.py", line 3, in <module>
     main()
@@ -122,7 +124,7 @@ def test_a_manager_takes_the_lines_that_we_take(
     log = tmp_path_factory.mktemp("words") / "log"
     data = long + b"\n".join(parts)
     log.write_bytes(data)
-    script = f'{LIBRARY.read_text()}\nREASON=; log_file=$1; add_last_words 2>/dev/null; printf %s "$REASON"'
+    script = f'{LIBRARY}\nREASON=; log_file=$1; add_last_words 2>/dev/null; printf %s "$REASON"'
     said = subprocess.run(
         [BASH, "-c", script, "bash", str(log)],
         env={**os.environ, "LC_ALL": "C.UTF-8"},
