@@ -62,7 +62,7 @@ submit() {
 
 # has_id TEXT: succeed if a line of it is the id of a job, and nothing else.
 has_id() {
-  printf '%s\n' "$1" | grep -qE '^ *[0-9]+(;[^ ]*)? *$'
+  [[ $'\n'$1$'\n' =~ $'\n'\ *[0-9]+(\;[^[:space:]]*)?\ *$'\n' ]]
 }
 
 cd -P -- "$my_environment" || exit "$NO_ENVIRONMENT"
