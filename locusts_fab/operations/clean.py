@@ -62,12 +62,12 @@ def clean(
                 f"{counted(len(troubles), 'output')} did not come back, and may still be there; tasks.tsv says why",
                 hint="fix the cause there and `locusts collect` first; --force gives them up",
             )
-        stop_managers(session, screen or Silent())
         if not force and swarm.is_custom and session.poll() and has_news(swarm, session.site):
             raise StateError(
                 "tasks have changed the tree, and that has not come home",
                 hint="`locusts collect` first; --force gives it up",
             )
+        stop_managers(session, screen or Silent())
         mark_removal(session.ledger, ALL)
         complete_removal(swarm, session.site, session.ledger)
         remove_unarchived(swarm.state_dir)

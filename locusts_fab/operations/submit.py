@@ -133,16 +133,27 @@ def submit(
         refuse_stranded(results, ledger, swarm.folder, session.claims_there, but_chosen=True)
         judged = judged or judge_submit(session, connection, plan, dangling, choice, is_there=is_there)
         refuse_absent(plan, session.site.environment.root, ledger)
+        _refuse_failures(session)
         notes += judged.notes
         if swarm.is_custom and is_there:
             agreed_manifest(swarm, session.site)  # it is refused, if need be, while what runs still runs
         _fence(session, live)
+        _refuse_failures(session)  # some may have failed meanwhile
         taken = ledger.take_chosen(live_number)
-        failures_left(swarm, ledger.counts())  # before anything is sent
         if taken.tasks:
-            _start(session, plan, taken, screen, notes, is_there=is_there)
+            with ledger.given_back_if_refused():
+                _start(session, plan, taken, screen, notes, is_there=is_there)
             remember(session, judged)
         return Submitted(taken.tasks, planned.total, planned.changed, notes)
+
+
+def _refuse_failures(session: Session) -> None:
+    """Refuse a submit beside which too many tasks stay failed.
+
+    :raises StateError: they do.
+    """
+    if session.swarm.settings.max_failures is not None:
+        failures_left(session.swarm, session.ledger.counts_beside_chosen())
 
 
 def _begin_anew(

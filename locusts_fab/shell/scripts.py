@@ -15,7 +15,7 @@ _NO_FIND = re.compile(
 )
 #: Where a user or a site exports these, bash, tar and grep do other things than their scripts say.
 PUT_AWAY = "unset -v CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS"
-#: What is started inherits the user's variables; scripts that say this call nothing on which any of those has a bearing.
+#: What is started inherits the variables of the user; scripts that say so call nothing on which any of those bears.
 _INHERITED = "here inherits the variables of this shell."
 _HEADER = re.compile(r"(?:#.*\n)+")
 _FROM_LIBRARY = re.compile(r"^# shellcheck source=(lib/[a-z_]+\.sh)\n\. .*\n", re.MULTILINE)

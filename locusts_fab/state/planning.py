@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from locusts_fab.bounds.entries import outputs_of
-from locusts_fab.errors import StateError
+from locusts_fab.errors import ExitStatus, LocustsError, StateError
 from locusts_fab.model.tasks import Planned, Taken
 from locusts_fab.state.reports import Reports
 from locusts_fab.state.schema import (
@@ -33,8 +35,31 @@ if TYPE_CHECKING:
 
     from locusts_fab.bounds.entries import Entry
     from locusts_fab.bounds.names import Name
+    from locusts_fab.model.swarms import Counts
     from locusts_fab.model.tasks import Choice, Outcome, Task
 
+#: What taking tasks changes of those that have ended, or of the last one; `_KEEP` keeps it, `_UNDO` puts it back. What
+#: waits is not kept, so this costs a submit that runs nothing again next to nothing.
+_KEPT = "state, reason, collected, lost, planned, since, submission"
+_KEEP_TASKS = (
+    f"INSERT INTO kept SELECT number, stamp, {_KEPT} FROM tasks JOIN commands USING (number)"  # noqa: S608  # our own
+    " WHERE state != 'pending' AND (number IN (SELECT number FROM chosen) OR id IS ?)"
+)
+_KEEP_COMMANDS = (
+    "CREATE TEMP TABLE kept_commands AS SELECT c.* FROM commands c JOIN kept USING (number)"
+    " JOIN tasks t USING (number) JOIN config n USING (id)"
+    " WHERE (c.command, c.inputs, c.outputs, c.fingerprint) != (n.command, n.inputs, n.outputs, n.mark)"
+)
+_KEEP = ("DROP TABLE IF EXISTS temp.kept", f"CREATE TEMP TABLE kept (number INTEGER PRIMARY KEY, stamp, {_KEPT})")
+_UNDO_STAMPS = (
+    "UPDATE commands SET stamp = (SELECT stamp FROM kept WHERE kept.number = commands.number)"
+    " WHERE number IN (SELECT number FROM kept)"
+)
+_UNDO_TASKS = (
+    f"UPDATE tasks SET ({_KEPT}) = (SELECT {_KEPT} FROM kept WHERE kept.number = tasks.number)"  # noqa: S608  # our own
+    " WHERE number IN (SELECT number FROM kept)"
+)
+_UNDO = ("INSERT OR REPLACE INTO commands SELECT * FROM kept_commands", _UNDO_STAMPS, _UNDO_TASKS)
 #: So many ids are compared with one that is unknown, for comparing takes long.
 _COMPARED = 2000
 
@@ -202,6 +227,7 @@ class Planning(Reports):
                 (live,),
             )
             chosen, has_final = self._settle_final(None)
+            self._keep_chosen()
             self._db.execute(RESET_FAILED.format(" AND number IN (SELECT number FROM chosen)"), (SUSPECT,))
             self._db.execute(RESET_DONE)
             if chosen:  # what there is of it, or is being made, knows nothing of these
@@ -213,6 +239,36 @@ class Planning(Reports):
                 (SUSPECT, self.final_id()),
             ).fetchone()
         return Taken(int(waiting), int(suspects), has_final)
+
+    def _keep_chosen(self) -> None:
+        """Keep what is known of tasks that are going to be taken though they have ended, and of the last one."""
+        for statement in (*_KEEP, "DROP TABLE IF EXISTS temp.kept_commands"):
+            self._db.execute(statement)
+        self._db.execute(_KEEP_TASKS, (self.final_id(),))
+        self._db.execute(_KEEP_COMMANDS)
+
+    @contextlib.contextmanager
+    def given_back_if_refused(self) -> Iterator[None]:
+        """Make what `take_chosen` took as it was, if what is done within is refused; what waited waits on."""
+        try:
+            yield
+        except LocustsError as error:
+            if error.exit_status is ExitStatus.USAGE:
+                with self.transaction():
+                    for statement in _UNDO:
+                        self._db.execute(statement)
+            raise
+
+    def counts_beside_chosen(self) -> Counts:
+        """Return how many tasks there are, and how many stay failed, once `take_chosen` has taken what is chosen."""
+        counts = self.counts()
+        total, failed = self._db.execute(
+            "SELECT count(*), coalesce(sum(state = 'failed' AND number NOT IN (SELECT number FROM chosen)"
+            " AND NOT (id IS ? AND EXISTS (SELECT 1 FROM chosen))), 0) FROM tasks"
+            " WHERE state != 'pending' OR id IN (SELECT id FROM config)",
+            (self.final_id(),),
+        ).fetchone()
+        return replace(counts, total=int(total), failed=int(failed))
 
     def states_of(self, only: Iterable[str]) -> dict[str, int]:
         """Return how many of the named tasks of the config are in each state.

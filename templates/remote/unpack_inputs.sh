@@ -20,7 +20,7 @@ environment=$1 id=$2
 
 enter "$environment" || exit 0
 [[ -e exec/id.$id ]] || exit "$FOREIGN"
-remove .arriving.* # what came of an archive that was given up; if it still comes, it goes nowhere
+remove .arriving.*                  # what came of an archive that was given up; if it still comes, it goes nowhere
 for folder in arriving.????????; do # as older versions called it, unless a swarm of this name has its environment in ours
   [[ ! -d $folder || -n $(compgen -G "$folder/exec/id.*") ]] || remove "$folder"
 done

@@ -206,3 +206,48 @@ def test_retry_counts_what_the_config_still_means(workspace: Workspace, config: 
     )
     assert workspace.locusts("collect", "--wait")[0] == 1
     assert [row["attempts"] for row in workspace.tasks().values()] == ["1", "1", "2"]
+
+
+@pytest.mark.parametrize(("most", "is_refused"), [(1, True), ('"25%"', True), (2, False)])
+def test_too_many_failures_are_seen_before_anything_changes(
+    workspace: Workspace, most: object, *, is_refused: bool
+) -> None:
+    config = swarm_text("echo <w> > out.txt; [[ <w> != z ]]", ["a", "b", "z"])
+    workspace.write(config)
+    assert workspace.locusts("run")[0] == 1
+    before = workspace.table("outputs.tsv")
+    workspace.write(config.replace("echo <w>", "echo new <w>") + f"max_failures = {most}\n")
+    code, text = workspace.locusts("submit", "--redo-changed")
+    if not is_refused:
+        assert (code, "submitted 2 of 3 tasks" in text) == (0, True), text
+        assert workspace.locusts("watch")[0] == 1
+        return
+    assert (code, "1 task has failed, and max_failures" in text) == (2, True), text
+    assert workspace.locusts("collect")[0] == 1
+    assert {name: row["state"] for name, row in workspace.tasks().items()} == {"a": "done", "b": "done", "z": "failed"}
+    assert workspace.table("outputs.tsv") == before
+    code, text = workspace.locusts("retry")
+    assert (code, "submitted 1 of 3 tasks" in text) == (0, True), text
+    assert workspace.locusts("watch")[0] == 1
+
+
+def test_what_shows_late_that_it_cannot_run_changes_nothing_either(workspace: Workspace) -> None:
+    """The folder that all tasks share is looked at when it is sent."""
+    (workspace.folder / "tree").mkdir()
+    custom = "environment = 'custom'\nroot = 'tree'\nin_place = false\ninclude = ['*']\n"
+    config = swarm_text("echo <w> > <w>", ["a", "b"]).replace("out.txt", "<w>") + custom
+    workspace.write(config)
+    assert workspace.locusts("run")[0] == 0
+    (workspace.folder / "tree").rename(workspace.folder / "away")
+    workspace.write(config.replace("echo <w>", "echo new <w>"))
+    code, text = workspace.locusts("submit", "--redo-changed", "--force")
+    assert (code, "there is no folder" in text) == (2, True), text
+    assert "2 of 2 done" in workspace.locusts("status")[1]
+
+
+def swarm_text(command: str, words: list[str]) -> str:
+    """Return a config whose tasks are called by words."""
+    return (
+        f"[targets.here]\nmode = 'local'\nslots = 2\n[swarms.s]\ncommand = {json.dumps(command)}\n"
+        f"sweep = {{ w = {json.dumps(words)} }}\nid = '<w>'\noutputs = ['out.txt']\n"
+    )

@@ -243,3 +243,17 @@ outputs = ["*.txt"]
     code, text = workspace.locusts("run")
     assert code == 0, text
     assert [path.name for path in workspace.result("a", "two").iterdir()] == ["new.txt"]
+
+
+def test_what_turns_out_to_be_neither_there_nor_here_changes_nothing(workspace: Workspace) -> None:
+    fill(workspace, "a", "b")
+    workspace.write(HERE + FIRST + SECOND)
+    for swarm in ("one", "two"):
+        assert workspace.locusts("submit", "--swarm", swarm)[0] == 0
+        assert workspace.locusts("watch", "--swarm", swarm)[0] == 0
+    next((workspace.folder / ".locusts/here/one/work").glob("*/*/out_a.txt")).unlink()
+    workspace.write(HERE + FIRST + SECOND.replace("> both", ">> both"))
+    code, text = workspace.locusts("submit", "--swarm", "two", "--redo-changed")
+    assert (code, "@one/a/out_a.txt: it is not collected" in text) == (2, True), text
+    assert "2 of 2 done" in workspace.locusts("status", "--swarm", "two")[1]
+    assert workspace.locusts("collect", "--swarm", "two")[0] == 0
