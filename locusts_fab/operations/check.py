@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from locusts_fab.errors import ExitStatus, HostError, LocustsError
 from locusts_fab.model.findings import Finding
-from locusts_fab.operations.earlier import plan_of
 from locusts_fab.operations.judgement import judge_rsync_here, judge_there, questions_on, space_needed
+from locusts_fab.operations.scripts import plan_as_known
 from locusts_fab.preflight.here import DanglingInputs, judge_outdir, judge_shared
 from locusts_fab.preflight.slots import judge_slots
 from locusts_fab.target import open_access
@@ -48,7 +48,7 @@ def _judge_plan(swarm: Swarm, access: Access) -> tuple[list[Finding], Plan | Non
     """Return findings on the plan, the plan if there is one, and the space that it needs."""
     dangling = DanglingInputs(swarm)
     try:
-        plan = plan_of(swarm, swarm.environment_dir)
+        plan = plan_as_known(swarm)
         needed = space_needed(plan, access, dangling.passing(plan.tasks()))
     except LocustsError as error:
         return [Finding("plan", "error", error.message, error.hint or "")], None, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import posixpath
@@ -14,12 +13,12 @@ from locusts_fab.manager.render import render
 from locusts_fab.manager.times import BEAT_S, GRACE_S, STALE_S
 from locusts_fab.model.tasks import Chunk
 from locusts_fab.operations.earlier import plan_of
+from locusts_fab.operations.session import ledger_in
 from locusts_fab.plan.final import needs_links
 from locusts_fab.plan.tasks import make_chunks
 from locusts_fab.replica.select import select_replica, workdir
 from locusts_fab.replica.sync import tree_dir
 from locusts_fab.schedulers.registry import scheduler_of
-from locusts_fab.state.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +132,7 @@ def preview(swarm: Swarm) -> Preview:
 
     :raises LocustsError: as `submit` would.
     """
-    plan = _plan_as_known(swarm)
+    plan = plan_as_known(swarm)
     samples = []
     total = 0
     for total, task in enumerate(plan.tasks(), 1):
@@ -147,10 +146,13 @@ def preview(swarm: Swarm) -> Preview:
     return Preview(plan, samples, [chunk.size for chunk in chunks], scripts, replica)
 
 
-def _plan_as_known(swarm: Swarm) -> Plan:
-    """Return the plan, in which tasks that are known keep their numbers."""
-    path = swarm.state_dir / "ledger.sqlite"
-    if not path.exists():
+def plan_as_known(swarm: Swarm) -> Plan:
+    """Return the plan, in which tasks that are known keep their numbers.
+
+    :raises PlanError: no plan can be made.
+    :raises StateError: the local state is damaged.
+    """
+    if not (swarm.state_dir / "ledger.sqlite").exists():
         return plan_of(swarm, swarm.environment_dir)
-    with contextlib.closing(Ledger(path)) as ledger:
+    with ledger_in(swarm.state_dir) as ledger:
         return plan_of(swarm, swarm.environment_dir, ledger.memory())

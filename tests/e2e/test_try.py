@@ -83,6 +83,27 @@ def test_what_cannot_be_tried(four: Workspace, words: list[str], hint: str) -> N
     assert hint in text
 
 
+def rows(*words: str) -> str:
+    """Return a config with a task for each of some words, whose ids are numbers."""
+    args = [[word] for word in words]
+    return f"{HERE}[swarms.s]\ncommand = 'echo <arg0> > out.txt'\nargs = {args}\noutputs = ['out.txt']\n"
+
+
+def test_tasks_are_known_by_what_they_are(workspace: Workspace) -> None:
+    """Numbers stay with their rows, whatever comes and goes before them."""
+    workspace.write(rows("w", "y"))
+    assert workspace.locusts("run")[0] == 0
+    workspace.write(rows("y", "z"))
+    code, text = workspace.locusts("try", "--only", "000003")
+    assert (code, "task     000003: done" in text) == (0, True), text
+    assert workspace.result("000003/out.txt").read_text() == "z\n"
+    workspace.write(rows("y", "z", "v"))
+    code, text = workspace.locusts("try")
+    assert (code, "task     000004: done" in text, "that was all" in text) == (0, True, True), text
+    code, text = workspace.locusts("try")
+    assert (code, "all are done" in text) == (2, True), text
+
+
 def read(terminal: int) -> bytes:
     """Return what stands on a terminal; nothing once nobody writes there any more."""
     with contextlib.suppress(OSError):

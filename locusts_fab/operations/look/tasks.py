@@ -10,7 +10,7 @@ from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.bounds.names import TaskId
 from locusts_fab.errors import StateError
 from locusts_fab.model.tasks import Outcome, TaskState
-from locusts_fab.operations.earlier import plan_of
+from locusts_fab.operations.scripts import plan_as_known
 from locusts_fab.operations.session import looked_at
 from locusts_fab.text import nearest
 
@@ -66,11 +66,11 @@ def _read_state(state: TaskState | str | None) -> TaskState | None:
 
 
 def planned_tasks(swarm: Swarm) -> Iterator[Outcome]:
-    """Yield the tasks that the config means, none of which was submitted.
+    """Yield the tasks that the config means, as if none was submitted; those that are known have the ids they have.
 
     :raises PlanError: no plan can be made.
     """
-    for number, task in enumerate(plan_of(swarm, swarm.environment_dir).tasks(), 1):
+    for number, task in enumerate(plan_as_known(swarm).tasks(), 1):
         yield Outcome(
             number=number,
             id=TaskId(task.id),
