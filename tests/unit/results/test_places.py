@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.model.findings import Kept
 from locusts_fab.model.tasks import Task
 from tests.support.outcomes import Case
 
@@ -36,6 +37,15 @@ def plan_more(case: Case, **outputs: tuple[str, ...]) -> None:
     """Plan what the config means now, and submit it."""
     case.ledger.take_plan([Task(task_id, "other", (), names) for task_id, names in outputs.items()], "/e")
     case.ledger.begin_submission(2, 2)
+
+
+def archive(case: Case, outputs: dict[int, str]) -> None:
+    """Have what tasks left come to an archive."""
+    path = "archives/000001.tar"
+    (case.outdir / "archives").mkdir(parents=True)
+    (case.outdir / path).write_text("archive")
+    kept = [(number, name, Kept(512, 0)) for number, name in outputs.items()]
+    case.ledger.set_collected([(number, path) for number in outputs], files=[(path, 0, "")], kept=kept)
 
 
 def statuses(case: Case) -> list[tuple[str, ...]]:
@@ -144,10 +154,8 @@ def test_what_may_match_a_pattern_again_is_kept_for_its_task(flat: Case) -> None
 def test_an_archive_stays_where_a_task_has_its_name(case: Case) -> None:
     """Where results were archives before."""
     case.plan(archives=("000001.tar",), b=("out",))
-    (case.outdir / "archives").mkdir(parents=True)
-    (case.outdir / "archives/000001.tar").write_text("archive")
     case.end(2, "1")
-    case.ledger.set_collected([(2, "archives/000001.tar")], files=[("archives/000001.tar", 0, "")])
+    archive(case, {2: "out"})
     leave(case, 1, "000001.tar")
     case.collect()
     assert text(case, "archives/000001.tar") == "archive"
@@ -226,10 +234,7 @@ def test_from_archives_each_task_comes_to_its_place(case: Case, *, is_flat: bool
     case.plan(a=("a.txt",), b=("b.txt",))
     for number, name in ((1, "a.txt"), (2, "b.txt")):
         leave(case, number, name)
-    (case.outdir / "archives").mkdir(parents=True)
-    (case.outdir / "archives/000001.tar").touch()
-    case.ledger.set_collected([(1, "archives/000001.tar"), (2, "archives/000001.tar")])
-    case.ledger.own_files.enter([("archives/000001.tar", 0, "")])
+    archive(case, {1: "a.txt", 2: "b.txt"})
     turn(case, is_flat=is_flat)
     assert case.collect() == 0
     run_again(case, a=("a.txt",), b=("b.txt",))
