@@ -27,7 +27,9 @@ def print_trial(trial: Trial) -> None:
         for name, path in each.outputs.items():
             shown = escape(name)
             if path is None:
-                print_shown(f"output   {shown} is missing")
+                print_shown(f"output   {shown} {each.absent[name]}")
+            elif name in each.packed:
+                print_shown(f"output   {shown}, {size(each.packed[name])}, packed in {path}; `locusts cat` prints it")
             elif path.is_dir():
                 print_shown(f"output   {shown}: {path}")
             else:

@@ -14,7 +14,7 @@ from locusts_fab.operations.collect import collect
 from locusts_fab.operations.look.logs import logs
 from locusts_fab.operations.look.status import status, watch
 from locusts_fab.operations.look.tasks import choose, planned_tasks, tasks
-from locusts_fab.operations.session import results_of
+from locusts_fab.operations.session import ledger_in, results_of
 from locusts_fab.operations.submit import submit
 from locusts_fab.progress import Silent
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     import fabric
 
+    from locusts_fab.bounds.names import Name
     from locusts_fab.config.swarm import Swarm
+    from locusts_fab.layout import Results
     from locusts_fab.model.tasks import Outcome
     from locusts_fab.operations.look.logs import TaskLog
     from locusts_fab.ui.screen import Screen
@@ -34,11 +36,16 @@ if TYPE_CHECKING:
 class Tried:
     """What became of a task that was tried.
 
-    :param outputs: its designated outputs, and where each is now; None: it is missing.
+    :param outputs: its designated outputs, and where each is now: itself, the archive that holds it, or the tree that
+        has files which a pattern matched; None: it is not here.
+    :param absent: why those are not here that are not: `is missing`, say.
+    :param packed: how many bytes those have that are in an archive.
     """
 
     log: TaskLog
     outputs: dict[str, Path | None]
+    absent: dict[str, str]
+    packed: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,37 @@ def _first(swarm: Swarm, connection: fabric.Connection | None, limit: int, only:
 def _look_at(swarm: Swarm, connection: fabric.Connection | None, task_id: str) -> Tried:
     """Return what became of a task, and what it left."""
     log = logs(swarm, task_id, connection)
-    tree, place = results_of(swarm).tree_dir, log.outcome.place
-    folder = swarm.outdir / (place if tree is None else tree)
-    outputs = {shown(name): None if isinstance(name, Entry) else folder / name for name, _ in log.outcome.designated}
-    is_here = {name: path for name, path in outputs.items() if place and path is not None and os.path.lexists(path)}
-    return Tried(log, {name: is_here.get(name) for name in outputs})
+    outcome, results = log.outcome, results_of(swarm)
+    with ledger_in(swarm.state_dir) as ledger:
+        kept = ledger.archived.of(outcome.number) if results.is_archive_place(outcome.place) else None
+        troubles = ledger.troubles(outcome.number)
+    tried = Tried(log, {}, {}, {})
+    for name, found in outcome.designated:
+        label, trouble = shown(name), troubles.get((outcome.number, name))
+        path, why = None, ""
+        if trouble is not None:
+            why = f"did not come back: {trouble}"
+        elif not found:
+            why = "is missing"
+        elif not results.brings(outcome.id):
+            why = 'is on the target, where collect = "final" leaves it'
+        elif not outcome.place:
+            why = "did not come back"
+        elif kept is not None:
+            path = results.outdir / outcome.place
+            tried.packed.update({label: kept[name].size} if name in kept else {})
+        else:
+            path = _place(swarm, results, outcome, name)
+        if path is not None and not os.path.lexists(path):
+            path, why = None, f"is not here any more: {path}"
+        tried.outputs[label] = path
+        tried.absent.update({label: why} if path is None else {})
+    return tried
+
+
+def _place(swarm: Swarm, results: Results, outcome: Outcome, name: Name | Entry) -> Path:
+    """Return where an output came to; in a tree nobody knows which files a pattern matched, so that is its folder."""
+    if results.tree_dir is None:
+        return results.outdir / outcome.place / name
+    folder = swarm.local_tree / results.tree_dir.strip("/")
+    return folder if isinstance(name, Entry) else folder / name

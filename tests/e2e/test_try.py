@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 import pytest
 
@@ -102,6 +103,55 @@ def test_tasks_are_known_by_what_they_are(workspace: Workspace) -> None:
     assert (code, "task     000004: done" in text, "that was all" in text) == (0, True, True), text
     code, text = workspace.locusts("try")
     assert (code, "all are done" in text) == (2, True), text
+
+
+MAKES = """
+[swarms.s]
+command = "echo 12345 > a; mkdir d e; echo > d/y; echo 1 > e/b; echo log"
+args = [["1"]]
+outputs = ["a", "d", "e/*"]
+optional_outputs = ["no"]
+"""
+CUSTOM = "environment = 'custom'\nroot = 'tree'\nworkdir = 'w'\ninclude = ['**']\nin_place = "
+#: What is added to that config, and what is said of its outputs; {} is the folder of the workspace.
+WAYS = {
+    "": ["a, 6 bytes: {}/results/s/000001/a", "d: {}/results/s/000001/d", "e/b, 2 bytes: {}/results/s/000001/e/b"],
+    "layout = 'flat'": ["a, 6 bytes: {}/results/s/a", "d: {}/results/s/d", "e/b, 2 bytes: {}/results/s/e/b"],
+    "pack = true\nresults = 'archive'": [
+        "a, 6 bytes, packed in {}/results/s/archives/000001.tar; `locusts cat` prints it",
+        "d, *, packed in {}/results/s/archives/000001.tar; `locusts cat` prints it",
+        "e/b, 2 bytes, packed in {}/results/s/archives/000001.tar; `locusts cat` prints it",
+    ],
+    f"{CUSTOM}false": ["a, 6 bytes: {}/tree/w/a", "d: {}/tree/w/d", "e/*: {}/tree/w"],
+    f"{CUSTOM}true": ["a, 6 bytes: {}/tree/w/a", "d: {}/tree/w/d", "e/*: {}/tree/w"],
+    "collect = 'final'\n[swarms.s.final]\ncommand = 'true'": [
+        f'{name} is on the target, where collect = "final" leaves it' for name in ("a", "d", "e/b")
+    ],
+}
+WAYS["pack = true"] = WAYS[""]
+
+
+@pytest.mark.parametrize("more", WAYS)
+def test_outputs_are_found_whatever_way_they_come(workspace: Workspace, more: str) -> None:
+    (workspace.folder / "tree/w").mkdir(parents=True)
+    workspace.write(HERE + MAKES + more)
+    code, text = workspace.locusts("try")
+    assert code == 0, text
+    told = [line.removeprefix("output   ") for line in text.splitlines() if line.startswith("output ")]
+    expected = [re.escape(each.format(workspace.folder)).replace(r"d,\ \*,", r"d, \S+ \w+,") for each in WAYS[more]]
+    assert len(told) == len(expected), text
+    assert all(re.fullmatch(*pair) for pair in zip(expected, told, strict=True)), text
+
+
+def test_why_an_output_is_not_here_is_told(workspace: Workspace) -> None:
+    workspace.result("000001/a").mkdir(parents=True)
+    workspace.result("000001/a/mine").touch()
+    workspace.write(HERE + MAKES.replace('"e/*"', '"e/*", "gone"'))
+    code, text = workspace.locusts("try")
+    assert (code, "output   gone is missing" in text) == (1, True), text
+    workspace.write(HERE + MAKES)
+    code, text = workspace.locusts("try")
+    assert "output   a did not come back: in the way" in text, text
 
 
 def read(terminal: int) -> bytes:
