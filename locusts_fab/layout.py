@@ -75,6 +75,11 @@ class Environment:
     )
 
     @property
+    def mark(self) -> str:
+        """What claims of its tasks end with; empty if it has no id."""
+        return f".{self.id}" if self.id else ""
+
+    @property
     def manager_script(self) -> str:
         """The script of the manager."""
         return "exec/manager.sh"

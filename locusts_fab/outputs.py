@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 GONE = "it is not there any more"
+#: How the reason begins why something is lacking that came once, and was removed here after the environment had gone.
+ABSENT = "it is not here, and the target has it no more"
 ODD = "it is neither a file nor a folder"
 NOWHERE = "it is a link that leads nowhere"
 UNREADABLE = "it cannot be read"
+#: How the reason begins why nothing comes of a whole piece of an archive; that may be put right by somebody.
+ITS_ARCHIVE = "its archive, "
 NOT_WHOLE = "it did not come whole: it changed while it was fetched, or cannot be read to its end"
 
 #: The kernel follows no more symlinks than this on the way to a file: what needs more leads nowhere.

@@ -128,6 +128,7 @@ class Outcome:
     :param peak_mb: the most memory that was seen of it, in MiB; None if nobody saw any, as of those that last a moment.
     :param matches: what patterns among its outputs matched: the place of the pattern among them, and the name.
     :param piece: what holds what it left, if that is packed.
+    :param is_here: whether what came back to `place` is of this outcome; else it is of an earlier one, if anything did.
     """
 
     number: int
@@ -153,6 +154,7 @@ class Outcome:
     cpu_s: float | None = None
     peak_mb: float | None = None
     piece: Piece | None = None
+    is_here: bool = False
 
     @property
     def has_ended(self) -> bool:

@@ -8,6 +8,7 @@ from locusts_fab.errors import StateError
 from locusts_fab.operations.cancel import stop_managers
 from locusts_fab.operations.environment import ALL, complete_removal, mark_removal, set_known
 from locusts_fab.operations.session import opened
+from locusts_fab.outputs import ABSENT
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.sync import forget_manifest, has_news
 from locusts_fab.results.unarchive import remove_unarchived
@@ -57,9 +58,10 @@ def clean(
                 f"{counted(uncollected, 'task')} {have} ended and {are} not collected",
                 hint="`locusts collect` first; --force gives them up",
             )
-        if not force and (troubles := session.ledger.troubles()):
+        troubles = sum(not why.startswith(ABSENT) for why in session.ledger.troubles().values())
+        if not force and troubles:
             raise StateError(
-                f"{counted(len(troubles), 'output')} did not come back, and may still be there; tasks.tsv says why",
+                f"{counted(troubles, 'output')} did not come back, and may still be there; tasks.tsv says why",
                 hint="fix the cause there and `locusts collect` first; --force gives them up",
             )
         if not force and swarm.is_custom and session.poll() and has_news(swarm, session.site):

@@ -17,7 +17,8 @@ from locusts_fab.operations.session import opened, results_of
 from locusts_fab.progress import LOGGER, Silent
 from locusts_fab.replica.merge import bring_back
 from locusts_fab.replica.sync import agreed_manifest
-from locusts_fab.results.archive import put_in_archive, remove_unused, stays_packed
+from locusts_fab.results.absent import Absent
+from locusts_fab.results.archive import may_come, put_in_archive, remove_unused, stays_packed
 from locusts_fab.results.collect import find_lost, put_in_place, set_apart, wanted_files
 from locusts_fab.results.lists import TableInTheWayError, describe, entered, write_lists
 from locusts_fab.results.outdir import come_to_outdir
@@ -26,7 +27,7 @@ from locusts_fab.results.packed import pieces_of, unpacked
 from locusts_fab.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import fabric
@@ -97,9 +98,9 @@ def collect(
     if wait:
         keep_looking(partial(look, swarm, connection), swarm, screen, eager.bring, reconnect=connection is None)
     with opened(swarm, connection) as session:
-        session.poll()
+        is_there = session.poll()
         ledger, results = session.ledger, results_of(swarm)
-        eager.see_what_is_lost(session)
+        eager.see_what_is_lost(session, is_there=is_there)
         tasks = eager.tasks + collect_ended(ledger, session.site.transfer, results, screen, overwrite=overwrite)
         in_the_way: TableInTheWayError | None = None
         try:
@@ -144,7 +145,8 @@ def collect_ended(
     :raises TransferError: something did not arrive; to collect again carries on.
     """
     waiting = ledger.counts().ended - ledger.count_collected()
-    collecting = _Collecting(ledger, transfer, results, waiting if limit is None else min(limit, waiting), screen)
+    most = waiting if limit is None else min(limit, waiting)
+    collecting = _Collecting(ledger, transfer, results, most, screen, ledger.troubles().keys())
     while collecting.count < collecting.waiting:
         outcomes = ledger.uncollected(min(_LOOKED_UP_TASKS, collecting.waiting - collecting.count))
         if not outcomes:
@@ -165,6 +167,7 @@ class _Collecting:
     """The bringing of tasks, batch by batch.
 
     :param waiting: how many are to come.
+    :param lacking: number of the task and output of what did not come with what of the same attempts is here.
     :ivar count: how many have come.
     :ivar at_once: of how many results travel together at most, for they hold very many entries.
     """
@@ -174,6 +177,7 @@ class _Collecting:
     results: Results
     waiting: int
     screen: Screen | Silent
+    lacking: Collection[tuple[int, str]]
     count: int = 0
     at_once: int = FETCHED_TASKS
 
@@ -184,7 +188,7 @@ class _Collecting:
             self.transfer.pieces(pieces_of(batch), self.screen) as pieces,
             self.screen.step("collecting", self.waiting) as progress,
         ):
-            placed = put_in_archive(pieces, batch, self.transfer.environment, self.results, own_files)
+            placed = put_in_archive(pieces, batch, self.transfer.environment, self.results, own_files, self.lacking)
             self.ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone, placed.kept)
             self.count += len(batch)
             progress.update(self.count)
@@ -211,7 +215,7 @@ class _Collecting:
             for at in range(0, len(batch), NOTED_TASKS):
                 part = batch[at : at + NOTED_TASKS]
                 own_files = self.ledger.own_files
-                placed = put_in_place(fetched, part, self.results, total, own_files, overwrite=overwrite)
+                placed = put_in_place(fetched, part, self.results, total, own_files, self.lacking, overwrite=overwrite)
                 self.ledger.set_collected(placed.places, placed.troubles, placed.files, placed.gone)
                 self.count += len(placed.places)
                 progress.update(self.count)
@@ -250,24 +254,41 @@ def _fetched(
         yield fetched
 
 
-def mark_to_come_again(ledger: Ledger, results: Results, *, overwrite: bool = False) -> None:
+def mark_to_come_again(ledger: Ledger, results: Results, there: str | None, *, overwrite: bool = False) -> None:
     """Enter what has to come again: what is not here any more; and what had no place, if it is to be made.
 
     Before that, what failed tasks left is set apart, if an earlier version has not done so.
 
+    :param there: how claims of the environment end that is there; None: there is none. What another one had, and is not
+        here any more, is only said.
     :raises TransferError: the folder of results cannot be written.
     """
     moved = set_apart(ledger.failed_beside(FAILED), results, ledger.own_files)
     if moved.places:
         ledger.set_places(moved.places, moved.files, moved.gone)
-    lost = list(find_lost(ledger.placed(), results, ledger.own_files, ledger.troubles()))
-    for archive in ledger.archived.places():
-        if not os.path.lexists(results.outdir / archive):
-            lost += ledger.archived.tasks_in(archive)
+    absent = Absent(results, there)
+    lost = list(find_lost(absent.that_may_come(ledger.placed()), results, ledger.own_files, ledger.troubles()))
+    lost += _lost_in_archives(ledger, results, absent)
     ledger.set_uncollected(lost)
     if overwrite:
         troubles = ledger.troubles().items()
         ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})
+    ledger.set_absent(absent.troubles, there)
+
+
+def _lost_in_archives(ledger: Ledger, results: Results, absent: Absent) -> list[int]:
+    """Return the tasks that have to come again because their archive is gone, or because nothing of them came to it.
+
+    :param absent: notes what cannot come again.
+    """
+    gone = {archive for archive in ledger.archived.places() if not os.path.lexists(results.outdir / archive)}
+    in_them = (each for each in ledger.packed() if each.place in gone) if gone else ()
+    lost = [each.number for each in absent.that_may_come(in_them)]
+    if not results.is_final_only:  # else nothing of what is packed comes
+        troubles = ledger.troubles()
+        empty = (each for each in ledger.packed(only_empty=True) if each.place not in gone)
+        lost += [each.number for each in absent.that_may_come(empty) if may_come(each, results, troubles)]
+    return lost
 
 
 def _log_failed(outcomes: Iterable[Outcome]) -> None:
@@ -296,11 +317,15 @@ class _EagerCollector:
         self._latest = time.monotonic()
         self._has_seen = False
 
-    def see_what_is_lost(self, session: Session) -> None:
-        """Mark what came earlier and is no longer here to come again; this is looked at once."""
+    def see_what_is_lost(self, session: Session, *, is_there: bool) -> None:
+        """Mark what came earlier and is no longer here to come again; this is looked at once.
+
+        :param is_there: whether there is an environment.
+        """
         if not self._has_seen:
             come_to_outdir(self._results, session.ledger, self._swarm.folder, session.claims_there)
-            mark_to_come_again(session.ledger, self._results, overwrite=self._overwrite)
+            there = session.site.environment.mark if is_there else None
+            mark_to_come_again(session.ledger, self._results, there, overwrite=self._overwrite)
             self._has_seen = True
 
     def bring(self, now: Status) -> Status:
@@ -312,7 +337,7 @@ class _EagerCollector:
             return now
         with contextlib.suppress(BusyError), opened(self._swarm, self._connection, wait_s=0) as session:
             if not self._has_seen:
-                self.see_what_is_lost(session)
+                self.see_what_is_lost(session, is_there=session.poll())
                 now = session.status()
             if self._is_worth_it(now):
                 self._bring(session)

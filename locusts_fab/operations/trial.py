@@ -140,7 +140,7 @@ def _look_at(swarm: Swarm, connection: fabric.Connection | None, task_id: str) -
             why = "is missing"
         elif not results.brings(outcome.id):
             why = 'is on the target, where collect = "final" leaves it'
-        elif not outcome.place:
+        elif not outcome.is_here:
             why = "did not come back"
         elif kept is not None:
             path = results.outdir / outcome.place

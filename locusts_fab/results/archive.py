@@ -18,12 +18,12 @@ from locusts_fab.errors import TransferError
 from locusts_fab.layout import ARCHIVES
 from locusts_fab.model.findings import Kept, Packed
 from locusts_fab.model.tasks import TaskState
-from locusts_fab.outputs import GONE, ODD, LeadsOutError, in_folder, links_to_make
+from locusts_fab.outputs import GONE, ITS_ARCHIVE, ODD, LeadsOutError, in_folder, links_to_make
 from locusts_fab.results.collect import Placed, has_log_to_bring, outputs_to_bring, writing_to
 from locusts_fab.results.own import Own, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.fs import Span
     from locusts_fab.layout import Environment, Results
@@ -43,19 +43,26 @@ def put_in_archive(
     environment: Environment,
     results: Results,
     own_files: OwnFiles,
+    lacking: Collection[tuple[int, str]] = (),
 ) -> Placed:
     """Put what tasks left into a new archive under outdir; what is here of them as files, and is ours, goes.
+
+    What came earlier of the same attempt, and cannot be read again, stays as it is here.
 
     :param pieces: those that hold it; or why one is not there.
     :param outcomes: done tasks whose outputs are packed.
     :param environment: where they come from.
     :param own_files: what is ours under outdir; what is put there is entered at once, the rest of what is returned not.
+    :param lacking: see `put_in_place`.
     :raises TransferError: the folder of results cannot be written.
     """
     placed = Placed()
     with writing_to(results):
         results.outdir.mkdir(parents=True, exist_ok=True)
         with Inside(results.outdir) as outdir:
+            outcomes = list(_leave_those_here(outdir, pieces, outcomes, results, lacking, placed))
+            if not outcomes:
+                return placed
             place = _free_place(outdir, results)
             outdir.need_folder(Name(ARCHIVES))
             own_files.expect([(place, 0)])
@@ -67,6 +74,46 @@ def put_in_archive(
             placed.places.extend((outcome.number, place) for outcome in outcomes)
             _remove_earlier(outdir, outcomes, own_files, placed)
     return placed
+
+
+def _leave_those_here(
+    outdir: Inside,
+    pieces: Mapping[Packed, Span | str],
+    outcomes: Iterable[Outcome],
+    results: Results,
+    lacking: Collection[tuple[int, str]],
+    placed: Placed,
+) -> Iterator[Outcome]:
+    """Yield the tasks that an archive is to be made of; the others stay where they are, and lack what they lacked."""
+    for outcome in outcomes:
+        held = pieces[Packed(outcome.claim, outcome.piece)] if outcome.piece else ""
+        is_standing = outcome.place == "." or (bool(outcome.place) and outdir.look(Name(outcome.place)) is not None)
+        if not isinstance(held, str) or not outcome.is_here or not is_standing:
+            yield outcome
+            continue
+        placed.places.append((outcome.number, outcome.place))
+        is_packed = results.is_archive_place(outcome.place)  # then nothing of it is in there: else it would not come
+        for name, found in outputs_to_bring(outcome, results):
+            if found and (
+                is_packed
+                or (outcome.number, name) in lacking
+                or outdir.look(results.output(outcome.place, name)) is None
+            ):
+                placed.troubles.append((outcome.number, name, held))
+
+
+def may_come(outcome: Outcome, results: Results, troubles: Mapping[tuple[int, str], str]) -> bool:
+    """Return whether something may come now of a task of which nothing is in its archive.
+
+    As when it was left on the target, or when a piece of an archive was out of reach there. What is wrong with an
+    output itself stays wrong: a piece never changes.
+
+    :param troubles: why outputs did not come, by the number of the task and their names.
+    """
+    names = [name for name, found in outputs_to_bring(outcome, results) if found]
+    whys = [troubles.get((outcome.number, name), "") for name in names]
+    is_open = any(not why or why.startswith(ITS_ARCHIVE) for why in whys)
+    return is_open or (not names and has_log_to_bring(outcome, results))
 
 
 def remove_unused(results: Results, unused: Iterable[str], own_files: OwnFiles) -> None:

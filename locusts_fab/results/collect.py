@@ -18,7 +18,7 @@ from locusts_fab.results.places import FLAT, Wish, find_taken
 from locusts_fab.results.source import NotBroughtError, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from locusts_fab.layout import Environment, Results
     from locusts_fab.model.findings import Fetched, Kept
@@ -108,6 +108,7 @@ def put_in_place(
     results: Results,
     total: int,
     own_files: OwnFiles,
+    lacking: Collection[tuple[int, str]] = (),
     *,
     overwrite: bool = False,
 ) -> Placed:
@@ -119,6 +120,8 @@ def put_in_place(
     :param total: the number of tasks of the swarm; with many, their folders are spread over batches.
     :param own_files: what is ours under outdir. What is going to be put there is entered at once; the rest of what is
         returned is not.
+    :param lacking: number of the task and output of what did not come with what of the same attempts is here; a log has
+        no output.
     :param overwrite: replace what is not ours, too.
     :raises TransferError: the folder of results cannot be written.
     """
@@ -139,9 +142,9 @@ def put_in_place(
             spelled = own_files.spelled_otherwise(set(paths).difference(marks)) if is_blind else None
             own = Own(outdir, marks, overwrites=overwrite, spelled=spelled)
             own_files.expect(
-                (path, each.outcome.number) for each in wanted for path in each.paths() if own.is_ours(path)
+                (path, each.outcome.number) for each in wanted for path in each.paths() if own.is_as_put(path)
             )
-            to = _Placing(fetched, sources, results, outdir, own)
+            to = _Placing(fetched, sources, results, outdir, own, lacking)
             for each in wanted:
                 to.place_task(each, earlier.get(each.outcome.number, ()), placed)
     return placed
@@ -169,6 +172,7 @@ class _Wanted:
     :ivar outputs: the outputs that are to come, each with its path relative to outdir: folders before what is in them.
     :ivar log: the path of its log; None if it has none.
     :ivar taken: the outputs that are not to come, because another task has their places; and why.
+    :ivar comes_again: what is there of it is of the same attempt, so that it is worth keeping whatever comes now.
     """
 
     def __init__(self, outcome: Outcome, results: Results, total: int) -> None:
@@ -178,6 +182,7 @@ class _Wanted:
         self.outputs = [(name, results.output(self.place, name)) for name in names]
         self.log = results.log(outcome.id) if has_log_to_bring(outcome, results) else None
         self.taken: dict[Name, str] = {}
+        self.comes_again = outcome.is_here and outcome.place == self.place
 
     def paths(self) -> list[Name]:
         """Return where something is to come to."""
@@ -242,11 +247,20 @@ class _Placing:
 
     :param outdir: the folder of results, below which all goes.
     :param own: what in there is ours.
+    :param lacking: see `put_in_place`.
     """
 
-    def __init__(self, fetched: Fetched, sources: Sources, results: Results, outdir: Inside, own: Own) -> None:
+    def __init__(
+        self,
+        fetched: Fetched,
+        sources: Sources,
+        results: Results,
+        outdir: Inside,
+        own: Own,
+        lacking: Collection[tuple[int, str]],
+    ) -> None:
         self._fetched, self._sources, self._results = fetched, sources, results
-        self._outdir, self._own = outdir, own
+        self._outdir, self._own, self._lacking = outdir, own, lacking
 
     def place_task(self, wanted: _Wanted, earlier: Iterable[str], placed: Placed) -> None:
         """Bring one task's outputs and log.
@@ -254,41 +268,60 @@ class _Placing:
         :param earlier: the paths of what of it is here already, from an earlier attempt too.
         :param placed: where to note what was done.
         """
-        number, own = wanted.outcome.number, self._own
-        paths = wanted.paths()
-        for path in map(Name, sorted(set(earlier).difference(paths), reverse=True)):  # what is in a folder before it
-            if own.remove(path):
-                placed.gone.append(path)
+        number, known = wanted.outcome.number, len(placed.troubles)
+        others = sorted(set(earlier).difference(wanted.paths()), reverse=True)  # what is in a folder before it
+        if not wanted.outcome.is_here:
+            self._remove(others, placed)
         is_moved = self._may_move(wanted) and self._move_sandbox(wanted)
-        here = []
         placed.troubles.extend((number, name, why) for name, why in wanted.taken.items())
-        for name, path in wanted.outputs:
-            try:
-                if not is_moved or self._outdir.look(path) is None:
-                    self._bring_output(wanted, name, path)
-            except NotBroughtError as error:
-                placed.troubles.append((number, name, str(error)))
-                self._leave_nothing(path, error, placed)
-                continue
-            own.add(path)
-            here.append(path)
-        if wanted.log is not None:
-            try:
-                self._bring_log(wanted, wanted.log)
-            except NotBroughtError as error:
-                if isinstance(error, InTheWayError):  # else it is gone
-                    placed.troubles.append((number, "", str(error)))
-                self._leave_nothing(wanted.log, error, placed)
-            else:
-                own.add(wanted.log)
-                here.append(wanted.log)
+        here = [path for name, path in wanted.outputs if self._place(wanted, name, path, placed, is_moved=is_moved)]
+        if wanted.log is not None and self._place(wanted, None, wanted.log, placed):
+            here.append(wanted.log)
+        if wanted.outcome.is_here and not wanted.comes_again and len(placed.troubles) == known:
+            self._remove(others, placed)  # it has another place now, and all of it is there
         placed.files.extend((path, number, mark_of(self._outdir, path)) for path in here)
         placed.places.append((number, wanted.place))
+
+    def _remove(self, paths: Iterable[str], placed: Placed) -> None:
+        """Remove what was put somewhere, as far as it is ours."""
+        placed.gone.extend(path for path in map(Name, paths) if self._own.remove(path))
+
+    def _place(
+        self, wanted: _Wanted, output: Name | None, path: Name, placed: Placed, *, is_moved: bool = False
+    ) -> bool:
+        """Bring one output, or the log, and return whether it came; if not, note why.
+
+        :param output: its name; None: the log.
+        :param is_moved: the whole sandbox came.
+        """
+        try:
+            if output is None:
+                self._bring_log(wanted, path)
+            elif not is_moved or self._outdir.look(path) is None:
+                self._bring_output(wanted, output, path)
+        except NotBroughtError as error:
+            if not self._has_come(wanted, output, path):
+                if output is not None or isinstance(error, InTheWayError):  # else a log is gone
+                    placed.troubles.append((wanted.outcome.number, output or "", str(error)))
+                self._leave_nothing(path, error, placed)
+            return False
+        self._own.add(path)
+        return True
+
+    def _has_come(self, wanted: _Wanted, output: Name | None, path: Name) -> bool:
+        """Return whether something that does not come again is here all the same, of the same attempt.
+
+        :param output: its name; None: the log, which has the same path whatever the place of its task.
+        """
+        is_same = wanted.outcome.is_here if output is None else wanted.comes_again
+        is_lacking = (wanted.outcome.number, output or "") in self._lacking
+        return is_same and not is_lacking and self._outdir.look(path) is not None
 
     def _leave_nothing(self, path: Name, error: NotBroughtError, placed: Placed) -> None:
         """Remove what an earlier attempt left in the place of something that does not come, but nothing else."""
         is_empty = self._outdir.look(path) is None
-        if is_empty or (not isinstance(error, InTheWayError) and self._own.remove(path)):
+        is_earlier = not isinstance(error, InTheWayError) and self._own.is_as_put(path)
+        if is_empty or (is_earlier and self._own.remove(path)):
             placed.gone.append(path)
 
     def _may_move(self, wanted: _Wanted) -> bool:

@@ -71,7 +71,7 @@ def write_lists(
         tasks.write(os.fsencode(f"{row}\n"))
         listed: Iterable[list[str]] = _output_rows(outcome, troubles, results)
         if results.is_archive and archived is not None:
-            is_packed = results.is_archive_place(outcome.place)
+            is_packed = outcome.is_here and results.is_archive_place(outcome.place)
             listed = _with_places(listed, archived.of(outcome.number) if is_packed else {})
         outputs.writelines(os.fsencode("\t".join(fields) + "\n") for fields in listed)
     if own_files is not None and not overwrite:
@@ -240,7 +240,7 @@ class _ValueColumns:
 def described(outcome: Outcome, results: Results) -> str:
     """Return what `describe` does, and with it the line that tells why, where the manager did not know it yet."""
     reason = describe(outcome)
-    if outcome.has_ended and outcome.log and reason == f"exit {outcome.exit_code}":  # by a manager that adds no words
+    if outcome.is_here and outcome.log and reason == f"exit {outcome.exit_code}":  # by a manager that adds no words
         return with_words(reason, _lines_at_end(results.outdir / results.log(outcome.id)))
     return reason
 
@@ -279,7 +279,7 @@ def _with_places(rows: Iterable[list[str]], kept: Mapping[str, Kept]) -> Iterato
 
 def _output_rows(outcome: Outcome, troubles: Mapping[tuple[int, str], str], results: Results) -> Iterator[list[str]]:
     place = outcome.place if results.tree_dir is None else results.tree_dir
-    is_here = outcome.has_ended and bool(outcome.place)
+    is_here = outcome.has_ended and outcome.is_here
     for name, there in outcome.designated:
         status, path = "missing", ""
         if outcome.has_ended and (outcome.number, name) in troubles:

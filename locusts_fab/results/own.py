@@ -54,11 +54,21 @@ class Own:
         self._fresh: set[str] = set()
         self._known: dict[str, bool] = {}
 
+    def _is_of_another(self, path: Name) -> bool:
+        """Return whether the file system takes a path for another one of ours."""
+        return self._spelled is not None and self._spelled.setdefault(small(path), path) != path
+
     def is_ours(self, path: Name) -> bool:
         """Return whether what stands at a path may be replaced or removed; also where nothing does."""
-        if self._spelled is not None and self._spelled.setdefault(small(path), path) != path:
+        if self._is_of_another(path):
             return False
-        if self._overwrites or not self._fresh.isdisjoint((path, *folders_above(path))):
+        return self._overwrites or self.is_as_put(path)
+
+    def is_as_put(self, path: Name) -> bool:
+        """Return whether what stands at a path was put there by us, and nobody changed it; also where nothing does."""
+        if self._is_of_another(path):
+            return False
+        if not self._fresh.isdisjoint((path, *folders_above(path))):
             return True
         if path not in self._known:
             mark = self._marks.get(path)

@@ -54,8 +54,3 @@ class Archived:
         """Return the archives in which tasks are. All tasks are looked through for it."""
         query = "SELECT DISTINCT place FROM tasks WHERE substr(place, 1, ?) = ?"
         return [os.fsdecode(place) for (place,) in self._db.execute(query, (len(BELOW), BELOW))]
-
-    def tasks_in(self, archive: str) -> list[int]:
-        """Return the numbers of the tasks that have ended and are in an archive."""
-        query = "SELECT number FROM tasks WHERE state IN ('done', 'failed') AND place = ?"
-        return [number for (number,) in self._db.execute(query, (os.fsencode(archive),))]

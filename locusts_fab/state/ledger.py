@@ -12,13 +12,14 @@ import time
 from typing import TYPE_CHECKING
 
 from locusts_fab.model.swarms import JobStatus, ManagerState, Submission
+from locusts_fab.outputs import ABSENT
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.planning import Planning
 from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, any_text, write_values
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from locusts_fab.manager.planfile import PlannedChunk
     from locusts_fab.model.findings import Kept
@@ -36,6 +37,17 @@ _DELETE_PLAN = (
     "DELETE FROM submissions",
     "DELETE FROM jobs",
     "DELETE FROM matches",
+    "DELETE FROM archived",
+)
+#: Troubles that begin with this, and all others; in older ledgers they are text, else bytes.
+_DELETE_TROUBLES = "DELETE FROM troubles WHERE substr(CAST(message AS BLOB), 1, ?) = ?"
+_DELETE_OTHER_TROUBLES = "DELETE FROM troubles WHERE substr(CAST(message AS BLOB), 1, ?) != ?"
+_GIVEN_UP_REASON = "its results were given up"
+#: Tasks wait again whose outcome is not here, or of which an output never came: with another trouble than this.
+_GIVE_UP = (
+    "UPDATE tasks SET state = 'pending', submission = 0, reason = ?, found = '', log = 0, collected = 0"
+    " WHERE state IN ('done', 'failed') AND (collected != 1 OR number IN"
+    " (SELECT number FROM troubles WHERE output != x'' AND substr(CAST(message AS BLOB), 1, ?) != ?))"
 )
 
 
@@ -53,7 +65,8 @@ class Ledger(Planning):
     def rebuild(self, chunks: Iterable[PlannedChunk], submissions: Iterable[Submission]) -> int:
         """Enter what the plan on the target says, in place of all that is known; the next submit compares the config.
 
-        A task that was forgotten and came back is there under two numbers; the higher one is its own.
+        A task that was forgotten and came back is there under two numbers; the higher one is its own. What was put
+        under outdir stays ours, but is of no task any more: numbers mean other tasks from now on.
 
         :param submissions: the submits that the target knows of, in order.
         :returns: the number of chunks whose plan is damaged.
@@ -63,7 +76,8 @@ class Ledger(Planning):
         with self.transaction():
             for statement in _DELETE_REPORTS + _DELETE_PLAN:
                 self._db.execute(statement)
-            for name in ("cancelled", "strangers", "scheduler_silent", "removing"):
+            self.own_files.forget_tasks()
+            for name in ("cancelled", "strangers", "scheduler_silent", "removing", "cleaned"):
                 self.set_fact(name, None)
             for each in submissions:
                 self._db.execute(
@@ -193,12 +207,16 @@ class Ledger(Planning):
             self.set_fact("removing", None)
 
     def give_up(self) -> None:
-        """Make every task pending whose outcome is not here, for the environment that had it is ours no more."""
+        """Make every task pending whose outcome is not here, for the environment that had it is ours no more.
+
+        So it is with one that lacks an output, unless that came and was removed here since.
+        """
+        absent = os.fsencode(ABSENT)
         with self.transaction():
-            given_up = self._db.execute(
-                "UPDATE tasks SET state = 'pending', submission = 0, reason = 'its results were given up', found = '',"
-                " log = 0 WHERE state IN ('done', 'failed') AND NOT collected"
-            ).rowcount
+            self._db.execute(_GIVE_UP, (_GIVEN_UP_REASON, len(absent), absent))
+            self._db.execute(_DELETE_OTHER_TROUBLES, (len(absent), absent))
+            count = "SELECT count(*) FROM tasks WHERE state = 'pending' AND reason = ?"
+            (given_up,) = self._db.execute(count, (_GIVEN_UP_REASON,)).fetchone()
             self._db.execute("UPDATE tasks SET state = 'pending', submission = 0 WHERE state = 'running'")
             self._db.execute("DELETE FROM attempts")
             self._db.execute(
@@ -240,7 +258,7 @@ class Ledger(Planning):
             )
             self._db.executemany(
                 "INSERT INTO troubles VALUES (?, ?, ?)",
-                [(number, os.fsencode(output), message) for number, output, message in troubles],
+                _trouble_rows(troubles),
             )
 
     def set_places(
@@ -267,6 +285,30 @@ class Ledger(Planning):
             self.set_fact(fact, outdir)
 
     def set_uncollected(self, numbers: Iterable[int]) -> None:
-        """Enter that the outcomes of tasks have to be brought again."""
+        """Enter that the outcomes of tasks have to be brought again; what is here of them stays theirs."""
+        again = "UPDATE tasks SET collected = 2 * (collected > 0) WHERE number = ?"
         with self.transaction():
-            self._db.executemany("UPDATE tasks SET collected = 0 WHERE number = ?", [(number,) for number in numbers])
+            self._db.executemany(again, [(number,) for number in numbers])
+
+    def set_absent(self, troubles: Collection[tuple[int, str, str]], there: str | None) -> None:
+        """Enter which outputs are not here any more and cannot come again, in place of what was known of that before.
+
+        :param troubles: number, output, and why; the reason begins with `ABSENT`.
+        :param there: how claims of the environment end that is there; None: there is none. What is here of tasks that
+            ran elsewhere is all that there is of them.
+        """
+        rows, begin = _trouble_rows(troubles), os.fsencode(ABSENT)
+        with self.transaction():
+            self._db.execute(_DELETE_TROUBLES, (len(begin), begin))
+            self._db.executemany("DELETE FROM troubles WHERE number = ? AND output = ?", [row[:2] for row in rows])
+            self._db.executemany("INSERT INTO troubles VALUES (?, ?, ?)", rows)
+            self._db.execute(
+                "UPDATE tasks SET collected = 1 WHERE state IN ('done', 'failed') AND collected = 2"
+                " AND (claim LIKE '%' || ?) IS NOT 1",
+                (there,),
+            )
+
+
+def _trouble_rows(troubles: Iterable[tuple[int, str, str]]) -> list[tuple[int, bytes, bytes]]:
+    """Return rows of troubles: number, output, and why; names of files, which may be no text, are in both."""
+    return [(number, os.fsencode(output), os.fsencode(message)) for number, output, message in troubles]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locusts_fab.bounds.names import TaskId, UnsafeNameError, small
-from locusts_fab.layout import Results
+from locusts_fab.layout import ARCHIVES, Results
 from locusts_fab.manager.records import read_found
 from locusts_fab.state.schema import OUTCOME, read_outcome
 from locusts_fab.tsv import split_fields
@@ -35,10 +35,12 @@ _OWNERS = (
     " WHERE (task = 0 OR place IS NOT NULL) AND path IN ({})"
 )
 _AT_ONCE = 500
+#: Stands for a task that is known no more; no task has that number, and it is none of a table.
+_NOBODY = -1
 
 
 class OwnFiles:
-    """The paths of what is ours, relative to outdir: outputs, logs, and tables, which are of task 0.
+    """The paths of what is ours, relative to outdir: outputs, logs, and tables and archives, which are of task 0.
 
     :param database: the open file of the ledger; an older one is given the table.
     """
@@ -145,6 +147,11 @@ class OwnFiles:
         """Enter what is ours: path, task and mark of each."""
         rows = ((os.fsencode(path), number, mark) for path, number, mark in files)
         self._db.executemany("INSERT OR REPLACE INTO own_files VALUES (?, ?, ?)", rows)
+
+    def forget_tasks(self) -> None:
+        """Enter that nobody knows any more which tasks all this is of, what is in archives too; in a transaction."""
+        query = "UPDATE own_files SET task = ? WHERE task > 0 OR (path > ? AND path < ?)"
+        self._db.execute(query, (_NOBODY, os.fsencode(f"{ARCHIVES}/"), os.fsencode(f"{ARCHIVES}0")))
 
     def forget(self, paths: Iterable[str]) -> None:
         """Enter that these are ours no more, or gone."""

@@ -62,6 +62,15 @@ _UNDO_TASKS = (
 _UNDO = ("INSERT OR REPLACE INTO commands SELECT * FROM kept_commands", _UNDO_STAMPS, _UNDO_TASKS)
 #: So many ids are compared with one that is unknown, for comparing takes long.
 _COMPARED = 2000
+#: A task goes with all that is known of it; what it left under outdir stays ours.
+_FORGET_TASK = (
+    "DELETE FROM troubles WHERE number = ?",
+    "DELETE FROM matches WHERE number = ?",
+    "DELETE FROM match_parts WHERE number = ?",
+    "DELETE FROM archived WHERE number = ?",
+    "DELETE FROM commands WHERE number = ?",
+    "DELETE FROM tasks WHERE number = ?",
+)
 
 
 class Planning(Reports):
@@ -120,8 +129,8 @@ class Planning(Reports):
             " WHERE state = 'pending' AND submission IS NOT ? AND id NOT IN (SELECT id FROM config)",
             (live,),
         ).fetchall()
-        self._db.executemany("DELETE FROM commands WHERE number = ?", forgotten)
-        self._db.executemany("DELETE FROM tasks WHERE number = ?", forgotten)
+        for statement in _FORGET_TASK:
+            self._db.executemany(statement, forgotten)
 
     def reset_failed(self) -> int:
         """Make failed tasks pending again.

@@ -262,7 +262,7 @@ class Queries:
 
     def count_collected(self) -> int:
         """Return how many tasks have their latest outcome here."""
-        query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected"
+        query = "SELECT count(*) FROM tasks WHERE state IN ('done', 'failed') AND collected = 1"
         return int(self._db.execute(query).fetchone()[0])
 
     def _outcomes(self, query: str, *values: object) -> Iterator[Outcome]:
@@ -296,24 +296,37 @@ class Queries:
         query = "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?"
         return self._outcomes(query, len(BELOW), BELOW)
 
+    def packed(self, *, only_empty: bool = False) -> Iterator[Outcome]:
+        """Yield the ended tasks that are in archives under outdir.
+
+        :param only_empty: only those of which nothing is in there, though it is packed.
+        """
+        query = "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) = ?"
+        if only_empty:
+            query += " AND t.piece IS NOT NULL AND NOT EXISTS (SELECT 1 FROM archived a WHERE a.number = t.number)"
+        return self._outcomes(query, len(BELOW), BELOW)
+
     def failed_beside(self, folder: str) -> list[Outcome]:
         """Return the failed tasks of which something came back, but not to a folder in this one."""
         query = "WHERE t.state = 'failed' AND t.place IS NOT NULL AND substr(t.place, 1, ?) != ?"
         return list(self._outcomes(query, len(folder) + 1, os.fsencode(f"{folder}/")))
 
     def uncollected(self, limit: int | None = None) -> list[Outcome]:
-        """Return the tasks that have ended and whose outcome is not here.
+        """Return the tasks that have ended and whose outcome is not here, or not all of it.
 
         :param limit: no more than so many.
         """
-        query = "WHERE t.state IN ('done', 'failed') AND t.collected = 0 ORDER BY t.number LIMIT ?"
+        query = "WHERE t.state IN ('done', 'failed') AND t.collected IN (0, 2) ORDER BY t.number LIMIT ?"
         return list(self._outcomes(query, -1 if limit is None else limit))
 
     def troubles(self, task: int | None = None) -> dict[tuple[int, str], str]:
-        """Return why outputs could not be brought back, by task number and output.
+        """Return why outputs could not be brought back of the latest outcomes that came, by task number and output.
 
         :param task: the number of the task that it is about; None: of all.
         """
-        query = "SELECT number, output, message FROM troubles"
-        rows = self._db.execute(query) if task is None else self._db.execute(query + " WHERE number = ?", (task,))
-        return {(number, os.fsdecode(output)): message for number, output, message in rows}
+        query = (  # in this order, for there are few of them
+            "SELECT number, output, message FROM troubles CROSS JOIN tasks USING (number)"
+            " WHERE state IN ('done', 'failed') AND collected"
+        )
+        rows = self._db.execute(query) if task is None else self._db.execute(query + " AND number = ?", (task,))
+        return {(number, os.fsdecode(output)): os.fsdecode(message) for number, output, message in rows}

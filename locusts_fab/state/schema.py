@@ -52,7 +52,7 @@ CREATE TABLE tasks (                 -- what has become of each task
     manager TEXT, claim TEXT, attempt INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
     exit INTEGER, start REAL, seconds REAL, found TEXT NOT NULL DEFAULT '', log INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
-    collected INTEGER NOT NULL DEFAULT 0,    -- its latest outcome is here
+    collected INTEGER NOT NULL DEFAULT 0,    -- 1: its latest outcome is here; 2: not all of it any more
     place BLOB,                              -- where under outdir; set once something of it came back
     lost INTEGER NOT NULL DEFAULT 0,         -- how often its manager was lost while it ran, over all submits
     planned BLOB,   -- the outputs that it was planned with, where its command is another one by now; else NULL
@@ -100,6 +100,9 @@ CREATE TABLE IF NOT EXISTS match_parts (
 ) WITHOUT ROWID;
 """
 
+#: Many outputs may be lacking, and those of a task are looked up for each that comes.
+_TROUBLES_BY_TASK = "CREATE INDEX IF NOT EXISTS troubles_by_task ON troubles (number)"
+
 #: Where what stays packed is in its archive, which is the place of its task; the log of a task has no output.
 ARCHIVED = """CREATE TABLE IF NOT EXISTS archived (
     number INTEGER NOT NULL, output BLOB NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -108,7 +111,7 @@ ARCHIVED = """CREATE TABLE IF NOT EXISTS archived (
 
 OUTCOME = """SELECT t.number, t.id, c.command, coalesce(t.planned, c.outputs), t.state, t.exit, t.attempts, m.host,
     t.start, t.seconds, t.cpu, t.peak, t.reason, t.found, t.log, t.claim, t.attempt, t.place, t.bad_node, c.vals,
-    x.names, t.piece FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
+    x.names, t.piece, t.collected FROM tasks t JOIN commands c USING (number) LEFT JOIN managers m ON m.id = t.manager
     LEFT JOIN matches x ON x.number = t.number"""
 
 
@@ -258,6 +261,7 @@ def _make_schema(database: sqlite3.Connection) -> int:
     if version in {0, VERSION}:
         _add_matches(database)
         database.execute(ARCHIVED)
+        database.execute(_TROUBLES_BY_TASK)
     return version
 
 
@@ -407,7 +411,7 @@ def read_outcome(row: tuple[Any, ...]) -> Outcome:
 
 
 def _read_outcome(row: tuple[Any, ...]) -> Outcome:
-    number, task_id, command, outputs, state, *middle, place, bad_node, values, matches, piece = row
+    number, task_id, command, outputs, state, *middle, place, bad_node, values, matches, piece, collected = row
     exit_code, attempts, host, start_s, seconds, cpu_s, peak_mb, reason, found, log, claim, attempt = middle
     return Outcome(
         number=number,
@@ -433,4 +437,5 @@ def _read_outcome(row: tuple[Any, ...]) -> Outcome:
         cpu_s=cpu_s,
         peak_mb=peak_mb,
         piece=read_piece(piece) if piece else None,
+        is_here=bool(collected),
     )

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from locusts_fab.bounds.checksum import Checksum
 from locusts_fab.errors import TransferError
 from locusts_fab.fs import Span, fresh_folder
+from locusts_fab.outputs import ITS_ARCHIVE
 from locusts_fab.shell.scripts import remote_script
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from locusts_fab.ui.screen import Screen
 
 _BLOCK = 1 << 20
-_NOT_THERE = "its archive, {}, is not there any more"
-_DAMAGED = "its archive, {}, is damaged: the piece that holds it is not as it was written"
+_NOT_THERE = ITS_ARCHIVE + "{}, is not there any more"
+_DAMAGED = ITS_ARCHIVE + "{}, is damaged: the piece that holds it is not as it was written"
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def _checked(packed: Packed, descriptor: int | None, offset: int, environment: E
         while data := span.read(_BLOCK):
             made.update(data)
     except OSError as error:
-        return f"its archive, {path}, cannot be read: {error.strerror}"
+        return f"{ITS_ARCHIVE}{path}, cannot be read: {error.strerror}"
     if (made.size, made.value) != (packed.piece.size, packed.piece.sum):
         return _DAMAGED.format(path)
     span.seek(0)

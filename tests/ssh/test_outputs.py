@@ -233,9 +233,12 @@ def test_what_is_gone(task: EndedTask) -> None:
     assert task.collect() == {"out": "it is not there any more"}
 
 
-def test_nothing_of_an_earlier_collect_is_called_whole(task: EndedTask) -> None:
+def test_nothing_of_an_earlier_attempt_is_called_whole(task: EndedTask) -> None:
     assert task.collect() == {}
     os.mkfifo(task.sandbox / "out/pipe")
+    assert task.again() == {}, "what came whole of the same attempt stays"
+    assert (task.place / "out/sub/x").read_text() == "x"
+    task.ledger._db.execute("UPDATE tasks SET collected = 0")  # as if it had come of an earlier one
     assert list(task.again()) == ["out"]
     assert not (task.place / "out").exists()
 

@@ -62,12 +62,13 @@ class Case:
                 "1-0", [Manager("1-0", "a\tnode", 1, 1, 9.0), Began(claim, number, attempt, 10.5, 1), record], 0
             )
 
-    def collect(self, homes: tuple[str, ...] | None = None, *, overwrite: bool = False) -> int:
+    def collect(self, homes: tuple[str, ...] | None = None, *, overwrite: bool = False, there: str | None = "") -> int:
         """Collect as `locusts collect` does.
 
         :param homes: as in mode remote-shared: what the environment is called there and here.
+        :param there: how claims of the environment end that is there; None: there is none.
         """
-        mark_to_come_again(self.ledger, self.results, overwrite=overwrite)
+        mark_to_come_again(self.ledger, self.results, there, overwrite=overwrite)
         transfer = MountedTransfer(self.environment, homes=homes)
         count = collect_ended(self.ledger, transfer, self.results, Silent(), overwrite=overwrite)
         ledger = self.ledger

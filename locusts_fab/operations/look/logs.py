@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -181,39 +182,48 @@ def _read_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int
     """Return the end of what a task printed, and how many bytes were before it."""
     if outcome.has_ended and not outcome.log:
         return b"", 0
-    results = where_it_lies(results_of(session.swarm), session.ledger, session.swarm.folder)
-    if outcome.has_ended and (results.is_archive_place(outcome.place) or outcome.piece is not None):
-        packed = _read_packed_log(session, outcome, most)
-        if packed is not None:
-            return packed
-    here = results.outdir / results.log(outcome.id)
-    if outcome.place and outcome.has_ended and here.exists():
-        with here.open("rb") as file:
-            before = max(0, here.stat().st_size - most)
-            file.seek(before)
-            return file.read(most), before
+    if outcome.is_here and (found := _read_here(session, outcome, most)) is not None:
+        return found
     if outcome.piece is not None:
-        return None
+        return _read_piece(session, outcome, most)
     return session.site.transfer.read_end(session.site.environment.log(outcome.claim, outcome.log), most)
 
 
-def _read_packed_log(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:
-    """Return the end of what a task printed, and how many bytes were before it, if that is packed here or there."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.suppress(OSError))  # the archive is gone, say
-        kept = session.ledger.archived.of(outcome.number).get("")
-        span: Span | None = None
-        if kept is not None:
-            results = where_it_lies(results_of(session.swarm), session.ledger, session.swarm.folder)
-            span = stack.enter_context(open_kept(results.outdir / outcome.place, kept, results.log(outcome.id)))
-        elif outcome.piece is not None and not outcome.place:
-            packed = Packed(outcome.claim, outcome.piece)
-            piece = stack.enter_context(session.site.transfer.pieces([packed], Silent()))[packed]
-            if isinstance(piece, Span):
-                log = session.site.environment.log(outcome.claim, outcome.log)
-                span = find_member(piece, log.rpartition("/")[2])
-        if span is not None:
-            before = max(0, span.size - most)
-            span.seek(before)
-            return io.BufferedReader(span).read(most), before
+def _read_here(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:
+    """Return the end of a log that came back, and how many bytes were before it; None if it is not here."""
+    results = where_it_lies(results_of(session.swarm), session.ledger, session.swarm.folder)
+    log = results.log(outcome.id)
+    if (outcome.number, "") in session.ledger.troubles(outcome.number):  # something else stands in its place
+        return None
+    with contextlib.suppress(OSError):  # somebody removed it, say
+        if results.is_archive_place(outcome.place):
+            kept = session.ledger.archived.of(outcome.number).get("")
+            if kept is None:
+                return None
+            with open_kept(results.outdir / outcome.place, kept, log) as span:
+                return _end_of(span, most)
+        with (results.outdir / log).open("rb") as file:
+            before = max(0, os.fstat(file.fileno()).st_size - most)
+            file.seek(before)
+            return file.read(most), before
     return None
+
+
+def _read_piece(session: Session, outcome: Outcome, most: int) -> tuple[bytes, int] | None:
+    """Return the end of a log that is packed on the target, and how many bytes were before it; None if it is not."""
+    if outcome.piece is None:
+        return None
+    packed = Packed(outcome.claim, outcome.piece)
+    log = session.site.environment.log(outcome.claim, outcome.log)
+    with contextlib.suppress(OSError), session.site.transfer.pieces([packed], Silent()) as pieces:  # no archive, say
+        piece = pieces[packed]
+        span = find_member(piece, log.rpartition("/")[2]) if isinstance(piece, Span) else None
+        return None if span is None else _end_of(span, most)
+    return None
+
+
+def _end_of(span: Span, most: int) -> tuple[bytes, int]:
+    """Return the end of a part of a file, and how many bytes were before it."""
+    before = max(0, span.size - most)
+    span.seek(before)
+    return io.BufferedReader(span).read(most), before

@@ -57,6 +57,11 @@ def open_output(swarm: Swarm, task: str, output: str) -> BinaryIO:
         place = (results.tree_dir or outcome.place).strip("/")
         return _from_folder(folder, results.output(place, Name(output)))
     except FileNotFoundError as error:
+        if not results.brings(outcome.id):
+            raise StateError(
+                f"task {task}: {output} stays on the target",
+                hint='`collect = "final"` is why; without that in the config, `locusts collect` brings it',
+            ) from error
         raise StateError(
             f"task {task}: {output} is not where it was put, {error.filename or results.outdir}",
             hint="`locusts collect` brings it again",
@@ -77,11 +82,11 @@ def _refuse_absent(outcome: Outcome, output: str, trouble: str | None) -> None:
     if outcome.has_ended and not {output, *folders_above(output)}.intersection(there):
         names = ", ".join(first_few(there, _SHOWN)) or "none"
         raise StateError(f"task {outcome.id} has left no output {output!r}", hint=f"what it left: {names}")
-    if trouble is not None:
-        raise StateError(f"task {outcome.id}: {output} did not come back: {trouble}", hint="see outputs.tsv")
-    if not outcome.has_ended or not outcome.place:
+    if not outcome.has_ended or not outcome.is_here:  # what lies there is of an earlier attempt, if anything does
         state = outcome.state.value if not outcome.has_ended else "not collected yet"
         raise StateError(f"task {outcome.id} is {state}", hint="`locusts collect --wait` brings what it leaves")
+    if trouble is not None:
+        raise StateError(f"task {outcome.id}: {output} did not come back: {trouble}", hint="see outputs.tsv")
 
 
 def _from_archive(path: Path, outcome: Outcome, output: str, kept: Mapping[str, Kept]) -> BinaryIO:

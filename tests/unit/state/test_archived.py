@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locusts_fab.model.findings import Kept
+from locusts_fab.model.tasks import Piece
 from locusts_fab.state.ledger import Ledger
+from tests.support.ledgers import ended, started, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,3 +44,18 @@ def test_all_tasks_are_looked_through_once(ledger: Ledger) -> None:
     ledger._db.set_trace_callback(said.append)
     assert ledger.archived.unused([f"archives/{number:06d}.tar" for number in range(101)]) == ["archives/000100.tar"]
     assert len(said) == 1
+
+
+def test_those_in_archives_are_found_at_once(ledger: Ledger) -> None:
+    """By one question, however many there are, and however many lack something."""
+    started(ledger, *"abcdef")
+    tell(ledger, "1-0", *(ended(number, "done")._replace(piece=Piece(0, 1, 2)) for number in range(1, 6)))
+    ledger.set_collected(
+        [(number, "archives/000001.tar" if number < 5 else "e") for number in range(1, 6)],
+        kept=[(1, "out", Kept(512, 3)), (3, "", Kept(1024, 3))],
+    )
+    said: list[str] = []
+    ledger._db.set_trace_callback(said.append)
+    assert [each.id for each in ledger.packed()] == list("abcd")
+    assert [each.id for each in ledger.packed(only_empty=True)] == list("bd")
+    assert len(said) == 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import Began, Ended
+from locusts_fab.model.findings import Kept
 from locusts_fab.model.tasks import Task
 from locusts_fab.state.ledger import Ledger
 
@@ -49,6 +50,24 @@ def test_what_is_entered_with_an_outcome_is_entered_with_it_or_not_at_all(ledger
     with pytest.raises(sqlite3.Error):
         ledger.set_collected([(1, "a")], [], [("a/x", 1, "8 1 2"), ("a/y", 1, None)])  # type: ignore[list-item]
     assert ledger.own_files.marks(["a/x", "a/y"]) == {"a/x": ""}
+
+
+def test_what_is_of_no_task_any_more_is_still_ours(ledger: Ledger) -> None:
+    """After an attach, where numbers mean other tasks; tables are as before."""
+    own = ledger.own_files
+    files = [("a/x", 1, "8 1 2"), ("tasks.tsv", 0, "8 1 3"), ("archives/000001.tar", 0, "8 1 4"), ("archives0", 2, "8")]
+    own.enter(files)
+    ledger.take_plan([Task("a", "true", (), ("x",))], "/e")
+    ledger.set_collected([(1, "archives/000001.tar")], kept=[(1, "x", Kept(512, 1))])
+    assert own.of_no_task("archives") == ["archives/000001.tar"]
+    ledger.set_fact("cleaned", "1 0")
+    ledger.rebuild([], [])
+    assert own.marks(path for path, _, _ in files) == {path: mark for path, _, mark in files}
+    assert own.of_tasks([0, 1, 2]) == {0: {"tasks.tsv": "8 1 3"}, 1: {}, 2: {}}
+    assert own.of_no_task("archives") == []  # nobody knows what it holds
+    assert ledger.archived.of(1) == {}
+    assert own.owners(["a/x", "tasks.tsv"]) == {"tasks.tsv": 0}
+    assert ledger.fact("cleaned") is None
 
 
 def test_an_older_ledger_is_read_for_what_was_put_there(tmp_path: Path) -> None:
