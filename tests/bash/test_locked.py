@@ -222,7 +222,7 @@ def fill_locked(root: Path, *names: str) -> None:
     [
         ("remove", ["work/c/1/data/x"], ["work"]),
         ("remove", ["work/c/1/data/x", "inputs/0/1/data/x"], []),
-        ("unpack_inputs", ["arriving.1/inputs/0/1/data/x"], []),
+        ("unpack_inputs", [".arriving.1/inputs/0/1/data/x", "arriving.12345678/inputs/0/1/data/x"], []),
         ("unpack_results", ["exec/unpacked/c/1/data/x"], ["exec/list", "exec/unpacked"]),
         ("link_inputs", ["inputs/0/1/data/x"], ["exec/list", "link"]),
     ],
