@@ -32,11 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the cluster, and keep them on one worker so that one cluster serves them all."""
+    """Mark the tests that use the cluster, and keep them on one worker so that one cluster serves them all.
+
+    They come first, for they take the longest, one after another.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and _FIXTURES.intersection(item.fixturenames):
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.xdist_group("cluster"))
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
 
 
 @pytest.fixture(scope="session")
