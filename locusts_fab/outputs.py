@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 GONE = "it is not there any more"
-#: How the reason begins why something is lacking that came once, and was removed here after the environment had gone.
-ABSENT = "it is not here, and the target has it no more"
+#: Of what came once, and was removed here after its environment had gone. There may be a million: all say the same.
+ABSENT = "it is not here, and the target has it no more; `locusts submit --redo --only TASK` makes it anew"
 ODD = "it is neither a file nor a folder"
 NOWHERE = "it is a link that leads nowhere"
 UNREADABLE = "it cannot be read"

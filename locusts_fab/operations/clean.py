@@ -58,7 +58,7 @@ def clean(
                 f"{counted(uncollected, 'task')} {have} ended and {are} not collected",
                 hint="`locusts collect` first; --force gives them up",
             )
-        troubles = sum(not why.startswith(ABSENT) for why in session.ledger.troubles().values())
+        troubles = sum(why != ABSENT for why in session.ledger.troubles().values())
         if not force and troubles:
             raise StateError(
                 f"{counted(troubles, 'output')} did not come back, and may still be there; tasks.tsv says why",

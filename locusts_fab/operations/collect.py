@@ -273,7 +273,7 @@ def mark_to_come_again(ledger: Ledger, results: Results, there: str | None, *, o
     if overwrite:
         troubles = ledger.troubles().items()
         ledger.set_uncollected({number for (number, _), why in troubles if why.startswith(IN_THE_WAY)})
-    ledger.set_absent(absent.troubles, there)
+    ledger.set_absent(absent.lacking, there)
 
 
 def _lost_in_archives(ledger: Ledger, results: Results, absent: Absent) -> list[int]:
@@ -282,11 +282,10 @@ def _lost_in_archives(ledger: Ledger, results: Results, absent: Absent) -> list[
     :param absent: notes what cannot come again.
     """
     gone = {archive for archive in ledger.archived.places() if not os.path.lexists(results.outdir / archive)}
-    in_them = (each for each in ledger.packed() if each.place in gone) if gone else ()
-    lost = [each.number for each in absent.that_may_come(in_them)]
+    lost = [each.number for each in absent.that_may_come(ledger.packed_in(gone))]
     if not results.is_final_only:  # else nothing of what is packed comes
         troubles = ledger.troubles()
-        empty = (each for each in ledger.packed(only_empty=True) if each.place not in gone)
+        empty = (each for each in ledger.packed_in_none() if each.place not in gone)
         lost += [each.number for each in absent.that_may_come(empty) if may_come(each, results, troubles)]
     return lost
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from locusts_fab.outputs import ABSENT
 from locusts_fab.results.collect import outputs_to_bring
-from locusts_fab.shell.quoting import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,12 +23,12 @@ class Absent:
 
     :param results: where they should be.
     :param there: how claims of the environment end that is there; None: there is none.
-    :ivar troubles: number of the task, output, and why it is lacking.
+    :ivar lacking: number of the task, and output.
     """
 
     def __init__(self, results: Results, there: str | None) -> None:
         self._results, self._there = results, there
-        self.troubles: list[tuple[int, str, str]] = []
+        self.lacking: list[tuple[int, str]] = []
 
     def that_may_come(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Yield the tasks that the environment has that is there, and note what is lacking of the others.
@@ -44,8 +42,7 @@ class Absent:
                 self._note(outcome)
 
     def _note(self, outcome: Outcome) -> None:
-        why = f"{ABSENT}; `locusts submit --redo --only {quote_word(outcome.id)}` makes it anew"
         root = f"{self._results.outdir}/{outcome.place}/"
         for name, found in outputs_to_bring(outcome, self._results):
             if found and not os.path.lexists(root + name):
-                self.troubles.append((outcome.number, name, why))
+                self.lacking.append((outcome.number, name))

@@ -19,7 +19,7 @@ from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from locusts_fab.manager.planfile import PlannedChunk
     from locusts_fab.model.findings import Kept
@@ -39,15 +39,18 @@ _DELETE_PLAN = (
     "DELETE FROM matches",
     "DELETE FROM archived",
 )
-#: Troubles that begin with this, and all others; in older ledgers they are text, else bytes.
-_DELETE_TROUBLES = "DELETE FROM troubles WHERE substr(CAST(message AS BLOB), 1, ?) = ?"
-_DELETE_OTHER_TROUBLES = "DELETE FROM troubles WHERE substr(CAST(message AS BLOB), 1, ?) != ?"
+_ABSENT = os.fsencode(ABSENT)
+#: Of troubles, what else is known of an output that is said to be absent.
+_DELETE_KNOWN = (
+    "DELETE FROM troubles WHERE message != ? AND EXISTS (SELECT 1 FROM troubles a"
+    " WHERE a.number = troubles.number AND a.output = troubles.output AND a.message = ?)"
+)
 _GIVEN_UP_REASON = "its results were given up"
-#: Tasks wait again whose outcome is not here, or of which an output never came: with another trouble than this.
+#: Tasks wait again whose outcome is not here, or of which an output never came: with another trouble than to be absent.
 _GIVE_UP = (
     "UPDATE tasks SET state = 'pending', submission = 0, reason = ?, found = '', log = 0, collected = 0"
     " WHERE state IN ('done', 'failed') AND (collected != 1 OR number IN"
-    " (SELECT number FROM troubles WHERE output != x'' AND substr(CAST(message AS BLOB), 1, ?) != ?))"
+    " (SELECT number FROM troubles WHERE output != x'' AND message != ?))"
 )
 
 
@@ -211,10 +214,9 @@ class Ledger(Planning):
 
         So it is with one that lacks an output, unless that came and was removed here since.
         """
-        absent = os.fsencode(ABSENT)
         with self.transaction():
-            self._db.execute(_GIVE_UP, (_GIVEN_UP_REASON, len(absent), absent))
-            self._db.execute(_DELETE_OTHER_TROUBLES, (len(absent), absent))
+            self._db.execute(_GIVE_UP, (_GIVEN_UP_REASON, _ABSENT))
+            self._db.execute("DELETE FROM troubles WHERE message != ?", (_ABSENT,))
             count = "SELECT count(*) FROM tasks WHERE state = 'pending' AND reason = ?"
             (given_up,) = self._db.execute(count, (_GIVEN_UP_REASON,)).fetchone()
             self._db.execute("UPDATE tasks SET state = 'pending', submission = 0 WHERE state = 'running'")
@@ -290,18 +292,18 @@ class Ledger(Planning):
         with self.transaction():
             self._db.executemany(again, [(number,) for number in numbers])
 
-    def set_absent(self, troubles: Collection[tuple[int, str, str]], there: str | None) -> None:
+    def set_absent(self, outputs: Iterable[tuple[int, str]], there: str | None) -> None:
         """Enter which outputs are not here any more and cannot come again, in place of what was known of that before.
 
-        :param troubles: number, output, and why; the reason begins with `ABSENT`.
+        :param outputs: number of the task, and output; why they are lacking is `ABSENT`.
         :param there: how claims of the environment end that is there; None: there is none. What is here of tasks that
             ran elsewhere is all that there is of them.
         """
-        rows, begin = _trouble_rows(troubles), os.fsencode(ABSENT)
+        rows = ((number, os.fsencode(output), _ABSENT) for number, output in outputs)
         with self.transaction():
-            self._db.execute(_DELETE_TROUBLES, (len(begin), begin))
-            self._db.executemany("DELETE FROM troubles WHERE number = ? AND output = ?", [row[:2] for row in rows])
+            self._db.execute("DELETE FROM troubles WHERE message = ?", (_ABSENT,))
             self._db.executemany("INSERT INTO troubles VALUES (?, ?, ?)", rows)
+            self._db.execute(_DELETE_KNOWN, (_ABSENT, _ABSENT))
             self._db.execute(
                 "UPDATE tasks SET collected = 1 WHERE state IN ('done', 'failed') AND collected = 2"
                 " AND (claim LIKE '%' || ?) IS NOT 1",

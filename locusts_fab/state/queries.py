@@ -28,7 +28,7 @@ from locusts_fab.state.schema import (
 from locusts_fab.state.usage import read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from locusts_fab.model.tasks import Outcome, PlannedTask
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 #: The states of a submission whose managers may be at work: started, or maybe so; told to stop, and not seen to since.
 _UNDER_WAY = frozenset({"starting", "started", "told"})
+
+#: So many values are looked up at once.
+_AT_ONCE = 500
 
 
 class Queries:
@@ -296,14 +299,20 @@ class Queries:
         query = "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) != ?"
         return self._outcomes(query, len(BELOW), BELOW)
 
-    def packed(self, *, only_empty: bool = False) -> Iterator[Outcome]:
-        """Yield the ended tasks that are in archives under outdir.
+    def packed_in(self, archives: Iterable[str]) -> Iterator[Outcome]:
+        """Yield the ended tasks that are in some archives under outdir; all tasks are looked through once for many."""
+        places = list(map(os.fsencode, archives))
+        for start in range(0, len(places), _AT_ONCE):
+            part = places[start : start + _AT_ONCE]
+            holes = ",".join("?" * len(part))
+            yield from self._outcomes(f"WHERE t.state IN ('done', 'failed') AND t.place IN ({holes})", *part)
 
-        :param only_empty: only those of which nothing is in there, though it is packed.
-        """
-        query = "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) = ?"
-        if only_empty:
-            query += " AND t.piece IS NOT NULL AND NOT EXISTS (SELECT 1 FROM archived a WHERE a.number = t.number)"
+    def packed_in_none(self) -> Iterator[Outcome]:
+        """Yield the ended tasks that are said to be in archives under outdir, and of which nothing is in there."""
+        query = (
+            "WHERE t.state IN ('done', 'failed') AND substr(t.place, 1, ?) = ? AND t.piece IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM archived a WHERE a.number = t.number)"
+        )
         return self._outcomes(query, len(BELOW), BELOW)
 
     def failed_beside(self, folder: str) -> list[Outcome]:
@@ -329,4 +338,8 @@ class Queries:
             " WHERE state IN ('done', 'failed') AND collected"
         )
         rows = self._db.execute(query) if task is None else self._db.execute(query + " AND number = ?", (task,))
-        return {(number, os.fsdecode(output)): os.fsdecode(message) for number, output, message in rows}
+        told: dict[object, str] = {}  # there may be a million, of few kinds
+        return {
+            (number, os.fsdecode(output)): told.setdefault(message, os.fsdecode(message))
+            for number, output, message in rows
+        }

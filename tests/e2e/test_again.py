@@ -53,7 +53,7 @@ def test_a_file_that_is_gone_for_good_takes_nothing_along(workspace: Workspace, 
     rows = {(row["task"], row["output"]): row["status"] for row in workspace.table("outputs.tsv")}
     assert {row for row, status in rows.items() if status != "present"} == {("000001", "a.txt")}
     reason = workspace.tasks()["000001"]["reason"]
-    assert reason.endswith("`locusts submit --redo --only 000001` makes it anew")
+    assert reason.endswith("`locusts submit --redo --only TASK` makes it anew")
     code, text = workspace.locusts("cat", "000001", "a.txt")
     assert (code, "makes it anew" in text) == (2, True), text
     assert workspace.locusts("clean")[0] == 0

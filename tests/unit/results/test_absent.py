@@ -13,8 +13,6 @@ from locusts_fab.outputs import ABSENT, GONE
 if TYPE_CHECKING:
     from tests.support.outcomes import Case
 
-WAY_OUT = "`locusts submit --redo --only 'a b'` makes it anew"
-
 
 def ran(case: Case, claim: str = "000001.1") -> None:
     """Let a task end with two outputs and a log, and collect it."""
@@ -124,7 +122,7 @@ def test_what_is_lacking_for_good_is_said_of_itself_alone(case: Case, there: str
     for _ in range(2):
         assert case.collect(there=there) == 0
         assert case.files() == {"a b/other", "logs/a b.log", "away"}
-        assert case.ledger.troubles() == {(1, "out"): f"{ABSENT}; {WAY_OUT}"}
+        assert case.ledger.troubles() == {(1, "out"): ABSENT}
         assert statuses(case) == ["error", "present"]
         assert f"out did not come back: {ABSENT}" in case.tasks()[0]["reason"]
     (case.outdir / "away").rename(case.outdir / "a b/out")
@@ -196,7 +194,7 @@ def test_why_something_is_lacking_is_told_whatever_its_name(case: Case) -> None:
         case.collect(there=None)
         whys = list(case.ledger.troubles().values())
         assert len(whys) == len(names)
-        assert all(why.startswith(ABSENT) for why in whys)
+        assert set(whys) == {ABSENT}
     for name in names:
         (case.outdir / name / "out").touch()
     case.collect(there=None)

@@ -56,6 +56,8 @@ def test_those_in_archives_are_found_at_once(ledger: Ledger) -> None:
     )
     said: list[str] = []
     ledger._db.set_trace_callback(said.append)
-    assert [each.id for each in ledger.packed()] == list("abcd")
-    assert [each.id for each in ledger.packed(only_empty=True)] == list("bd")
+    archives = [f"archives/{number:06d}.tar" for number in range(1, 101)]
+    assert [each.id for each in ledger.packed_in(archives)] == list("abcd")
+    assert [each.id for each in ledger.packed_in_none()] == list("bd")
     assert len(said) == 2
+    assert list(ledger.packed_in(archives[1:])) == list(ledger.packed_in([])) == []
