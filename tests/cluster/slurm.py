@@ -285,15 +285,18 @@ class Slurm:
     def _kill_jobs_of(self, node: str) -> None:
         """Kill what runs on a node: first every slurmstepd, which would tell SLURM of the others' end.
 
+        All others are stopped before any is killed, for a slot that outlives its task by a moment records its end.
         Returns once it is dead, which on a loaded machine takes a moment.
         """
         killed = []
-        for is_victim in (self._is_stepd, self._is_task, self._is_task):
+        stop, kill = signal.SIGSTOP, signal.SIGKILL
+        order = ((self._is_stepd, kill), (self._is_task, stop), (self._is_task, kill), (self._is_task, kill))
+        for is_victim, number in order:
             for process in Path("/proc").glob("[0-9]*"):
                 # A process may end while we look at it, or be somebody else's.
                 with contextlib.suppress(OSError):
                     if is_victim(process, node):
-                        os.kill(int(process.name), signal.SIGKILL)
+                        os.kill(int(process.name), number)
                         killed.append(int(process.name))
         for pid in killed:
             await_end(pid)
