@@ -192,7 +192,8 @@ class Carrier(Host, Protocol):
 
 
 #: What a user's start-up files may say, or whoever exports SHELLOPTS or BASHOPTS, and no script of ours expects.
-_PLAIN_OPTIONS = "set +eCfuvx; shopt -u failglob nullglob dotglob nocaseglob nocasematch globstar xpg_echo"
+#: Managers have the same in templates/manager/environment.sh.
+_PLAIN_OPTIONS = "set +eCfuvx; shopt -u failglob nullglob dotglob nocaseglob nocasematch extglob globstar xpg_echo"
 
 
 def frame(script: str, args: tuple[str, ...]) -> bytes:

@@ -13,7 +13,8 @@ _NO_FIND = re.compile(
     r"|find: (unknown predicate|unrecognized|illegal option|bad option|-printf)",
     re.MULTILINE,
 )
-#: Where a user or a site exports these, bash, tar and grep do other things than their scripts say.
+#: Where a user or a site exports these, bash, tar and grep do other things than their scripts say. Managers have the
+#: same in templates/manager/environment.sh.
 PUT_AWAY = "unset -v CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS"
 #: What is started inherits the variables of the user; scripts that say so call nothing on which any of those bears.
 _INHERITED = "here inherits the variables of this shell."

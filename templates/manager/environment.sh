@@ -68,10 +68,11 @@ keep_given $(compgen -e)
 IMPORTED=$(compgen -A function) # such as `module`, which many sites export
 
 # be_plain: undo what the start-up files of a site, or whoever exports SHELLOPTS, may have set, and put away the variables
-# that change what bash and the programs of this script do. Tasks find them as they were.
+# that change what bash and the programs of this script do. Tasks find them as they were. Scripts on hosts do the same, by
+# _PLAIN_OPTIONS in hosts/base.py and PUT_AWAY in shell/scripts.py.
 be_plain() {
   set +eCfvx +o posix
-  shopt -u failglob nullglob dotglob nocaseglob nocasematch globstar xpg_echo
+  shopt -u failglob nullglob dotglob nocaseglob nocasematch extglob globstar xpg_echo
   export -n SHELLOPTS BASHOPTS
   unset -v CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT TAR_OPTIONS
   ((BASH_VERSINFO[0] >= 5)) || unset -v EPOCHREALTIME # there it is any variable

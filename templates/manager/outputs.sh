@@ -49,10 +49,7 @@ find_outputs() {
 # What is empty counts as absent where it may not be so. It runs in a subshell.
 look_for_outputs() {
   LC_ALL=C # bytes
-  shopt -u dotglob failglob nocaseglob nocasematch extglob
   shopt -s nullglob
-  set +f
-  unset GLOBIGNORE
   declare -A spared=() is_input=() has_inputs=() seen=()
   is_here=1 absent=0 empty=0 found='' part=0 at=0 staying='' made=$SANDBOXES/log.0
   for output in ${outputs[@]+"${outputs[@]}"}; do

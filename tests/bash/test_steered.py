@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locusts_fab.hosts.base import frame
-from locusts_fab.shell.scripts import remote_script
+from locusts_fab.shell.scripts import PUT_AWAY, remote_script, templates_folder
 from tests.support.environments import ID, founded
 from tests.support.managers import BASH, ManualEnvironment, Spec
 
@@ -29,6 +29,15 @@ OPTIONS = {
     "SHELLOPTS": "errexit:noclobber:noglob:nounset",
     "BASHOPTS": "dotglob:failglob:nocaseglob:nocasematch:nullglob",
 }
+
+
+def test_managers_and_scripts_put_away_the_same() -> None:
+    part = (templates_folder() / "manager/environment.sh").read_text()
+    assert f"  {PUT_AWAY}\n" in part
+    options, shopts = frame("", ()).decode().splitlines()[0].split("; ")
+    assert f"  {options.replace('u', '')} +o posix\n" in part  # a misspelt variable is a fault of a manager
+    assert f"  {shopts}\n" in part
+    assert set(STEERING) == set(PUT_AWAY.split()[2:])
 
 
 @pytest.mark.parametrize("values", [{}, {"pack": 1}], ids=["files", "packed"])
