@@ -14,6 +14,7 @@ from locusts_fab.fs import remove
 from locusts_fab.hosts.base import Result
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.shell.scripts import remote_script, templates_folder
+from tests.support import disks
 from tests.support.environments import founded
 
 if TYPE_CHECKING:
@@ -59,10 +60,5 @@ def reachable() -> Iterator[Path]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of 1 MiB, which only root can."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with disks.small_disk(tmp_path / "disk", "size=1m") as disk:
+        yield disk

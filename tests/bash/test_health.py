@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locusts_fab.manager.records import Ended, Suspect
+from tests.support.disks import small_disk
 from tests.support.managers import ENVIRONMENT_ID, HAS_FRACTIONS, ManualEnvironment, Spec, at_work, full_id, holding
 from tests.support.processes import wait_until
 
@@ -119,22 +119,17 @@ def test_attempts_that_are_repeated_are_no_failures(tmp_path: Path) -> None:
 
 def test_no_inodes(tmp_path: Path) -> None:
     """That is not for tasks to answer for: none is recorded as failed, and the manager leaves."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "nr_inodes=120,size=8m", "none", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True, timeout=30).returncode != 0:
-        pytest.skip("no file systems can be mounted here")
-    try:
-        with ManualEnvironment(disk, breaker=20) as env:
-            env.plan(*([Spec("true")] * 5 for _ in range(4)), *([Spec("echo > o", ["o"])] * 40 for _ in range(3)))
-            env.values["beat_s"] = 60
-            env.run()
-            failed = {end.task for end in env.ended() if end.state == "failed"}
-            assert env.left() == "no space is left for more files (inodes); with pack = true a swarm makes few"
-            assert failed == set(suspects(env))
-            assert len(failed) <= 3
-    finally:
-        subprocess.run(["umount", disk], check=True, timeout=30)
+    with (
+        small_disk(tmp_path / "disk", "nr_inodes=120,size=8m") as disk,
+        ManualEnvironment(disk, breaker=20) as env,
+    ):
+        env.plan(*([Spec("true")] * 5 for _ in range(4)), *([Spec("echo > o", ["o"])] * 40 for _ in range(3)))
+        env.values["beat_s"] = 60
+        env.run()
+        failed = {end.task for end in env.ended() if end.state == "failed"}
+        assert env.left() == "no space is left for more files (inodes); with pack = true a swarm makes few"
+        assert failed == set(suspects(env))
+        assert len(failed) <= 3
 
 
 # ---- clocks ----

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from locusts_fab.hosts.local import LocalHost
 from locusts_fab.manager.records import Began, Suspect, parse_records
 from locusts_fab.shell.scripts import remote_script
+from tests.support import disks
 from tests.support.commands import Commands, commands
 from tests.support.managers import (
     ENVIRONMENT_ID,
@@ -380,13 +380,7 @@ def test_where_nothing_comes_home_from_scratch_no_task_answers_for_it(small_disk
 
 def test_a_disk_that_takes_no_more_files(tmp_path: Path) -> None:
     """The reason says so, and what helps; with that it goes well."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    options = "size=64m,nr_inodes=300"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    try:
+    with disks.small_disk(tmp_path / "disk", "size=64m,nr_inodes=300") as disk:
         tasks = [Spec("echo x > out; echo printed", ["out"])] * 100
         with ManualEnvironment(disk, "plain") as env:
             env.temp = tmp_path
@@ -399,8 +393,6 @@ def test_a_disk_that_takes_no_more_files(tmp_path: Path) -> None:
             env.plan(tasks[:50], tasks[:50]).run()
             assert env.left() == "finished"
             assert env.states() == {task: ["done"] for task in range(1, 101)}
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_torn_records_count_for_nothing(tmp_path: Path) -> None:

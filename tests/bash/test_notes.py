@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from locusts_fab.manager.records import Began, Suspect
 from locusts_fab.shell.scripts import templates_folder
+from tests.support.disks import small_disk
 from tests.support.managers import BASH, ManualEnvironment, Spec
 from tests.support.processes import wait_until
 
@@ -22,25 +23,16 @@ if TYPE_CHECKING:
 LIBRARIES = templates_folder() / "manager"
 
 
-def mounted(disk: Path, options: str) -> Iterator[Path]:
-    """Mount a small file system, which only root can."""
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {done.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 @pytest.fixture
 def few_bytes(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "disk", "size=256k")
+    with small_disk(tmp_path / "disk", "size=256k") as disk:
+        yield disk
 
 
 @pytest.fixture
 def few_files(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "disk", "size=8m,nr_inodes=200")
+    with small_disk(tmp_path / "disk", "size=8m,nr_inodes=200") as disk:
+        yield disk
 
 
 def fill_bytes(disk: Path) -> str:

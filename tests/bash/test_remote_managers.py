@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from locusts_fab.shell.scripts import remote_script, templates_folder
+from tests.support.disks import small_disk
 from tests.support.environments import ID, founded, reserved
 from tests.support.processes import await_end
 
 if TYPE_CHECKING:
+    import pytest
+
     from locusts_fab.layout import Environment
     from tests.support.remote_scripts import Run
 
@@ -96,17 +96,8 @@ def test_a_line_without_an_end_is_cut_off(run: Run, environment: Environment) ->
 
 
 def test_a_disk_that_is_full_is_said_to_be(run: Run, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    try:
+    with small_disk(tmp_path / "disk", "size=64k") as disk:
         environment = founded(disk / "s")
         with contextlib.suppress(OSError), (disk / "much").open("wb") as file:
             file.write(b"x" * 100_000)
         assert "No space left on device" in run("last_words", environment.root, "1").text
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)

@@ -15,8 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from tests.support import disks
 from tests.support.processes import Started
 from tests.support.workspace import Workspace
 
@@ -282,15 +281,6 @@ def small_disk(folder: Path, owner: Path) -> Iterator[Disk]:
 
     :param owner: whose owner it belongs to.
     """
-    folder.mkdir(parents=True)
     whose = owner.stat()
-    options = f"size=1m,mode=0700,uid={whose.st_uid},gid={whose.st_gid}"
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
+    with disks.small_disk(folder, f"size=1m,mode=0700,uid={whose.st_uid},gid={whose.st_gid}"):
         yield Disk(folder)
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
