@@ -15,7 +15,8 @@ from locusts_fab.model.swarms import JobStatus, ManagerState, Submission
 from locusts_fab.outputs import ABSENT
 from locusts_fab.state.clock import read_clock
 from locusts_fab.state.planning import Planning
-from locusts_fab.state.schema import NOTE_STAMPS, SUBMISSION, TAKE_CHOSEN, TAKE_PENDING, any_text, write_values
+from locusts_fab.state.schema import SUBMISSION, any_text, write_values
+from locusts_fab.state.statements import NOTE_STAMPS, TAKE_CHOSEN, TAKE_PENDING
 from locusts_fab.tsv import join_fields
 
 if TYPE_CHECKING:

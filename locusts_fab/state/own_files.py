@@ -39,6 +39,17 @@ _AT_ONCE = 500
 _NOBODY = -1
 
 
+def look_up(database: sqlite3.Connection, query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query for any number of values, asked for many at once.
+
+    :param query: with `{}` where they go.
+    """
+    wanted = list(values)
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        yield from database.execute(query.format(",".join("?" * len(part))), part)
+
+
 class OwnFiles:
     """The paths of what is ours, relative to outdir: outputs, logs, and tables and archives, which are of task 0.
 
@@ -84,12 +95,12 @@ class OwnFiles:
 
     def marks(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the marks of those of the paths that are ours."""
-        rows = self._look_up("SELECT path, mark FROM own_files WHERE path IN ({})", map(os.fsencode, paths))
+        rows = look_up(self._db, "SELECT path, mark FROM own_files WHERE path IN ({})", map(os.fsencode, paths))
         return {os.fsdecode(path): mark for path, mark in rows}
 
     def owners(self, paths: Iterable[str]) -> dict[str, int]:
         """Return whose those of the paths are that are ours: a task that is known still; 0: that of no task."""
-        return {os.fsdecode(path): task for path, task in self._look_up(_OWNERS, map(os.fsencode, paths))}
+        return {os.fsdecode(path): task for path, task in look_up(self._db, _OWNERS, map(os.fsencode, paths))}
 
     def displaced(self, files: Sequence[tuple[str, int]]) -> list[int]:
         """Return the tasks of these paths and tasks whose path is that of another one."""
@@ -98,14 +109,7 @@ class OwnFiles:
 
     def outcomes(self, numbers: Iterable[int]) -> Iterator[Outcome]:
         """Yield tasks by their numbers."""
-        return map(read_outcome, self._look_up(f"{OUTCOME} WHERE t.number IN ({{}})", numbers))
-
-    def _look_up(self, query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query for any number of values, asked for many at once."""
-        wanted = list(values)
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            yield from self._db.execute(query.format(",".join("?" * len(part))), part)
+        return map(read_outcome, look_up(self._db, f"{OUTCOME} WHERE t.number IN ({{}})", numbers))
 
     def spelled_otherwise(self, paths: Collection[str]) -> dict[str, str]:
         """Return what of ours has the name of one of these paths but for capital and small letters, as `small` has it.

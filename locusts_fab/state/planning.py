@@ -13,7 +13,8 @@ from locusts_fab.bounds.entries import outputs_of
 from locusts_fab.errors import ExitStatus, LocustsError, StateError
 from locusts_fab.model.tasks import Planned, Taken
 from locusts_fab.state.reports import Reports
-from locusts_fab.state.schema import (
+from locusts_fab.state.schema import SUSPECT, write_task
+from locusts_fab.state.statements import (
     CHANGED_TASKS,
     CHOOSE,
     GONE_TASKS,
@@ -23,9 +24,7 @@ from locusts_fab.state.schema import (
     RESET_FINAL,
     RESET_OLD_FINAL,
     RUN_OTHERWISE,
-    SUSPECT,
     TAKE_COMMANDS,
-    write_task,
 )
 from locusts_fab.text import nearest
 from locusts_fab.tsv import split_fields

@@ -10,12 +10,10 @@ from locusts_fab.manager.records import read_leave_reason
 from locusts_fab.model.swarms import Counts, JobStatus, LeaveReason, ManagerState, ManagerStatus, Submission
 from locusts_fab.model.tasks import Memory, TaskState
 from locusts_fab.state.archived import BELOW, Archived
-from locusts_fab.state.own_files import OwnFiles
+from locusts_fab.state.own_files import OwnFiles, look_up
 from locusts_fab.state.schema import (
     OUTCOME,
     PLANNED,
-    STRANDED,
-    STRANDED_BUT_CHOSEN,
     SUBMISSION,
     SUSPECT,
     TOO_OFTEN_LOST_REASON,
@@ -25,6 +23,7 @@ from locusts_fab.state.schema import (
     read_task,
     read_values,
 )
+from locusts_fab.state.statements import STRANDED, STRANDED_BUT_CHOSEN
 from locusts_fab.state.usage import read_usage
 
 if TYPE_CHECKING:
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 #: The states of a submission whose managers may be at work: started, or maybe so; told to stop, and not seen to since.
 _UNDER_WAY = frozenset({"starting", "started", "told"})
-
-#: So many values are looked up at once.
-_AT_ONCE = 500
 
 
 class Queries:
@@ -301,11 +297,8 @@ class Queries:
 
     def packed_in(self, archives: Iterable[str]) -> Iterator[Outcome]:
         """Yield the ended tasks that are in some archives under outdir; all tasks are looked through once for many."""
-        places = list(map(os.fsencode, archives))
-        for start in range(0, len(places), _AT_ONCE):
-            part = places[start : start + _AT_ONCE]
-            holes = ",".join("?" * len(part))
-            yield from self._outcomes(f"WHERE t.state IN ('done', 'failed') AND t.place IN ({holes})", *part)
+        query = f"{OUTCOME} WHERE t.state IN ('done', 'failed') AND t.place IN ({{}})"
+        return map(read_outcome, look_up(self._db, query, map(os.fsencode, archives)))
 
     def packed_in_none(self) -> Iterator[Outcome]:
         """Yield the ended tasks that are said to be in archives under outdir, and of which nothing is in there."""
