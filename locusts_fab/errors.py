@@ -101,6 +101,12 @@ class HostError(LocustsError):
         self.stderr = stderr
         self.may_pass = may_pass
 
+    @classmethod
+    def of_script(cls, message: str, stderr: str, *, hint: str) -> HostError:
+        """Return the error for a script that failed; what it complained of follows the message, if it did."""
+        said = stderr.strip()
+        return cls(message + (f":\n{said}" if said else ""), hint=hint, stderr=stderr)
+
 
 class EntriesError(HostError):
     """More entries came than can be right for what was asked for; whoever asked for much may ask for less at a time."""

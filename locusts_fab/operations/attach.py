@@ -123,11 +123,10 @@ def _read_part(swarm: Swarm, host: Host, environment: Environment, after: str) -
             hint="see that root and the swarm's name are those it was submitted with",
         )
     if result.exit_status != 0:
-        said = result.stderr.strip()
-        raise HostError(
-            f"{host.name}: the plan in {environment.root} cannot be read" + (f":\n{said}" if said else ""),
+        raise HostError.of_script(
+            f"{host.name}: the plan in {environment.root} cannot be read",
+            result.stderr,
             hint="repeat this when it can be read there",
-            stderr=result.stderr,
         )
     return result
 

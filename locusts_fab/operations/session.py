@@ -92,7 +92,7 @@ class Session:
 
     def claims_there(self) -> str | None:
         """Return how the claims of the environment end that is there now; None if there is none."""
-        return f".{self.site.environment.id}" if self.poll() else None
+        return self.site.environment.mark if self.poll() else None
 
     def _look(self) -> PollResult:
         """Poll the environment that the ledger knows.

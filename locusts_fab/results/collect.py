@@ -44,13 +44,13 @@ def find_lost(
     root = f"{results.outdir}/"
     shared: list[tuple[str, int]] = []
     for outcome in outcomes:
-        names = [f"{outcome.place}/{name}" for name, found in outputs_to_bring(outcome, results) if found]
+        outputs = [name for name, found in outputs_to_bring(outcome, results) if found]
+        names = [f"{outcome.place}/{name}" for name in outputs]
         if has_log_to_bring(outcome, results):
             names.append(results.log(outcome.id))
         if not all(os.path.lexists(root + name) for name in names):
             yield outcome.number
         elif outcome.place == FLAT and own_files is not None:
-            outputs = [name for name, found in outputs_to_bring(outcome, results) if found]
             shared += [(name, outcome.number) for name in outputs if (outcome.number, name) not in troubles]
             if len(shared) >= _ASKED_AT_ONCE:
                 yield from own_files.displaced(shared)

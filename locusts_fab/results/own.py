@@ -60,9 +60,7 @@ class Own:
 
     def is_ours(self, path: Name) -> bool:
         """Return whether what stands at a path may be replaced or removed; also where nothing does."""
-        if self._is_of_another(path):
-            return False
-        return self._overwrites or self.is_as_put(path)
+        return (self._overwrites and not self._is_of_another(path)) or self.is_as_put(path)
 
     def is_as_put(self, path: Name) -> bool:
         """Return whether what stands at a path was put there by us, and nobody changed it; also where nothing does."""

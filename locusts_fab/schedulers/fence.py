@@ -33,9 +33,8 @@ def put_up_fence(host: Host, environment: Environment, submissions: Iterable[Sub
     if result.exit_status == RemoteExit.FOREIGN:
         raise not_ours(environment, host.name)
     if result.exit_status != 0:
-        said = result.stderr.strip()
-        raise HostError(
-            f"{host.name}: {environment.root} cannot be written" + (f":\n{said}" if said else ""),
+        raise HostError.of_script(
+            f"{host.name}: {environment.root} cannot be written",
+            result.stderr,
             hint="see permissions and free space there; then repeat this",
-            stderr=result.stderr,
         )

@@ -131,11 +131,10 @@ def _poll_once(
     said = os.fsdecode(parts[0])
     most = _MOST.search(said)
     if result.exit_status != 0 or not parts[1:] or most is None:
-        said = result.stderr.strip()
-        raise HostError(
-            f"{host.name}: the state of the swarm could not be read" + (f":\n{said}" if said else ""),
+        raise HostError.of_script(
+            f"{host.name}: the state of the swarm could not be read",
+            result.stderr,
             hint="repeat this when what it names can be read there; nothing is taken to be gone meanwhile",
-            stderr=result.stderr,
         )
     is_all = True
     now = read_clock()

@@ -201,11 +201,9 @@ def _read_here(session: Session, outcome: Outcome, most: int) -> tuple[bytes, in
             if kept is None:
                 return None
             with open_kept(results.outdir / outcome.place, kept, log) as span:
-                return _end_of(span, most)
+                return _end_of(io.BufferedReader(span), span.size, most)
         with (results.outdir / log).open("rb") as file:
-            before = max(0, os.fstat(file.fileno()).st_size - most)
-            file.seek(before)
-            return file.read(most), before
+            return _end_of(file, os.fstat(file.fileno()).st_size, most)
     return None
 
 
@@ -218,12 +216,12 @@ def _read_piece(session: Session, outcome: Outcome, most: int) -> tuple[bytes, i
     with contextlib.suppress(OSError), session.site.transfer.pieces([packed], Silent()) as pieces:  # no archive, say
         piece = pieces[packed]
         span = find_member(piece, log.rpartition("/")[2]) if isinstance(piece, Span) else None
-        return None if span is None else _end_of(span, most)
+        return None if span is None else _end_of(io.BufferedReader(span), span.size, most)
     return None
 
 
-def _end_of(span: Span, most: int) -> tuple[bytes, int]:
-    """Return the end of a part of a file, and how many bytes were before it."""
-    before = max(0, span.size - most)
-    span.seek(before)
-    return io.BufferedReader(span).read(most), before
+def _end_of(file: io.BufferedReader, size: int, most: int) -> tuple[bytes, int]:
+    """Return the end of a file of a size, and how many bytes were before it."""
+    before = max(0, size - most)
+    file.seek(before)
+    return file.read(most), before
